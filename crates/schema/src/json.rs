@@ -15,70 +15,56 @@ pub(crate) fn write_value(value: Value<'_>, out: &mut Vec<u8>) {
     debug_assert!(written.is_ok());
 }
 
-/// Bytes that may not stand inside a JSON string as they are.
-const ESCAPED: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        table[byte] = true;
-        byte += 1;
-    }
-    table[b'"' as usize] = true;
-    table[b'\\' as usize] = true;
-    table
-};
-
-/// Whether any of the eight bytes needs an escape. The three tests mark the highest bit of a byte below 0x20, equal
-/// to a quote or equal to a backslash (Mycroft's zero-byte test); bytes of 0x80 and above never are.
-const fn needs_escape(word: u64) -> bool {
+/// How many leading bytes may stand in a JSON string as they are: up to the first quote, backslash or byte below 0x20.
+/// Eight bytes are looked at a time, because log text seldom needs an escape and every stored byte passes here.
+///
+/// The three tests mark the highest bit of a byte that is below 0x20, a quote or a backslash (Mycroft's zero-byte
+/// test). A borrow can mark bytes above a true one, never below it, so the lowest mark is exact.
+#[inline]
+pub fn plain_json_prefix_bytes(bytes: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let quote = word ^ (ONES * b'"' as u64);
-    let backslash = word ^ (ONES * b'\\' as u64);
-    let below = word.wrapping_sub(ONES * 0x20);
-    ((below | quote.wrapping_sub(ONES) | backslash.wrapping_sub(ONES)) & !word & HIGHS) != 0
-}
-
-/// Appends `text` as a JSON string, quotes included. Eight bytes are looked at a time, because log text seldom needs
-/// an escape and every stored byte passes here.
-pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
-    let bytes = text.as_bytes();
-    out.reserve(bytes.len() + 2);
-    out.push(b'"');
-    let mut copied = 0;
-    let mut index = 0;
-    while index < bytes.len() {
-        if let Some(eight) = bytes.get(index..index + 8)
-            && let Ok(eight) = <[u8; 8]>::try_from(eight)
-            && !needs_escape(u64::from_le_bytes(eight))
-        {
-            index += 8;
-            continue;
-        }
-        let end = bytes.len().min(index + 8);
-        while index < end {
-            let byte = bytes[index];
-            if ESCAPED[byte as usize] {
-                out.extend_from_slice(&bytes[copied..index]);
-                copied = index + 1;
-                match byte {
-                    b'"' => out.extend_from_slice(b"\\\""),
-                    b'\\' => out.extend_from_slice(b"\\\\"),
-                    b'\n' => out.extend_from_slice(b"\\n"),
-                    b'\r' => out.extend_from_slice(b"\\r"),
-                    b'\t' => out.extend_from_slice(b"\\t"),
-                    _ => {
-                        const HEX: &[u8; 16] = b"0123456789abcdef";
-                        out.extend_from_slice(b"\\u00");
-                        out.push(HEX[usize::from(byte >> 4)]);
-                        out.push(HEX[usize::from(byte & 15)]);
-                    }
-                }
-            }
-            index += 1;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let quote = word ^ (ONES * b'"' as u64);
+        let backslash = word ^ (ONES * b'\\' as u64);
+        let below = word.wrapping_sub(ONES * 0x20);
+        let marks =
+            ((below & !word) | (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash))
+                & HIGHS;
+        if marks != 0 {
+            return index * 8 + marks.trailing_zeros() as usize / 8;
         }
     }
-    out.extend_from_slice(&bytes[copied..]);
+    let plain = rest.iter().take_while(|byte| **byte >= 0x20 && !matches!(byte, b'"' | b'\\')).count();
+    words.len() * 8 + plain
+}
+
+/// Appends `text` as a JSON string, quotes included.
+pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
+    let mut rest = text.as_bytes();
+    out.reserve(rest.len() + 2);
+    out.push(b'"');
+    loop {
+        let plain = plain_json_prefix_bytes(rest);
+        out.extend_from_slice(&rest[..plain]);
+        let Some(&byte) = rest.get(plain) else { break };
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => {
+                const HEX: &[u8; 16] = b"0123456789abcdef";
+                out.extend_from_slice(b"\\u00");
+                out.push(HEX[usize::from(byte >> 4)]);
+                out.push(HEX[usize::from(byte & 15)]);
+            }
+        }
+        rest = &rest[plain + 1..];
+    }
     out.push(b'"');
 }
 

@@ -1,0 +1,167 @@
+//! What no column holds, as JSON text: entries are copied as they came wherever nothing in them was taken or hidden.
+//!
+//! It refuses to parse and to decide: marks on the tokens say what to do.
+
+use transect_schema::write_json_string;
+
+use crate::json::{Kind, Mark, Tape};
+use crate::limits::JSON_DEPTH_MAX;
+use crate::redact::{Redactor, names_id_or_time, push_replacement};
+
+/// Marks every value whose key names a secret and every string that may hold one. Returns how many values are replaced
+/// whole, and whether any string is suspect.
+pub(crate) fn mark_secrets(tape: &mut Tape, text: &str, redactor: &Redactor) -> (u64, bool) {
+    let may_hold_value = redactor.may_hold_value(text);
+    let (mut replaced, mut any_suspect) = (0, false);
+    let mut index = 0;
+    while index < tape.tokens.len() {
+        let token = tape.tokens[index];
+        match token.kind {
+            Kind::Key => {
+                let raw = &text[token.start as usize..token.end as usize];
+                let kind =
+                    if token.escaped { redactor.key_kind(&tape.text(text, index)) } else { redactor.key_kind(raw) };
+                let value = &mut tape.tokens[index + 1];
+                if let Some(kind) = kind
+                    && !matches!(value.kind, Kind::Null | Kind::True | Kind::False)
+                {
+                    value.mark = Mark::Secret(kind);
+                    replaced += 1;
+                    index = value.next as usize;
+                    continue;
+                }
+            }
+            Kind::String => {
+                let raw = &text[token.start as usize..token.end as usize];
+                if may_hold_value || redactor.may_hold_pair(raw) {
+                    tape.tokens[index].mark = Mark::Suspect;
+                    any_suspect = true;
+                }
+            }
+            _ => {}
+        }
+        index += 1;
+    }
+    (replaced, any_suspect)
+}
+
+/// Marks every container with something taken or marked below it, so that it is not copied as one piece.
+pub(crate) fn mark_mixed(tape: &mut Tape) {
+    let mut open = [0_u32; JSON_DEPTH_MAX];
+    let mut depth = 0;
+    for index in 0..tape.tokens.len() {
+        let token = tape.tokens[index];
+        while depth > 0 && tape.tokens[open[depth - 1] as usize].next as usize <= index {
+            depth -= 1;
+        }
+        if token.taken || token.mark != Mark::Plain {
+            for container in open[..depth].iter().rev() {
+                let mark = &mut tape.tokens[*container as usize].mark;
+                if *mark != Mark::Plain {
+                    break;
+                }
+                *mark = Mark::Mixed;
+            }
+        }
+        if matches!(token.kind, Kind::Object | Kind::Array) {
+            open[depth] = index as u32;
+            depth += 1;
+        }
+    }
+}
+
+/// Writes values of one text.
+pub(crate) struct Writer<'w> {
+    pub text: &'w str,
+    pub tape: &'w Tape,
+    pub redactor: Option<&'w Redactor>,
+    /// Whether to write what is taken as well.
+    pub whole: bool,
+}
+
+impl Writer<'_> {
+    /// Appends every entry of the object that is not taken, each with a comma behind.
+    pub fn entries(&self, object: usize, out: &mut String, redacted: &mut u64) {
+        for (key, value) in self.tape.entries(object) {
+            self.entry(key, value, out, redacted);
+        }
+    }
+
+    fn entry(&self, key: usize, value: usize, out: &mut String, redacted: &mut u64) {
+        let token = self.tape.tokens[value];
+        if token.taken && !self.whole {
+            return;
+        }
+        let start = out.len();
+        if token.mark == Mark::Plain {
+            // Key, colon and value in one piece, with the white space between them.
+            out.push_str(&self.text[self.tape.tokens[key].start as usize - 1..self.source_end(value)]);
+        } else {
+            out.push_str(self.tape.source(self.text, key));
+            out.push(':');
+            let written = out.len();
+            self.value(Some(key), value, out, redacted);
+            // An object of which everything is in columns says nothing more.
+            if token.mark == Mark::Mixed && !self.whole && matches!(&out[written..], "{}" | "[]") {
+                out.truncate(start);
+                return;
+            }
+        }
+        out.push(',');
+    }
+
+    fn source_end(&self, value: usize) -> usize {
+        let token = self.tape.tokens[value];
+        token.end as usize + usize::from(token.kind == Kind::String)
+    }
+
+    /// Appends one value. The depth of the recursion is the depth of the text, which parsing has bounded.
+    pub fn value(&self, key: Option<usize>, value: usize, out: &mut String, redacted: &mut u64) {
+        let token = self.tape.tokens[value];
+        match token.mark {
+            Mark::Plain => out.push_str(self.tape.source(self.text, value)),
+            Mark::Secret(kind) => {
+                out.push('"');
+                push_replacement(kind, out);
+                out.push('"');
+            }
+            Mark::Suspect => self.suspect(key, value, out, redacted),
+            Mark::Mixed if token.kind == Kind::Object => {
+                out.push('{');
+                let start = out.len();
+                self.entries(value, out, redacted);
+                if out.len() > start {
+                    out.pop();
+                }
+                out.push('}');
+            }
+            Mark::Mixed => {
+                out.push('[');
+                let start = out.len();
+                for element in self.tape.elements(value) {
+                    if !self.tape.tokens[element].taken || self.whole {
+                        self.value(key, element, out, redacted);
+                        out.push(',');
+                    }
+                }
+                if out.len() > start {
+                    out.pop();
+                }
+                out.push(']');
+            }
+        }
+    }
+
+    fn suspect(&self, key: Option<usize>, value: usize, out: &mut String, redacted: &mut u64) {
+        let is_id = key.is_some_and(|key| names_id_or_time(self.tape.raw(self.text, key)));
+        let text = self.tape.text(self.text, value);
+        match self.redactor.map(|redactor| redactor.redact_text(&text, is_id, redacted)) {
+            Some(std::borrow::Cow::Owned(text)) => {
+                let mut bytes = Vec::new();
+                write_json_string(&text, &mut bytes);
+                out.push_str(&String::from_utf8_lossy(&bytes));
+            }
+            _ => out.push_str(self.tape.source(self.text, value)),
+        }
+    }
+}

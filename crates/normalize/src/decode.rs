@@ -1,0 +1,570 @@
+//! From the bytes that a Lambda, a file or a failed-events folder holds to the CloudWatch documents inside: Lambda
+//! event, bare document or gzip of either, one or several behind each other.
+//!
+//! It refuses to look into messages, and to hand out half a payload: either every document was read or the error says
+//! what is wrong and where.
+
+use std::borrow::Cow;
+use std::io::Read;
+
+use thiserror::Error;
+
+use crate::json::{NotJson, Tape, skip_space, string_end, unescaped};
+use crate::limits::{DECODED_BYTES_MAX, NAME_BYTES_MAX};
+
+/// Why a payload cannot be read. `item` counts the values that stand behind each other in it, from 1; bytes count
+/// from 0 within the text named.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DecodeError {
+    /// There is nothing in it but white space.
+    #[error("the payload is empty")]
+    Empty,
+    /// It decodes to more than the limit.
+    #[error("the payload decodes to more than {limit_bytes} bytes; a CloudWatch batch never does")]
+    TooLarge {
+        /// The limit that was passed in.
+        limit_bytes: usize,
+    },
+    /// The gzip stream ends early or is damaged.
+    #[error("{place}: gzip stream is {fault}")]
+    Gzip {
+        /// Which text holds it.
+        place: String,
+        /// `truncated`, or what the decoder says.
+        fault: String,
+    },
+    /// `awslogs.data` is not base64.
+    #[error("item {item}: awslogs.data is not base64")]
+    Base64 {
+        /// Which item.
+        item: usize,
+    },
+    /// The text is not JSON.
+    #[error("{place}: not JSON at byte {at}")]
+    NotJson {
+        /// Which text.
+        place: String,
+        /// The byte.
+        at: usize,
+    },
+    /// JSON, but not what CloudWatch Logs sends.
+    #[error("{place}: neither a Lambda event (`awslogs.data`) nor a subscription document (`logEvents`) at byte {at}")]
+    NotCloudWatch {
+        /// Which text.
+        place: String,
+        /// Where the value begins.
+        at: usize,
+    },
+    /// A field is missing, of the wrong type or longer than the service allows.
+    #[error("{place}: {field} is {fault}")]
+    Field {
+        /// Which text.
+        place: String,
+        /// The field's path, for example `logEvents[3].id`.
+        field: String,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+}
+
+/// A decoded payload: the texts and where the documents stand in them.
+#[derive(Debug)]
+pub struct Payload {
+    texts: Vec<String>,
+    documents: Vec<Spans>,
+}
+
+#[derive(Debug)]
+struct Spans {
+    text: usize,
+    is_control: bool,
+    owner: String,
+    log_group: String,
+    log_stream: String,
+    events: Vec<EventSpan>,
+}
+
+/// Where an event's parts stand. Kept small, because a payload within the limit may hold over a million events.
+#[derive(Clone, Copy, Debug, Default)]
+struct EventSpan {
+    timestamp_ms: Option<i64>,
+    id: (u32, u32),
+    message: (u32, u32),
+    extracted_fields: (u32, u32),
+    message_is_string: bool,
+    message_escaped: bool,
+}
+
+/// One subscription document: consecutive events of one log stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Document<'p> {
+    text: &'p str,
+    spans: &'p Spans,
+}
+
+/// One log event as it stands in its document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event<'p> {
+    pub id: &'p str,
+    pub timestamp_ms: Option<i64>,
+    pub message: RawMessage<'p>,
+    /// JSON text of the `extractedFields` object, if there is one.
+    pub extracted_fields: Option<&'p str>,
+}
+
+/// A message as it stands in the document.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RawMessage<'p> {
+    /// The text itself.
+    Plain(&'p str),
+    /// The inside of a JSON string whose escapes are not resolved yet.
+    Escaped(&'p str),
+}
+
+impl Payload {
+    /// The documents in the order in which they stand, control messages among them.
+    pub fn documents(&self) -> impl ExactSizeIterator<Item = Document<'_>> {
+        self.documents.iter().map(|spans| Document { text: &self.texts[spans.text], spans })
+    }
+
+    /// Bytes of decoded text.
+    pub fn decoded_bytes(&self) -> usize {
+        self.texts.iter().map(String::len).sum()
+    }
+}
+
+impl<'p> Document<'p> {
+    /// Whether this is a reachability check: nothing to store, not an error.
+    pub fn is_control(&self) -> bool {
+        self.spans.is_control
+    }
+
+    /// Account that owns the group; empty where the document does not say.
+    pub fn owner(&self) -> &'p str {
+        &self.spans.owner
+    }
+
+    /// Log group.
+    pub fn log_group(&self) -> &'p str {
+        &self.spans.log_group
+    }
+
+    /// Log stream.
+    pub fn log_stream(&self) -> &'p str {
+        &self.spans.log_stream
+    }
+
+    /// How many log events are to be stored: none of a control message.
+    pub fn event_count(&self) -> usize {
+        if self.spans.is_control { 0 } else { self.spans.events.len() }
+    }
+
+    /// Id and CloudWatch timestamp (milliseconds since 1970, where stated) of every event to be stored: enough to
+    /// recognise a batch that came before.
+    pub fn event_keys(&self) -> impl Iterator<Item = (&'p str, Option<i64>)> {
+        self.events().map(|event| (event.id, event.timestamp_ms))
+    }
+
+    /// The region that `extractedFields` of the first event name, if they do.
+    pub fn extracted_region(&self) -> Option<String> {
+        let fields = self.events().next()?.extracted_fields?;
+        let mut tape = Tape::default();
+        tape.parse(fields).ok()?;
+        let region = tape.get(fields, 0, crate::normalize::EXTRACTED_REGION)?;
+        tape.string(fields, region).filter(|region| !region.is_empty()).map(Cow::into_owned)
+    }
+
+    pub(crate) fn events(&self) -> impl Iterator<Item = Event<'p>> {
+        let (text, spans) = (self.text, self.spans);
+        let slice = move |(start, end): (u32, u32)| &text[start as usize..end as usize];
+        spans.events.iter().filter(|_| !spans.is_control).map(move |event| Event {
+            id: slice(event.id),
+            timestamp_ms: event.timestamp_ms,
+            message: if event.message_escaped {
+                RawMessage::Escaped(slice(event.message))
+            } else {
+                RawMessage::Plain(slice(event.message))
+            },
+            extracted_fields: (event.extracted_fields.1 > 0).then(|| slice(event.extracted_fields)),
+        })
+    }
+}
+
+/// Reads a payload of at most [`DECODED_BYTES_MAX`] decoded bytes.
+///
+/// # Errors
+/// A [`DecodeError`] that names the item and the byte; then nothing of the payload is handed out.
+pub fn decode(payload: &[u8]) -> Result<Payload, DecodeError> {
+    decode_within(payload, DECODED_BYTES_MAX)
+}
+
+/// As [`decode`], with another limit on the decoded bytes.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_within(payload: &[u8], decoded_bytes_max: usize) -> Result<Payload, DecodeError> {
+    let mut room = decoded_bytes_max;
+    let inflated;
+    let bytes = if payload.starts_with(&GZIP_MAGIC) {
+        inflated = inflate(payload, decoded_bytes_max, &mut room, || "the payload".to_owned())?;
+        &inflated
+    } else {
+        payload
+    };
+    let mut decoded = Payload { texts: Vec::new(), documents: Vec::new() };
+    // Documents that are not wrapped stand in this very text, so it is kept; it counts only where they do.
+    let text = utf8(Cow::Borrowed(bytes));
+    let outer = 0;
+    decoded.texts.push(String::new());
+    let mut reader = Reader { text: &text, place: "the payload".to_owned(), tape: Tape::default() };
+    let mut at = reader.start();
+    let mut item = 0;
+    let mut wrapped = Vec::new();
+    let mut bare = false;
+    while at < text.len() {
+        item += 1;
+        let (found, end) = reader.item(at, outer)?;
+        match found {
+            Item::Document(spans) => {
+                bare = true;
+                decoded.documents.push(spans);
+            }
+            Item::Event(data) => wrapped.push((decoded.documents.len(), item, data)),
+        }
+        at = skip_space(text.as_bytes(), end);
+    }
+    if item == 0 {
+        return Err(DecodeError::Empty);
+    }
+    let mut inserted = 0;
+    for (position, item, data) in wrapped {
+        let index = decoded.texts.len();
+        let (inner, spans) =
+            unwrap_event(&text[data.0 as usize..data.1 as usize], item, index, decoded_bytes_max, &mut room)?;
+        decoded.texts.push(inner);
+        let position = position + inserted;
+        inserted += spans.len();
+        decoded.documents.splice(position..position, spans);
+    }
+    if bare {
+        if bytes.as_ptr() == payload.as_ptr() {
+            room.checked_sub(text.len()).ok_or(DecodeError::TooLarge { limit_bytes: decoded_bytes_max })?;
+        }
+        decoded.texts[outer] = text.into_owned();
+    }
+    Ok(decoded)
+}
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Decodes the inside of one Lambda event; its documents are to stand in text number `index`.
+fn unwrap_event(
+    data: &str,
+    item: usize,
+    index: usize,
+    limit_bytes: usize,
+    room: &mut usize,
+) -> Result<(String, Vec<Spans>), DecodeError> {
+    // JSON may escape the slash, which base64 uses.
+    let data = if data.contains('\\') { Cow::Owned(unescaped(data)) } else { Cow::Borrowed(data) };
+    let place = || format!("item {item}: awslogs.data");
+    let bytes = base64_simd::forgiving_decode_to_vec(data.as_bytes()).map_err(|_| DecodeError::Base64 { item })?;
+    let bytes = if bytes.starts_with(&GZIP_MAGIC) {
+        inflate(&bytes, limit_bytes, room, place)?
+    } else {
+        *room = room.checked_sub(bytes.len()).ok_or(DecodeError::TooLarge { limit_bytes })?;
+        bytes
+    };
+    let text = utf8(Cow::Owned(bytes)).into_owned();
+    let mut reader = Reader { text: &text, place: place(), tape: Tape::default() };
+    let mut spans = Vec::new();
+    let mut at = reader.start();
+    while at < text.len() {
+        match reader.item(at, index)? {
+            (Item::Document(document), end) => {
+                spans.push(document);
+                at = skip_space(text.as_bytes(), end);
+            }
+            (Item::Event(_), _) => return Err(DecodeError::NotCloudWatch { place: place(), at }),
+        }
+    }
+    if spans.is_empty() {
+        return Err(DecodeError::Field { place: format!("item {item}"), field: "awslogs.data".into(), fault: "empty" });
+    }
+    Ok((text, spans))
+}
+
+/// Inflates every member of a gzip stream into at most `room` bytes, which it lessens by what it took. Memory grows
+/// with what is really there, so that a bomb stops at the limit.
+fn inflate(
+    bytes: &[u8],
+    limit_bytes: usize,
+    room: &mut usize,
+    place: impl Fn() -> String,
+) -> Result<Vec<u8>, DecodeError> {
+    // Log text deflates to about a tenth; a first guess that fits spares the copies of growing.
+    let mut out = Vec::with_capacity(bytes.len().saturating_mul(12).min(*room).min(16 << 20));
+    let mut decoder = flate2::bufread::MultiGzDecoder::new(bytes).take(*room as u64 + 1);
+    decoder.read_to_end(&mut out).map_err(|error| DecodeError::Gzip {
+        place: place(),
+        fault: match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => "truncated".to_owned(),
+            _ => format!("damaged ({error})"),
+        },
+    })?;
+    *room = room.checked_sub(out.len()).ok_or(DecodeError::TooLarge { limit_bytes })?;
+    Ok(out)
+}
+
+/// The bytes as text. A byte that is no UTF-8 becomes the text `\xNN` (with its backslash escaped, since it stands in
+/// a JSON string), so that one bad byte costs neither the batch nor itself.
+fn utf8(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
+    let valid = match bytes {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| bytes.to_vec()),
+        Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(std::string::FromUtf8Error::into_bytes),
+    };
+    valid.unwrap_or_else(|bytes| {
+        let mut text = String::with_capacity(bytes.len() + 16);
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            for byte in chunk.invalid() {
+                text.push_str(&format!("\\\\x{byte:02x}"));
+            }
+        }
+        Cow::Owned(text)
+    })
+}
+
+enum Item {
+    Document(Spans),
+    Event((u32, u32)),
+}
+
+/// Reads the envelope key by key, without a token for every message.
+struct Reader<'t> {
+    text: &'t str,
+    place: String,
+    tape: Tape,
+}
+
+impl Reader<'_> {
+    fn start(&self) -> usize {
+        const BYTE_ORDER_MARK: &str = "\u{feff}";
+        let mark = if self.text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        skip_space(self.text.as_bytes(), mark)
+    }
+
+    fn not_json(&self, fault: NotJson) -> DecodeError {
+        DecodeError::NotJson { place: self.place.clone(), at: fault.at }
+    }
+
+    fn field(&self, field: impl Into<String>, fault: &'static str) -> DecodeError {
+        DecodeError::Field { place: self.place.clone(), field: field.into(), fault }
+    }
+
+    fn item(&mut self, at: usize, text: usize) -> Result<(Item, usize), DecodeError> {
+        if self.text.as_bytes()[at] != b'{' {
+            // Say "not JSON" where it is not, and "not CloudWatch's" only where it is.
+            self.skip(at)?;
+            return Err(DecodeError::NotCloudWatch { place: self.place.clone(), at });
+        }
+        let mut data = None;
+        let mut has_events = false;
+        let mut spans = Spans {
+            text,
+            is_control: false,
+            owner: String::new(),
+            log_group: String::new(),
+            log_stream: String::new(),
+            events: Vec::new(),
+        };
+        let end = self.entries(at, &mut |reader, key, at| match key {
+            "awslogs" if reader.text.as_bytes().get(at) == Some(&b'{') => reader.entries(at, &mut |reader, key, at| {
+                let end = reader.skip(at)?;
+                if key == "data" {
+                    data = reader.string_span(at, end);
+                }
+                Ok(end)
+            }),
+            "messageType" => {
+                let (value, end) = reader.name(at, "messageType")?;
+                spans.is_control = value == "CONTROL_MESSAGE";
+                Ok(end)
+            }
+            "owner" => {
+                let end;
+                (spans.owner, end) = reader.name(at, "owner")?;
+                Ok(end)
+            }
+            "logGroup" => {
+                let end;
+                (spans.log_group, end) = reader.name(at, "logGroup")?;
+                Ok(end)
+            }
+            "logStream" => {
+                let end;
+                (spans.log_stream, end) = reader.name(at, "logStream")?;
+                Ok(end)
+            }
+            "logEvents" => {
+                has_events = true;
+                reader.events(at, &mut spans.events)
+            }
+            _ => reader.skip(at),
+        })?;
+        match data {
+            Some(data) => Ok((Item::Event(data), end)),
+            None if has_events || spans.is_control => Ok((Item::Document(spans), end)),
+            None => Err(DecodeError::NotCloudWatch { place: self.place.clone(), at }),
+        }
+    }
+
+    /// Calls `each` with every key of the object at `at` and where its value begins; `each` says where it ends.
+    fn entries(
+        &mut self,
+        at: usize,
+        each: &mut dyn FnMut(&mut Self, &str, usize) -> Result<usize, DecodeError>,
+    ) -> Result<usize, DecodeError> {
+        let text = self.text;
+        let bytes = text.as_bytes();
+        let mut at = skip_space(bytes, at + 1);
+        if bytes.get(at) == Some(&b'}') {
+            return Ok(at + 1);
+        }
+        loop {
+            if bytes.get(at) != Some(&b'"') {
+                return Err(self.not_json(NotJson { at }));
+            }
+            let (end, escaped) = string_end(bytes, at + 1).map_err(|fault| self.not_json(fault))?;
+            let key = &text[at + 1..end];
+            let colon = skip_space(bytes, end + 1);
+            if bytes.get(colon) != Some(&b':') {
+                return Err(self.not_json(NotJson { at: colon }));
+            }
+            let value = skip_space(bytes, colon + 1);
+            let end = if escaped { each(self, &unescaped(key), value)? } else { each(self, key, value)? };
+            at = skip_space(bytes, end);
+            match bytes.get(at) {
+                Some(b',') => at = skip_space(bytes, at + 1),
+                Some(b'}') => return Ok(at + 1),
+                _ => return Err(self.not_json(NotJson { at })),
+            }
+        }
+    }
+
+    /// Checks the value at `at` and returns where it ends.
+    fn skip(&mut self, at: usize) -> Result<usize, DecodeError> {
+        if self.text.as_bytes().get(at) == Some(&b'"') {
+            return Ok(self.string(at)?.1 + 1);
+        }
+        self.tape
+            .parse_prefix(self.text, at)
+            .map_err(|fault| DecodeError::NotJson { place: self.place.clone(), at: fault.at })
+    }
+
+    /// The inside of the string at `at`: where it begins and ends, and whether it has escapes.
+    fn string(&self, at: usize) -> Result<(usize, usize, bool), DecodeError> {
+        let (end, escaped) = string_end(self.text.as_bytes(), at + 1).map_err(|fault| self.not_json(fault))?;
+        Ok((at + 1, end, escaped))
+    }
+
+    fn string_span(&self, at: usize, end: usize) -> Option<(u32, u32)> {
+        (self.text.as_bytes().get(at) == Some(&b'"')).then_some((at as u32 + 1, end as u32 - 1))
+    }
+
+    /// A short text that stands in every record; null counts as empty.
+    fn name(&mut self, at: usize, field: &'static str) -> Result<(String, usize), DecodeError> {
+        let end = self.skip(at)?;
+        let source = &self.text[at..end];
+        let Some(raw) = source.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
+            return if source == "null" { Ok((String::new(), end)) } else { Err(self.field(field, "not a string")) };
+        };
+        let value = unescaped(raw);
+        if value.len() > NAME_BYTES_MAX {
+            return Err(self.field(field, "longer than CloudWatch allows"));
+        }
+        Ok((value, end))
+    }
+
+    fn events(&mut self, at: usize, events: &mut Vec<EventSpan>) -> Result<usize, DecodeError> {
+        let bytes = self.text.as_bytes();
+        if bytes.get(at) != Some(&b'[') {
+            return Err(self.field("logEvents", "not an array"));
+        }
+        let mut at = skip_space(bytes, at + 1);
+        if bytes.get(at) == Some(&b']') {
+            return Ok(at + 1);
+        }
+        loop {
+            let index = events.len();
+            if bytes.get(at) != Some(&b'{') {
+                self.skip(at)?;
+                return Err(self.field(format!("logEvents[{index}]"), "not an object"));
+            }
+            let mut event = EventSpan::default();
+            let mut has_id = false;
+            let end = self.entries(at, &mut |reader, key, at| {
+                let end = reader.event_entry(key, at, index, &mut event)?;
+                has_id |= key == "id";
+                Ok(end)
+            })?;
+            if !has_id {
+                return Err(self.field(format!("logEvents[{index}].id"), "missing"));
+            }
+            events.push(event);
+            at = skip_space(bytes, end);
+            match bytes.get(at) {
+                Some(b',') => at = skip_space(bytes, at + 1),
+                Some(b']') => return Ok(at + 1),
+                _ => return Err(self.not_json(NotJson { at })),
+            }
+        }
+    }
+
+    fn event_entry(&mut self, key: &str, at: usize, index: usize, event: &mut EventSpan) -> Result<usize, DecodeError> {
+        let is_string = self.text.as_bytes().get(at) == Some(&b'"');
+        let end;
+        match key {
+            "message" if is_string => {
+                let (start, close, escaped) = self.string(at)?;
+                (event.message, event.message_escaped) = ((start as u32, close as u32), escaped);
+                event.message_is_string = true;
+                end = close + 1;
+            }
+            // Not what CloudWatch sends; the JSON text stands for the message, so that it is not lost.
+            "message" => {
+                end = self.skip(at)?;
+                event.message = (at as u32, end as u32);
+            }
+            "id" if is_string => {
+                let (start, close, escaped) = self.string(at)?;
+                if escaped || close - start > NAME_BYTES_MAX {
+                    return Err(self.field(format!("logEvents[{index}].id"), "not an event id"));
+                }
+                event.id = (start as u32, close as u32);
+                end = close + 1;
+            }
+            "id" => {
+                end = self.skip(at)?;
+                if end - at > NAME_BYTES_MAX {
+                    return Err(self.field(format!("logEvents[{index}].id"), "not an event id"));
+                }
+                event.id = (at as u32, end as u32);
+            }
+            "timestamp" => {
+                end = self.skip(at)?;
+                let source = self.text[at..end].trim_matches('"');
+                event.timestamp_ms =
+                    source.parse::<i64>().ok().or_else(|| source.parse::<f64>().ok().map(|ms| ms as i64));
+            }
+            "extractedFields" => {
+                end = self.skip(at)?;
+                if self.text.as_bytes()[at] == b'{' {
+                    event.extracted_fields = (at as u32, end as u32);
+                }
+            }
+            _ => end = self.skip(at)?,
+        }
+        Ok(end)
+    }
+}

@@ -1,0 +1,185 @@
+//! Ids in every spelling, to the one that the columns hold. It refuses to make an id of what is not one: the caller
+//! then keeps the text in `attributes`.
+
+use std::borrow::Cow;
+
+/// The text as `count` lower-case hex digits that are not all zero (W3C: an all-zero id means none).
+fn hex(text: &str, count: usize) -> Option<Cow<'_, str>> {
+    let bytes = text.as_bytes();
+    if bytes.len() != count || !bytes.iter().all(u8::is_ascii_hexdigit) || bytes.iter().all(|byte| *byte == b'0') {
+        return None;
+    }
+    Some(if bytes.iter().any(u8::is_ascii_uppercase) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    })
+}
+
+/// A trace id: 32 hex digits with or without `0x`, as a UUID, as X-Ray's `1-8-24`, as `Root=…` within a header, or as
+/// a W3C `traceparent`.
+pub(crate) fn trace_id(text: &str) -> Option<Cow<'_, str>> {
+    let text = text.trim();
+    match text.len() {
+        32 => hex(text, 32),
+        34 if text.starts_with("0x") || text.starts_with("0X") => hex(&text[2..], 32),
+        35 if text.starts_with("1-") => {
+            let (epoch, rest) = text[2..].split_once('-')?;
+            (epoch.len() == 8).then(|| hex(&format!("{epoch}{rest}"), 32).map(Cow::into_owned))?.map(Cow::Owned)
+        }
+        36 => uuid(text).and_then(|id| hex(&id.replace('-', ""), 32).map(Cow::into_owned)).map(Cow::Owned),
+        _ if text.contains("Root=") => header_field(text, "Root").and_then(trace_id),
+        _ => traceparent(text).map(|(trace, _)| trace),
+    }
+}
+
+/// A span id: 16 hex digits with or without `0x`.
+pub(crate) fn span_id(text: &str) -> Option<Cow<'_, str>> {
+    let text = text.trim();
+    match text.len() {
+        18 if text.starts_with("0x") || text.starts_with("0X") => hex(&text[2..], 16),
+        _ => hex(text, 16),
+    }
+}
+
+/// Trace and span id of a W3C `traceparent`: `00-<32>-<16>-<2>`; later versions may append.
+pub(crate) fn traceparent(text: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
+    let mut parts = text.trim().split('-');
+    let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let plain = version.len() == 2 && flags.len() == 2 && !version.eq_ignore_ascii_case("ff");
+    if !plain || !version.bytes().chain(flags.bytes()).all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    Some((hex(trace, 32)?, hex(span, 16)?))
+}
+
+/// The value of one field of an `X-Amzn-Trace-Id` header: `Root=…;Parent=…;Sampled=…`.
+pub(crate) fn header_field<'t>(header: &'t str, name: &str) -> Option<&'t str> {
+    header
+        .split(';')
+        .filter_map(|field| field.trim().split_once('='))
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
+}
+
+/// A UUID in its form of 36 characters, lower-case: what Lambda's request ids are.
+pub(crate) fn uuid(text: &str) -> Option<Cow<'_, str>> {
+    let text = text.trim();
+    let bytes = text.as_bytes();
+    let right = |(index, byte): (usize, &u8)| {
+        if matches!(index, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() }
+    };
+    if bytes.len() != 36 || !bytes.iter().enumerate().all(right) {
+        return None;
+    }
+    Some(if bytes.iter().any(u8::is_ascii_uppercase) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    })
+}
+
+/// Function name and version of a Lambda ARN, `arn:<partition>:lambda:<region>:<account>:function:<name>[:<version or
+/// alias>]`; an alias is no version.
+pub(crate) fn lambda_arn(text: &str) -> Option<(&str, Option<&str>)> {
+    let mut parts = text.split(':');
+    if parts.next() != Some("arn") || parts.nth(1) != Some("lambda") || parts.nth(2) != Some("function") {
+        return None;
+    }
+    let name = parts.next().filter(|name| !name.is_empty())?;
+    let version = parts.next().filter(|version| is_lambda_version(version));
+    Some((name, version))
+}
+
+/// Whether the text is `$LATEST` or a version number.
+pub(crate) fn is_lambda_version(text: &str) -> bool {
+    text == "$LATEST" || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Function (in a group that several share) and version of a Lambda stream: `YYYY/MM/DD/[version]hex32` or
+/// `YYYY/MM/DD/function[version]hex32`.
+pub(crate) fn lambda_stream(stream: &str) -> Option<(Option<&str>, &str)> {
+    let bytes = stream.as_bytes();
+    let date = bytes.get(..11)?;
+    let is_date = date
+        .iter()
+        .enumerate()
+        .all(|(index, byte)| if matches!(index, 4 | 7 | 10) { *byte == b'/' } else { byte.is_ascii_digit() });
+    if !is_date {
+        return None;
+    }
+    let (function, rest) = stream[11..].split_once('[')?;
+    let (version, sandbox) = rest.split_once(']')?;
+    if !is_lambda_version(version) || sandbox.len() != 32 || !sandbox.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    Some(((!function.is_empty()).then_some(function), version))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_one_trace() {
+        for text in [
+            "6b01598d2cb6916d86dc283cf0480ff9",
+            "6B01598D2CB6916D86DC283CF0480FF9",
+            "0x6b01598d2cb6916d86dc283cf0480ff9",
+            "1-6b01598d-2cb6916d86dc283cf0480ff9",
+            "Root=1-6b01598d-2cb6916d86dc283cf0480ff9",
+            "Self=1-5f-a;Root=1-6b01598d-2cb6916d86dc283cf0480ff9;Parent=53995c3f42cd8ad8;Sampled=1",
+            "00-6b01598d2cb6916d86dc283cf0480ff9-86ea0214b5c34e7e-01",
+            "6b01598d-2cb6-916d-86dc-283cf0480ff9",
+            " 6b01598d2cb6916d86dc283cf0480ff9 ",
+        ] {
+            let expected = if text.contains("2cb6916d86dc283cf0480ff9") || text.contains('-') || text.contains("2CB") {
+                "6b01598d2cb6916d86dc283cf0480ff9"
+            } else {
+                unreachable!()
+            };
+            assert_eq!(trace_id(text).as_deref(), Some(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_is_none() {
+        for text in [
+            "",
+            "not-hex",
+            "00000000000000000000000000000000",
+            "1-6b01598d-2cb6916d86dc283cf0480ff",
+            "3453445345634563456",
+            "é01598d2cb6916d86dc283cf0480ff9",
+            "Root=",
+            "00-zz-86ea0214b5c34e7e-01",
+            "1-6b01598-d2cb6916d86dc283cf0480ff9",
+        ] {
+            assert_eq!(trace_id(text), None, "{text}");
+        }
+        assert_eq!(span_id("53995c3f42cd8ad8").as_deref(), Some("53995c3f42cd8ad8"));
+        assert_eq!(span_id("0000000000000000"), None);
+        assert_eq!(
+            uuid("12E1BC76-5667-4b14-9509-bb0a9bf13331").as_deref(),
+            Some("12e1bc76-5667-4b14-9509-bb0a9bf13331")
+        );
+        assert_eq!(uuid("12e1bc76x5667-4b14-9509-bb0a9bf13331"), None);
+    }
+
+    #[test]
+    fn streams_and_arns_tell_function_and_version() {
+        assert_eq!(lambda_stream("2026/11/21/[42]13e783e7eb04b39b68b4aef73eaabe17"), Some((None, "42")));
+        assert_eq!(
+            lambda_stream("2026/11/21/cart[$LATEST]13e783e7eb04b39b68b4aef73eaabe17"),
+            Some((Some("cart"), "$LATEST"))
+        );
+        assert_eq!(lambda_stream("inventory/app/0123456789"), None);
+        assert_eq!(lambda_stream("2026/11/21/[live]13e783e7eb04b39b68b4aef73eaabe17"), None);
+        assert_eq!(
+            lambda_arn("arn:aws:lambda:eu-west-2:123456789012:function:edge-api:live"),
+            Some(("edge-api", None))
+        );
+        assert_eq!(lambda_arn("arn:aws-us-gov:lambda:us-gov-west-1:1:function:f:7"), Some(("f", Some("7"))));
+        assert_eq!(lambda_arn("arn:aws:sqs:eu-west-2:1:queue"), None);
+    }
+}

@@ -1,0 +1,485 @@
+//! A JSON text as a flat list of tokens that point into it: validated once, walked as often as needed, nothing copied
+//! and nothing lost (numbers of any size, duplicate keys and white space stand in the text as they came).
+//!
+//! It refuses to know what keys mean, and to recurse: depth is bounded by a counter, not by the stack.
+
+use std::borrow::Cow;
+
+use transect_schema::plain_json_prefix_bytes;
+
+use crate::limits::JSON_DEPTH_MAX;
+
+/// What a token is. A key is followed by its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Object,
+    Array,
+    Key,
+    String,
+    Number,
+    True,
+    False,
+    Null,
+}
+
+/// What was decided about a token after parsing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) enum Mark {
+    /// Can be copied as it stands.
+    #[default]
+    Plain,
+    /// Something below it is taken or marked, so it cannot be copied as one piece.
+    Mixed,
+    /// Replaced by the text for this kind of secret.
+    Secret(&'static str),
+    /// A string in which something that looks like a secret stands.
+    Suspect,
+}
+
+/// One token. For strings and keys, `start..end` is what stands between the quotes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Token {
+    pub kind: Kind,
+    pub escaped: bool,
+    pub mark: Mark,
+    /// Whether its value is in a column already, so that `attributes` leaves it out.
+    pub taken: bool,
+    pub start: u32,
+    pub end: u32,
+    /// Index of the first token behind this one and all that is inside it.
+    pub next: u32,
+}
+
+/// Why a text is not JSON that can be understood here, and at which byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotJson {
+    pub at: usize,
+}
+
+/// A parsed text. The token list is reused from text to text.
+#[derive(Debug, Default)]
+pub(crate) struct Tape {
+    pub tokens: Vec<Token>,
+    open: Vec<u32>,
+}
+
+impl Tape {
+    /// Parses the whole of `text` as one JSON value with white space around it.
+    pub fn parse(&mut self, text: &str) -> Result<(), NotJson> {
+        let at = self.parse_prefix(text, 0)?;
+        match skip_space(text.as_bytes(), at) {
+            end if end == text.len() => Ok(()),
+            at => Err(NotJson { at }),
+        }
+    }
+
+    /// Parses one JSON value that begins at byte `from`, white space before it allowed; returns the byte behind it.
+    pub fn parse_prefix(&mut self, text: &str, from: usize) -> Result<usize, NotJson> {
+        let bytes = text.as_bytes();
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(NotJson { at: 0 });
+        }
+        self.tokens.clear();
+        self.open.clear();
+        let mut at = skip_space(bytes, from);
+        loop {
+            // Here a value is expected, or the end of an empty container that was opened just now.
+            let byte = *bytes.get(at).ok_or(NotJson { at })?;
+            match byte {
+                b'{' | b'[' => {
+                    if self.open.len() == JSON_DEPTH_MAX {
+                        return Err(NotJson { at });
+                    }
+                    self.open.push(self.tokens.len() as u32);
+                    self.push(if byte == b'{' { Kind::Object } else { Kind::Array }, false, at, at);
+                    at = skip_space(bytes, at + 1);
+                    match bytes.get(at) {
+                        Some(b'}') if byte == b'{' => {}
+                        Some(b']') if byte == b'[' => {}
+                        Some(_) if byte == b'{' => {
+                            at = self.key(bytes, at)?;
+                            continue;
+                        }
+                        _ => continue,
+                    }
+                }
+                b'"' => {
+                    let (end, escaped) = string_end(bytes, at + 1)?;
+                    self.push(Kind::String, escaped, at + 1, end);
+                    at = end + 1;
+                }
+                b't' => at = self.literal(bytes, at, b"true", Kind::True)?,
+                b'f' => at = self.literal(bytes, at, b"false", Kind::False)?,
+                b'n' => at = self.literal(bytes, at, b"null", Kind::Null)?,
+                _ => {
+                    let end = number_end(bytes, at)?;
+                    self.push(Kind::Number, false, at, end);
+                    at = end;
+                }
+            }
+            // Here a value has ended; close what ends with it.
+            loop {
+                let Some(&container) = self.open.last() else { return Ok(at) };
+                let is_object = self.tokens[container as usize].kind == Kind::Object;
+                at = skip_space(bytes, at);
+                match (bytes.get(at), is_object) {
+                    (Some(b','), true) => {
+                        at = self.key(bytes, skip_space(bytes, at + 1))?;
+                        break;
+                    }
+                    (Some(b','), false) => {
+                        at = skip_space(bytes, at + 1);
+                        break;
+                    }
+                    (Some(b'}'), true) | (Some(b']'), false) => {
+                        at += 1;
+                        let next = self.tokens.len() as u32;
+                        let token = &mut self.tokens[container as usize];
+                        token.end = at as u32;
+                        token.next = next;
+                        self.open.pop();
+                    }
+                    _ => return Err(NotJson { at }),
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, kind: Kind, escaped: bool, start: usize, end: usize) {
+        let next = self.tokens.len() as u32 + 1;
+        self.tokens.push(Token {
+            kind,
+            escaped,
+            mark: Mark::Plain,
+            taken: false,
+            start: start as u32,
+            end: end as u32,
+            next,
+        });
+    }
+
+    /// Reads a key and its colon; returns where the value begins.
+    #[inline]
+    fn key(&mut self, bytes: &[u8], at: usize) -> Result<usize, NotJson> {
+        if bytes.get(at) != Some(&b'"') {
+            return Err(NotJson { at });
+        }
+        let (end, escaped) = string_end(bytes, at + 1)?;
+        self.push(Kind::Key, escaped, at + 1, end);
+        let colon = skip_space(bytes, end + 1);
+        if bytes.get(colon) != Some(&b':') {
+            return Err(NotJson { at: colon });
+        }
+        Ok(skip_space(bytes, colon + 1))
+    }
+
+    fn literal(&mut self, bytes: &[u8], at: usize, word: &[u8], kind: Kind) -> Result<usize, NotJson> {
+        if !bytes[at..].starts_with(word) {
+            return Err(NotJson { at });
+        }
+        self.push(kind, false, at, at + word.len());
+        Ok(at + word.len())
+    }
+
+    /// The entries of an object as (index of the key, index of the value); nothing for anything else.
+    pub fn entries(&self, object: usize) -> Entries<'_> {
+        let token = self.tokens[object];
+        let (at, end) = if token.kind == Kind::Object { (object + 1, token.next as usize) } else { (object, object) };
+        Entries { tokens: &self.tokens, at, end }
+    }
+
+    /// The elements of an array; nothing for anything else.
+    pub fn elements(&self, array: usize) -> Elements<'_> {
+        let token = self.tokens[array];
+        let (at, end) = if token.kind == Kind::Array { (array + 1, token.next as usize) } else { (array, array) };
+        Elements { tokens: &self.tokens, at, end }
+    }
+
+    /// The value of the first entry whose key is exactly `name`.
+    pub fn get(&self, text: &str, object: usize, name: &str) -> Option<usize> {
+        self.entries(object).find(|(key, _)| self.raw(text, *key) == name).map(|(_, value)| value)
+    }
+
+    /// What stands in the text: for strings and keys without the quotes, for everything else as it is.
+    #[inline]
+    pub fn raw<'t>(&self, text: &'t str, index: usize) -> &'t str {
+        let token = self.tokens[index];
+        &text[token.start as usize..token.end as usize]
+    }
+
+    /// What stands in the text, quotes included.
+    #[inline]
+    pub fn source<'t>(&self, text: &'t str, index: usize) -> &'t str {
+        let token = self.tokens[index];
+        match token.kind {
+            Kind::String | Kind::Key => &text[token.start as usize - 1..token.end as usize + 1],
+            _ => &text[token.start as usize..token.end as usize],
+        }
+    }
+
+    /// The text of a string or key, escapes resolved; of a number or literal, as written.
+    #[inline]
+    pub fn text<'t>(&self, text: &'t str, index: usize) -> Cow<'t, str> {
+        let raw = self.raw(text, index);
+        if self.tokens[index].escaped { Cow::Owned(unescaped(raw)) } else { Cow::Borrowed(raw) }
+    }
+
+    /// The text of a string; `None` for every other kind.
+    #[inline]
+    pub fn string<'t>(&self, text: &'t str, index: usize) -> Option<Cow<'t, str>> {
+        (self.tokens[index].kind == Kind::String).then(|| self.text(text, index))
+    }
+}
+
+/// See [`Tape::entries`].
+pub(crate) struct Entries<'t> {
+    tokens: &'t [Token],
+    at: usize,
+    end: usize,
+}
+
+impl Iterator for Entries<'_> {
+    type Item = (usize, usize);
+
+    #[inline]
+    fn next(&mut self) -> Option<(usize, usize)> {
+        if self.at >= self.end {
+            return None;
+        }
+        let key = self.at;
+        self.at = self.tokens[key + 1].next as usize;
+        Some((key, key + 1))
+    }
+}
+
+/// See [`Tape::elements`].
+pub(crate) struct Elements<'t> {
+    tokens: &'t [Token],
+    at: usize,
+    end: usize,
+}
+
+impl Iterator for Elements<'_> {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.at >= self.end {
+            return None;
+        }
+        let element = self.at;
+        self.at = self.tokens[element].next as usize;
+        Some(element)
+    }
+}
+
+#[inline]
+pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b' ' | b'\n' | b'\r' | b'\t') = bytes.get(at) {
+        at += 1;
+    }
+    at
+}
+
+/// The byte of the closing quote of a string whose content begins at `at`, and whether there are escapes in it.
+#[inline]
+pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> Result<(usize, bool), NotJson> {
+    let mut escaped = false;
+    loop {
+        at += plain_json_prefix_bytes(bytes.get(at..).ok_or(NotJson { at })?);
+        match bytes.get(at) {
+            Some(b'"') => return Ok((at, escaped)),
+            Some(b'\\') => {
+                escaped = true;
+                match bytes.get(at + 1) {
+                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
+                    Some(b'u') if hex4(bytes, at + 2).is_some() => at += 6,
+                    _ => return Err(NotJson { at }),
+                }
+            }
+            _ => return Err(NotJson { at }),
+        }
+    }
+}
+
+fn hex4(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4)?.iter().try_fold(0, |code, byte| Some(code * 16 + char::from(*byte).to_digit(16)?))
+}
+
+fn digits_end(bytes: &[u8], at: usize) -> Result<usize, NotJson> {
+    let count = bytes[at.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if count == 0 { Err(NotJson { at }) } else { Ok(at + count) }
+}
+
+fn number_end(bytes: &[u8], start: usize) -> Result<usize, NotJson> {
+    let mut at = start + usize::from(bytes.get(start) == Some(&b'-'));
+    at = if bytes.get(at) == Some(&b'0') { at + 1 } else { digits_end(bytes, at)? };
+    if bytes.get(at) == Some(&b'.') {
+        at = digits_end(bytes, at + 1)?;
+    }
+    if let Some(b'e' | b'E') = bytes.get(at) {
+        at += 1;
+        at += usize::from(matches!(bytes.get(at), Some(b'+' | b'-')));
+        at = digits_end(bytes, at)?;
+    }
+    Ok(at)
+}
+
+/// Resolves the escapes of the inside of a JSON string. A surrogate that has no partner is no character; its escape
+/// is kept as it is written, so that nothing is lost.
+pub(crate) fn unescaped(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    unescape_into(raw, &mut out);
+    out
+}
+
+/// As [`unescaped`], appending to `out`.
+pub(crate) fn unescape_into(raw: &str, out: &mut String) {
+    let mut rest = raw;
+    out.reserve(raw.len());
+    while let Some(at) = backslash(rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        let bytes = rest.as_bytes();
+        let (character, length) = match bytes.get(at + 1) {
+            Some(b'n') => ('\n', 2),
+            Some(b't') => ('\t', 2),
+            Some(b'r') => ('\r', 2),
+            Some(b'b') => ('\u{8}', 2),
+            Some(b'f') => ('\u{c}', 2),
+            Some(b'u') => match unicode_escape(bytes, at) {
+                Some(found) => found,
+                None => {
+                    let end = rest.len().min(at + 6);
+                    out.push_str(&rest[at..end]);
+                    rest = &rest[end..];
+                    continue;
+                }
+            },
+            Some(byte @ (b'"' | b'\\' | b'/')) => (char::from(*byte), 2),
+            _ => ('\\', 1),
+        };
+        out.push(character);
+        rest = &rest[at + length..];
+    }
+    out.push_str(rest);
+}
+
+/// Where the next backslash is. In a log message that is itself JSON one stands every few bytes, so the first eight
+/// are looked at by hand before a search is set up.
+#[inline]
+fn backslash(bytes: &[u8]) -> Option<usize> {
+    let near = bytes.len().min(8);
+    match bytes[..near].iter().position(|byte| *byte == b'\\') {
+        Some(at) => Some(at),
+        None => memchr::memchr(b'\\', &bytes[near..]).map(|at| at + near),
+    }
+}
+
+/// The character of the `\uXXXX` at `at`, with its low surrogate where it needs one, and the bytes that it takes.
+fn unicode_escape(bytes: &[u8], at: usize) -> Option<(char, usize)> {
+    let high = hex4(bytes, at + 2)?;
+    if !(0xd800..0xdc00).contains(&high) {
+        return Some((char::from_u32(high)?, 6));
+    }
+    if bytes.get(at + 6..at + 8) != Some(b"\\u") {
+        return None;
+    }
+    let low = hex4(bytes, at + 8)?;
+    if !(0xdc00..0xe000).contains(&low) {
+        return None;
+    }
+    Some((char::from_u32(0x10000 + ((high - 0xd800) << 10) + (low - 0xdc00))?, 12))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn accepts(text: &str) -> bool {
+        Tape::default().parse(text).is_ok()
+    }
+
+    #[test]
+    fn grammar_is_rfc_8259() {
+        for good in [
+            "0",
+            "-0",
+            "1e400",
+            "12345678901234567890",
+            "-1.5E+3",
+            " null ",
+            "[]",
+            "{}",
+            "[[],{}]",
+            "\"\\u00e9\\/\"",
+            "{\"a\":[1,{\"b\":null}],\"a\":2}",
+            "\"\\ud800\"",
+            "[ 1 , 2 ]",
+            "{ \"a\" : 1 , \"b\" : 2 }",
+        ] {
+            assert!(accepts(good), "{good}");
+        }
+        for bad in [
+            "",
+            " ",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "1e",
+            "+1",
+            "nul",
+            "[1,]",
+            "{,}",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "[1 2]",
+            "\"\\x\"",
+            "\"\\u12g4\"",
+            "\"\t\"",
+            "\"open",
+            "[",
+            "{\"a\":1",
+            "1 1",
+            "{]",
+            "[}",
+            "\"\\",
+            "\u{a0}1",
+        ] {
+            assert!(!accepts(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn depth_is_bounded_without_recursion() {
+        assert!(accepts(&format!("{}{}", "[".repeat(JSON_DEPTH_MAX), "]".repeat(JSON_DEPTH_MAX))));
+        assert!(!accepts(&"[".repeat(1 << 20)));
+    }
+
+    #[test]
+    fn lone_surrogates_stay_as_written() {
+        assert_eq!(unescaped("a\\ud83dz\\ud83d\\u0041\\ude00 \\ud83d\\ude80"), "a\\ud83dz\\ud83dA\\ude00 🚀");
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_serde_json(text in r#"[\[\]{}:,"\\ 0-9eE.+\-tfn a-fu]{0,24}"#) {
+            // serde_json refuses lone surrogates and, without arbitrary precision, 1e400; both are JSON.
+            let theirs = serde_json::from_str::<serde_json::Value>(&text);
+            let lenient = theirs.as_ref().is_err_and(|error| error.to_string().contains("surrogate") || error.to_string().contains("out of range") || error.to_string().contains("unexpected end of hex escape") || error.to_string().contains("lone"));
+            prop_assert!(lenient || theirs.is_ok() == accepts(&text), "{text:?}: {theirs:?}");
+        }
+
+        #[test]
+        fn strings_read_back(text in any::<String>()) {
+            let json = serde_json::to_string(&text).unwrap();
+            let mut tape = Tape::default();
+            tape.parse(&json).unwrap();
+            prop_assert_eq!(tape.string(&json, 0).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Which key of a log line means which column: one table for every logger, by the key's folded name (lower case, no
+//! `_`, `-`, `.` or space), so that `trace_id`, `traceId`, `TraceID` and `trace.id` are one entry.
+//!
+//! It refuses to look at values; whether a value fits its column is decided where it is converted.
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+/// What a value can be used for. One slot is filled once, by the key with the lowest rank whose value fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Slot {
+    Time,
+    Body,
+    Level,
+    SeverityNumber,
+    TraceId,
+    /// A `traceparent` or `X-Amzn-Trace-Id` header: trace id and span id, itself kept.
+    TraceHeader,
+    SpanId,
+    ParentSpanId,
+    CorrelationId,
+    InvocationId,
+    ServiceName,
+    ServiceVersion,
+    FunctionName,
+    FunctionVersion,
+    FunctionArn,
+    ColdStart,
+    ExceptionType,
+    ExceptionMessage,
+    ExceptionStack,
+    HttpMethod,
+    HttpRoute,
+    UrlPath,
+    HttpStatus,
+}
+
+pub(crate) const SLOT_COUNT: usize = Slot::HttpStatus as usize + 1;
+
+/// What to do with a key's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Convert it for a slot; of several keys the one of the lowest rank wins.
+    Fill(Slot, u8),
+    /// A level counted as Python does.
+    PythonLevel,
+    /// Lambda's `requestId`, an invocation id only in a function's log group.
+    RequestId,
+    /// Log4j's `{epochSecond, nanoOfSecond}`.
+    Instant,
+    /// `exception`, `error`, `err`: text of a stack or message, or an object to look into.
+    Exception,
+    /// An object whose keys mean what they mean together with this one: `http.request.method`.
+    Prefix,
+    /// An object whose keys mean what they would mean outside of it.
+    Transparent,
+    /// As `Prefix` where it is an object, as `Fill` where it is not.
+    PrefixOrFill(Slot, u8),
+}
+
+/// Rank of the first built-in name; names from the configuration stand before.
+const BUILT_IN: u8 = 100;
+
+const fn fill(slot: Slot, place: u8) -> Role {
+    Role::Fill(slot, BUILT_IN + place)
+}
+
+const TABLE: &[(&str, Role)] = &[
+    ("timestamp", fill(Slot::Time, 0)),
+    ("@timestamp", fill(Slot::Time, 0)),
+    ("time", fill(Slot::Time, 1)),
+    ("ts", fill(Slot::Time, 1)),
+    ("@t", fill(Slot::Time, 1)),
+    ("timeunixnano", fill(Slot::Time, 0)),
+    ("datetime", fill(Slot::Time, 2)),
+    ("asctime", fill(Slot::Time, 2)),
+    ("timestampms", fill(Slot::Time, 2)),
+    ("timemillis", fill(Slot::Time, 2)),
+    ("eventtime", fill(Slot::Time, 3)),
+    ("requesttimeepoch", fill(Slot::Time, 4)),
+    ("requesttime", fill(Slot::Time, 5)),
+    ("instant", Role::Instant),
+    ("message", fill(Slot::Body, 0)),
+    ("msg", fill(Slot::Body, 1)),
+    ("body", fill(Slot::Body, 2)),
+    ("event", fill(Slot::Body, 3)),
+    ("@m", fill(Slot::Body, 3)),
+    ("logmessage", fill(Slot::Body, 3)),
+    ("level", fill(Slot::Level, 0)),
+    ("severity", fill(Slot::Level, 1)),
+    ("severitytext", fill(Slot::Level, 0)),
+    ("loglevel", fill(Slot::Level, 1)),
+    ("levelname", fill(Slot::Level, 1)),
+    ("lvl", fill(Slot::Level, 2)),
+    ("@l", fill(Slot::Level, 2)),
+    ("severitynumber", fill(Slot::SeverityNumber, 0)),
+    ("levelno", Role::PythonLevel),
+    ("traceid", fill(Slot::TraceId, 0)),
+    ("xraytraceid", fill(Slot::TraceId, 1)),
+    ("awsxraytraceid", fill(Slot::TraceId, 1)),
+    ("oteltraceid", fill(Slot::TraceId, 1)),
+    ("xb3traceid", fill(Slot::TraceId, 3)),
+    ("ddtraceid", fill(Slot::TraceId, 4)),
+    ("traceparent", fill(Slot::TraceHeader, 0)),
+    ("xamzntraceid", fill(Slot::TraceHeader, 1)),
+    ("traceheader", fill(Slot::TraceHeader, 1)),
+    ("xraytraceheader", fill(Slot::TraceHeader, 1)),
+    ("awstraceheader", fill(Slot::TraceHeader, 1)),
+    ("spanid", fill(Slot::SpanId, 0)),
+    ("otelspanid", fill(Slot::SpanId, 1)),
+    ("xb3spanid", fill(Slot::SpanId, 3)),
+    ("parentspanid", fill(Slot::ParentSpanId, 0)),
+    ("parentid", fill(Slot::ParentSpanId, 1)),
+    ("xb3parentspanid", fill(Slot::ParentSpanId, 3)),
+    ("correlationid", fill(Slot::CorrelationId, 0)),
+    ("xcorrelationid", fill(Slot::CorrelationId, 1)),
+    ("correlation", fill(Slot::CorrelationId, 2)),
+    ("xcorrelation", fill(Slot::CorrelationId, 3)),
+    ("functionrequestid", fill(Slot::InvocationId, 0)),
+    ("faasinvocationid", fill(Slot::InvocationId, 0)),
+    ("faasexecution", fill(Slot::InvocationId, 1)),
+    ("awsrequestid", fill(Slot::InvocationId, 1)),
+    ("lambdarequestid", fill(Slot::InvocationId, 1)),
+    ("integrationrequestid", fill(Slot::InvocationId, 3)),
+    ("requestid", Role::RequestId),
+    ("service", Role::PrefixOrFill(Slot::ServiceName, BUILT_IN + 1)),
+    ("servicename", fill(Slot::ServiceName, 0)),
+    ("otelservicename", fill(Slot::ServiceName, 2)),
+    ("ddservice", fill(Slot::ServiceName, 3)),
+    ("serviceversion", fill(Slot::ServiceVersion, 0)),
+    ("release", fill(Slot::ServiceVersion, 1)),
+    ("appversion", fill(Slot::ServiceVersion, 2)),
+    ("applicationversion", fill(Slot::ServiceVersion, 2)),
+    ("ddversion", fill(Slot::ServiceVersion, 3)),
+    ("version", fill(Slot::ServiceVersion, 4)),
+    ("gitsha", fill(Slot::ServiceVersion, 5)),
+    ("gitcommit", fill(Slot::ServiceVersion, 5)),
+    ("gitcommitsha", fill(Slot::ServiceVersion, 5)),
+    ("commitsha", fill(Slot::ServiceVersion, 5)),
+    ("functionname", fill(Slot::FunctionName, 0)),
+    ("faasname", fill(Slot::FunctionName, 0)),
+    ("functionversion", fill(Slot::FunctionVersion, 0)),
+    ("faasversion", fill(Slot::FunctionVersion, 0)),
+    ("functionarn", fill(Slot::FunctionArn, 0)),
+    ("invokedfunctionarn", fill(Slot::FunctionArn, 1)),
+    ("faasarn", fill(Slot::FunctionArn, 1)),
+    ("cloudresourceid", fill(Slot::FunctionArn, 2)),
+    ("coldstart", fill(Slot::ColdStart, 0)),
+    ("faascoldstart", fill(Slot::ColdStart, 0)),
+    ("exceptiontype", fill(Slot::ExceptionType, 0)),
+    ("exceptionname", fill(Slot::ExceptionType, 0)),
+    ("errortype", fill(Slot::ExceptionType, 1)),
+    ("errorkind", fill(Slot::ExceptionType, 2)),
+    ("errorname", fill(Slot::ExceptionType, 3)),
+    ("errtype", fill(Slot::ExceptionType, 2)),
+    ("errname", fill(Slot::ExceptionType, 3)),
+    ("exctype", fill(Slot::ExceptionType, 2)),
+    ("thrownname", fill(Slot::ExceptionType, 2)),
+    ("exceptionexctype", fill(Slot::ExceptionType, 2)),
+    ("exceptionclass", fill(Slot::ExceptionType, 2)),
+    ("stacktracetype", fill(Slot::ExceptionType, 4)),
+    ("exceptionmessage", fill(Slot::ExceptionMessage, 0)),
+    ("exceptionvalue", fill(Slot::ExceptionMessage, 1)),
+    ("errormessage", fill(Slot::ExceptionMessage, 1)),
+    ("errmessage", fill(Slot::ExceptionMessage, 2)),
+    ("excvalue", fill(Slot::ExceptionMessage, 2)),
+    ("exceptionexcvalue", fill(Slot::ExceptionMessage, 2)),
+    ("thrownmessage", fill(Slot::ExceptionMessage, 2)),
+    ("stacktracevalue", fill(Slot::ExceptionMessage, 4)),
+    ("exceptionstacktrace", fill(Slot::ExceptionStack, 0)),
+    ("stacktrace", Role::PrefixOrFill(Slot::ExceptionStack, BUILT_IN + 2)),
+    ("stack", fill(Slot::ExceptionStack, 2)),
+    ("errorstack", fill(Slot::ExceptionStack, 1)),
+    ("errorstacktrace", fill(Slot::ExceptionStack, 1)),
+    ("errstack", fill(Slot::ExceptionStack, 1)),
+    ("errstacktrace", fill(Slot::ExceptionStack, 1)),
+    ("excinfo", fill(Slot::ExceptionStack, 3)),
+    ("thrownextendedstacktrace", fill(Slot::ExceptionStack, 2)),
+    ("exceptionstack", fill(Slot::ExceptionStack, 1)),
+    ("@x", fill(Slot::ExceptionStack, 4)),
+    ("exception", Role::Exception),
+    ("error", Role::Exception),
+    ("err", Role::Exception),
+    ("thrown", Role::Prefix),
+    ("httpmethod", fill(Slot::HttpMethod, 1)),
+    ("httprequestmethod", fill(Slot::HttpMethod, 0)),
+    ("requestmethod", fill(Slot::HttpMethod, 2)),
+    ("reqmethod", fill(Slot::HttpMethod, 2)),
+    ("method", fill(Slot::HttpMethod, 3)),
+    ("httproute", fill(Slot::HttpRoute, 0)),
+    ("resourcepath", fill(Slot::HttpRoute, 1)),
+    ("routekey", fill(Slot::HttpRoute, 2)),
+    ("urlpath", fill(Slot::UrlPath, 0)),
+    ("httptarget", fill(Slot::UrlPath, 1)),
+    ("httppath", fill(Slot::UrlPath, 1)),
+    ("requestpath", fill(Slot::UrlPath, 1)),
+    ("rawpath", fill(Slot::UrlPath, 1)),
+    ("path", fill(Slot::UrlPath, 2)),
+    ("requri", fill(Slot::UrlPath, 3)),
+    ("requrl", fill(Slot::UrlPath, 3)),
+    ("uri", fill(Slot::UrlPath, 4)),
+    ("url", Role::PrefixOrFill(Slot::UrlPath, BUILT_IN + 4)),
+    ("httpresponsestatuscode", fill(Slot::HttpStatus, 0)),
+    ("httpstatuscode", fill(Slot::HttpStatus, 1)),
+    ("httpstatus", fill(Slot::HttpStatus, 1)),
+    ("statuscode", fill(Slot::HttpStatus, 2)),
+    ("responsestatuscode", fill(Slot::HttpStatus, 2)),
+    ("resstatuscode", fill(Slot::HttpStatus, 2)),
+    ("responsestatus", fill(Slot::HttpStatus, 3)),
+    ("status", fill(Slot::HttpStatus, 4)),
+    ("http", Role::Prefix),
+    ("httprequest", Role::Prefix),
+    ("httpresponse", Role::Prefix),
+    ("req", Role::Prefix),
+    ("res", Role::Prefix),
+    ("log", Role::Prefix),
+    ("trace", Role::Prefix),
+    ("span", Role::Prefix),
+    ("dd", Role::Prefix),
+    ("faas", Role::Prefix),
+    ("fields", Role::Transparent),
+    ("attributes", Role::Transparent),
+    ("resource", Role::Transparent),
+    ("contextmap", Role::Transparent),
+    ("mdc", Role::Transparent),
+    ("context", Role::Transparent),
+    ("labels", Role::Transparent),
+    ("extra", Role::Transparent),
+    ("metadata", Role::Transparent),
+    ("meta", Role::Transparent),
+];
+
+/// The table with the names of a configuration before the built-in ones.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    roles: HashMap<Box<[u8]>, Role, FixedState>,
+}
+
+impl Keys {
+    pub fn new(correlation_keys: &[String], release_keys: &[String]) -> Keys {
+        let mut roles = HashMap::with_capacity_and_hasher(TABLE.len() * 2, FixedState::default());
+        for (name, role) in TABLE {
+            roles.insert(Box::from(name.as_bytes()), *role);
+        }
+        for (slot, names) in [(Slot::CorrelationId, correlation_keys), (Slot::ServiceVersion, release_keys)] {
+            for (place, name) in names.iter().enumerate() {
+                // `headers.order-id` stands in an object `headers` or is one key of that name.
+                for (dot, _) in name.match_indices('.') {
+                    roles.entry(Box::from(Folded::new(&name[..dot]).as_bytes())).or_insert(Role::Prefix);
+                }
+                let rank = u8::try_from(place).unwrap_or(BUILT_IN).min(BUILT_IN - 1);
+                roles.insert(Box::from(Folded::new(name).as_bytes()), Role::Fill(slot, rank));
+            }
+        }
+        Keys { roles }
+    }
+
+    #[inline]
+    pub fn role(&self, folded: &[u8]) -> Option<Role> {
+        self.roles.get(folded).copied()
+    }
+}
+
+/// A key folded on the stack. Longer names than it holds have no role: none of ours is half as long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Folded {
+    bytes: [u8; Folded::BYTES_MAX],
+    length: usize,
+}
+
+impl Folded {
+    const BYTES_MAX: usize = 64;
+
+    pub const EMPTY: Folded = Folded { bytes: [0; Folded::BYTES_MAX], length: 0 };
+
+    pub fn new(key: &str) -> Folded {
+        let mut folded = Folded::EMPTY;
+        folded.append(key.as_bytes());
+        folded
+    }
+
+    /// Appends a key folded; what does not fit makes the name one that no table holds.
+    #[inline]
+    pub fn append(&mut self, key: &[u8]) {
+        for byte in key {
+            if matches!(byte, b'_' | b'-' | b'.' | b' ') {
+                continue;
+            }
+            if self.length == Folded::BYTES_MAX {
+                self.bytes[0] = 0;
+                return;
+            }
+            self.bytes[self.length] = byte.to_ascii_lowercase();
+            self.length += 1;
+        }
+    }
+
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_folded_and_unique() {
+        for (index, (name, _)) in TABLE.iter().enumerate() {
+            assert_eq!(Folded::new(name).as_bytes(), name.as_bytes());
+            assert!(TABLE[..index].iter().all(|(earlier, _)| earlier != name), "{name} twice");
+        }
+    }
+
+    #[test]
+    fn configured_names_come_first_and_open_their_objects() {
+        let keys = Keys::new(&["headers.order-id".into()], &["build".into()]);
+        assert_eq!(keys.role(b"headers"), Some(Role::Prefix));
+        assert_eq!(keys.role(b"headersorderid"), Some(Role::Fill(Slot::CorrelationId, 0)));
+        assert_eq!(keys.role(b"build"), Some(Role::Fill(Slot::ServiceVersion, 0)));
+        assert!(matches!(keys.role(b"correlationid"), Some(Role::Fill(Slot::CorrelationId, BUILT_IN))));
+    }
+
+    #[test]
+    fn spellings_of_a_key_are_one() {
+        for key in ["trace_id", "traceId", "TraceID", "trace.id", "TRACE-ID"] {
+            assert_eq!(Folded::new(key).as_bytes(), b"traceid");
+        }
+        let long = "x".repeat(70);
+        assert_eq!(Keys::new(&[], &[]).role(Folded::new(&long).as_bytes()), None);
+    }
+}

@@ -1,0 +1,34 @@
+//! Every bound of the normaliser in one place, with the fact behind it.
+
+/// Decoded bytes of one payload, over all of its documents. A Lambda event is at most 1 MB and log text seldom
+/// deflates by more than a factor of 20; what inflates beyond this is a bomb.
+pub const DECODED_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of a document's owner, group and stream and of an event's id. CloudWatch allows 512 characters for names and
+/// 56 digits for ids; these stand in every record, so they bound it.
+pub const NAME_BYTES_MAX: usize = 4096;
+
+/// Depth of nested arrays and objects that are understood. Deeper text is kept as text.
+pub const JSON_DEPTH_MAX: usize = 64;
+
+/// JSON bytes of one record. Firehose takes 1,000 KiB a record before base64; the rest is room for the line feed and
+/// for a packer's own choices.
+pub const RECORD_BYTES_MAX: usize = 900 << 10;
+
+/// Bytes of a text column that is repeated in every part of a record that was cut for its size.
+pub const REPEATED_COLUMN_BYTES_MAX: usize = 1 << 10;
+
+/// Metric samples taken from one embedded-metric event. CloudWatch itself takes 100 metrics of 100 values a directive;
+/// what lies beyond stays in the log record.
+pub const SAMPLES_PER_EVENT_MAX: usize = 10_000;
+
+/// Dimensions that a metric row repeats, and the bytes of each: CloudWatch's own limits (30 a set, 1,024 characters).
+pub const DIMENSIONS_MAX: usize = 30;
+/// See [`DIMENSIONS_MAX`].
+pub const DIMENSION_BYTES_MAX: usize = 4096;
+
+/// How far a record's own clock may be before CloudWatch's and still be believed.
+pub const CLOCK_BEHIND_NANO_MAX: i64 = 3600 * 1_000_000_000;
+
+/// How far a record's own clock may be ahead of CloudWatch's and still be believed.
+pub const CLOCK_AHEAD_NANO_MAX: i64 = 15 * 60 * 1_000_000_000;
