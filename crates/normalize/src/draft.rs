@@ -185,7 +185,9 @@ impl<'m> Draft<'m> {
             }
             Slot::TraceId => {
                 record.trace_id = Some(canonical(layer.string(value)?, ids::trace_id)?);
-                Some(true)
+                // A whole header under this key says more than the id.
+                const UUID_BYTES: usize = 36;
+                Some(layer.raw(value).len() <= UUID_BYTES)
             }
             Slot::TraceHeader => {
                 let text = layer.string(value)?;

@@ -3,17 +3,45 @@
 
 use std::borrow::Cow;
 
+/// What a byte is to an id: whether it is a hex digit, one that is not zero, one in upper case.
+const KIND: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'0' => IS_HEX,
+            b'1'..=b'9' | b'a'..=b'f' => IS_HEX | NOT_ZERO,
+            b'A'..=b'F' => IS_HEX | NOT_ZERO | IS_UPPER,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
+const IS_HEX: u8 = 1;
+const NOT_ZERO: u8 = 2;
+const IS_UPPER: u8 = 4;
+
+/// Whether all bytes are hex digits, and the bits that any of them has.
+fn hex_kind(bytes: &[u8]) -> (bool, u8) {
+    let (all, any) = bytes.iter().fold((IS_HEX, 0), |(all, any), byte| {
+        let kind = KIND[usize::from(*byte)];
+        (all & kind, any | kind)
+    });
+    (all == IS_HEX, any)
+}
+
 /// The text as `count` lower-case hex digits that are not all zero (W3C: an all-zero id means none).
 fn hex(text: &str, count: usize) -> Option<Cow<'_, str>> {
-    let bytes = text.as_bytes();
-    if bytes.len() != count || !bytes.iter().all(u8::is_ascii_hexdigit) || bytes.iter().all(|byte| *byte == b'0') {
+    if text.len() != count {
         return None;
     }
-    Some(if bytes.iter().any(u8::is_ascii_uppercase) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    })
+    let (all, any) = hex_kind(text.as_bytes());
+    (all && any & NOT_ZERO != 0).then(|| lower(text, any))
+}
+
+fn lower(text: &str, kind: u8) -> Cow<'_, str> {
+    if kind & IS_UPPER == 0 { Cow::Borrowed(text) } else { Cow::Owned(text.to_ascii_lowercase()) }
 }
 
 /// A trace id: 32 hex digits with or without `0x`, as a UUID, as X-Ray's `1-8-24`, as `Root=…` within a header, or as
@@ -66,17 +94,16 @@ pub(crate) fn header_field<'t>(header: &'t str, name: &str) -> Option<&'t str> {
 pub(crate) fn uuid(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim();
     let bytes = text.as_bytes();
-    let right = |(index, byte): (usize, &u8)| {
-        if matches!(index, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() }
-    };
-    if bytes.len() != 36 || !bytes.iter().enumerate().all(right) {
+    if bytes.len() != 36 || [8, 13, 18, 23].into_iter().any(|dash| bytes[dash] != b'-') {
         return None;
     }
-    Some(if bytes.iter().any(u8::is_ascii_uppercase) {
-        Cow::Owned(text.to_ascii_lowercase())
-    } else {
-        Cow::Borrowed(text)
-    })
+    let (mut all, mut any) = (true, 0);
+    for part in [0..8, 9..13, 14..18, 19..23, 24..36] {
+        let (part_all, part_any) = hex_kind(&bytes[part]);
+        all &= part_all;
+        any |= part_any;
+    }
+    all.then(|| lower(text, any))
 }
 
 /// Function name and version of a Lambda ARN, `arn:<partition>:lambda:<region>:<account>:function:<name>[:<version or

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use transect_schema::plain_json_prefix_bytes;
+use transect_schema::json_special_marks;
 
 use crate::limits::JSON_DEPTH_MAX;
 
@@ -287,19 +287,33 @@ pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> Result<(usize, bool), NotJson> {
     let mut escaped = false;
     loop {
-        at += plain_json_prefix_bytes(bytes.get(at..).ok_or(NotJson { at })?);
-        match bytes.get(at) {
-            Some(b'"') => return Ok((at, escaped)),
-            Some(b'\\') => {
-                escaped = true;
-                match bytes.get(at + 1) {
-                    Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
-                    Some(b'u') if hex4(bytes, at + 2).is_some() => at += 6,
-                    _ => return Err(NotJson { at }),
+        // Messages that are JSON themselves have an escape every few bytes, so the step is one word, not a search.
+        let special = match bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+            Some(word) => {
+                let marks = json_special_marks(u64::from_le_bytes(*word));
+                if marks == 0 {
+                    at += 8;
+                    continue;
                 }
+                at += marks.trailing_zeros() as usize / 8;
+                bytes[at]
             }
+            None => match bytes.get(at) {
+                Some(byte @ (b'"' | b'\\' | ..0x20)) => *byte,
+                Some(_) => {
+                    at += 1;
+                    continue;
+                }
+                None => return Err(NotJson { at }),
+            },
+        };
+        match (special, bytes.get(at + 1)) {
+            (b'"', _) => return Ok((at, escaped)),
+            (b'\\', Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')) => at += 2,
+            (b'\\', Some(b'u')) if hex4(bytes, at + 2).is_some() => at += 6,
             _ => return Err(NotJson { at }),
         }
+        escaped = true;
     }
 }
 
@@ -329,55 +343,75 @@ fn number_end(bytes: &[u8], start: usize) -> Result<usize, NotJson> {
 /// Resolves the escapes of the inside of a JSON string. A surrogate that has no partner is no character; its escape
 /// is kept as it is written, so that nothing is lost.
 pub(crate) fn unescaped(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
+    let mut out = String::new();
     unescape_into(raw, &mut out);
     out
 }
 
-/// As [`unescaped`], appending to `out`.
+/// As [`unescaped`], into `out`, whose content and capacity are used again.
+///
+/// In a log message that is itself JSON an escape stands every few bytes, so eight bytes are copied at a time and only
+/// then looked at; a search for the next backslash would cost more than it skips.
 pub(crate) fn unescape_into(raw: &str, out: &mut String) {
-    let mut rest = raw;
-    out.reserve(raw.len());
-    while let Some(at) = backslash(rest.as_bytes()) {
-        out.push_str(&rest[..at]);
-        let bytes = rest.as_bytes();
-        let (character, length) = match bytes.get(at + 1) {
-            Some(b'n') => ('\n', 2),
-            Some(b't') => ('\t', 2),
-            Some(b'r') => ('\r', 2),
-            Some(b'b') => ('\u{8}', 2),
-            Some(b'f') => ('\u{c}', 2),
-            Some(b'u') => match unicode_escape(bytes, at) {
-                Some(found) => found,
-                None => {
-                    let end = rest.len().min(at + 6);
-                    out.push_str(&rest[at..end]);
-                    rest = &rest[end..];
-                    continue;
-                }
-            },
-            Some(byte @ (b'"' | b'\\' | b'/')) => (char::from(*byte), 2),
-            _ => ('\\', 1),
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let source = raw.as_bytes();
+    let mut bytes = std::mem::take(out).into_bytes();
+    // What an escape stands for is never longer than the escape, and the last copy may reach seven bytes too far.
+    bytes.resize(source.len() + 8, 0);
+    let (mut from, mut to) = (0, 0);
+    while from < source.len() {
+        if let (Some(eight), Some(place)) = (source[from..].first_chunk::<8>(), bytes[to..].first_chunk_mut::<8>()) {
+            *place = *eight;
+            let marks = u64::from_le_bytes(*eight) ^ (ONES * b'\\' as u64);
+            let marks = marks.wrapping_sub(ONES) & !marks & HIGHS;
+            let plain = if marks == 0 { 8 } else { marks.trailing_zeros() as usize / 8 };
+            from += plain;
+            to += plain;
+            if marks == 0 {
+                continue;
+            }
+        } else if source[from] != b'\\' {
+            bytes[to] = source[from];
+            from += 1;
+            to += 1;
+            continue;
+        }
+        let simple = match source.get(from + 1) {
+            Some(b'n') => b'\n',
+            Some(b't') => b'\t',
+            Some(b'r') => b'\r',
+            Some(b'b') => 8,
+            Some(b'f') => 12,
+            Some(byte @ (b'"' | b'\\' | b'/')) => *byte,
+            _ => {
+                let (length, taken) = match unicode_escape(source, from) {
+                    Some((character, taken)) => (character.encode_utf8(&mut bytes[to..]).len(), taken),
+                    // Kept as written.
+                    None => {
+                        bytes[to] = b'\\';
+                        (1, 1)
+                    }
+                };
+                from += taken;
+                to += length;
+                continue;
+            }
         };
-        out.push(character);
-        rest = &rest[at + length..];
+        bytes[to] = simple;
+        from += 2;
+        to += 1;
     }
-    out.push_str(rest);
-}
-
-/// Where the next backslash is. In a log message that is itself JSON one stands every few bytes, so the first eight
-/// are looked at by hand before a search is set up.
-#[inline]
-fn backslash(bytes: &[u8]) -> Option<usize> {
-    let near = bytes.len().min(8);
-    match bytes[..near].iter().position(|byte| *byte == b'\\') {
-        Some(at) => Some(at),
-        None => memchr::memchr(b'\\', &bytes[near..]).map(|at| at + near),
-    }
+    bytes.truncate(to);
+    // Text in, text out: whole characters were copied, so this never loses anything.
+    *out = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
 }
 
 /// The character of the `\uXXXX` at `at`, with its low surrogate where it needs one, and the bytes that it takes.
 fn unicode_escape(bytes: &[u8], at: usize) -> Option<(char, usize)> {
+    if bytes.get(at + 1) != Some(&b'u') {
+        return None;
+    }
     let high = hex4(bytes, at + 2)?;
     if !(0xd800..0xdc00).contains(&high) {
         return Some((char::from_u32(high)?, 6));

@@ -262,6 +262,20 @@ impl Keys {
     }
 }
 
+/// Each byte folded; zero for what is left out.
+const FOLD: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 1;
+    while byte < 256 {
+        table[byte] = match byte as u8 {
+            b'_' | b'-' | b'.' | b' ' => 0,
+            other => other.to_ascii_lowercase(),
+        };
+        byte += 1;
+    }
+    table
+};
+
 /// A key folded on the stack. Longer names than it holds have no role: none of ours is half as long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Folded {
@@ -270,7 +284,7 @@ pub(crate) struct Folded {
 }
 
 impl Folded {
-    const BYTES_MAX: usize = 64;
+    const BYTES_MAX: usize = 72;
 
     pub const EMPTY: Folded = Folded { bytes: [0; Folded::BYTES_MAX], length: 0 };
 
@@ -283,16 +297,14 @@ impl Folded {
     /// Appends a key folded; what does not fit makes the name one that no table holds.
     #[inline]
     pub fn append(&mut self, key: &[u8]) {
+        if self.length + key.len() > Folded::BYTES_MAX {
+            self.bytes[0] = 0;
+            return;
+        }
         for byte in key {
-            if matches!(byte, b'_' | b'-' | b'.' | b' ') {
-                continue;
-            }
-            if self.length == Folded::BYTES_MAX {
-                self.bytes[0] = 0;
-                return;
-            }
-            self.bytes[self.length] = byte.to_ascii_lowercase();
-            self.length += 1;
+            let folded = FOLD[usize::from(*byte)];
+            self.bytes[self.length] = folded;
+            self.length += usize::from(folded != 0);
         }
     }
 

@@ -212,6 +212,10 @@ impl Normalizer {
             let inner_has_body =
                 draft.is_filled(Slot::Body) && !draft.is_open(Slot::Body, crate::draft::OUTER_RANK - 1);
 
+            if inner_kind == Some(Kind::Object) && !inner_has_body {
+                // The object itself becomes the body; what was found under a lesser key stays where it is.
+                draft.fill(Slot::Body, 0);
+            }
             for index in draft.taken(0).chain(taken) {
                 tape.tokens[index].taken = true;
             }

@@ -67,8 +67,8 @@ pub(crate) fn split(record: &Record<'_>, original: &str, each: &mut dyn FnMut(&R
         }
     }
     const ID_SUFFIX_BYTES_MAX: usize = 16;
-    const BODY_KEY_BYTES: usize = ",\"body\":\"\"".len();
-    let room = RECORD_BYTES_MAX - json_bytes(&first).min(RECORD_BYTES_MAX / 2) - ID_SUFFIX_BYTES_MAX - BODY_KEY_BYTES;
+    const ADDED_KEYS_BYTES: usize = ",\"body\":\"\",\"event_name\":\"continuation\"".len();
+    let room = RECORD_BYTES_MAX - json_bytes(&first).min(RECORD_BYTES_MAX / 2) - ID_SUFFIX_BYTES_MAX - ADDED_KEYS_BYTES;
     let pieces = pieces(original, room);
     // The parts carry the ids and where they come from; what is counted or summed stands in the first alone.
     let rest = Record {

@@ -53,8 +53,49 @@ const NO_SECRET_KEYS: &[&str] = &[
     "numtokens",
 ];
 
-/// Which bytes the folded endings above end with.
-const LAST_BYTES: &[u8] = b"nesdty vcl";
+/// Whether a key may end as one of the endings above: a first look at three letters that spares nearly every key the
+/// second.
+#[inline]
+fn may_end_as_secret(key: &[u8]) -> bool {
+    let end = key.len() - key.iter().rev().take_while(|byte| matches!(byte, b'_' | b'-' | b'.' | b' ')).count();
+    let Some(last) = key[..end].last_chunk::<3>() else { return false };
+    // Bit 5 makes ASCII letters lower-case.
+    matches!(
+        &last.map(|byte| byte | 0x20),
+        b"ion"
+            | b"kie"
+            | b"ies"
+            | b"ord"
+            | b"swd"
+            | b"ase"
+            | b"pwd"
+            | b"key"
+            | b"ret"
+            | b"ets"
+            | b"eys"
+            | b"ken"
+            | b"ens"
+            | b"ial"
+            | b"als"
+            | b"ure"
+            | b"ber"
+            | b"cvv"
+            | b"cvc"
+    )
+}
+
+/// Whether `=` or `:` stands in the text; most strings are too short for a search to be worth setting up.
+#[inline]
+fn has_separator(bytes: &[u8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().any(|word| {
+        let word = u64::from_le_bytes(*word);
+        let (equals, colon) = (word ^ (ONES * b'=' as u64), word ^ (ONES * b':' as u64));
+        ((equals.wrapping_sub(ONES) & !equals) | (colon.wrapping_sub(ONES) & !colon)) & HIGHS != 0
+    }) || rest.iter().any(|byte| matches!(byte, b'=' | b':'))
+}
 
 /// What is replaced and how.
 #[derive(Debug)]
@@ -76,8 +117,7 @@ impl Redactor {
     /// The kind of secret that a key names.
     #[inline]
     pub fn key_kind(&self, key: &str) -> Option<&'static str> {
-        let last = key.bytes().next_back()?.to_ascii_lowercase();
-        if self.keys.is_empty() && !LAST_BYTES.contains(&last) {
+        if self.keys.is_empty() && !may_end_as_secret(key.as_bytes()) {
             return None;
         }
         self.key_kind_slow(key)
@@ -110,7 +150,8 @@ impl Redactor {
     /// Whether a text, such as a string's value, may hold `key=value` or `key: value` with a key that names a secret.
     #[inline]
     pub fn may_hold_pair(&self, text: &str) -> bool {
-        memchr::memchr2_iter(b'=', b':', text.as_bytes()).any(|at| self.pair_kind(text, at).is_some())
+        has_separator(text.as_bytes())
+            && memchr::memchr2_iter(b'=', b':', text.as_bytes()).any(|at| self.pair_kind(text, at).is_some())
     }
 
     /// The kind that the word before the separator at `at` names, skipping quotes, backslashes and spaces between.
@@ -120,17 +161,13 @@ impl Redactor {
         while end > 0 && matches!(bytes[end - 1], b'"' | b'\'' | b'\\' | b' ') && at - end < 8 {
             end -= 1;
         }
-        let last = bytes.get(end.checked_sub(1)?)?.to_ascii_lowercase();
-        if self.keys.is_empty() && !LAST_BYTES.contains(&last) {
-            return None;
-        }
         let length = bytes[..end]
             .iter()
             .rev()
             .take(60)
             .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
             .count();
-        (length > 0).then(|| self.key_kind(&text[end - length..end]))?
+        if length == 0 { None } else { self.key_kind(&text[end - length..end]) }
     }
 
     /// The text with every secret in it replaced; borrowed where there is none. `is_id` says that the text stands for
@@ -469,6 +506,17 @@ mod tests {
         assert_eq!(count > 0, input != expected);
         if input != expected {
             assert!(redactor.may_hold_value(input) || redactor.may_hold_pair(input), "the quick look missed {input}");
+        }
+    }
+
+    #[test]
+    fn the_first_look_at_a_key_misses_no_ending() {
+        for (ending, _) in SECRET_KEYS {
+            assert!(
+                may_end_as_secret(ending.as_bytes()) && may_end_as_secret(ending.to_uppercase().as_bytes()),
+                "{ending}"
+            );
+            assert!(may_end_as_secret(format!("{ending}_").as_bytes()), "{ending}");
         }
     }
 

@@ -15,24 +15,28 @@ pub(crate) fn write_value(value: Value<'_>, out: &mut Vec<u8>) {
     debug_assert!(written.is_ok());
 }
 
-/// How many leading bytes may stand in a JSON string as they are: up to the first quote, backslash or byte below 0x20.
-/// Eight bytes are looked at a time, because log text seldom needs an escape and every stored byte passes here.
-///
-/// The three tests mark the highest bit of a byte that is below 0x20, a quote or a backslash (Mycroft's zero-byte
-/// test). A borrow can mark bytes above a true one, never below it, so the lowest mark is exact.
+/// Marks the highest bit of every byte of `word` (read little-endian) that may not stand in a JSON string as it is: a
+/// quote, a backslash or a byte below 0x20 (Mycroft's zero-byte test, three times). A borrow can mark bytes above a true
+/// one, never below it, so the lowest mark is exact: `trailing_zeros() / 8` is its index.
 #[inline]
-pub fn plain_json_prefix_bytes(bytes: &[u8]) -> usize {
+pub const fn json_special_marks(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    ((word.wrapping_sub(ONES * 0x20) & !word)
+        | (quote.wrapping_sub(ONES) & !quote)
+        | (backslash.wrapping_sub(ONES) & !backslash))
+        & HIGHS
+}
+
+/// How many leading bytes may stand in a JSON string as they are. Eight bytes are looked at a time, because log text
+/// seldom needs an escape and every stored byte passes here.
+#[inline]
+fn plain_prefix_bytes(bytes: &[u8]) -> usize {
     let (words, rest) = bytes.as_chunks::<8>();
     for (index, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
-        let below = word.wrapping_sub(ONES * 0x20);
-        let marks =
-            ((below & !word) | (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash))
-                & HIGHS;
+        let marks = json_special_marks(u64::from_le_bytes(*word));
         if marks != 0 {
             return index * 8 + marks.trailing_zeros() as usize / 8;
         }
@@ -47,7 +51,7 @@ pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
     out.reserve(rest.len() + 2);
     out.push(b'"');
     loop {
-        let plain = plain_json_prefix_bytes(rest);
+        let plain = plain_prefix_bytes(rest);
         out.extend_from_slice(&rest[..plain]);
         let Some(&byte) = rest.get(plain) else { break };
         match byte {

@@ -8,7 +8,7 @@ mod render;
 
 use std::borrow::Cow;
 
-pub use json::{plain_json_prefix_bytes, write_json_string};
+pub use json::{json_special_marks, write_json_string};
 pub use render::{athena_ddl, column_table_markdown, columns_json, glue_columns_json};
 
 /// The value of the `schema_version` column in rows that this release writes. Columns are only ever added, so a

@@ -1,0 +1,182 @@
+//! Megabytes of decoded payload a second, on one core, of the whole way of a payload (decode, normalise, NDJSON) beside
+//! a floor that no forwarder can be under: base64, inflate, parse of the envelope, tokenising of every JSON message, each
+//! with the fastest well-kept crate. Both in turn over the same payloads, so that a noisy machine is noisy for both.
+//!
+//! It refuses to judge: it prints the figures and their ratio. Run it with `cargo bench -p transect-normalize`.
+
+#![allow(clippy::expect_used, reason = "a failure here is the message")]
+
+use std::hint::black_box;
+use std::io::Read;
+use std::time::{Duration, Instant};
+
+use transect_normalize::{Normalizer, Options, Origin, decode};
+
+const EVENTS_PER_PAYLOAD: usize = 500;
+const PAYLOADS: usize = 60;
+const ROUNDS: usize = 25;
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope<'e> {
+    #[serde(borrow)]
+    log_events: Vec<Event<'e>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Event<'e> {
+    #[serde(borrow)]
+    id: std::borrow::Cow<'e, str>,
+    timestamp: i64,
+    #[serde(borrow)]
+    message: std::borrow::Cow<'e, str>,
+}
+
+#[derive(serde::Deserialize)]
+struct LambdaEvent<'e> {
+    #[serde(borrow)]
+    awslogs: Data<'e>,
+}
+
+#[derive(serde::Deserialize)]
+struct Data<'e> {
+    data: &'e str,
+}
+
+fn inflate(payload: &[u8]) -> Vec<u8> {
+    let event: LambdaEvent<'_> = sonic_rs::from_slice(payload).expect("a sample payload");
+    let zipped = base64_simd::STANDARD.decode_to_vec(event.awslogs.data).expect("a sample payload");
+    let mut inflated = Vec::with_capacity(zipped.len() * 12);
+    flate2::bufread::MultiGzDecoder::new(&zipped[..]).read_to_end(&mut inflated).expect("a sample payload");
+    inflated
+}
+
+fn envelope(inflated: &[u8]) -> Envelope<'_> {
+    sonic_rs::from_slice(inflated).expect("a sample payload")
+}
+
+/// Tokenises every JSON message; the faster of two crates, which the first lines of the output compare.
+fn floor_sonic(payload: &[u8]) -> usize {
+    let inflated = inflate(payload);
+    let mut tokens = 0;
+    for event in &envelope(&inflated).log_events {
+        black_box((&event.id, event.timestamp));
+        if event.message.starts_with('{') {
+            black_box(sonic_rs::from_str::<sonic_rs::Value>(&event.message).expect("a sample message"));
+            tokens += 1;
+        }
+    }
+    tokens
+}
+
+fn floor_simd_json(payload: &[u8], buffers: &mut simd_json::Buffers, message: &mut Vec<u8>) -> usize {
+    let inflated = inflate(payload);
+    let mut tokens = 0;
+    for event in &envelope(&inflated).log_events {
+        black_box((&event.id, event.timestamp));
+        if event.message.starts_with('{') {
+            message.clear();
+            message.extend_from_slice(event.message.as_bytes());
+            let tape = simd_json::to_tape_with_buffers(message, buffers).expect("a sample message");
+            tokens += tape.0.len();
+        }
+    }
+    tokens
+}
+
+fn whole(normalizer: &Normalizer, payload: &[u8], out: &mut Vec<u8>) {
+    out.clear();
+    let origin = Origin { region: "us-east-2", account: None, now_unix_nano: 0 };
+    let payload = decode(payload).expect("a sample payload");
+    for document in payload.documents() {
+        normalizer.normalize(document, &origin, &mut |record| {
+            record.write_json(out);
+            out.push(b'\n');
+        });
+    }
+}
+
+/// The fastest of the rounds: the one that the machine disturbed least.
+fn best(best: &mut Duration, work: impl FnOnce()) {
+    let start = Instant::now();
+    work();
+    *best = (*best).min(start.elapsed());
+}
+
+fn main() {
+    // Dense traffic, so that payloads are full.
+    let options =
+        transect_sample::Options { invocations: 120_000, events_per_payload: EVENTS_PER_PAYLOAD, ..Default::default() };
+    let mut payloads = Vec::new();
+    let mut events = 0;
+    transect_sample::generate(&options, &mut |payload| {
+        let lambda_event = payload.lambda_event();
+        let count = decode(&lambda_event)
+            .expect("a sample payload")
+            .documents()
+            .map(|document| document.event_count())
+            .sum::<usize>();
+        if payloads.len() < PAYLOADS && count == EVENTS_PER_PAYLOAD {
+            payloads.push(lambda_event);
+            events += count;
+        }
+    });
+    let decoded_bytes: usize = payloads.iter().map(|payload| inflate(payload).len()).sum();
+    let wire_bytes: usize = payloads.iter().map(Vec::len).sum();
+
+    let normalizer = Normalizer::new(&Options::default());
+    let bare = Normalizer::new(&Options { redact: false, ..Options::default() });
+    let mut buffers = simd_json::Buffers::default();
+    let (mut message, mut out) = (Vec::new(), Vec::new());
+    let mut times = [Duration::MAX; 7];
+    let mut ndjson_bytes = 0;
+    for _ in 0..ROUNDS {
+        best(&mut times[0], || payloads.iter().for_each(|payload| drop(black_box(inflate(payload)))));
+        best(&mut times[1], || payloads.iter().for_each(|payload| drop(black_box(decode(payload)))));
+        best(&mut times[2], || drop(black_box(payloads.iter().map(|payload| floor_sonic(payload)).sum::<usize>())));
+        best(&mut times[3], || {
+            drop(black_box(
+                payloads.iter().map(|payload| floor_simd_json(payload, &mut buffers, &mut message)).sum::<usize>(),
+            ))
+        });
+        best(&mut times[4], || {
+            let origin = Origin { region: "us-east-2", account: None, now_unix_nano: 0 };
+            for payload in &payloads {
+                let payload = decode(payload).expect("a sample payload");
+                payload.documents().for_each(|document| {
+                    normalizer.normalize(document, &origin, &mut |record| drop(black_box(record)));
+                });
+            }
+        });
+        best(&mut times[5], || payloads.iter().for_each(|payload| whole(&bare, payload, &mut out)));
+        best(&mut times[6], || {
+            ndjson_bytes = 0;
+            for payload in &payloads {
+                whole(&normalizer, payload, &mut out);
+                ndjson_bytes += out.len();
+            }
+        });
+    }
+    println!(
+        "{} payloads, {events} events, {decoded_bytes} bytes decoded, {wire_bytes} on the wire, {ndjson_bytes} of NDJSON",
+        payloads.len()
+    );
+    let names = [
+        "base64 + inflate",
+        "decode",
+        "floor (sonic-rs)",
+        "floor (simd-json)",
+        "decode + normalise",
+        "whole, redaction off",
+        "whole",
+    ];
+    for (name, time) in names.iter().zip(times) {
+        let seconds = time.as_secs_f64();
+        println!(
+            "{name:<22} {:>8.1} MB/s {:>8.0} ns/event",
+            decoded_bytes as f64 / 1e6 / seconds,
+            seconds * 1e9 / events as f64
+        );
+    }
+    println!("whole / floor          {:>8.2}", times[6].as_secs_f64() / times[2].min(times[3]).as_secs_f64());
+}
