@@ -1,0 +1,383 @@
+//! Writes rows into the hours of a lake. A file becomes visible whole or not at all; until [`LakeWriter::publish`]
+//! there are only hidden temporary files, and dropping the writer removes them. Memory and open files are bounded. It
+//! refuses to overwrite: a name that is taken is left alone and another one chosen.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use tempfile::TempPath;
+use transect_schema::{Record, SCHEMA_VERSION};
+
+use crate::columns::{Rows, write_schema};
+use crate::properties::writer_properties;
+use crate::sources::{FILE_PREFIX, SCHEMA_VERSION_KEY, SOURCES_KEY, SourceId, WRITER_KEY, render_sources};
+use crate::{Lake, LakeError, Partition, Result};
+
+/// Rows handed to the encoder at once: enough that the cost of a call does not matter, few enough to stay in cache.
+const BATCH_ROWS: usize = 4096;
+/// Text handed to the encoder at once, at most about: a batch of megabyte log lines stays far below Arrow's 2 GiB.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// What a flushed row leaves in memory until its file is finished: its share of three bloom filters, which stand at
+/// the end of the file and take up to 2.4 bytes a value, and of the page index.
+const FOOTER_BYTES_PER_ROW: usize = 8;
+/// What a flushed row group leaves in memory besides: metadata of every column chunk.
+const FOOTER_BYTES_PER_ROW_GROUP: usize = 32 << 10;
+
+/// Names tried until one is free. Two hours never share a folder, so a name is taken only if the same payload was
+/// loaded before.
+const NAMES_TRIED_MAX: u64 = 1000;
+
+/// Limits and measures of a [`LakeWriter`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WriterOptions {
+    /// Rows of a row group: what a look-up by id reads at least, and what each bloom filter and statistic stands for.
+    pub row_group_rows: usize,
+    /// Bytes of rows and encoded pages held in memory, over all hours. Beyond it the largest row group is written early.
+    pub memory_bytes_max: usize,
+    /// Files open at once; beyond it the one unused for longest is finished. The usual limit of a process is 1024.
+    pub open_files_max: usize,
+    /// A file that has grown beyond this is finished and another one begun, which keeps footers small.
+    pub file_bytes_max: usize,
+    /// zstd level, 1 to 22.
+    pub zstd_level: i32,
+}
+
+impl Default for WriterOptions {
+    fn default() -> WriterOptions {
+        WriterOptions {
+            row_group_rows: 128 << 10,
+            memory_bytes_max: 192 << 20,
+            open_files_max: 128,
+            file_bytes_max: 256 << 20,
+            zstd_level: 3,
+        }
+    }
+}
+
+/// What [`LakeWriter::publish`] made visible.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Published {
+    /// Parquet files.
+    pub files: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Their size.
+    pub bytes: u64,
+}
+
+/// Writes rows into the hours of a lake. One thread uses it; several writers may write the same lake at once.
+pub struct LakeWriter {
+    lake: Lake,
+    options: WriterOptions,
+    properties: WriterProperties,
+    schema: SchemaRef,
+    hours: BTreeMap<Partition, Hour>,
+    finished: Vec<FinishedFile>,
+    memory_bytes: usize,
+    open_files: usize,
+    appended: u64,
+}
+
+/// What is under way for one hour of one region.
+struct Hour {
+    rows: Rows,
+    file: Option<OpenFile>,
+    /// Noted, but in no finished file yet.
+    sources: BTreeMap<SourceId, u64>,
+    /// Memory of the open file; that of the rows comes on top.
+    file_bytes: usize,
+    /// Number of the last append, to find the hour unused for longest.
+    used: u64,
+}
+
+impl Hour {
+    fn memory_bytes(&self) -> usize {
+        self.rows.bytes() + self.file_bytes
+    }
+}
+
+struct OpenFile {
+    // Before `path`, so that the file is closed before it is removed.
+    writer: ArrowWriter<File>,
+    path: TempPath,
+    rows: u64,
+}
+
+impl OpenFile {
+    fn footer_bytes(&self) -> usize {
+        let flushed_rows = self.rows as usize - self.writer.in_progress_rows();
+        flushed_rows * FOOTER_BYTES_PER_ROW + self.writer.flushed_row_groups().len() * FOOTER_BYTES_PER_ROW_GROUP
+    }
+}
+
+struct FinishedFile {
+    partition: Partition,
+    directory: PathBuf,
+    path: TempPath,
+    rows: u64,
+    bytes: u64,
+    sources: String,
+}
+
+impl LakeWriter {
+    /// A writer into `lake`. Directories are created when a row needs them.
+    pub fn new(lake: &Lake, options: WriterOptions) -> Result<LakeWriter> {
+        let properties = writer_properties(options.row_group_rows.max(1), options.zstd_level).map_err(|error| {
+            LakeError::Spec { spec: format!("zstd level {}", options.zstd_level), reason: error.to_string() }
+        })?;
+        let pairs = vec![
+            KeyValue::new(SCHEMA_VERSION_KEY.to_owned(), SCHEMA_VERSION.to_string()),
+            KeyValue::new(WRITER_KEY.to_owned(), concat!("transect ", env!("CARGO_PKG_VERSION")).to_owned()),
+        ];
+        Ok(LakeWriter {
+            lake: lake.clone(),
+            properties: properties.into_builder().set_key_value_metadata(Some(pairs)).build(),
+            options,
+            schema: write_schema(),
+            hours: BTreeMap::new(),
+            finished: Vec::new(),
+            memory_bytes: 0,
+            open_files: 0,
+            appended: 0,
+        })
+    }
+
+    /// Adds a row to an hour. After an error the writer is good for nothing but being dropped.
+    pub fn append(&mut self, partition: &Partition, record: &Record<'_>) -> Result<()> {
+        self.appended += 1;
+        let used = self.appended;
+        let hour = self.hour(partition);
+        let before = hour.rows.bytes();
+        hour.rows.append(record);
+        hour.used = used;
+        let added = hour.rows.bytes() - before;
+        let full = hour.rows.len() >= BATCH_ROWS || hour.rows.bytes() >= BATCH_BYTES;
+        self.memory_bytes += added;
+        if full {
+            self.encode(partition)?;
+        }
+        while self.memory_bytes > self.options.memory_bytes_max {
+            if !self.relieve()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Remembers in the footer of this hour's files that `events` of a payload went there. A payload noted twice counts
+    /// twice.
+    pub fn note_source(&mut self, partition: &Partition, source: SourceId, events: u64) {
+        let total = self.hour(partition).sources.entry(source).or_default();
+        *total = total.saturating_add(events);
+    }
+
+    /// Finishes every file, then makes all of them visible. On an error nothing of this writer stays.
+    pub fn publish(mut self) -> Result<Published> {
+        let partitions: Vec<Partition> = self.hours.keys().cloned().collect();
+        for partition in &partitions {
+            self.finish(partition)?;
+        }
+        let mut published = Published::default();
+        let mut visible: Vec<PathBuf> = Vec::new();
+        let mut directories = BTreeSet::new();
+        for file in std::mem::take(&mut self.finished) {
+            published.files += 1;
+            published.rows += file.rows;
+            published.bytes += file.bytes;
+            let root = self.lake.location_of(file.partition.region())?.directory().to_owned();
+            directories
+                .extend(file.directory.ancestors().take_while(|path| path.starts_with(&root)).map(PathBuf::from));
+            match persist(file) {
+                Ok(path) => visible.push(path),
+                Err(error) => {
+                    withdraw(&visible);
+                    return Err(error);
+                }
+            }
+        }
+        // The names, too, are to survive a loss of power: innermost first, so that a name never leads nowhere.
+        for directory in directories.iter().rev() {
+            if let Err(error) = File::open(directory).and_then(|directory| directory.sync_all()) {
+                withdraw(&visible);
+                return Err(LakeError::from_io("write", directory, error));
+            }
+        }
+        Ok(published)
+    }
+
+    fn hour(&mut self, partition: &Partition) -> &mut Hour {
+        // Two look-ups for a new hour, one and no copy of the name for the millions of rows after it.
+        if !self.hours.contains_key(partition) {
+            let hour = Hour {
+                rows: Rows::new(self.schema.clone()),
+                file: None,
+                sources: BTreeMap::new(),
+                file_bytes: 0,
+                used: self.appended,
+            };
+            self.hours.insert(partition.clone(), hour);
+        }
+        match self.hours.get_mut(partition) {
+            Some(hour) => hour,
+            None => unreachable!("inserted above"),
+        }
+    }
+
+    /// Moves an hour's rows into its file, which is opened if need be.
+    fn encode(&mut self, partition: &Partition) -> Result<()> {
+        if self.hour(partition).file.is_none() {
+            self.open(partition)?;
+        }
+        let file_bytes_max = self.options.file_bytes_max;
+        let hour = self.hour(partition);
+        let before = hour.memory_bytes();
+        let mut grown = false;
+        if let Some(file) = &mut hour.file
+            && hour.rows.len() > 0
+        {
+            file.rows += hour.rows.len() as u64;
+            let batch = hour.rows.take().map_err(|error| LakeError::from_error("write", &file.path, error))?;
+            file.writer.write(&batch).map_err(|error| LakeError::from_error("write", &file.path, error))?;
+            hour.file_bytes = file.writer.memory_size() + file.footer_bytes();
+            grown = file.writer.bytes_written() >= file_bytes_max;
+        }
+        let after = hour.memory_bytes();
+        self.memory_bytes = (self.memory_bytes + after).saturating_sub(before);
+        if grown { self.finish(partition) } else { Ok(()) }
+    }
+
+    /// Frees the memory of the hour that holds most; false if there is nothing to free.
+    fn relieve(&mut self) -> Result<bool> {
+        let Some((partition, _)) = self.hours.iter().max_by_key(|(_, hour)| hour.memory_bytes()) else {
+            return Ok(false);
+        };
+        let partition = partition.clone();
+        self.encode(&partition)?;
+        let hour = self.hour(&partition);
+        let before = hour.memory_bytes();
+        let Some(file) = &mut hour.file else { return Ok(true) };
+        // Where the footer is what takes the memory, only the end of the file frees it.
+        if file.footer_bytes() > before / 2 {
+            self.finish(&partition)?;
+            return Ok(true);
+        }
+        file.writer.flush().map_err(|error| LakeError::from_error("write", &file.path, error))?;
+        hour.file_bytes = file.footer_bytes();
+        let after = hour.memory_bytes();
+        self.memory_bytes = (self.memory_bytes + after).saturating_sub(before);
+        Ok(before > 0)
+    }
+
+    fn open(&mut self, partition: &Partition) -> Result<()> {
+        if self.open_files >= self.options.open_files_max.max(1) {
+            let unused = self.hours.iter().filter(|(_, hour)| hour.file.is_some()).min_by_key(|(_, hour)| hour.used);
+            if let Some(unused) = unused.map(|(partition, _)| partition.clone()) {
+                self.finish(&unused)?;
+            }
+        }
+        let directory = self.directory(partition)?;
+        create_private_directory(&directory)?;
+        let temporary = tempfile::Builder::new()
+            .prefix(".ingest-")
+            .suffix(".tmp")
+            .tempfile_in(&directory)
+            .map_err(|error| LakeError::from_io("write to", &directory, error))?;
+        let (file, path) = temporary.into_parts();
+        // Without Arrow's own schema in the footer a reader sees what it sees in Firehose's files.
+        let options = ArrowWriterOptions::new().with_properties(self.properties.clone()).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, self.schema.clone(), options)
+            .map_err(|error| LakeError::from_error("write", &path, error))?;
+        self.hour(partition).file = Some(OpenFile { writer, path, rows: 0 });
+        self.open_files += 1;
+        Ok(())
+    }
+
+    /// Writes what is left of an hour and completes its file, still under its temporary name.
+    fn finish(&mut self, partition: &Partition) -> Result<()> {
+        let hour = self.hour(partition);
+        let has_news = hour.rows.len() > 0 || !hour.sources.is_empty();
+        if hour.file.is_none() && !has_news {
+            return Ok(());
+        }
+        if hour.file.is_none() || hour.rows.len() > 0 {
+            self.encode(partition)?;
+        }
+        let hour = self.hour(partition);
+        let before = hour.memory_bytes();
+        // Absent if encoding the last rows has just filled and finished the file.
+        let Some(mut file) = hour.file.take() else { return Ok(()) };
+        let sources = render_sources(&std::mem::take(&mut hour.sources));
+        hour.file_bytes = 0;
+        let after = hour.memory_bytes();
+        self.memory_bytes = (self.memory_bytes + after).saturating_sub(before);
+        self.open_files -= 1;
+        if !sources.is_empty() {
+            file.writer.append_key_value_metadata(KeyValue::new(SOURCES_KEY.to_owned(), sources.clone()));
+        }
+        file.writer.finish().map_err(|error| LakeError::from_error("write", &file.path, error))?;
+        file.writer.inner().sync_all().map_err(|error| LakeError::from_io("write", &file.path, error))?;
+        self.finished.push(FinishedFile {
+            partition: partition.clone(),
+            directory: self.directory(partition)?,
+            bytes: file.writer.bytes_written() as u64,
+            path: file.path,
+            rows: file.rows,
+            sources,
+        });
+        Ok(())
+    }
+
+    fn directory(&self, partition: &Partition) -> Result<PathBuf> {
+        Ok(self.lake.location_of(partition.region())?.directory().join(partition.path()))
+    }
+}
+
+/// Gives a finished file its name; one that is taken is never touched.
+fn persist(file: FinishedFile) -> Result<PathBuf> {
+    let FinishedFile { partition, directory, mut path, rows, bytes, sources } = file;
+    for attempt in 0..NAMES_TRIED_MAX {
+        let mut hasher = DefaultHasher::new();
+        (&partition, rows, bytes, &sources, attempt).hash(&mut hasher);
+        let name = directory.join(format!("{FILE_PREFIX}{:016x}.parquet", hasher.finish()));
+        match path.persist_noclobber(&name) {
+            Ok(()) => return Ok(name),
+            Err(taken) if taken.error.kind() == std::io::ErrorKind::AlreadyExists => path = taken.path,
+            Err(other) => return Err(LakeError::from_io("write", &name, other.error)),
+        }
+    }
+    let source = "every name tried is taken".into();
+    Err(LakeError::Io { action: "name a file in", path: directory, source })
+}
+
+/// Removes what an attempt to publish that failed has made visible.
+fn withdraw(paths: &[PathBuf]) {
+    for path in paths {
+        // The error that led here is the one to report.
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// Creates a directory and those above it, for their owner alone: log lines hold what their authors never meant to
+/// publish.
+fn create_private_directory(path: &Path) -> Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| match error.kind() {
+        // Something on the way is a file.
+        std::io::ErrorKind::AlreadyExists => LakeError::NotADirectory(path.to_owned()),
+        _ => LakeError::from_io("create", path, error),
+    })
+}
+
+#[cfg(test)]
+mod tests;
