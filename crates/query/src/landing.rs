@@ -1,0 +1,200 @@
+//! The table `landing`: every row that was delivered, duplicates and all, and where and when it landed. A scan lists
+//! the hours that its filters leave, and plans DataFusion's own Parquet scan of the files there, one for each location.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use async_trait::async_trait;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::config::TableParquetOptions;
+use datafusion::common::{Result, ScalarValue, TableReference, project_schema};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::DataFusionError;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::union::UnionExec;
+use futures::future::try_join_all;
+use object_store::ObjectStore;
+use transect_lake::{HourFiles, HourRange, HourUtc, Lake, RegionLocation, list_hours, read_schema};
+use url::Url;
+
+use crate::engine::Scanned;
+use crate::footers::Footers;
+use crate::hours::{Bounds, allowed_values, bounds};
+
+/// The region that a row was delivered in: the folder's.
+pub(crate) const LANDING_REGION: &str = "landing_region";
+/// The beginning of the hour that a row was delivered in: the folder's.
+pub(crate) const LANDING_HOUR: &str = "landing_hour_unix_nano";
+
+/// What of the lake a question may look at.
+#[derive(Clone, Debug)]
+pub(crate) struct Extent {
+    pub(crate) since_unix_nano: Option<i64>,
+    pub(crate) until_unix_nano: Option<i64>,
+    pub(crate) lateness_nano: i64,
+    pub(crate) now_unix_nano: i64,
+    pub(crate) regions: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Landing {
+    lake: Lake,
+    extent: Extent,
+    schema: TableSchema,
+    files: AtomicU64,
+    hours: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Landing {
+    pub(crate) fn new(lake: Lake, extent: Extent) -> Landing {
+        let partitions = vec![
+            Arc::new(Field::new(LANDING_REGION, DataType::Utf8View, false)),
+            Arc::new(Field::new(LANDING_HOUR, DataType::Int64, false)),
+        ];
+        let schema = TableSchema::builder(read_schema()).with_table_partition_cols(partitions).build();
+        Landing { lake, extent, schema, files: 0.into(), hours: 0.into(), bytes: 0.into() }
+    }
+
+    /// What all scans so far have found.
+    pub(crate) fn scanned(&self) -> Scanned {
+        Scanned {
+            hours: self.hours.load(Ordering::Relaxed),
+            files: self.files.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
+    }
+
+    /// The hours of arrival that can hold a row for which all filters hold.
+    fn hour_range(&self, filters: &[Expr]) -> HourRange {
+        let extent = &self.extent;
+        let asked = Bounds { min: extent.since_unix_nano, max: extent.until_unix_nano };
+        // What is true of the time of an event is true of CloudWatch's time of it, within the same allowance.
+        let events = bounds(&["time_unix_nano"], filters).and(bounds(&["observed_time_unix_nano"], filters));
+        let landed = bounds(&[LANDING_HOUR], filters);
+        let landed =
+            HourRange { first: landed.min.map(HourUtc::from_unix_nano), last: landed.max.map(HourUtc::from_unix_nano) };
+        [asked, events]
+            .map(|bounds| bounds.arrival_hours(extent.lateness_nano, extent.now_unix_nano))
+            .iter()
+            .fold(landed, |range, other| range.intersect(other))
+    }
+
+    fn regions(&self, filters: &[Expr]) -> Option<Vec<String>> {
+        let asked = &self.extent.regions;
+        match allowed_values(LANDING_REGION, filters) {
+            Some(allowed) => {
+                Some(allowed.into_iter().filter(|region| asked.is_empty() || asked.contains(region)).collect())
+            }
+            None => (!asked.is_empty()).then(|| asked.clone()),
+        }
+    }
+
+    async fn list(
+        &self,
+        location: &RegionLocation,
+        regions: &[String],
+        range: &HourRange,
+    ) -> Result<(Arc<dyn ObjectStore>, Vec<HourFiles>)> {
+        let external = |error| DataFusionError::External(Box::new(error));
+        let store = location.store().map_err(external)?;
+        let hours = list_hours(store.as_ref(), location, regions, range).await.map_err(external)?;
+        Ok((store, hours))
+    }
+
+    fn plan_location(
+        &self,
+        state: &dyn Session,
+        index: usize,
+        store: Arc<dyn ObjectStore>,
+        hours: Vec<HourFiles>,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        // Caches are keyed by table and path, and two regions may well have the same paths.
+        let table = TableReference::bare(format!("landing_{index}"));
+        let mut files = Vec::new();
+        for hour in hours {
+            let values = vec![
+                ScalarValue::Utf8View(Some(hour.partition.region().to_owned())),
+                ScalarValue::Int64(Some(hour.partition.hour().start_unix_nano())),
+            ];
+            files.extend(hour.files.into_iter().map(|file| {
+                PartitionedFile::new_from_meta(file)
+                    .with_partition_values(values.clone())
+                    .with_table_reference(Some(table.clone()))
+            }));
+        }
+        let url = format!("lake-{index}://landing/");
+        let parsed = Url::parse(&url).map_err(|error| DataFusionError::External(Box::new(error)))?;
+        state.runtime_env().register_object_store(&parsed, Arc::clone(&store));
+        let options =
+            TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
+        let source = ParquetSource::new(self.schema.clone())
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(Footers::new(store)));
+        let groups = FileGroup::new(files).split_files(state.config().target_partitions());
+        let scan = FileScanConfigBuilder::new(ObjectStoreUrl::parse(&url)?, Arc::new(source))
+            .with_file_groups(groups)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(scan))
+    }
+}
+
+#[async_trait]
+impl TableProvider for Landing {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.schema.table_schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        // They choose the hours here; the physical optimizer moves them into the Parquet scan.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let range = self.hour_range(filters);
+        let regions = self.regions(filters);
+        let nothing = regions.as_ref().is_some_and(Vec::is_empty);
+        let regions = regions.unwrap_or_default();
+        let locations = if nothing { &[] } else { self.lake.locations() };
+        let listed = try_join_all(locations.iter().map(|location| self.list(location, &regions, &range))).await?;
+
+        let mut plans = Vec::new();
+        for (index, (store, hours)) in listed.into_iter().enumerate() {
+            if hours.is_empty() {
+                continue;
+            }
+            self.hours.fetch_add(hours.len() as u64, Ordering::Relaxed);
+            let files = || hours.iter().flat_map(|hour| &hour.files);
+            self.files.fetch_add(files().count() as u64, Ordering::Relaxed);
+            self.bytes.fetch_add(files().map(|file| file.size).sum(), Ordering::Relaxed);
+            plans.push(self.plan_location(state, index, store, hours, projection, limit)?);
+        }
+        match plans.len() {
+            0 => Ok(Arc::new(EmptyExec::new(project_schema(&self.schema(), projection)?))),
+            1 => Ok(plans.remove(0)),
+            _ => UnionExec::try_new(plans),
+        }
+    }
+}

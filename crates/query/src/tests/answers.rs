@@ -1,0 +1,290 @@
+//! What is answered at all: states of a lake, mistakes in a query, files that others wrote.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int32Array, Int64Array, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, GzipLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use transect_lake::LakeError;
+
+use super::*;
+
+#[tokio::test]
+async fn a_constant_needs_no_rows() {
+    assert_eq!(Fixture::of(&[log("us-east-2", "1", HOUR_8)]).ask("select 1 as one").await, "one\n1\n");
+}
+
+#[tokio::test]
+async fn an_engine_answers_more_than_one_question() {
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let engine = fixture.engine();
+    for _ in 0..2 {
+        for view in ["telemetry", "logs", "spans", "invocations", "metrics", "landing"] {
+            let mut answer = engine.sql(&format!("select * from {view}"), &[]).await.unwrap();
+            while let Some(batch) = answer.next().await {
+                batch.unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn now_is_the_time_given() {
+    let lake = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    assert_eq!(lake.ask("select now() as t").await, "t\n2026-11-22T08:00:00.000000000Z\n");
+    assert_eq!(
+        lake.ask("select count(*) as n from telemetry where timestamp > now() - interval '25 hours'").await,
+        "n\n1\n"
+    );
+    assert_eq!(
+        lake.ask("select count(*) as n from telemetry where timestamp > now() - interval '23 hours'").await,
+        "n\n0\n"
+    );
+}
+
+#[test]
+fn a_lake_that_is_missing_empty_or_a_file_is_said_in_a_sentence() {
+    let fixture = Fixture::new();
+    let open = |lake: Lake| Engine::open(lake, fixture.options()).err().unwrap();
+    let error = open(fixture.lake());
+    assert!(matches!(error, QueryError::NoTelemetry { .. }));
+    assert!(error.to_string().starts_with("no telemetry in /"), "{error}");
+    let missing = fixture.directory.path().join("missing");
+    let error = open(Lake::parse(&[missing.to_str().unwrap()]).unwrap());
+    assert!(matches!(error, QueryError::Lake(LakeError::NoSuchDirectory(_))), "{error}");
+    std::fs::write(&missing, "").unwrap();
+    let error = open(Lake::parse(&[missing.to_str().unwrap()]).unwrap());
+    assert!(matches!(error, QueryError::Lake(LakeError::NotADirectory(_))), "{error}");
+}
+
+#[tokio::test]
+async fn a_lake_without_files_has_tables_without_rows() {
+    let fixture = Fixture::new();
+    std::fs::create_dir(fixture.directory.path().join("landing")).unwrap();
+    for table in ["telemetry", "logs", "spans", "invocations", "metrics", "landing"] {
+        assert_eq!(fixture.ask(&format!("select count(*) as n from {table}")).await, "n\n0\n", "{table}");
+        assert_eq!(fixture.ask(&format!("select * from {table}")).await.lines().count(), 1, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn mistakes_are_shown_where_they_stand_with_the_nearest_name() {
+    let lake = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let check = async |sql: &str, message: &str, excerpt: Option<&str>, hint: Option<&str>| {
+        let error = lake.fail(sql).await;
+        let QueryError::Sql(sql_error) = &error else { panic!("{sql}: {error:?}") };
+        assert_eq!(error.to_string(), message);
+        assert_eq!(sql_error.excerpt.as_deref(), excerpt, "{sql}");
+        assert_eq!(error.hint(), hint, "{sql}");
+    };
+    check(
+        "select trace_ids from telemetry",
+        "SQL, line 1, column 8: no column `trace_ids`",
+        Some("select trace_ids from telemetry\n       ^"),
+        Some("did you mean `trace_id`?"),
+    )
+    .await;
+    check(
+        "select\n  trace_id\nfrom logs\nwhere regoin = 'x'",
+        "SQL, line 4, column 7: no column `regoin`",
+        Some("where regoin = 'x'\n      ^"),
+        None,
+    )
+    .await;
+    check(
+        "select l.bdy from logs l",
+        "SQL, line 1, column 8: no column `bdy` in `l`",
+        Some("select l.bdy from logs l\n       ^"),
+        Some("did you mean `body`?"),
+    )
+    .await;
+    check(
+        "select 1 from telemetri",
+        "SQL, line 1, column 15: no table `telemetri`",
+        Some("select 1 from telemetri\n              ^"),
+        Some("did you mean `telemetry`?"),
+    )
+    .await;
+    check(
+        "select 1 from x",
+        "SQL, line 1, column 15: no table `x`",
+        Some("select 1 from x\n              ^"),
+        Some("there are telemetry, logs, spans, invocations, metrics, landing"),
+    )
+    .await;
+    check("selec 1", "SQL, line 1, column 1: Expected: an SQL statement, found: selec", Some("selec 1\n^"), None).await;
+    check(
+        "select (1 from telemetry",
+        "SQL, line 1, column 11: Expected: ), found: from",
+        Some("select (1 from telemetry\n          ^"),
+        None,
+    )
+    .await;
+    check(
+        "select cuont(*) from telemetry",
+        "SQL, line 1, column 8: no function `cuont`",
+        Some("select cuont(*) from telemetry\n       ^"),
+        Some("did you mean `count`?"),
+    )
+    .await;
+    check(
+        "select event_id from logs a join logs b on a.event_id = b.event_id",
+        "SQL, line 1, column 8: column `event_id` stands in more than one table",
+        Some("select event_id from logs a join logs b on a.event_id = b.event_id\n       ^"),
+        Some("write the table before it: `t.event_id`"),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn only_queries_are_answered() {
+    let lake = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    for sql in [
+        "create table t as select 1",
+        "create view v as select 1",
+        "drop table telemetry",
+        "insert into landing select * from landing",
+        "copy (select 1) to '/tmp/x.parquet'",
+        "set datafusion.execution.batch_size = 1",
+        "create external table t stored as parquet location '/'",
+        "delete from landing",
+        "update landing set body = ''",
+        "explain analyze create table t as select 1",
+        "prepare p as select 1",
+    ] {
+        let error = lake.fail(sql).await;
+        assert!(matches!(error, QueryError::NotAQuery(_)), "{sql}: {error:?}");
+        assert!(error.to_string().contains("is not a query"), "{sql}: {error}");
+    }
+    assert!(matches!(lake.fail("select 1; select 2").await, QueryError::Sql(_)));
+    assert!(matches!(lake.fail("").await, QueryError::Sql(_)));
+    assert!(matches!(lake.fail("select * from '/etc/passwd.csv'").await, QueryError::Sql(_)));
+    for sql in ["explain select 1", "describe telemetry", "show tables", "show columns from logs", "values (1)"] {
+        lake.ask(sql).await;
+    }
+}
+
+#[tokio::test]
+async fn failures_on_values_are_not_bugs() {
+    let lake = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    for sql in [
+        "select 1/0",
+        "select cast(body as int) from (values ('x')) t(body)",
+        "select 1 / (schema_version - 1) from telemetry",
+    ] {
+        let error = lake.fail(sql).await;
+        assert!(matches!(error, QueryError::Execution(_) | QueryError::Sql(_)), "{sql}: {error:?}");
+    }
+    let error = lake.fail("select * from telemetry where event_id = $id").await;
+    assert_eq!(error.to_string(), "no value for parameter `$id`");
+}
+
+#[tokio::test]
+async fn json_in_attributes_is_within_reach() {
+    let attributes = r#"{"order":{"id":"o-1","lines":[1,2],"total":9.5,"big":9007199254740993},"ok":true}"#;
+    let lake = Fixture::of(&[Record { attributes: Some(attributes.into()), ..log("us-east-2", "1", HOUR_8) }]);
+    assert_eq!(
+        lake.ask(
+            "select attributes->'order'->>'id' as id, attributes->'order'->'total' as total, attributes->'none' as none, \
+             json_get_int(attributes, 'order', 'big') as big, json_get(attributes, 'order', 'lines') as lines from logs"
+        )
+        .await,
+        "id,total,none,big,lines\no-1,9.5,,9007199254740993,\"[1,2]\"\n"
+    );
+    assert_eq!(lake.ask("select 1 as n from telemetry where attributes->>'ok' = 'true'").await, "n\n1\n");
+}
+
+/// Writes a file as others do, into the hour of 8 o'clock.
+fn write_foreign(fixture: &Fixture, name: &str, columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) {
+    let folder = fixture.directory.path().join("landing/region=us-east-2/date=2026-11-21/hour=08");
+    std::fs::create_dir_all(&folder).unwrap();
+    let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)));
+    let batch = batch.unwrap();
+    let file = File::create(folder.join(name)).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+fn text_column(values: &[Option<&str>]) -> ArrayRef {
+    Arc::new(StringArray::from(values.to_vec()))
+}
+
+#[tokio::test]
+async fn files_of_a_delivery_stream_are_read_beside_our_own() {
+    let fixture = Fixture::of(&[Record { trace_id: Some("t1".into()), ..log("us-east-2", "own", HOUR_8) }]);
+    let snappy = || WriterProperties::builder().set_compression(Compression::SNAPPY);
+    // Columns in another order, most missing, one unknown, integers narrower and wider than ours.
+    write_foreign(
+        &fixture,
+        "stream-1-2026-11-21-08-00-00-a.parquet",
+        vec![
+            ("not_ours", text_column(&[Some("x"), None])),
+            ("event_id", text_column(&[Some("f1"), Some("f2")])),
+            ("signal", text_column(&[Some("log"), Some("log")])),
+            ("trace_id", text_column(&[Some("t1"), None])),
+            ("time_unix_nano", Arc::new(Int64Array::from(vec![HOUR_8, HOUR_8 + 1]))),
+            ("severity_number", Arc::new(Int64Array::from(vec![Some(17), None]))),
+            ("http_response_status_code", Arc::new(Int32Array::from(vec![Some(200), None]))),
+            ("metric_value", Arc::new(Float32Array::from(vec![Some(0.5), None]))),
+            ("faas_coldstart", Arc::new(BooleanArray::from(vec![Some(true), None]))),
+        ],
+        snappy().build(),
+    );
+    let gzip = WriterProperties::builder()
+        .set_compression(Compression::GZIP(GzipLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true);
+    write_foreign(
+        &fixture,
+        "stream-1-2026-11-21-08-05-00-b.parquet",
+        vec![
+            ("event_id", text_column(&[Some("g1")])),
+            ("signal", text_column(&[Some("log")])),
+            ("trace_id", text_column(&[Some("t2")])),
+            ("time_unix_nano", Arc::new(Int64Array::from(vec![HOUR_8 + 2]))),
+        ],
+        gzip.build(),
+    );
+    assert_eq!(
+        fixture
+            .ask("select event_id from logs where trace_id = 't1' and timestamp >= '2026-11-21T08:00:00Z' order by 1")
+            .await,
+        "event_id\nf1\nown\n"
+    );
+    assert_eq!(
+        fixture
+            .ask(
+                "select event_id, severity_number, http_response_status_code, metric_value, faas_coldstart, body, \
+                 observed_time_unix_nano, release from telemetry order by time_unix_nano, event_id"
+            )
+            .await,
+        "event_id,severity_number,http_response_status_code,metric_value,faas_coldstart,body,observed_time_unix_nano,release\n\
+         f1,17,200,0.5,true,,,\n\
+         own,,,,,,1795248000000000000,7\n\
+         f2,,,,,,,\n\
+         g1,,,,,,,\n"
+    );
+    assert_eq!(fixture.ask("select count(*) as n from logs where severity_number >= 17").await, "n\n1\n");
+    assert_eq!(fixture.ask("select count(*) as n from logs where body is null").await, "n\n4\n");
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_named() {
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let folder = fixture.directory.path().join("landing/region=us-east-2/date=2026-11-21/hour=08");
+    for content in [&b""[..], b"PAR1", b"not parquet at all, by no means", b"PAR1 and then something else PAR1"] {
+        std::fs::write(folder.join("broken.parquet"), content).unwrap();
+        let error = fixture.fail("select count(*) from telemetry where trace_id = 'x'").await;
+        assert!(matches!(error, QueryError::UnreadableFile { .. }), "{error:?}");
+        assert!(error.to_string().contains("broken.parquet"), "{error}");
+    }
+    let whole = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let whole = whole.filter(|path| path.to_str().unwrap().contains("ingest-")).next().unwrap();
+    let bytes = std::fs::read(&whole).unwrap();
+    std::fs::write(folder.join("broken.parquet"), &bytes[..bytes.len() / 2]).unwrap();
+    let error = fixture.fail("select body from telemetry").await;
+    assert!(error.to_string().contains("broken.parquet"), "{error}");
+}
