@@ -1,0 +1,147 @@
+//! `transect demo`: a sample lake and a walk through it. It refuses to take a way of its own: payloads are loaded and
+//! asked exactly as a user's would be.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context;
+use transect_lake::{Lake, RegionLocation};
+use transect_normalize::Options;
+use transect_query::saved_query;
+
+use crate::arguments::{Demo, Global, Ingest};
+use crate::commands::ingest;
+use crate::failure::Failure;
+use crate::output::{self, wants_json};
+use crate::range::parse_time;
+
+/// The questions of the walk, and what to look for in each answer.
+const WALK: [(&str, &str); 3] = [
+    ("error-rate-by-release", "One canary is worse than its baseline, in one region only"),
+    ("traces-across-releases", "A weighted alias picks a version per call: one request, two releases"),
+    ("region-traffic", "eu-west-2 fails for some minutes, and its traffic goes elsewhere"),
+];
+
+pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
+    wants_json(global, "demo").and_then(|json| match json {
+        true => {
+            Err(Failure::usage("`transect demo` is for people", "the payloads' truth is truth.json in its directory"))
+        }
+        false => Ok(()),
+    })?;
+    let started = Instant::now();
+    let files = write_payloads(own)?;
+    output::say(global, &format!("{}: {} payloads and truth.json written", own.dir.display(), files.len()));
+    if own.payloads_only {
+        return Ok(());
+    }
+    let regions = ["us-east-2", "us-west-2", "eu-west-2"];
+    let config: String = regions.map(|region| format!("[[region]]\nname = \"{region}\"\nurl = \".\"\n")).join("\n");
+    write(&own.dir.join("transect.toml"), config.as_bytes())?;
+
+    let lake = Lake::new(vec![RegionLocation::directory_of(None, &own.dir)?])?;
+    let load = Ingest {
+        files,
+        force: false,
+        no_redact: false,
+        redact_key: Vec::new(),
+        correlation_key: Vec::new(),
+        release_key: Vec::new(),
+        row_group_rows: None,
+    };
+    let loaded = ingest::load_files(&lake, &load, None, &Options::default(), global)?;
+    ingest::finish(&loaded)?;
+    let mut text = format!(
+        "{} log events of three regions → {} records in {} Parquet files ({} already there), {} secrets redacted, {:.1} s\n",
+        loaded.events,
+        loaded.records,
+        loaded.files_written,
+        loaded.already_present,
+        loaded.redacted,
+        started.elapsed().as_secs_f64()
+    );
+    let engine = output::engine(lake, global)?;
+    for (name, comment) in WALK {
+        text.push_str(&format!(
+            "\n{comment}:\n$ transect query {name} --lake {} --param limit=8\n\n",
+            own.dir.display()
+        ));
+        output::print(global, &text)?;
+        text.clear();
+        let query = saved_query(name)?;
+        let params = query.bind(&[("limit".to_owned(), "8".to_owned())])?;
+        output::answer(&engine, query.sql, &params, global)?;
+    }
+    let dir = own.dir.display();
+    output::print(
+        global,
+        &format!(
+            "\nNext:\n  \
+             transect query --lake {dir}                          every saved question\n  \
+             transect sql --lake {dir} \"SELECT cloud_region, release, count(*) FROM invocations GROUP BY ALL ORDER BY ALL\"\n  \
+             transect sql --lake {dir} \"SELECT timestamp, cloud_region, service_name, release, body FROM logs\n                                WHERE correlation_id = (SELECT max(correlation_id) FROM logs WHERE severity_number >= 17) ORDER BY timestamp\"\n  \
+             less {dir}/truth.json                                what was injected\n"
+        ),
+    )
+}
+
+/// Writes every payload and the truth; returns the payloads' paths.
+fn write_payloads(own: &Demo) -> Result<Vec<PathBuf>, Failure> {
+    let start_nano = parse_time("--start", &own.start, jiff::Timestamp::now())?;
+    let options = transect_sample::Options {
+        seed: own.seed,
+        invocations: own.invocations,
+        start_unix_ms: start_nano / 1_000_000,
+        events_per_payload: own.events_per_payload,
+        ..transect_sample::Options::default()
+    };
+    let recipe = format!("{options:?}\n");
+    let recipe_path = own.dir.join("payloads").join("recipe.txt");
+    match fs::read_to_string(&recipe_path) {
+        Ok(earlier) if earlier != recipe => {
+            return Err(Failure::usage(
+                format!("{} holds a demo made with other options", own.dir.display()),
+                "name another directory with --dir, or remove this one",
+            ));
+        }
+        _ => {}
+    }
+    let mut files = Vec::new();
+    let mut fault = Ok(());
+    let truth = transect_sample::generate(&options, &mut |payload| {
+        let path = own.dir.join("payloads").join(payload.region).join(&payload.name);
+        if fault.is_ok() {
+            fault = write(&path, &payload.lambda_event());
+        }
+        files.push(path);
+    });
+    fault?;
+    let mut json =
+        serde_json::to_vec_pretty(&truth.to_json()).context("render the truth").map_err(Failure::incomplete)?;
+    json.push(b'\n');
+    write(&own.dir.join("truth.json"), &json)?;
+    write(&recipe_path, recipe.as_bytes())?;
+    Ok(files)
+}
+
+/// Writes a file that its owner alone may read, and the folders above it.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let write = || {
+        let parent = path.parent().unwrap_or(Path::new("."));
+        if !parent.is_dir() {
+            let mut builder = fs::DirBuilder::new();
+            builder.recursive(true);
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.create(parent)?;
+        }
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(path)?.write_all(bytes)
+    };
+    write().with_context(|| format!("write {}", path.display())).map_err(Failure::incomplete)
+}

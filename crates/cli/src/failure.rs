@@ -1,0 +1,123 @@
+//! What ends a command early, and the exit code that stands for it: one table, printed in one place.
+//!
+//! It refuses to hide a cause: errors are one line, cause after cause, and a hint where one helps.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use transect_lake::LakeError;
+use transect_query::{QueryError, RenderError};
+
+/// Exit codes, as the README states them. Those of `transect canary` join them with that command.
+pub const USAGE: u8 = 2;
+/// A region, or a file, did not answer.
+pub const INCOMPLETE: u8 = 3;
+/// There is nothing to answer from.
+pub const NOTHING_FOUND: u8 = 5;
+/// Our bug.
+pub const INTERNAL: u8 = 70;
+
+/// The end of a command that did not get to its own.
+#[derive(Debug)]
+pub enum Failure {
+    /// The reader of stdout went away. Not an error.
+    ClosedPipe,
+    /// Everything else.
+    Because {
+        /// What the process exits with.
+        code: u8,
+        /// What went wrong, with its causes.
+        error: anyhow::Error,
+        /// What would help.
+        hint: Option<String>,
+    },
+}
+
+impl Failure {
+    /// A mistake in arguments or configuration.
+    pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure::Because { code: USAGE, error: anyhow::Error::msg(message.into()), hint: Some(hint.into()) }
+    }
+
+    /// A failure of the world outside.
+    pub fn incomplete(error: impl Into<anyhow::Error>) -> Failure {
+        Failure::Because { code: INCOMPLETE, error: error.into(), hint: None }
+    }
+
+    /// Prints the error and returns its code.
+    pub fn report(self) -> ExitCode {
+        let Failure::Because { code, error, hint } = self else { return ExitCode::SUCCESS };
+        // Nobody may be listening to stderr either.
+        let mut stderr = io::stderr().lock();
+        let _ = writeln!(stderr, "transect: {error:#}");
+        if let Some(hint) = hint {
+            let _ = writeln!(stderr, "  {}", hint.replace('\n', "\n  "));
+        }
+        ExitCode::from(code)
+    }
+}
+
+/// Prints what the parser says of the arguments: help and version to stdout, everything else to stderr.
+pub fn report_usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+}
+
+impl From<LakeError> for Failure {
+    fn from(error: LakeError) -> Failure {
+        let code = match &error {
+            LakeError::Spec { .. }
+            | LakeError::S3NotReadable { .. }
+            | LakeError::NoSuchDirectory(_)
+            | LakeError::NotADirectory(_)
+            | LakeError::RegionName(_)
+            | LakeError::NoLocation { .. } => USAGE,
+            _ => INCOMPLETE,
+        };
+        Failure::Because { code, error: error.into(), hint: None }
+    }
+}
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Failure {
+        let code = match error {
+            QueryError::Lake(error) => return error.into(),
+            QueryError::NoTelemetry { .. } => NOTHING_FOUND,
+            QueryError::Sql(_)
+            | QueryError::NotAQuery(_)
+            | QueryError::Usage { .. }
+            | QueryError::Exhausted(_)
+            | QueryError::Execution(_) => USAGE,
+            QueryError::UnreadableFile { .. } => INCOMPLETE,
+            _ => INTERNAL,
+        };
+        let excerpt = match &error {
+            QueryError::Sql(sql) => sql.excerpt.clone(),
+            _ => None,
+        };
+        let hint = match (excerpt, error.hint()) {
+            (Some(excerpt), Some(hint)) => Some(format!("{excerpt}\n{hint}")),
+            (excerpt, hint) => excerpt.or(hint.map(str::to_owned)),
+        };
+        Failure::Because { code, error: error.into(), hint }
+    }
+}
+
+impl From<RenderError> for Failure {
+    fn from(error: RenderError) -> Failure {
+        match error {
+            RenderError::Write(error) => error.into(),
+            RenderError::Query(error) => error.into(),
+        }
+    }
+}
+
+/// An error of writing an answer.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Failure {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
+            _ => Failure::incomplete(anyhow::Error::new(error).context("write the answer")),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Payload files into a lake: read, decode, normalise, write, on every core, in bounded memory.
+//!
+//! It refuses to print, to load half a file, and to load again what the lake already holds from the same payload.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use transect_lake::{HourUtc, Lake, LakeError, LakeWriter, Partition, SourceId, WriterOptions, source_events};
+use transect_normalize::{DecodeError, Document, Normalizer, Origin, decode_within};
+use twox_hash::XxHash3_128;
+
+/// Bytes of one input file, as it lies there and as it decodes. It is held in memory, so that a fault at its end leaves
+/// none of it in the lake.
+pub const INPUT_BYTES_MAX: usize = 256 << 20;
+
+/// Memory for rows that are not written yet, over all threads.
+const WRITER_BYTES_MAX: usize = 256 << 20;
+
+/// What to load and how.
+pub struct Load<'l> {
+    pub lake: &'l Lake,
+    pub files: &'l [PathBuf],
+    /// The region of every file; else the path or the payload tells.
+    pub region: Option<&'l str>,
+    pub force: bool,
+    pub normalizer: &'l Normalizer,
+    pub row_group_rows: Option<usize>,
+    pub now_unix_nano: i64,
+    pub threads: usize,
+}
+
+/// What happened.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Input files that were read.
+    pub files: u64,
+    /// Log events in them.
+    pub events: u64,
+    /// Of these, how many the lake already held.
+    pub already_present: u64,
+    /// Records written.
+    pub records: u64,
+    /// Secrets replaced.
+    pub redacted: u64,
+    /// Parquet files written, and their bytes.
+    pub files_written: u64,
+    pub bytes_written: u64,
+    /// Files that were left out, in the order given.
+    pub rejected: Vec<(PathBuf, Reject)>,
+}
+
+/// Why a file was left out.
+#[derive(Debug)]
+pub enum Reject {
+    Read(std::io::Error),
+    IsDirectory,
+    TooLarge,
+    Decode(DecodeError),
+    NoRegion,
+    Region(LakeError),
+}
+
+impl fmt::Display for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reject::Read(error) => write!(f, "{error}"),
+            Reject::IsDirectory => write!(f, "is a directory; name the files in it, such as DIR/*.json"),
+            Reject::TooLarge => write!(f, "larger than {} MiB; split it", INPUT_BYTES_MAX >> 20),
+            Reject::Decode(error) => write!(f, "{error}"),
+            Reject::NoRegion => write!(f, "neither path nor payload tells the region; name it with --region"),
+            Reject::Region(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+/// Loads every file. `progress` is told of each file that is done and its size, from any thread.
+///
+/// # Errors
+/// A [`LakeError`] if the lake cannot be read or written; then nothing of this run is visible.
+pub fn load(load: &Load<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Loaded, LakeError> {
+    let threads = load.threads.clamp(1, load.files.len().max(1));
+    let shared = Shared {
+        load,
+        next: AtomicUsize::new(0),
+        hours: Mutex::default(),
+        memory_bytes_max: WRITER_BYTES_MAX / threads,
+    };
+    let finished: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| shared.work(progress))).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let mut loaded = Loaded::default();
+    let mut rejected = Vec::new();
+    let mut writers = Vec::new();
+    for worker in finished {
+        let worker = worker?;
+        loaded.files += worker.loaded.files;
+        loaded.events += worker.loaded.events;
+        loaded.already_present += worker.loaded.already_present;
+        loaded.records += worker.loaded.records;
+        loaded.redacted += worker.loaded.redacted;
+        rejected.extend(worker.rejected);
+        writers.push(worker.writer);
+    }
+    // Only when every thread has come through does anything become visible.
+    for writer in writers {
+        let published = writer.publish()?;
+        loaded.files_written += published.files;
+        loaded.bytes_written += published.bytes;
+    }
+    rejected.sort_by_key(|(index, _)| *index);
+    loaded.rejected = rejected.into_iter().map(|(index, reject)| (load.files[index].clone(), reject)).collect();
+    Ok(loaded)
+}
+
+/// What the lake held of an hour before this run.
+type HourSources = Arc<HashMap<SourceId, u64>>;
+
+struct Shared<'l> {
+    load: &'l Load<'l>,
+    next: AtomicUsize,
+    hours: Mutex<HashMap<Partition, HourSources>>,
+    memory_bytes_max: usize,
+}
+
+struct Worker {
+    loaded: Loaded,
+    rejected: Vec<(usize, Reject)>,
+    writer: LakeWriter,
+}
+
+/// An hour of a document: its partition, how many of the document's events lie in it, whether the lake has them.
+struct Hour {
+    partition: Partition,
+    events: u64,
+    is_present: bool,
+}
+
+impl Shared<'_> {
+    fn work(&self, progress: &(dyn Fn(u64) + Sync)) -> Result<Worker, LakeError> {
+        let mut options = WriterOptions { memory_bytes_max: self.memory_bytes_max, ..WriterOptions::default() };
+        if let Some(rows) = self.load.row_group_rows {
+            options.row_group_rows = rows;
+        }
+        let writer = LakeWriter::new(self.load.lake, options)?;
+        let mut worker = Worker { loaded: Loaded::default(), rejected: Vec::new(), writer };
+        loop {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(path) = self.load.files.get(index) else { return Ok(worker) };
+            let bytes = match read(path) {
+                Ok(bytes) => bytes,
+                Err(reject) => {
+                    worker.rejected.push((index, reject));
+                    progress(0);
+                    continue;
+                }
+            };
+            match self.file(path, &bytes, &mut worker)? {
+                Ok(()) => worker.loaded.files += 1,
+                Err(reject) => worker.rejected.push((index, reject)),
+            }
+            progress(bytes.len() as u64);
+        }
+    }
+
+    /// Loads one file. The inner error is the file's fault and comes before anything of it is written.
+    fn file(&self, path: &Path, bytes: &[u8], worker: &mut Worker) -> Result<Result<(), Reject>, LakeError> {
+        let payload = match decode_within(bytes, INPUT_BYTES_MAX) {
+            Ok(payload) => payload,
+            Err(error) => return Ok(Err(Reject::Decode(error))),
+        };
+        let path_region = self.load.region.map(str::to_owned).or_else(|| region_of(path));
+        let mut documents = Vec::with_capacity(payload.documents().len());
+        for document in payload.documents() {
+            if document.event_count() == 0 {
+                continue;
+            }
+            let Some(region) = path_region.clone().or_else(|| document.extracted_region()) else {
+                return Ok(Err(Reject::NoRegion));
+            };
+            let checked = Partition::new(region.as_str(), HourUtc::from_unix_nano(0))
+                .and_then(|_| self.load.lake.location_of(&region));
+            if let Err(error) = checked {
+                return Ok(Err(Reject::Region(error)));
+            }
+            documents.push((document, region));
+        }
+        for (document, region) in documents {
+            self.document(document, &region, worker)?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn document(&self, document: Document<'_>, region: &str, worker: &mut Worker) -> Result<(), LakeError> {
+        let source = source_id(document, region);
+        let mut hours: Vec<Hour> = Vec::new();
+        for (_, timestamp_ms) in document.event_keys() {
+            let hour = HourUtc::from_unix_nano(self.observed_nano(timestamp_ms));
+            match hours.iter_mut().find(|known| known.partition.hour() == hour) {
+                Some(known) => known.events += 1,
+                None => hours.push(Hour { partition: Partition::new(region, hour)?, events: 1, is_present: false }),
+            }
+        }
+        for hour in &mut hours {
+            hour.is_present = !self.load.force && self.sources(&hour.partition)?.contains_key(&source);
+            worker.loaded.events += hour.events;
+            if hour.is_present {
+                worker.loaded.already_present += hour.events;
+            } else {
+                worker.writer.note_source(&hour.partition, source, hour.events);
+            }
+        }
+        if hours.iter().all(|hour| hour.is_present) {
+            return Ok(());
+        }
+        let origin = Origin { region, account: None, now_unix_nano: self.load.now_unix_nano };
+        let (mut outcome, mut records) = (Ok(()), 0);
+        let stats = self.load.normalizer.normalize(document, &origin, &mut |record| {
+            let hour = HourUtc::from_unix_nano(record.observed_time_unix_nano);
+            if let Some(known) = hours.iter().find(|known| known.partition.hour() == hour)
+                && !known.is_present
+                && outcome.is_ok()
+            {
+                outcome = worker.writer.append(&known.partition, record);
+                records += 1;
+            }
+        });
+        worker.loaded.records += records;
+        worker.loaded.redacted += stats.redacted;
+        outcome
+    }
+
+    fn observed_nano(&self, timestamp_ms: Option<i64>) -> i64 {
+        timestamp_ms.map_or(self.load.now_unix_nano, |ms| ms.saturating_mul(1_000_000))
+    }
+
+    /// The payloads that the lake held of an hour when this run first looked.
+    fn sources(&self, partition: &Partition) -> Result<HourSources, LakeError> {
+        let mut hours = self.hours.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sources) = hours.get(partition) {
+            return Ok(Arc::clone(sources));
+        }
+        let sources = Arc::new(source_events(self.load.lake, partition)?);
+        hours.insert(partition.clone(), Arc::clone(&sources));
+        Ok(sources)
+    }
+}
+
+/// Recognises a batch in whatever wrapping it comes: stream, event ids and times are the same on every delivery.
+fn source_id(document: Document<'_>, region: &str) -> SourceId {
+    let mut hasher = XxHash3_128::with_seed(0);
+    for text in [region, document.owner(), document.log_group(), document.log_stream()] {
+        hasher.write(text.as_bytes());
+        hasher.write(&[0]);
+    }
+    for (id, timestamp_ms) in document.event_keys() {
+        hasher.write(id.as_bytes());
+        hasher.write(&timestamp_ms.unwrap_or(i64::MIN).to_le_bytes());
+    }
+    hasher.finish_128().to_be_bytes()
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Reject> {
+    let mut bytes = Vec::new();
+    let limit = INPUT_BYTES_MAX as u64 + 1;
+    let outcome = if path == Path::new("-") {
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
+    } else {
+        if path.is_dir() {
+            return Err(Reject::IsDirectory);
+        }
+        std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+    };
+    outcome.map_err(Reject::Read)?;
+    if bytes.len() > INPUT_BYTES_MAX { Err(Reject::TooLarge) } else { Ok(bytes) }
+}
+
+/// The region that a folder of the path names: `us-east-2`, `us-gov-west-1` or `region=us-east-2`, the innermost first.
+fn region_of(path: &Path) -> Option<String> {
+    let folders = path.parent()?.components().rev();
+    folders
+        .filter_map(|folder| folder.as_os_str().to_str())
+        .map(|name| name.strip_prefix("region=").unwrap_or(name))
+        .find(|name| is_region(name))
+        .map(str::to_owned)
+}
+
+fn is_region(name: &str) -> bool {
+    let mut parts = name.split('-');
+    let is_letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let (Some(area), Some(number)) = (parts.next(), parts.next_back()) else { return false };
+    let middle: Vec<&str> = parts.collect();
+    area.len() == 2
+        && is_letters(area)
+        && (1..=2).contains(&middle.len())
+        && middle.iter().all(|part| is_letters(part))
+        && number.len() == 1
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_tells_the_region_by_a_folder() {
+        for (path, region) in [
+            ("payloads/us-east-2/a.json", Some("us-east-2")),
+            ("lake/region=eu-west-2/x/a.json", Some("eu-west-2")),
+            ("us-east-2/us-gov-west-1/a.json", Some("us-gov-west-1")),
+            ("us-east-2.json", None),
+            ("my-app-1/a.json", None),
+            ("a-b-c-d-1/x", None),
+            ("-", None),
+        ] {
+            assert_eq!(region_of(Path::new(path)).as_deref(), region, "{path}");
+        }
+    }
+}

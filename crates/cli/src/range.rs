@@ -1,0 +1,84 @@
+//! `--since`, `--until` and `--lateness`: what people type, as nanoseconds. It refuses to read the clock: now is passed in.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::failure::Failure;
+
+/// A duration: a whole number and `s`, `m`, `h`, `d` or `w`.
+pub fn duration_nano(text: &str) -> Option<i64> {
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        "d" => 86_400,
+        "w" => 7 * 86_400,
+        _ => return None,
+    };
+    let number = digits.parse::<i64>().ok().filter(|number| *number >= 0)?;
+    number.checked_mul(seconds)?.checked_mul(1_000_000_000)
+}
+
+fn time_nano(text: &str, now: Timestamp) -> Option<i64> {
+    if text == "now" {
+        return nanos(now);
+    }
+    if let Some(ago) = duration_nano(text) {
+        return nanos(now)?.checked_sub(ago);
+    }
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return nanos(time);
+    }
+    let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-11-21".len())?;
+    nanos(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+}
+
+fn nanos(time: Timestamp) -> Option<i64> {
+    i64::try_from(time.as_nanosecond()).ok()
+}
+
+/// The time that `text` of the option `name` means, in nanoseconds since 1970.
+pub fn parse_time(name: &str, text: &str, now: Timestamp) -> Result<i64, Failure> {
+    time_nano(text, now).ok_or_else(|| {
+        Failure::usage(
+            format!("{name} {text}: not a time"),
+            "write 90s, 15m, 2h or 7d for so long ago, an RFC 3339 time such as 2026-11-21T08:42:53Z, a date such as 2026-11-21, or now",
+        )
+    })
+}
+
+/// The duration that `text` of the option `name` means, in nanoseconds.
+pub fn parse_duration(name: &str, text: &str) -> Result<i64, Failure> {
+    duration_nano(text).ok_or_else(|| {
+        Failure::usage(
+            format!("{name} {text}: not a duration"),
+            "write a whole number and s, m, h, d or w, such as 24h",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<&str>) {
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let expected = expected.map(|time| nanos(time.parse().unwrap()).unwrap());
+        assert_eq!(time_nano(text, now), expected, "{text}");
+    }
+
+    #[test]
+    fn times_are_relative_absolute_or_now() {
+        check("now", Some("2026-11-21T12:00:00Z"));
+        check("90s", Some("2026-11-21T11:58:30Z"));
+        check("2h", Some("2026-11-21T10:00:00Z"));
+        check("7d", Some("2026-11-14T12:00:00Z"));
+        check("2026-11-21T08:42:53Z", Some("2026-11-21T08:42:53Z"));
+        check("2026-11-21T09:42:53.5+01:00", Some("2026-11-21T08:42:53.5Z"));
+        check("2026-11-21", Some("2026-11-21T00:00:00Z"));
+        for wrong in ["", "yesterday", "-2h", "2", "2y", "é", "h", "9223372036854775807d", "2026-13-01"] {
+            check(wrong, None);
+        }
+    }
+}
