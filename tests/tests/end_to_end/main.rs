@@ -1,0 +1,89 @@
+//! The program as its users run it: payloads go in at `transect ingest`, questions are asked at the command line, and
+//! stdout, stderr and exit code are what is looked at.
+//!
+//! These tests refuse to reach inside: no crate of the project is linked.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure here is the message")]
+
+mod demo;
+mod faults;
+mod fixtures;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The program, built by the same cargo, profile and target folder as this test.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let this = std::env::current_exe().unwrap();
+        let profile_folder = this.ancestors().nth(2).unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build
+            .args(["build", "--quiet", "--workspace", "--bin", "transect", "--target-dir"])
+            .arg(profile_folder.parent().unwrap());
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
+        profile_folder.join("transect")
+    })
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+/// A command that sees nothing of the machine's own configuration.
+fn transect(arguments: &[&str]) -> Command {
+    let mut command = Command::new(program());
+    command.args(arguments).env_remove("TRANSECT_LAKE").env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null());
+    command.current_dir(std::env::temp_dir());
+    command
+}
+
+struct Answer {
+    code: i32,
+    stdout: String,
+    stderr: String,
+}
+
+impl From<Output> for Answer {
+    fn from(output: Output) -> Answer {
+        Answer {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Answer {
+    transect(arguments).output().unwrap().into()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The rows of an answer as JSON.
+fn rows(arguments: &[&str]) -> Vec<serde_json::Value> {
+    let answer = run(&[arguments, &["--format", "json"]].concat());
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    let answer: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(answer["complete"], true);
+    assert_eq!(answer["missing_regions"], serde_json::json!([]));
+    answer["rows"].as_array().unwrap().clone()
+}
+
+/// Every file below a folder.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files
+}
