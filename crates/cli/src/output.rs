@@ -111,6 +111,8 @@ pub fn say(global: &Global, text: &str) {
 
 /// Opens a lake for the range and regions that the arguments name.
 pub fn engine(lake: Lake, global: &Global) -> Result<Engine, Failure> {
+    // A wrong format is said before anything is read.
+    row_format(global)?;
     let now = jiff::Timestamp::now();
     let mut options = EngineOptions::at(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX));
     let time = |name, text: &Option<String>| text.as_deref().map(|text| parse_time(name, text, now)).transpose();

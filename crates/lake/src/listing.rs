@@ -15,7 +15,7 @@ use crate::{LakeError, RegionLocation, Result};
 const LISTINGS_AT_ONCE: usize = 16;
 
 /// Hours of arrival, both ends included; an end that is absent is open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct HourRange {
     /// The first hour to be listed.
     pub first: Option<HourUtc>,

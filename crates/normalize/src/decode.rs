@@ -320,7 +320,7 @@ fn inflate(
 /// a JSON string), so that one bad byte costs neither the batch nor itself.
 fn utf8(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
     let valid = match bytes {
-        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| bytes.to_vec()),
+        Cow::Borrowed(bytes) => simdutf8::basic::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| bytes.to_vec()),
         Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(std::string::FromUtf8Error::into_bytes),
     };
     valid.unwrap_or_else(|bytes| {

@@ -357,13 +357,14 @@ fn pair_value(text: &str, at: usize, kind: &str) -> Option<(usize, usize)> {
     (!is_empty && !value.starts_with("[redacted:")).then_some((start, end))
 }
 
-/// Whether a card number may stand here: all 15 bytes before some position are digits, spaces or hyphens, so looking
-/// at every fifteenth byte finds it.
+/// Whether a card number may stand here. It is a run of at least fifteen digits, spaces or hyphens, so every fifteenth
+/// byte falls into it, and of the bytes seven before and seven behind that one at least one does.
 fn may_hold_card(bytes: &[u8]) -> bool {
     let of_card = |byte: u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
+    let is_of_card = |at: usize| bytes.get(at).is_some_and(|byte| of_card(*byte));
     let mut at = CARD_DIGITS_MIN - 1;
     while at < bytes.len() {
-        if of_card(bytes[at]) {
+        if of_card(bytes[at]) && (of_card(bytes[at - 7]) || is_of_card(at + 7)) {
             let before = bytes[..at].iter().rev().take_while(|byte| of_card(**byte)).count();
             let behind = bytes[at..].iter().take_while(|byte| of_card(**byte)).count();
             let (start, end) = (at - before, at + behind);

@@ -101,7 +101,8 @@ fn leading_level<'m>(draft: &mut Draft<'m>, text: &'m str) {
 /// from the line that names the type.
 pub(crate) fn exception_in<'m>(record: &mut Record<'m>, text: &'m str) {
     const PYTHON: &str = "Traceback (most recent call last):";
-    if record.exception_type.is_some() {
+    // A trace has lines.
+    if record.exception_type.is_some() || memchr::memchr(b'\n', text.as_bytes()).is_none() {
         return;
     }
     if let Some(at) = text.find(PYTHON) {

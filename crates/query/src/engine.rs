@@ -67,7 +67,7 @@ pub struct Engine {
     now_unix_nano: i64,
 }
 
-/// What scans have found in a lake.
+/// What a question has found in a lake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scanned {
     /// Hours of regions with at least one file.
@@ -106,6 +106,7 @@ impl Engine {
 
     /// Answers one query. `params` are the values of its placeholders, `$name` without the dollar sign.
     pub async fn sql(&self, text: &str, params: &[(String, ScalarValue)]) -> Result<Answer> {
+        self.landing.begin_question();
         let state = self.state();
         self.answer(&state, text, params).await.map_err(|error| {
             let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
@@ -114,7 +115,7 @@ impl Engine {
         })
     }
 
-    /// What the scans of all questions so far have found.
+    /// What the scans of the latest question have found.
     pub fn scanned(&self) -> Scanned {
         self.landing.scanned()
     }

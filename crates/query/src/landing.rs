@@ -1,8 +1,8 @@
 //! The table `landing`: every row that was delivered, duplicates and all, and where and when it landed. A scan lists
 //! the hours that its filters leave, and plans DataFusion's own Parquet scan of the files there, one for each location.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use async_trait::async_trait;
@@ -49,9 +49,24 @@ pub(crate) struct Landing {
     lake: Lake,
     extent: Extent,
     schema: TableSchema,
-    files: AtomicU64,
-    hours: AtomicU64,
-    bytes: AtomicU64,
+    found: Mutex<Found>,
+}
+
+/// What the scans of one question have found. A view scans the table more than once, and must see the same files every
+/// time, whatever lands meanwhile.
+#[derive(Debug, Default)]
+struct Found {
+    /// By location.
+    places: HashMap<usize, Place>,
+    /// By location, regions and hours.
+    listings: HashMap<(usize, Vec<String>, HourRange), Arc<Vec<HourFiles>>>,
+    scanned: Scanned,
+}
+
+#[derive(Clone, Debug)]
+struct Place {
+    store: Arc<dyn ObjectStore>,
+    footers: Arc<Footers>,
 }
 
 impl Landing {
@@ -61,16 +76,22 @@ impl Landing {
             Arc::new(Field::new(LANDING_HOUR, DataType::Int64, false)),
         ];
         let schema = TableSchema::builder(read_schema()).with_table_partition_cols(partitions).build();
-        Landing { lake, extent, schema, files: 0.into(), hours: 0.into(), bytes: 0.into() }
+        Landing { lake, extent, schema, found: Mutex::default() }
     }
 
-    /// What all scans so far have found.
+    /// Forgets what was found for the question before, so that the next one sees what has landed since.
+    pub(crate) fn begin_question(&self) {
+        *self.found() = Found::default();
+    }
+
+    /// What the scans of the latest question have found.
     pub(crate) fn scanned(&self) -> Scanned {
-        Scanned {
-            hours: self.hours.load(Ordering::Relaxed),
-            files: self.files.load(Ordering::Relaxed),
-            bytes: self.bytes.load(Ordering::Relaxed),
-        }
+        self.found().scanned
+    }
+
+    /// A thread that panicked has left whole entries.
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The hours of arrival that can hold a row for which all filters hold.
@@ -98,24 +119,46 @@ impl Landing {
         }
     }
 
+    fn place(&self, index: usize, location: &RegionLocation) -> Result<Place> {
+        if let Some(place) = self.found().places.get(&index) {
+            return Ok(place.clone());
+        }
+        let store = location.store().map_err(|error| DataFusionError::External(Box::new(error)))?;
+        let place = Place { footers: Arc::new(Footers::new(Arc::clone(&store))), store };
+        self.found().places.insert(index, place.clone());
+        Ok(place)
+    }
+
     async fn list(
         &self,
+        index: usize,
         location: &RegionLocation,
         regions: &[String],
         range: &HourRange,
-    ) -> Result<(Arc<dyn ObjectStore>, Vec<HourFiles>)> {
-        let external = |error| DataFusionError::External(Box::new(error));
-        let store = location.store().map_err(external)?;
-        let hours = list_hours(store.as_ref(), location, regions, range).await.map_err(external)?;
-        Ok((store, hours))
+    ) -> Result<(Place, Arc<Vec<HourFiles>>)> {
+        let place = self.place(index, location)?;
+        let key = (index, regions.to_vec(), *range);
+        if let Some(hours) = self.found().listings.get(&key) {
+            return Ok((place, Arc::clone(hours)));
+        }
+        let hours = list_hours(place.store.as_ref(), location, regions, range).await;
+        let hours = Arc::new(hours.map_err(|error| DataFusionError::External(Box::new(error)))?);
+        let mut found = self.found();
+        found.scanned.hours += hours.len() as u64;
+        for file in hours.iter().flat_map(|hour| &hour.files) {
+            found.scanned.files += 1;
+            found.scanned.bytes += file.size;
+        }
+        found.listings.insert(key, Arc::clone(&hours));
+        Ok((place, hours))
     }
 
     fn plan_location(
         &self,
         state: &dyn Session,
         index: usize,
-        store: Arc<dyn ObjectStore>,
-        hours: Vec<HourFiles>,
+        place: &Place,
+        hours: &[HourFiles],
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
@@ -127,20 +170,20 @@ impl Landing {
                 ScalarValue::Utf8View(Some(hour.partition.region().to_owned())),
                 ScalarValue::Int64(Some(hour.partition.hour().start_unix_nano())),
             ];
-            files.extend(hour.files.into_iter().map(|file| {
-                PartitionedFile::new_from_meta(file)
+            files.extend(hour.files.iter().map(|file| {
+                PartitionedFile::new_from_meta(file.clone())
                     .with_partition_values(values.clone())
                     .with_table_reference(Some(table.clone()))
             }));
         }
         let url = format!("lake-{index}://landing/");
         let parsed = Url::parse(&url).map_err(|error| DataFusionError::External(Box::new(error)))?;
-        state.runtime_env().register_object_store(&parsed, Arc::clone(&store));
+        state.runtime_env().register_object_store(&parsed, Arc::clone(&place.store));
         let options =
             TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
         let source = ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::new(Footers::new(store)));
+            .with_parquet_file_reader_factory(Arc::clone(&place.footers) as _);
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let scan = FileScanConfigBuilder::new(ObjectStoreUrl::parse(&url)?, Arc::new(source))
             .with_file_groups(groups)
@@ -178,18 +221,14 @@ impl TableProvider for Landing {
         let nothing = regions.as_ref().is_some_and(Vec::is_empty);
         let regions = regions.unwrap_or_default();
         let locations = if nothing { &[] } else { self.lake.locations() };
-        let listed = try_join_all(locations.iter().map(|location| self.list(location, &regions, &range))).await?;
+        let list = |(index, location)| self.list(index, location, &regions, &range);
+        let listed = try_join_all(locations.iter().enumerate().map(list)).await?;
 
         let mut plans = Vec::new();
-        for (index, (store, hours)) in listed.into_iter().enumerate() {
-            if hours.is_empty() {
-                continue;
+        for (index, (place, hours)) in listed.iter().enumerate() {
+            if !hours.is_empty() {
+                plans.push(self.plan_location(state, index, place, hours, projection, limit)?);
             }
-            self.hours.fetch_add(hours.len() as u64, Ordering::Relaxed);
-            let files = || hours.iter().flat_map(|hour| &hour.files);
-            self.files.fetch_add(files().count() as u64, Ordering::Relaxed);
-            self.bytes.fetch_add(files().map(|file| file.size).sum(), Ordering::Relaxed);
-            plans.push(self.plan_location(state, index, store, hours, projection, limit)?);
         }
         match plans.len() {
             0 => Ok(Arc::new(EmptyExec::new(project_schema(&self.schema(), projection)?))),

@@ -106,6 +106,12 @@ fn is_needle(filters: &[Expr]) -> bool {
     NEEDLES.iter().any(|name| allowed_values(name, filters).is_some())
 }
 
+/// The filters that are about these columns alone.
+fn only_about(filters: &[Expr], columns: &[&str]) -> Vec<Expr> {
+    let about = |filter: &&Expr| filter.column_refs().iter().all(|column| columns.contains(&column.name.as_str()));
+    filters.iter().filter(about).cloned().collect()
+}
+
 fn pushdown(filters: &[&Expr]) -> Vec<TableProviderFilterPushDown> {
     let of = |filter: &&Expr| match is_plain(filter) {
         true => TableProviderFilterPushDown::Exact,
@@ -252,11 +258,9 @@ impl TableProvider for Spans {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut copies = LogicalPlanBuilder::from(self.telemetry.clone()).filter(named("signal").eq(lit("span")))?;
-        for filter in filters {
-            let columns = filter.column_refs();
-            if columns.iter().all(|column| EQUAL_IN_SPAN_COPIES.contains(&column.name.as_str())) {
-                copies = copies.filter(filter.clone())?;
-            }
+        let of_all_copies = only_about(filters, &EQUAL_IN_SPAN_COPIES);
+        for filter in &of_all_copies {
+            copies = copies.filter(filter.clone())?;
         }
         let wanted = wanted(&self.schema, projection, filters);
         let mut needed: Vec<&str> = wanted.iter().copied().filter(|name| *name != IN_PROGRESS).collect();
@@ -264,7 +268,7 @@ impl TableProvider for Spans {
         let copies =
             copies.project(needed.iter().map(|name| named(name)).chain([is_in_progress().alias(IN_PROGRESS)]))?;
         needed.push(IN_PROGRESS);
-        let mut rows = once(copies, &span_key(), &needed, &wanted, &ended_copy, is_needle(filters))?;
+        let mut rows = once(copies, &span_key(), &needed, &wanted, &ended_copy, is_needle(&of_all_copies))?;
         for filter in filters {
             rows = rows.filter(filter.clone())?;
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::Result;
+use datafusion::common::{Column, JoinType, Result};
 use datafusion::datasource::TableType;
 use datafusion::functions::core::expr_fn::{coalesce, least, nullif};
 use datafusion::functions::string::expr_fn::concat;
@@ -20,7 +20,7 @@ use datafusion_functions_json::udfs::{json_get_float_udf, json_get_int_udf};
 use transect_lake::NANOS_PER_HOUR;
 
 use super::once::{any_copy, once};
-use super::{EVENT_KEY, event_key, is_needle, is_plain, named, plan, pushdown, timestamp_of, within};
+use super::{EVENT_KEY, event_key, is_needle, named, only_about, plan, pushdown, timestamp_of, within};
 use crate::hours::{Bounds, bounds};
 use crate::landing::Extent;
 
@@ -108,10 +108,19 @@ impl TableProvider for Invocations {
         let asked = Bounds { min: self.extent.since_unix_nano, max: self.extent.until_unix_nano };
         let wanted = asked.and(bounds(&["timestamp", "time_unix_nano"], filters)).widen(DURATION_NANO_MAX);
         let mut records = within(LogicalPlanBuilder::from(self.all_rows.clone()), wanted.min, wanted.max)?;
-        for filter in filters.iter().filter(|filter| is_of_key(filter)) {
+        let of_key = only_about(filters, &INVOCATION_KEY);
+        for filter in &of_key {
             records = records.filter(filter.clone())?;
         }
-        let mut rows = within(invocations(records, is_needle(filters))?, asked.min, asked.max)?;
+        let mut few = is_needle(&of_key);
+        for id in ["trace_id", "correlation_id"] {
+            let of_id = only_about(filters, &[id]);
+            if is_needle(&of_id) {
+                records = of_invocations_with(records, of_id)?;
+                few = true;
+            }
+        }
+        let mut rows = within(invocations(records, few)?, asked.min, asked.max)?;
         for filter in filters {
             rows = rows.filter(filter.clone())?;
         }
@@ -119,9 +128,17 @@ impl TableProvider for Invocations {
     }
 }
 
-/// Whether all records of an invocation agree on the filter.
-fn is_of_key(filter: &Expr) -> bool {
-    is_plain(filter) && filter.column_refs().iter().all(|column| INVOCATION_KEY.contains(&column.name.as_str()))
+/// All records of the invocations of which one record passes the filters. An id stands in some records of an invocation
+/// only, and finding those few by it spares putting every invocation together.
+fn of_invocations_with(records: LogicalPlanBuilder, filters: Vec<Expr>) -> Result<LogicalPlanBuilder> {
+    const FOUND: &str = "found_invocation_id";
+    let mut found = records.clone();
+    for filter in filters {
+        found = found.filter(filter)?;
+    }
+    let found = found.project([named("faas_invocation_id").alias(FOUND)])?.distinct()?;
+    let on = (vec![Column::new_unqualified(FOUND)], vec![Column::new_unqualified("faas_invocation_id")]);
+    found.join(records.build()?, JoinType::RightSemi, on, None)
 }
 
 fn invocations(rows: LogicalPlanBuilder, few: bool) -> Result<LogicalPlanBuilder> {
