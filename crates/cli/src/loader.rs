@@ -292,17 +292,22 @@ fn region_of(path: &Path) -> Option<String> {
         .map(str::to_owned)
 }
 
+/// Two letters, a partition's word where there is one, a direction, a digit: what all of AWS's regions are called.
 fn is_region(name: &str) -> bool {
-    let mut parts = name.split('-');
+    const DIRECTIONS: [&str; 9] =
+        ["north", "south", "east", "west", "central", "northeast", "northwest", "southeast", "southwest"];
     let is_letters = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    let (Some(area), Some(number)) = (parts.next(), parts.next_back()) else { return false };
-    let middle: Vec<&str> = parts.collect();
-    area.len() == 2
-        && is_letters(area)
-        && (1..=2).contains(&middle.len())
-        && middle.iter().all(|part| is_letters(part))
-        && number.len() == 1
-        && number.bytes().all(|byte| byte.is_ascii_digit())
+    match name.split('-').collect::<Vec<_>>()[..] {
+        [area, ref partition @ .., direction, number] => {
+            area.len() == 2
+                && is_letters(area)
+                && partition.len() <= 1
+                && partition.iter().all(|part| is_letters(part))
+                && DIRECTIONS.contains(&direction)
+                && matches!(number.as_bytes(), [b'0'..=b'9'])
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
