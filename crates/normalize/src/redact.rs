@@ -422,10 +422,7 @@ fn cards(bytes: &[u8], hits: &mut Vec<Hit>) {
             separator = next;
             end += 1;
         }
-        let shape = match &groups[..group_count.min(groups.len())] {
-            [15 | 16] | [4, 4, 4, 4] | [4, 6, 5] => true,
-            _ => false,
-        };
+        let shape = matches!(groups[..group_count.min(groups.len())], [15 | 16] | [4, 4, 4, 4] | [4, 6, 5]);
         let stands_alone = |byte: Option<&u8>| !is_word(byte) && !matches!(byte, Some(b'-' | b'.'));
         let before = start.checked_sub(1).and_then(|before| bytes.get(before));
         // A sentence may end behind the number; a decimal point has a digit behind it.
