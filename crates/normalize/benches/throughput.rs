@@ -4,6 +4,7 @@
 //!
 //! It refuses to judge: it prints the figures and their ratio. Run it with `cargo bench -p transect-normalize`.
 
+#![allow(dropping_copy_types, dropping_references, reason = "whatever is measured ends in a drop")]
 #![allow(clippy::expect_used, reason = "a failure here is the message")]
 
 use std::hint::black_box;

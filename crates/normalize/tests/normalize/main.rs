@@ -43,10 +43,6 @@ fn records_of(payload: &[u8], options: &Options) -> (Vec<Record<'static>>, Stats
     (records, stats)
 }
 
-fn record_of(line: &str) -> Record<'static> {
-    records_of(document("/ecs/app", "app/1", &[line]).as_bytes(), &Options::default()).0.swap_remove(0)
-}
-
 /// The columns of a record that say something of the line: what is the same for every event here is left out, times are
 /// relative to CloudWatch's.
 fn columns(record: &Record<'_>) -> String {

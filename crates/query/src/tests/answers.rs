@@ -282,7 +282,7 @@ async fn a_file_that_cannot_be_read_is_named() {
         assert!(error.to_string().contains("broken.parquet"), "{error}");
     }
     let whole = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let whole = whole.filter(|path| path.to_str().unwrap().contains("ingest-")).next().unwrap();
+    let whole = { whole }.find(|path| path.to_str().unwrap().contains("ingest-")).unwrap();
     let bytes = std::fs::read(&whole).unwrap();
     std::fs::write(folder.join("broken.parquet"), &bytes[..bytes.len() / 2]).unwrap();
     let error = fixture.fail("select body from telemetry").await;
