@@ -59,9 +59,12 @@ struct Found {
     /// By location.
     places: HashMap<usize, Place>,
     /// By location, regions and hours.
-    listings: HashMap<(usize, Vec<String>, HourRange), Arc<Vec<HourFiles>>>,
+    listings: HashMap<(usize, Vec<String>, HourRange), Listing>,
     scanned: Scanned,
 }
+
+/// Scans are planned side by side: the first one lists, and the others wait for what it finds.
+type Listing = Arc<futures::lock::Mutex<Option<Arc<Vec<HourFiles>>>>>;
 
 #[derive(Clone, Debug)]
 struct Place {
@@ -137,8 +140,9 @@ impl Landing {
         range: &HourRange,
     ) -> Result<(Place, Arc<Vec<HourFiles>>)> {
         let place = self.place(index, location)?;
-        let key = (index, regions.to_vec(), *range);
-        if let Some(hours) = self.found().listings.get(&key) {
+        let listing = Arc::clone(self.found().listings.entry((index, regions.to_vec(), *range)).or_default());
+        let mut listing = listing.lock().await;
+        if let Some(hours) = listing.as_ref() {
             return Ok((place, Arc::clone(hours)));
         }
         let hours = list_hours(place.store.as_ref(), location, regions, range).await;
@@ -149,7 +153,8 @@ impl Landing {
             found.scanned.files += 1;
             found.scanned.bytes += file.size;
         }
-        found.listings.insert(key, Arc::clone(&hours));
+        drop(found);
+        *listing = Some(Arc::clone(&hours));
         Ok((place, hours))
     }
 

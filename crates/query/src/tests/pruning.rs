@@ -73,14 +73,15 @@ async fn every_way_to_say_a_time_prunes_hours_and_row_groups() {
         "time_unix_nano >= 1795267800000000000 and body like 'line%'",
         "timestamp >= '2026-11-21T13:30:00Z' and (body = 'line 20 of hour 5' or body like 'line%')",
     ] {
-        // A view lists once and scans twice: for the events that were delivered more than once, and for the rows.
-        for (table, listings, scans) in [("telemetry", 1, 1), ("logs", 2, 3)] {
+        // A view lists once and reads up to three times: to find the events that were delivered more than once, for all
+        // others, and for these.
+        for (table, scans) in [("telemetry", 1), ("logs", 3)] {
             let read = read(&engine, &format!("select count(*) as n from {table} where {predicate}")).await;
             assert_eq!(read.answer, "n\n15\n", "{table}: {predicate}");
-            assert_eq!(read.hours, 4 * listings, "{table}: {predicate}");
+            assert_eq!(read.hours, 4, "{table}: {predicate}");
             // Nine row groups of the three hours before, and one of the last.
-            assert!(read.groups_pruned as u64 >= 10 * listings, "{table}: {predicate}");
-            assert!(read.rows as u64 <= 20 * scans, "{} rows: {table}: {predicate}", read.rows);
+            assert!(read.groups_pruned >= 10, "{table}: {predicate}");
+            assert!(read.rows <= 20 * scans, "{} rows: {table}: {predicate}", read.rows);
         }
     }
     let read = read(&engine, "select count(*) as n from telemetry where timestamp < '2026-11-21T08:30:00Z'").await;
