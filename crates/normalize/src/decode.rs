@@ -9,7 +9,7 @@ use std::io::Read;
 
 use thiserror::Error;
 
-use crate::json::{NotJson, Tape, skip_space, string_end, unescaped};
+use crate::json::{NotJson, Tape, skip_space, string_end, unescape_in_place, unescaped};
 use crate::limits::{DECODED_BYTES_MAX, NAME_BYTES_MAX};
 
 /// Why a payload cannot be read. `item` counts the values that stand behind each other in it, from 1; bytes count
@@ -91,8 +91,6 @@ struct EventSpan {
     id: (u32, u32),
     message: (u32, u32),
     extracted_fields: (u32, u32),
-    message_is_string: bool,
-    message_escaped: bool,
 }
 
 /// One subscription document: consecutive events of one log stream.
@@ -107,18 +105,9 @@ pub struct Document<'p> {
 pub(crate) struct Event<'p> {
     pub id: &'p str,
     pub timestamp_ms: Option<i64>,
-    pub message: RawMessage<'p>,
+    pub message: &'p str,
     /// JSON text of the `extractedFields` object, if there is one.
     pub extracted_fields: Option<&'p str>,
-}
-
-/// A message as it stands in the document.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum RawMessage<'p> {
-    /// The text itself.
-    Plain(&'p str),
-    /// The inside of a JSON string whose escapes are not resolved yet.
-    Escaped(&'p str),
 }
 
 impl Payload {
@@ -180,11 +169,7 @@ impl<'p> Document<'p> {
         spans.events.iter().filter(|_| !spans.is_control).map(move |event| Event {
             id: slice(event.id),
             timestamp_ms: event.timestamp_ms,
-            message: if event.message_escaped {
-                RawMessage::Escaped(slice(event.message))
-            } else {
-                RawMessage::Plain(slice(event.message))
-            },
+            message: slice(event.message),
             extracted_fields: (event.extracted_fields.1 > 0).then(|| slice(event.extracted_fields)),
         })
     }
@@ -213,15 +198,15 @@ pub fn decode_within(payload: &[u8], decoded_bytes_max: usize) -> Result<Payload
     };
     let mut decoded = Payload { texts: Vec::new(), documents: Vec::new() };
     // Documents that are not wrapped stand in this very text, so it is kept; it counts only where they do.
-    let text = utf8(Cow::Borrowed(bytes));
     let outer = 0;
     decoded.texts.push(String::new());
-    let mut reader = Reader { text: &text, place: "the payload".to_owned(), tape: Tape::default() };
+    let mut reader =
+        Reader { text: utf8(Cow::Borrowed(bytes)), place: "the payload".to_owned(), tape: Tape::default() };
     let mut at = reader.start();
     let mut item = 0;
     let mut wrapped = Vec::new();
     let mut bare = false;
-    while at < text.len() {
+    while at < reader.text.len() {
         item += 1;
         let (found, end) = reader.item(at, outer)?;
         match found {
@@ -231,16 +216,16 @@ pub fn decode_within(payload: &[u8], decoded_bytes_max: usize) -> Result<Payload
             }
             Item::Event(data) => wrapped.push((decoded.documents.len(), item, data)),
         }
-        at = skip_space(text.as_bytes(), end);
+        at = skip_space(&reader.text, end);
     }
     if item == 0 {
         return Err(DecodeError::Empty);
     }
     let mut inserted = 0;
-    for (position, item, data) in wrapped {
+    for (position, item, (start, end)) in wrapped {
         let index = decoded.texts.len();
-        let (inner, spans) =
-            unwrap_event(&text[data.0 as usize..data.1 as usize], item, index, decoded_bytes_max, &mut room)?;
+        let data = &reader.text[start as usize..end as usize];
+        let (inner, spans) = unwrap_event(data, item, index, decoded_bytes_max, &mut room)?;
         decoded.texts.push(inner);
         let position = position + inserted;
         inserted += spans.len();
@@ -248,9 +233,9 @@ pub fn decode_within(payload: &[u8], decoded_bytes_max: usize) -> Result<Payload
     }
     if bare {
         if bytes.as_ptr() == payload.as_ptr() {
-            room.checked_sub(text.len()).ok_or(DecodeError::TooLarge { limit_bytes: decoded_bytes_max })?;
+            room.checked_sub(bytes.len()).ok_or(DecodeError::TooLarge { limit_bytes: decoded_bytes_max })?;
         }
-        decoded.texts[outer] = text.into_owned();
+        decoded.texts[outer] = reader.into_text()?;
     }
     Ok(decoded)
 }
@@ -259,31 +244,33 @@ const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Decodes the inside of one Lambda event; its documents are to stand in text number `index`.
 fn unwrap_event(
-    data: &str,
+    data: &[u8],
     item: usize,
     index: usize,
     limit_bytes: usize,
     room: &mut usize,
 ) -> Result<(String, Vec<Spans>), DecodeError> {
     // JSON may escape the slash, which base64 uses.
-    let data = if data.contains('\\') { Cow::Owned(unescaped(data)) } else { Cow::Borrowed(data) };
+    let data = match memchr::memchr(b'\\', data) {
+        Some(_) => Cow::Owned(unescaped(&String::from_utf8_lossy(data)).into_bytes()),
+        None => Cow::Borrowed(data),
+    };
     let place = || format!("item {item}: awslogs.data");
-    let bytes = base64_simd::forgiving_decode_to_vec(data.as_bytes()).map_err(|_| DecodeError::Base64 { item })?;
+    let bytes = base64_simd::forgiving_decode_to_vec(&data).map_err(|_| DecodeError::Base64 { item })?;
     let bytes = if bytes.starts_with(&GZIP_MAGIC) {
         inflate(&bytes, limit_bytes, room, place)?
     } else {
         *room = room.checked_sub(bytes.len()).ok_or(DecodeError::TooLarge { limit_bytes })?;
         bytes
     };
-    let text = utf8(Cow::Owned(bytes)).into_owned();
-    let mut reader = Reader { text: &text, place: place(), tape: Tape::default() };
+    let mut reader = Reader { text: utf8(Cow::Owned(bytes)), place: place(), tape: Tape::default() };
     let mut spans = Vec::new();
     let mut at = reader.start();
-    while at < text.len() {
+    while at < reader.text.len() {
         match reader.item(at, index)? {
             (Item::Document(document), end) => {
                 spans.push(document);
-                at = skip_space(text.as_bytes(), end);
+                at = skip_space(&reader.text, end);
             }
             (Item::Event(_), _) => return Err(DecodeError::NotCloudWatch { place: place(), at }),
         }
@@ -291,7 +278,7 @@ fn unwrap_event(
     if spans.is_empty() {
         return Err(DecodeError::Field { place: format!("item {item}"), field: "awslogs.data".into(), fault: "empty" });
     }
-    Ok((text, spans))
+    Ok((reader.into_text()?, spans))
 }
 
 /// Inflates every member of a gzip stream into at most `room` bytes, which it lessens by what it took. Memory grows
@@ -316,23 +303,20 @@ fn inflate(
     Ok(out)
 }
 
-/// The bytes as text. A byte that is no UTF-8 becomes the text `\xNN` (with its backslash escaped, since it stands in
+/// Bytes that are text. A byte that is no UTF-8 becomes the text `\xNN` (with its backslash escaped, since it stands in
 /// a JSON string), so that one bad byte costs neither the batch nor itself.
-fn utf8(bytes: Cow<'_, [u8]>) -> Cow<'_, str> {
-    let valid = match bytes {
-        Cow::Borrowed(bytes) => simdutf8::basic::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| bytes.to_vec()),
-        Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(std::string::FromUtf8Error::into_bytes),
-    };
-    valid.unwrap_or_else(|bytes| {
-        let mut text = String::with_capacity(bytes.len() + 16);
-        for chunk in bytes.utf8_chunks() {
-            text.push_str(chunk.valid());
-            for byte in chunk.invalid() {
-                text.push_str(&format!("\\\\x{byte:02x}"));
-            }
+fn utf8(bytes: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    if simdutf8::basic::from_utf8(&bytes).is_ok() {
+        return bytes;
+    }
+    let mut text = Vec::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        text.extend_from_slice(chunk.valid().as_bytes());
+        for byte in chunk.invalid() {
+            text.extend_from_slice(format!("\\\\x{byte:02x}").as_bytes());
         }
-        Cow::Owned(text)
-    })
+    }
+    Cow::Owned(text)
 }
 
 enum Item {
@@ -340,18 +324,63 @@ enum Item {
     Event((u32, u32)),
 }
 
-/// Reads the envelope key by key, without a token for every message.
+/// The keys of the envelope that mean something.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Key {
+    Awslogs,
+    Data,
+    MessageType,
+    Owner,
+    LogGroup,
+    LogStream,
+    LogEvents,
+    Id,
+    Timestamp,
+    Message,
+    ExtractedFields,
+    Other,
+}
+
+impl Key {
+    fn of(name: &[u8]) -> Key {
+        match name {
+            b"awslogs" => Key::Awslogs,
+            b"data" => Key::Data,
+            b"messageType" => Key::MessageType,
+            b"owner" => Key::Owner,
+            b"logGroup" => Key::LogGroup,
+            b"logStream" => Key::LogStream,
+            b"logEvents" => Key::LogEvents,
+            b"id" => Key::Id,
+            b"timestamp" => Key::Timestamp,
+            b"message" => Key::Message,
+            b"extractedFields" => Key::ExtractedFields,
+            _ => Key::Other,
+        }
+    }
+}
+
+/// Reads the envelope key by key, without a token for every message. Escapes of messages are resolved where they stand,
+/// so that every byte is looked at once.
 struct Reader<'t> {
-    text: &'t str,
+    /// Always UTF-8; copied when a message with escapes is found in a text that is not ours.
+    text: Cow<'t, [u8]>,
     place: String,
     tape: Tape,
 }
 
 impl Reader<'_> {
     fn start(&self) -> usize {
-        const BYTE_ORDER_MARK: &str = "\u{feff}";
+        const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
         let mark = if self.text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
-        skip_space(self.text.as_bytes(), mark)
+        skip_space(&self.text, mark)
+    }
+
+    /// The text with the escapes of its messages resolved.
+    fn into_text(self) -> Result<String, DecodeError> {
+        let place = self.place;
+        String::from_utf8(self.text.into_owned())
+            .map_err(|error| DecodeError::NotJson { place, at: error.utf8_error().valid_up_to() })
     }
 
     fn not_json(&self, fault: NotJson) -> DecodeError {
@@ -362,8 +391,12 @@ impl Reader<'_> {
         DecodeError::Field { place: self.place.clone(), field: field.into(), fault }
     }
 
+    fn byte(&self, at: usize) -> Option<u8> {
+        self.text.get(at).copied()
+    }
+
     fn item(&mut self, at: usize, text: usize) -> Result<(Item, usize), DecodeError> {
-        if self.text.as_bytes()[at] != b'{' {
+        if self.byte(at) != Some(b'{') {
             // Say "not JSON" where it is not, and "not CloudWatch's" only where it is.
             self.skip(at)?;
             return Err(DecodeError::NotCloudWatch { place: self.place.clone(), at });
@@ -379,34 +412,34 @@ impl Reader<'_> {
             events: Vec::new(),
         };
         let end = self.entries(at, &mut |reader, key, at| match key {
-            "awslogs" if reader.text.as_bytes().get(at) == Some(&b'{') => reader.entries(at, &mut |reader, key, at| {
+            Key::Awslogs if reader.byte(at) == Some(b'{') => reader.entries(at, &mut |reader, key, at| {
                 let end = reader.skip(at)?;
-                if key == "data" {
-                    data = reader.string_span(at, end);
+                if key == Key::Data && reader.byte(at) == Some(b'"') {
+                    data = Some((at as u32 + 1, end as u32 - 1));
                 }
                 Ok(end)
             }),
-            "messageType" => {
+            Key::MessageType => {
                 let (value, end) = reader.name(at, "messageType")?;
                 spans.is_control = value == "CONTROL_MESSAGE";
                 Ok(end)
             }
-            "owner" => {
+            Key::Owner => {
                 let end;
                 (spans.owner, end) = reader.name(at, "owner")?;
                 Ok(end)
             }
-            "logGroup" => {
+            Key::LogGroup => {
                 let end;
                 (spans.log_group, end) = reader.name(at, "logGroup")?;
                 Ok(end)
             }
-            "logStream" => {
+            Key::LogStream => {
                 let end;
                 (spans.log_stream, end) = reader.name(at, "logStream")?;
                 Ok(end)
             }
-            "logEvents" => {
+            Key::LogEvents => {
                 has_events = true;
                 reader.events(at, &mut spans.events)
             }
@@ -423,29 +456,30 @@ impl Reader<'_> {
     fn entries(
         &mut self,
         at: usize,
-        each: &mut dyn FnMut(&mut Self, &str, usize) -> Result<usize, DecodeError>,
+        each: &mut dyn FnMut(&mut Self, Key, usize) -> Result<usize, DecodeError>,
     ) -> Result<usize, DecodeError> {
-        let text = self.text;
-        let bytes = text.as_bytes();
-        let mut at = skip_space(bytes, at + 1);
-        if bytes.get(at) == Some(&b'}') {
+        let mut at = skip_space(&self.text, at + 1);
+        if self.byte(at) == Some(b'}') {
             return Ok(at + 1);
         }
         loop {
+            let bytes = &*self.text;
             if bytes.get(at) != Some(&b'"') {
                 return Err(self.not_json(NotJson { at }));
             }
             let (end, escaped) = string_end(bytes, at + 1).map_err(|fault| self.not_json(fault))?;
-            let key = &text[at + 1..end];
+            let name = &bytes[at + 1..end];
+            let key =
+                if escaped { Key::of(unescaped(&String::from_utf8_lossy(name)).as_bytes()) } else { Key::of(name) };
             let colon = skip_space(bytes, end + 1);
             if bytes.get(colon) != Some(&b':') {
                 return Err(self.not_json(NotJson { at: colon }));
             }
             let value = skip_space(bytes, colon + 1);
-            let end = if escaped { each(self, &unescaped(key), value)? } else { each(self, key, value)? };
-            at = skip_space(bytes, end);
-            match bytes.get(at) {
-                Some(b',') => at = skip_space(bytes, at + 1),
+            let end = each(self, key, value)?;
+            at = skip_space(&self.text, end);
+            match self.byte(at) {
+                Some(b',') => at = skip_space(&self.text, at + 1),
                 Some(b'}') => return Ok(at + 1),
                 _ => return Err(self.not_json(NotJson { at })),
             }
@@ -454,32 +488,28 @@ impl Reader<'_> {
 
     /// Checks the value at `at` and returns where it ends.
     fn skip(&mut self, at: usize) -> Result<usize, DecodeError> {
-        if self.text.as_bytes().get(at) == Some(&b'"') {
-            return Ok(self.string(at)?.1 + 1);
-        }
-        self.tape
-            .parse_prefix(self.text, at)
-            .map_err(|fault| DecodeError::NotJson { place: self.place.clone(), at: fault.at })
+        let end = match self.byte(at) {
+            Some(b'"') => string_end(&self.text, at + 1).map(|(end, _)| end + 1),
+            _ => self.tape.parse_prefix(&self.text, at),
+        };
+        end.map_err(|fault| self.not_json(fault))
     }
 
-    /// The inside of the string at `at`: where it begins and ends, and whether it has escapes.
-    fn string(&self, at: usize) -> Result<(usize, usize, bool), DecodeError> {
-        let (end, escaped) = string_end(self.text.as_bytes(), at + 1).map_err(|fault| self.not_json(fault))?;
-        Ok((at + 1, end, escaped))
-    }
-
-    fn string_span(&self, at: usize, end: usize) -> Option<(u32, u32)> {
-        (self.text.as_bytes().get(at) == Some(&b'"')).then_some((at as u32 + 1, end as u32 - 1))
+    /// The value at `at` as it is written, and where it ends.
+    fn source(&mut self, at: usize) -> Result<(Cow<'_, str>, usize), DecodeError> {
+        let end = self.skip(at)?;
+        Ok((String::from_utf8_lossy(&self.text[at..end]), end))
     }
 
     /// A short text that stands in every record; null counts as empty.
     fn name(&mut self, at: usize, field: &'static str) -> Result<(String, usize), DecodeError> {
-        let end = self.skip(at)?;
-        let source = &self.text[at..end];
-        let Some(raw) = source.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) else {
-            return if source == "null" { Ok((String::new(), end)) } else { Err(self.field(field, "not a string")) };
+        let (source, end) = self.source(at)?;
+        let inside = source.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let value = match inside {
+            Some(raw) => unescaped(raw),
+            None if source == "null" => String::new(),
+            None => return Err(self.field(field, "not a string")),
         };
-        let value = unescaped(raw);
         if value.len() > NAME_BYTES_MAX {
             return Err(self.field(field, "longer than CloudWatch allows"));
         }
@@ -487,17 +517,16 @@ impl Reader<'_> {
     }
 
     fn events(&mut self, at: usize, events: &mut Vec<EventSpan>) -> Result<usize, DecodeError> {
-        let bytes = self.text.as_bytes();
-        if bytes.get(at) != Some(&b'[') {
+        if self.byte(at) != Some(b'[') {
             return Err(self.field("logEvents", "not an array"));
         }
-        let mut at = skip_space(bytes, at + 1);
-        if bytes.get(at) == Some(&b']') {
+        let mut at = skip_space(&self.text, at + 1);
+        if self.byte(at) == Some(b']') {
             return Ok(at + 1);
         }
         loop {
             let index = events.len();
-            if bytes.get(at) != Some(&b'{') {
+            if self.byte(at) != Some(b'{') {
                 self.skip(at)?;
                 return Err(self.field(format!("logEvents[{index}]"), "not an object"));
             }
@@ -505,66 +534,63 @@ impl Reader<'_> {
             let mut has_id = false;
             let end = self.entries(at, &mut |reader, key, at| {
                 let end = reader.event_entry(key, at, index, &mut event)?;
-                has_id |= key == "id";
+                has_id |= key == Key::Id;
                 Ok(end)
             })?;
             if !has_id {
                 return Err(self.field(format!("logEvents[{index}].id"), "missing"));
             }
             events.push(event);
-            at = skip_space(bytes, end);
-            match bytes.get(at) {
-                Some(b',') => at = skip_space(bytes, at + 1),
+            at = skip_space(&self.text, end);
+            match self.byte(at) {
+                Some(b',') => at = skip_space(&self.text, at + 1),
                 Some(b']') => return Ok(at + 1),
                 _ => return Err(self.not_json(NotJson { at })),
             }
         }
     }
 
-    fn event_entry(&mut self, key: &str, at: usize, index: usize, event: &mut EventSpan) -> Result<usize, DecodeError> {
-        let is_string = self.text.as_bytes().get(at) == Some(&b'"');
-        let end;
+    fn event_entry(&mut self, key: Key, at: usize, index: usize, event: &mut EventSpan) -> Result<usize, DecodeError> {
+        let is_string = self.byte(at) == Some(b'"');
+        if key == Key::Message && is_string {
+            let (end, close) = self.message(at + 1)?;
+            event.message = (at as u32 + 1, end as u32);
+            return Ok(close + 1);
+        }
+        let end = self.skip(at)?;
         match key {
-            "message" if is_string => {
-                let (start, close, escaped) = self.string(at)?;
-                (event.message, event.message_escaped) = ((start as u32, close as u32), escaped);
-                event.message_is_string = true;
-                end = close + 1;
-            }
             // Not what CloudWatch sends; the JSON text stands for the message, so that it is not lost.
-            "message" => {
-                end = self.skip(at)?;
-                event.message = (at as u32, end as u32);
-            }
-            "id" if is_string => {
-                let (start, close, escaped) = self.string(at)?;
-                if escaped || close - start > NAME_BYTES_MAX {
+            Key::Message => event.message = (at as u32, end as u32),
+            Key::Id => {
+                let (start, close) = if is_string { (at + 1, end - 1) } else { (at, end) };
+                let id = &self.text[start..close];
+                if id.len() > NAME_BYTES_MAX || (is_string && id.contains(&b'\\')) {
                     return Err(self.field(format!("logEvents[{index}].id"), "not an event id"));
                 }
                 event.id = (start as u32, close as u32);
-                end = close + 1;
             }
-            "id" => {
-                end = self.skip(at)?;
-                if end - at > NAME_BYTES_MAX {
-                    return Err(self.field(format!("logEvents[{index}].id"), "not an event id"));
-                }
-                event.id = (at as u32, end as u32);
-            }
-            "timestamp" => {
-                end = self.skip(at)?;
-                let source = self.text[at..end].trim_matches('"');
+            Key::Timestamp => {
+                let source = String::from_utf8_lossy(&self.text[at..end]);
+                let source = source.trim_matches('"');
                 event.timestamp_ms =
                     source.parse::<i64>().ok().or_else(|| source.parse::<f64>().ok().map(|ms| ms as i64));
             }
-            "extractedFields" => {
-                end = self.skip(at)?;
-                if self.text.as_bytes()[at] == b'{' {
-                    event.extracted_fields = (at as u32, end as u32);
-                }
-            }
-            _ => end = self.skip(at)?,
+            Key::ExtractedFields if self.byte(at) == Some(b'{') => event.extracted_fields = (at as u32, end as u32),
+            _ => {}
         }
         Ok(end)
+    }
+
+    /// The string whose content begins at `start`, escapes resolved: the end of the content and the closing quote.
+    fn message(&mut self, start: usize) -> Result<(usize, usize), DecodeError> {
+        let read = match &mut self.text {
+            Cow::Owned(text) => unescape_in_place(text, start),
+            Cow::Borrowed(text) => match string_end(text, start) {
+                Ok((end, false)) => Ok((end, end)),
+                Ok((_, true)) => unescape_in_place(self.text.to_mut(), start),
+                Err(fault) => Err(fault),
+            },
+        };
+        read.map_err(|fault| self.not_json(fault))
     }
 }

@@ -79,6 +79,8 @@ pub(crate) struct Draft<'m> {
 }
 
 impl<'m> Draft<'m> {
+    /// A draft that begins with what the document says. It is a kilobyte, so it is made where it stays.
+    #[inline(always)]
     pub fn new(record: Record<'m>, is_lambda: bool) -> Draft<'m> {
         let free = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
         Draft { record, claims: [free; SLOT_COUNT], is_lambda, body_value: None, extras: String::new() }

@@ -53,7 +53,7 @@ pub(crate) fn trace_id(text: &str) -> Option<Cow<'_, str>> {
         34 if text.starts_with("0x") || text.starts_with("0X") => hex(&text[2..], 32),
         35 if text.starts_with("1-") => {
             let (epoch, rest) = text[2..].split_once('-')?;
-            (epoch.len() == 8).then(|| hex(&format!("{epoch}{rest}"), 32).map(Cow::into_owned))?.map(Cow::Owned)
+            (epoch.len() == 8).then(|| hex(&[epoch, rest].concat(), 32).map(Cow::into_owned))?.map(Cow::Owned)
         }
         36 => uuid(text).and_then(|id| hex(&id.replace('-', ""), 32).map(Cow::into_owned)).map(Cow::Owned),
         _ if text.contains("Root=") => header_field(text, "Root").and_then(trace_id),

@@ -66,16 +66,16 @@ pub(crate) struct Tape {
 impl Tape {
     /// Parses the whole of `text` as one JSON value with white space around it.
     pub fn parse(&mut self, text: &str) -> Result<(), NotJson> {
-        let at = self.parse_prefix(text, 0)?;
+        let at = self.parse_prefix(text.as_bytes(), 0)?;
         match skip_space(text.as_bytes(), at) {
             end if end == text.len() => Ok(()),
             at => Err(NotJson { at }),
         }
     }
 
-    /// Parses one JSON value that begins at byte `from`, white space before it allowed; returns the byte behind it.
-    pub fn parse_prefix(&mut self, text: &str, from: usize) -> Result<usize, NotJson> {
-        let bytes = text.as_bytes();
+    /// Parses one JSON value of a text that begins at byte `from`, white space before it allowed; returns the byte
+    /// behind it.
+    pub fn parse_prefix(&mut self, bytes: &[u8], from: usize) -> Result<usize, NotJson> {
         if u32::try_from(bytes.len()).is_err() {
             return Err(NotJson { at: 0 });
         }
@@ -326,6 +326,11 @@ fn digits_end(bytes: &[u8], at: usize) -> Result<usize, NotJson> {
     if count == 0 { Err(NotJson { at }) } else { Ok(at + count) }
 }
 
+/// Whether the whole text is a number as JSON writes it.
+pub(crate) fn is_number(text: &str) -> bool {
+    number_end(text.as_bytes(), 0) == Ok(text.len())
+}
+
 fn number_end(bytes: &[u8], start: usize) -> Result<usize, NotJson> {
     let mut at = start + usize::from(bytes.get(start) == Some(&b'-'));
     at = if bytes.get(at) == Some(&b'0') { at + 1 } else { digits_end(bytes, at)? };
@@ -349,63 +354,91 @@ pub(crate) fn unescaped(raw: &str) -> String {
 }
 
 /// As [`unescaped`], into `out`, whose content and capacity are used again.
-///
-/// In a log message that is itself JSON an escape stands every few bytes, so eight bytes are copied at a time and only
-/// then looked at; a search for the next backslash would cost more than it skips.
 pub(crate) fn unescape_into(raw: &str, out: &mut String) {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
-    let source = raw.as_bytes();
     let mut bytes = std::mem::take(out).into_bytes();
-    // What an escape stands for is never longer than the escape, and the last copy may reach seven bytes too far.
-    bytes.resize(source.len() + 8, 0);
-    let (mut from, mut to) = (0, 0);
-    while from < source.len() {
-        if let (Some(eight), Some(place)) = (source[from..].first_chunk::<8>(), bytes[to..].first_chunk_mut::<8>()) {
-            *place = *eight;
-            let marks = u64::from_le_bytes(*eight) ^ (ONES * b'\\' as u64);
-            let marks = marks.wrapping_sub(ONES) & !marks & HIGHS;
-            let plain = if marks == 0 { 8 } else { marks.trailing_zeros() as usize / 8 };
+    bytes.clear();
+    bytes.reserve(raw.len() + 1);
+    bytes.extend_from_slice(raw.as_bytes());
+    bytes.push(b'"');
+    let end = unescape_in_place(&mut bytes, 0).map_or(raw.len(), |(end, _)| end);
+    bytes.truncate(end);
+    // Text in, text out: whole characters were moved, so this never loses anything.
+    *out = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+}
+
+/// Reads the JSON string whose content begins at `start` and resolves its escapes where it stands: what an escape
+/// stands for is never longer than the escape. Returns the end of the content, and where the closing quote is; between
+/// them are spaces now. Text stays text, and what stands behind the string is not touched.
+pub(crate) fn unescape_in_place(bytes: &mut [u8], start: usize) -> Result<(usize, usize), NotJson> {
+    const WORD: usize = 8;
+    let (mut from, mut to) = (start, start);
+    loop {
+        if let Some(word) = bytes.get(from..).and_then(<[u8]>::first_chunk::<WORD>).copied() {
+            let marks = json_special_marks(u64::from_le_bytes(word));
+            let plain = if marks == 0 { WORD } else { marks.trailing_zeros() as usize / 8 };
+            // A whole word may only be written where that is behind everything still to be read.
+            if from - to >= WORD {
+                bytes[to..to + WORD].copy_from_slice(&word);
+            } else if from != to {
+                bytes.copy_within(from..from + plain, to);
+            }
             from += plain;
             to += plain;
             if marks == 0 {
                 continue;
             }
-        } else if source[from] != b'\\' {
-            bytes[to] = source[from];
-            from += 1;
-            to += 1;
-            continue;
-        }
-        let simple = match source.get(from + 1) {
-            Some(b'n') => b'\n',
-            Some(b't') => b'\t',
-            Some(b'r') => b'\r',
-            Some(b'b') => 8,
-            Some(b'f') => 12,
-            Some(byte @ (b'"' | b'\\' | b'/')) => *byte,
-            _ => {
-                let (length, taken) = match unicode_escape(source, from) {
-                    Some((character, taken)) => (character.encode_utf8(&mut bytes[to..]).len(), taken),
-                    // Kept as written.
-                    None => {
-                        bytes[to] = b'\\';
-                        (1, 1)
-                    }
-                };
-                from += taken;
-                to += length;
-                continue;
+        } else {
+            match bytes.get(from) {
+                None => return Err(NotJson { at: from }),
+                Some(b'"' | b'\\' | ..0x20) => {}
+                Some(byte) => {
+                    bytes[to] = *byte;
+                    from += 1;
+                    to += 1;
+                    continue;
+                }
             }
-        };
-        bytes[to] = simple;
-        from += 2;
-        to += 1;
+        }
+        if bytes[from] == b'"' {
+            bytes[to..from].fill(b' ');
+            return Ok((to, from));
+        }
+        let (b'\\', Some(escape)) = (bytes[from], bytes.get(from + 1)) else { return Err(NotJson { at: from }) };
+        let simple = ESCAPES[usize::from(*escape)];
+        if simple != 0 {
+            bytes[to] = simple;
+            from += 2;
+            to += 1;
+        } else if *escape == b'u' && hex4(bytes, from + 2).is_some() {
+            let (length, taken) = match unicode_escape(bytes, from) {
+                Some((character, taken)) => (character.encode_utf8(&mut bytes[to..]).len(), taken),
+                // Kept as written.
+                None => {
+                    bytes[to] = b'\\';
+                    (1, 1)
+                }
+            };
+            from += taken;
+            to += length;
+        } else {
+            return Err(NotJson { at: from });
+        }
     }
-    bytes.truncate(to);
-    // Text in, text out: whole characters were copied, so this never loses anything.
-    *out = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
 }
+
+/// What the letter behind a backslash stands for; zero where that takes more than a letter, or is nothing.
+const ESCAPES: [u8; 256] = {
+    let mut table = [0; 256];
+    table[b'"' as usize] = b'"';
+    table[b'\\' as usize] = b'\\';
+    table[b'/' as usize] = b'/';
+    table[b'b' as usize] = 8;
+    table[b'f' as usize] = 12;
+    table[b'n' as usize] = b'\n';
+    table[b'r' as usize] = b'\r';
+    table[b't' as usize] = b'\t';
+    table
+};
 
 /// The character of the `\uXXXX` at `at`, with its low surrogate where it needs one, and the bytes that it takes.
 fn unicode_escape(bytes: &[u8], at: usize) -> Option<(char, usize)> {

@@ -3,7 +3,8 @@
 //!
 //! It refuses to look at values; whether a value fits its column is decided where it is converted.
 
-use foldhash::fast::FixedState;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use hashbrown::HashMap;
 
 /// What a value can be used for. One slot is filled once, by the key with the lowest rank whose value fits.
@@ -231,15 +232,42 @@ const TABLE: &[(&str, Role)] = &[
     ("meta", Role::Transparent),
 ];
 
+/// Hashes a name by its length and its first and last eight bytes, which tell the names of the table apart. A log's
+/// author can choose keys that collide, not what the table holds, so a look-up is a few comparisons at worst.
+#[derive(Debug, Default)]
+struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    #[inline]
+    fn write(&mut self, name: &[u8]) {
+        const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+        let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => (name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
+        };
+        let mixed = u128::from(first ^ ODD) * u128::from(last.rotate_left(32) ^ name.len() as u64 ^ ODD);
+        self.0 = mixed as u64 ^ (mixed >> 64) as u64;
+    }
+
+    /// The length that comes before the bytes is in the hash already.
+    #[inline]
+    fn write_usize(&mut self, _: usize) {}
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// The table with the names of a configuration before the built-in ones.
 #[derive(Debug)]
 pub(crate) struct Keys {
-    roles: HashMap<Box<[u8]>, Role, FixedState>,
+    roles: HashMap<Box<[u8]>, Role, BuildHasherDefault<NameHasher>>,
 }
 
 impl Keys {
     pub fn new(correlation_keys: &[String], release_keys: &[String]) -> Keys {
-        let mut roles = HashMap::with_capacity_and_hasher(TABLE.len() * 2, FixedState::default());
+        let mut roles = HashMap::with_capacity_and_hasher(TABLE.len() * 2, BuildHasherDefault::default());
         for (name, role) in TABLE {
             roles.insert(Box::from(name.as_bytes()), *role);
         }

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use transect_schema::{Record, SCHEMA_VERSION};
 
 use crate::attributes::{Writer, mark_mixed, mark_secrets};
-use crate::decode::{Document, Event, RawMessage};
+use crate::decode::{Document, Event};
 use crate::draft::{Draft, Layer};
 use crate::json::{Kind, Tape, unescape_into};
 use crate::keys::{Keys, Slot};
@@ -83,7 +83,6 @@ pub struct Normalizer {
 /// Buffers that are reused from event to event.
 #[derive(Default)]
 struct Scratch {
-    message: String,
     inner: String,
     tape: Tape,
     inner_tape: Tape,
@@ -143,18 +142,11 @@ impl Normalizer {
         scratch: &mut Scratch,
         each: &mut dyn FnMut(&Record<'_>),
     ) -> Stats {
-        let Scratch { message, inner, tape, inner_tape, fields_tape, attributes } = scratch;
-        message.clear();
+        let Scratch { inner, tape, inner_tape, fields_tape, attributes } = scratch;
         inner.clear();
         attributes.clear();
         attributes.push('{');
-        let message: &str = match event.message {
-            RawMessage::Plain(text) => text,
-            RawMessage::Escaped(raw) => {
-                unescape_into(raw, message);
-                message
-            }
-        };
+        let message = event.message;
         let mut draft = Draft::new(base_record(context, event), context.is_lambda);
         let mut redacted = 0;
         let mut extracted = String::new();
@@ -279,9 +271,9 @@ impl Normalizer {
             draft.record.attributes = Some(Cow::Borrowed(attributes));
         }
 
-        let mut record = draft.record;
+        let record = &mut draft.record;
         if record.signal == "log" {
-            text::complete_exception(&mut record);
+            text::complete_exception(record);
             if record.exception_type.is_some() && record.event_name.is_none() {
                 record.event_name = Some(Cow::Borrowed("exception"));
             }
@@ -289,12 +281,12 @@ impl Normalizer {
         if let Some(redactor) = &self.redactor
             && (suspect || (json.is_none() && (redactor.may_hold_value(message) || redactor.may_hold_pair(message))))
         {
-            redact_columns(&mut record, redactor, &mut redacted);
+            redact_columns(record, redactor, &mut redacted);
         }
 
         let mut derived = 0;
         let mut oversize = 0;
-        if oversize::may_be(&record) && oversize::is(&record) {
+        if oversize::may_be(record) && oversize::is(record) {
             let original = match json {
                 // Only all of the message can be rewritten token by token; a prefix before it is text.
                 Some(json) if json.len() == message.len() => Cow::Owned(self.whole(json, tape, 0, &mut 0)),
@@ -303,14 +295,14 @@ impl Normalizer {
                     None => Cow::Borrowed(message),
                 },
             };
-            derived = oversize::split(&record, &original, each);
+            derived = oversize::split(record, &original, each);
             oversize = 1;
         } else {
-            each(&record);
+            each(record);
         }
         if let (Some(directives), Some(json)) = (metric_directives, json) {
             let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: true };
-            metric::samples(&record, &writer, directives, derived, each);
+            metric::samples(record, &writer, directives, derived, each);
         }
         Stats { redacted, oversize, ..Stats::default() }
     }
@@ -360,6 +352,7 @@ impl Normalizer {
     }
 }
 
+#[inline(always)]
 fn base_record<'r>(context: &Context<'r>, event: Event<'r>) -> Record<'r> {
     const NANO_PER_MS: i64 = 1_000_000;
     let observed = event.timestamp_ms.map_or(context.origin.now_unix_nano, |ms| ms.saturating_mul(NANO_PER_MS));

@@ -11,7 +11,7 @@ use transect_schema::{Record, write_json_string};
 use crate::draft::{Draft, Layer};
 use crate::json::Kind;
 use crate::keys::Slot;
-use crate::{ids, severity, time};
+use crate::{ids, json, severity, time};
 
 /// Fills the columns from a JSON system line; returns the tokens that are in columns now.
 pub(crate) fn json_line<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>, kind: usize, object: usize) -> Vec<usize> {
@@ -242,18 +242,18 @@ fn push_number(out: &mut String, key: &str, number: Option<&str>) {
     else {
         return;
     };
-    let number = match number.split_once('.') {
-        Some((whole, fraction)) => {
-            let fraction = fraction.trim_end_matches('0');
-            format!("{}.{}", whole, if fraction.is_empty() { "0" } else { fraction })
-        }
-        None => number.to_owned(),
+    // `1.50` is `1.5` and `1.00` is `1.0`.
+    let number = match number.find('.') {
+        Some(point) => &number[..number.trim_end_matches('0').len().max(point + 2).min(number.len())],
+        None => number,
     };
     // What JSON would refuse (`1.2.3`, `007`, `.5`) is kept as text.
-    if crate::json::Tape::default().parse(&number).is_ok() {
-        out.push_str(&format!("\"{key}\":{number},"));
+    if json::is_number(number) {
+        for part in ["\"", key, "\":", number, ","] {
+            out.push_str(part);
+        }
     } else {
-        push_text(out, key, &number);
+        push_text(out, key, number);
     }
 }
 

@@ -357,28 +357,31 @@ fn pair_value(text: &str, at: usize, kind: &str) -> Option<(usize, usize)> {
     (!is_empty && !value.starts_with("[redacted:")).then_some((start, end))
 }
 
-/// Whether a card number may stand here. It is a run of at least fifteen digits, spaces or hyphens, so every fifteenth
-/// byte falls into it, and of the bytes seven before and seven behind that one at least one does.
+/// Whether a card number may stand here. It is a run of at least fifteen digits with spaces or hyphens between, so at
+/// least one of the eight-byte words that the text falls into lies within it.
 fn may_hold_card(bytes: &[u8]) -> bool {
-    let of_card = |byte: u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
-    let is_of_card = |at: usize| bytes.get(at).is_some_and(|byte| of_card(*byte));
-    let mut at = CARD_DIGITS_MIN - 1;
-    while at < bytes.len() {
-        if of_card(bytes[at]) && (of_card(bytes[at - 7]) || is_of_card(at + 7)) {
-            let before = bytes[..at].iter().rev().take_while(|byte| of_card(**byte)).count();
-            let behind = bytes[at..].iter().take_while(|byte| of_card(**byte)).count();
-            let (start, end) = (at - before, at + behind);
-            if before + behind >= CARD_DIGITS_MIN {
-                // With the bytes around it that decide whether it stands alone and whether an id is named before.
-                let mut hits = Vec::new();
-                cards(&bytes[start.saturating_sub(48)..bytes.len().min(end + 2)], &mut hits);
-                if !hits.is_empty() {
-                    return true;
-                }
+    // The bytes 0x20 to 0x3f, among which are digits, space and hyphen, are those whose highest three bits are 001.
+    const HIGH_BITS: u64 = 0xe0e0_e0e0_e0e0_e0e0;
+    const OF_CARD: u64 = 0x2020_2020_2020_2020;
+    let of_card = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-');
+    let (words, _) = bytes.as_chunks::<8>();
+    let mut index = 0;
+    while let Some(ahead) = words[index..]
+        .iter()
+        .position(|word| u64::from_le_bytes(*word) & HIGH_BITS == OF_CARD && word.iter().all(of_card))
+    {
+        let at = (index + ahead) * 8;
+        let start = at - bytes[..at].iter().rev().take_while(|byte| of_card(byte)).count();
+        let end = at + bytes[at..].iter().take_while(|byte| of_card(byte)).count();
+        if end - start >= CARD_DIGITS_MIN {
+            // With the bytes around it that decide whether it stands alone and whether an id is named before.
+            let mut hits = Vec::new();
+            cards(&bytes[start.saturating_sub(48)..bytes.len().min(end + 2)], &mut hits);
+            if !hits.is_empty() {
+                return true;
             }
-            at += behind;
         }
-        at += CARD_DIGITS_MIN;
+        index = end / 8;
     }
     false
 }

@@ -126,10 +126,12 @@ pub(crate) fn parse_number(text: &str) -> Option<i64> {
     }
     // zap's and Python's floats may be printed with an exponent: move the point.
     let move_by = exponent as usize;
-    let digits = format!("{whole}{fraction:0<move_by$}");
-    let point = whole.len() + move_by;
-    let (whole, fraction) = digits.split_at(point.min(digits.len()));
-    let whole: i128 = whole.parse().ok()?;
+    let moved = if move_by == 0 { String::new() } else { format!("{whole}{fraction:0<move_by$}") };
+    let (whole, fraction) = if move_by == 0 { (whole, fraction) } else { moved.split_at(whole.len() + move_by) };
+    let whole: i128 = match whole.parse::<u64>() {
+        Ok(whole) => whole.into(),
+        Err(_) => whole.parse().ok()?,
+    };
     let unit: i128 = match whole {
         0..100_000_000_000 => NANO,
         100_000_000_000..100_000_000_000_000 => 1_000_000,

@@ -30,46 +30,59 @@ pub const fn json_special_marks(word: u64) -> u64 {
         & HIGHS
 }
 
-/// How many leading bytes may stand in a JSON string as they are. Eight bytes are looked at a time, because log text
+/// Appends `text` as a JSON string, quotes included. Eight bytes are looked at and copied at a time, because log text
 /// seldom needs an escape and every stored byte passes here.
-#[inline]
-fn plain_prefix_bytes(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
-        let marks = json_special_marks(u64::from_le_bytes(*word));
-        if marks != 0 {
-            return index * 8 + marks.trailing_zeros() as usize / 8;
-        }
-    }
-    let plain = rest.iter().take_while(|byte| **byte >= 0x20 && !matches!(byte, b'"' | b'\\')).count();
-    words.len() * 8 + plain
-}
-
-/// Appends `text` as a JSON string, quotes included.
 pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
-    let mut rest = text.as_bytes();
-    out.reserve(rest.len() + 2);
+    let bytes = text.as_bytes();
+    out.reserve(bytes.len() + 2);
     out.push(b'"');
-    loop {
-        let plain = plain_prefix_bytes(rest);
-        out.extend_from_slice(&rest[..plain]);
-        let Some(&byte) = rest.get(plain) else { break };
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            _ => {
-                const HEX: &[u8; 16] = b"0123456789abcdef";
-                out.extend_from_slice(b"\\u00");
-                out.push(HEX[usize::from(byte >> 4)]);
-                out.push(HEX[usize::from(byte & 15)]);
-            }
+    let mut rest = bytes;
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        out.extend_from_slice(word);
+        let marks = json_special_marks(u64::from_le_bytes(*word));
+        if marks == 0 {
+            rest = behind;
+            continue;
         }
+        let plain = marks.trailing_zeros() as usize / 8;
+        out.truncate(out.len() - word.len() + plain);
+        write_escape(rest[plain], out);
         rest = &rest[plain + 1..];
     }
+    // The last bytes as one word, which begins before them where the text is long enough.
+    let shift = 8 * (8 - rest.len() as u32);
+    match bytes.last_chunk::<8>().and_then(|word| u64::from_le_bytes(*word).checked_shr(shift)) {
+        Some(word) if json_special_marks(word) & (u64::MAX >> shift) == 0 => {
+            let end = out.len() + rest.len();
+            out.extend_from_slice(&word.to_le_bytes());
+            out.truncate(end);
+        }
+        _ => {
+            for byte in rest {
+                match byte {
+                    b'"' | b'\\' | ..0x20 => write_escape(*byte, out),
+                    _ => out.push(*byte),
+                }
+            }
+        }
+    }
     out.push(b'"');
+}
+
+fn write_escape(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        _ => {
+            const HEX: &[u8; 16] = b"0123456789abcdef";
+            out.extend_from_slice(b"\\u00");
+            out.push(HEX[usize::from(byte >> 4)]);
+            out.push(HEX[usize::from(byte & 15)]);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -128,15 +128,13 @@ macro_rules! columns {
             /// Appends the row as one JSON object: keys in the order of [`COLUMNS`], absent columns left out, no
             /// line feed at the end and none inside.
             pub fn write_json(&self, out: &mut Vec<u8>) {
-                let mut opening = b'{';
+                let start = out.len();
                 $(if let Some(value) = columns!(@value $type $need self.$name) {
-                    out.push(opening);
-                    opening = b',';
-                    out.extend_from_slice(concat!("\"", stringify!($name), "\":").as_bytes());
+                    out.extend_from_slice(concat!(",\"", stringify!($name), "\":").as_bytes());
                     json::write_value(value, out);
                 })+
-                // Required columns always open the object.
-                debug_assert_eq!(opening, b',');
+                // There are required columns, so a comma stands where the object opens.
+                out[start] = b'{';
                 out.push(b'}');
             }
         }
