@@ -18,7 +18,7 @@ use twox_hash::XxHash3_128;
 pub const INPUT_BYTES_MAX: usize = 256 << 20;
 
 /// Memory for rows that are not written yet, over all threads.
-const WRITER_BYTES_MAX: usize = 256 << 20;
+const WRITER_BYTES_MAX: usize = 96 << 20;
 
 /// What to load and how.
 pub struct Load<'l> {
