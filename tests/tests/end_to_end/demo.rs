@@ -1,6 +1,7 @@
 //! `transect demo`: what it prints, what the saved queries answer over it, and whether that is the truth.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use insta::assert_snapshot;
 use serde_json::Value;

@@ -11,25 +11,8 @@ mod fixtures;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
-/// The program, built by the same cargo, profile and target folder as this test.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let this = std::env::current_exe().unwrap();
-        let profile_folder = this.ancestors().nth(2).unwrap();
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--quiet", "--workspace", "--bin", "transect", "--target-dir"])
-            .arg(profile_folder.parent().unwrap());
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
-        profile_folder.join("transect")
-    })
-}
+use transect_tests::{files_below, program};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
@@ -37,7 +20,7 @@ fn fixture(name: &str) -> PathBuf {
 
 /// A command that sees nothing of the machine's own configuration.
 fn transect(arguments: &[&str]) -> Command {
-    let mut command = Command::new(program());
+    let mut command = Command::new(program("transect"));
     command.args(arguments).env_remove("TRANSECT_LAKE").env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null());
     command.current_dir(std::env::temp_dir());
     command
@@ -75,15 +58,4 @@ fn rows(arguments: &[&str]) -> Vec<serde_json::Value> {
     assert_eq!(answer["complete"], true);
     assert_eq!(answer["missing_regions"], serde_json::json!([]));
     answer["rows"].as_array().unwrap().clone()
-}
-
-/// Every file below a folder.
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
-    }
-    files.sort();
-    files
 }

@@ -1,0 +1,291 @@
+//! One invocation: a payload is decoded and normalised on a thread of its own while full calls are already on their way
+//! to Firehose; what could not be delivered in time makes the invocation fail.
+//!
+//! It refuses to succeed with anything undelivered, and to hold more than a few calls in memory.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_sdk_firehose::Client;
+use lambda_runtime::{Diagnostic, LambdaEvent};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use transect_normalize::{Normalizer, Origin, Stats, decode_within};
+
+use crate::config::Config;
+use crate::deliver::{CALLS_IN_FLIGHT_MAX, Outcome, deliver};
+use crate::pack::{Call, Packer};
+use crate::report::Report;
+use crate::sampling::{Sampling, Verdict};
+
+/// Everything of an invocation ends this long before Lambda would end it, so that it can say what happened.
+pub const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
+
+/// How long an invocation may take whose deadline is none: emulators send one in 1970.
+const TIME_MAX_WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
+
+/// A question with the default lateness does not look for what came later than this after it happened.
+const LATE_NANO: i64 = 24 * 3600 * 1_000_000_000;
+
+/// Said once a sandbox.
+const OWN_GROUP_LINE: &str = "{\"level\":\"WARN\",\"message\":\"events of the forwarder's own log group were dropped; exclude \
+                              the group from the subscription\"}";
+
+/// Why an invocation failed. Lambda invokes again, twice, and then hands the event to the on-failure destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The stable name: one of this type's constants.
+    pub kind: &'static str,
+    /// Counts and codes, nothing of the payload.
+    pub reason: String,
+}
+
+impl Failure {
+    /// The payload is not what CloudWatch Logs sends.
+    pub const UNDECODABLE: &'static str = "Transect.Undecodable";
+    /// Records could not be delivered before the deadline.
+    pub const UNDELIVERED: &'static str = "Transect.Undelivered";
+    /// Firehose refuses records for what they are; all others were delivered.
+    pub const REFUSED: &'static str = "Transect.Refused";
+    /// A bug of ours.
+    pub const INTERNAL: &'static str = "Transect.Internal";
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Diagnostic {
+        Diagnostic { error_type: failure.kind.to_owned(), error_message: failure.reason }
+    }
+}
+
+/// What lives as long as the sandbox.
+pub struct Forwarder {
+    client: Client,
+    rules: Arc<Rules>,
+    is_warm: AtomicBool,
+    has_told_of_own: AtomicBool,
+}
+
+/// What an invocation's thread needs.
+struct Rules {
+    config: Config,
+    normalizer: Normalizer,
+    sampling: Sampling,
+}
+
+/// What an invocation's thread did.
+#[derive(Debug, Default)]
+struct Work {
+    stats: Stats,
+    records: u64,
+    sampled_out: u64,
+    late: u64,
+    own: u64,
+    too_large: u64,
+    decoded_bytes: usize,
+    billed_bytes: u64,
+    decode_time: Duration,
+    normalize_time: Duration,
+}
+
+impl Forwarder {
+    /// A forwarder that sends with `client`.
+    pub fn new(config: Config, client: Client) -> Forwarder {
+        let rules = Rules { normalizer: Normalizer::new(&config.normalize), sampling: Sampling::new(&config), config };
+        Forwarder {
+            client,
+            rules: Arc::new(rules),
+            is_warm: AtomicBool::new(false),
+            has_told_of_own: AtomicBool::new(false),
+        }
+    }
+
+    /// Forwards one event and prints the invocation's line to stdout.
+    ///
+    /// # Errors
+    /// A [`Failure`] if anything in the event may not have been delivered.
+    pub async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<(), Failure> {
+        let mut report = Report {
+            bytes_in: event.payload.get().len() as f64,
+            cold_start: f64::from(u8::from(!self.is_warm.swap(true, Ordering::Relaxed))),
+            ..Report::default()
+        };
+        let limit = Instant::now() + time_left(event.context.deadline, SystemTime::now());
+        let result = self.forward(event.payload, limit, &mut report).await;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as u64;
+        let failure = result.as_ref().err().map(|failure| (failure.kind, failure.reason.as_str()));
+        print_line(report.render(&self.rules.config.function_name, &event.context.request_id, now, failure));
+        result
+    }
+
+    async fn forward(&self, payload: Box<RawValue>, limit: Instant, report: &mut Report) -> Result<(), Failure> {
+        // One call waits while others are under way.
+        let (calls, mut packed) = mpsc::channel::<Call>(1);
+        let rules = Arc::clone(&self.rules);
+        let worker = tokio::task::spawn_blocking(move || work(&rules, payload, &calls));
+        let mut outcome = Outcome::default();
+        let mut under_way = JoinSet::new();
+        let mut first_call = None;
+        let mut is_out_of_time = false;
+        loop {
+            let has_room = under_way.len() < CALLS_IN_FLIGHT_MAX;
+            tokio::select! {
+                call = packed.recv(), if has_room => {
+                    let Some(call) = call else { break };
+                    first_call.get_or_insert_with(Instant::now);
+                    let stream = self.rules.config.delivery_stream.clone();
+                    under_way.spawn(deliver(self.client.clone(), stream, call, limit));
+                }
+                Some(delivered) = under_way.join_next() => outcome += delivered.map_err(internal)?,
+                () = tokio::time::sleep_until(limit) => {
+                    is_out_of_time = true;
+                    break;
+                }
+            }
+        }
+        // The thread stops at its next call if there is no one left to take it.
+        drop(packed);
+        while let Some(delivered) = under_way.join_next().await {
+            outcome += delivered.map_err(internal)?;
+        }
+        report.delivery_ms = first_call.map_or(0.0, |start| milliseconds(start.elapsed()));
+        report.bytes_out = outcome.bytes_out as f64;
+        report.calls = outcome.calls as f64;
+        report.retried = outcome.retried as f64;
+        report.failed = (outcome.undelivered + outcome.refused) as f64;
+
+        let undelivered = |reason| Err(Failure { kind: Failure::UNDELIVERED, reason });
+        let Ok(worked) = tokio::time::timeout_at(limit.max(Instant::now() + Duration::from_millis(1)), worker).await
+        else {
+            return undelivered("out of time while normalising".to_owned());
+        };
+        let done = worked.map_err(internal)??;
+        report.events = done.stats.events as f64;
+        report.records = done.records as f64;
+        report.bytes_decoded = done.decoded_bytes as f64;
+        report.bytes_billed = done.billed_bytes as f64;
+        report.redacted = done.stats.redacted as f64;
+        report.sampled_out = done.sampled_out as f64;
+        report.oversize = done.stats.oversize as f64;
+        report.late = done.late as f64;
+        report.own = done.own as f64;
+        report.decode_ms = milliseconds(done.decode_time);
+        report.normalize_ms = milliseconds(done.normalize_time);
+        if done.own > 0 && !self.has_told_of_own.swap(true, Ordering::Relaxed) {
+            print_line(OWN_GROUP_LINE.to_owned());
+        }
+        let fault = outcome.fault.as_deref().unwrap_or("unknown");
+        if is_out_of_time {
+            return undelivered("out of time".to_owned());
+        }
+        if outcome.undelivered > 0 {
+            return undelivered(format!("{} Firehose records, last fault: {fault}", outcome.undelivered));
+        }
+        if outcome.refused + done.too_large > 0 {
+            let reason = format!("{} Firehose records, last fault: {fault}", outcome.refused + done.too_large);
+            return Err(Failure { kind: Failure::REFUSED, reason });
+        }
+        Ok(())
+    }
+}
+
+/// Decodes, normalises and packs; hands every full call over. Ends early when nobody takes them any more.
+fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Result<Work, Failure> {
+    let start = std::time::Instant::now();
+    let decoded = decode_within(payload.get().as_bytes(), rules.config.decoded_bytes_max)
+        .map_err(|error| Failure { kind: Failure::UNDECODABLE, reason: error.to_string() })?;
+    drop(payload);
+    let mut work = Work { decoded_bytes: decoded.decoded_bytes(), decode_time: start.elapsed(), ..Work::default() };
+    let start = std::time::Instant::now();
+    let now_unix_nano =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos().min(i64::MAX as u128) as i64);
+    let origin = Origin { region: &rules.config.region, account: None, now_unix_nano };
+    let keeps_all = rules.sampling.keeps_all();
+    let mut packer = Packer::default();
+    let mut is_wanted = true;
+    for document in decoded.documents() {
+        if rules.config.own_log_group.as_deref() == Some(document.log_group()) {
+            work.own += document.event_count() as u64;
+            continue;
+        }
+        let stats = rules.normalizer.normalize(document, &origin, &mut |record| {
+            if !is_wanted {
+                return;
+            }
+            work.late += u64::from(record.observed_time_unix_nano < now_unix_nano - LATE_NANO);
+            let verdict = if keeps_all { Verdict::Keep } else { rules.sampling.verdict(record) };
+            let sample;
+            let record = match verdict {
+                Verdict::Keep => record,
+                Verdict::KeepAsSample => {
+                    let attributes = rules.sampling.attributes(record.attributes.as_deref());
+                    sample = transect_schema::Record { attributes: Some(attributes), ..record.clone() };
+                    &sample
+                }
+                Verdict::Drop => {
+                    work.sampled_out += 1;
+                    return;
+                }
+            };
+            match packer.push(|out| record.write_json(out)) {
+                Ok(full) => {
+                    work.records += 1;
+                    is_wanted = full.is_none_or(|call| calls.blocking_send(call).is_ok());
+                }
+                Err(_) => work.too_large += 1,
+            }
+        });
+        work.stats += stats;
+    }
+    for call in packer.finish() {
+        // Whoever went away has said why.
+        let _ = calls.blocking_send(call);
+    }
+    work.billed_bytes = packer.billed_bytes();
+    work.normalize_time = start.elapsed();
+    Ok(work)
+}
+
+/// Prints a line at one stroke, so that Lambda sees one event.
+fn print_line(mut line: String) {
+    line.push('\n');
+    // Where nobody takes the line there is nobody to tell.
+    let _ = std::io::stdout().write_all(line.as_bytes());
+}
+
+/// The time that work may take, from the deadline in milliseconds since 1970.
+fn time_left(deadline_unix_milli: u64, now: SystemTime) -> Duration {
+    const YEAR_2001_UNIX_MILLI: u64 = 1_000_000_000_000;
+    if deadline_unix_milli < YEAR_2001_UNIX_MILLI {
+        return TIME_MAX_WITHOUT_DEADLINE;
+    }
+    let deadline = UNIX_EPOCH + Duration::from_millis(deadline_unix_milli);
+    deadline.duration_since(now).unwrap_or_default().saturating_sub(DEADLINE_MARGIN)
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+fn internal(error: tokio::task::JoinError) -> Failure {
+    let reason = if error.is_panic() { "a task panicked" } else { "a task was cancelled" };
+    Failure { kind: Failure::INTERNAL, reason: reason.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_ends_two_seconds_before_the_deadline() {
+        let now = UNIX_EPOCH + Duration::from_millis(1_795_250_573_000);
+        let left = |deadline| time_left(deadline, now);
+        assert_eq!(left(1_795_250_633_000), Duration::from_secs(58));
+        assert_eq!(left(1_795_250_574_000), Duration::ZERO);
+        assert_eq!(left(1_795_250_500_000), Duration::ZERO);
+        assert_eq!(left(1_542_409_706), TIME_MAX_WITHOUT_DEADLINE);
+    }
+}

@@ -1,0 +1,43 @@
+//! What the project's tests share: the programs that cargo built, and where files lie.
+//!
+//! It refuses to link any crate of the project: tests see what users see.
+
+#![allow(clippy::expect_used, reason = "a test that cannot find its program has nothing to look at")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// A program of the workspace, built by the same cargo, profile and target folder as the running test.
+///
+/// # Panics
+/// If it cannot be built: the test has nothing to look at then.
+pub fn program(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let this = std::env::current_exe().expect("a running test has a path");
+        let folder = this.ancestors().nth(2).expect("tests lie in <target>/<profile>/deps");
+        let target = folder.parent().expect("tests lie in <target>/<profile>/deps");
+        let mut build = Command::new(env!("CARGO"));
+        // With the tests, whose dependencies ask for features of their own: nothing is built twice then.
+        build.args(["build", "--quiet", "--workspace", "--bins", "--tests", "--target-dir"]).arg(target);
+        if !cfg!(debug_assertions) {
+            build.arg("--release");
+        }
+        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+        assert!(status.success(), "the programs cannot be built");
+        folder.to_owned()
+    });
+    folder.join(name)
+}
+
+/// Every file below a folder, in the order of their paths; none where there is no such folder.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() { files.extend(files_below(&path)) } else { files.push(path) }
+    }
+    files.sort();
+    files
+}
