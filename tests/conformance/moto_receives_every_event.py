@@ -8,6 +8,7 @@ import base64
 import gzip
 import http.server
 import json
+import logging
 import os
 import pathlib
 import queue
@@ -33,6 +34,7 @@ class RuntimeApi(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def reply(self, status, body, headers=()):
         self.send_response(status)
@@ -109,6 +111,7 @@ def check(region, endpoint):
     return good
 
 
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
 server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
 server.start()
 host, port = server.get_host_and_port()

@@ -53,18 +53,20 @@ fn every_event_of_two_thousand_invocations_is_in_the_lake_or_was_kept() {
     for (seed, name) in REGIONS.into_iter().enumerate() {
         let region = world.region(name);
         let mut chance = Chance(seed as u64);
-        // For a while nothing but one fault: the service is down, or the permission to write is gone.
-        let mut outage = (0, Fault::None);
+        // Now and then the service is down for a while; and some calls can never succeed, whoever tries.
+        let mut outage = 0;
         region.firehose.plan(move |call| {
-            if outage.0 == 0 {
-                outage = match chance.below(200) {
-                    0 => (14, Fault::Error(500, "ServiceUnavailableException")),
-                    1 => (3, Fault::Error(400, "AccessDeniedException")),
-                    _ => return fault(&mut chance, call.records.len()),
-                };
+            if call.records.iter().any(|record| record.contains("777\",\"signal\"")) {
+                return Fault::Error(400, "AccessDeniedException");
             }
-            outage.0 -= 1;
-            outage.1.clone()
+            if outage == 0 && chance.below(400) == 0 {
+                outage = 10;
+            }
+            if outage > 0 {
+                outage -= 1;
+                return Fault::Error(500, "ServiceUnavailableException");
+            }
+            fault(&mut chance, call.records.len())
         });
         for file in files_below(&sample.path().join("payloads").join(name)) {
             for payload in std::fs::read_to_string(file).unwrap().lines() {
