@@ -132,6 +132,15 @@ fn keys(text: &str) -> Result<Vec<String>, String> {
     }
 }
 
+/// What Lambda sets before it starts a function, and the runtime cannot do without.
+const SET_BY_LAMBDA: &[&str] = &[
+    "AWS_REGION",
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
+
 /// What the environment says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -193,18 +202,21 @@ impl Config {
         let environment: std::collections::HashMap<String, String> =
             environment.filter(|(_, value)| !value.trim().is_empty()).collect();
         let get = |name: &str| environment.get(name).map(|value| value.trim());
-        let region = get("AWS_REGION")
-            .or_else(|| get("AWS_DEFAULT_REGION"))
-            .ok_or(ConfigError::Missing { name: "AWS_REGION", allowed: "the region's name; Lambda sets it" })?;
+        if let Some(name) = SET_BY_LAMBDA.iter().find(|name| get(name).is_none()) {
+            return Err(ConfigError::Missing {
+                name,
+                allowed: "what Lambda sets: it is Lambda that starts this program",
+            });
+        }
         let mut config = Config {
             delivery_stream: String::new(),
             normalize: Options::default(),
             severity_number_min: None,
             sample_rate: 1.0,
             decoded_bytes_max: 0,
-            region: region.to_owned(),
+            region: get("AWS_REGION").unwrap_or_default().to_owned(),
             own_log_group: get("AWS_LAMBDA_LOG_GROUP_NAME").map(str::to_owned),
-            function_name: get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("transect-forwarder").to_owned(),
+            function_name: get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default().to_owned(),
         };
         for variable in VARIABLES {
             let Some(text) = get(variable.name).or(variable.default) else {
@@ -231,6 +243,23 @@ impl Config {
     }
 }
 
+/// What `--help` prints.
+pub fn render_help() -> String {
+    let mut out = "transect-forwarder: the Lambda that sends CloudWatch Logs subscriptions to Firehose. Lambda starts it; it takes \
+                   no arguments and reads the environment:\n"
+        .to_owned();
+    for Variable { name, default, allowed, meaning, .. } in VARIABLES {
+        let default = match default {
+            None => "required".to_owned(),
+            Some("") => "default: none".to_owned(),
+            Some(default) => format!("default: {default}"),
+        };
+        // Writing into a string cannot fail.
+        let _ = write!(out, "\n  {name}  ({default})\n      {meaning}\n      takes {allowed}\n");
+    }
+    out
+}
+
 /// The table of the README.
 pub fn render_markdown() -> String {
     let mut out = "| variable | default | takes | what it does |\n|---|---|---|---|\n".to_owned();
@@ -253,7 +282,8 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Config, String> {
-        let base = [("AWS_REGION", "eu-west-2"), ("TRANSECT_DELIVERY_STREAM", "transect")];
+        let mut base: Vec<(&str, &str)> = SET_BY_LAMBDA.iter().map(|name| (*name, "1")).collect();
+        base.extend([("AWS_REGION", "eu-west-2"), ("TRANSECT_DELIVERY_STREAM", "transect")]);
         // As in an environment, the last value of a name is the one.
         let environment: std::collections::BTreeMap<_, _> = base.iter().chain(pairs).copied().collect();
         let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
@@ -314,6 +344,19 @@ mod tests {
         assert!(
             read(&[("TRANSECT_DELIVERY_STREAM", "")]).unwrap_err().starts_with("TRANSECT_DELIVERY_STREAM is not set")
         );
+    }
+
+    #[test]
+    fn started_by_hand_it_says_who_starts_it() {
+        for name in SET_BY_LAMBDA {
+            let error = read(&[(name, "")]).unwrap_err();
+            assert!(error.starts_with(&format!("{name} is not set: it takes what Lambda sets")), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_variable() {
+        assert!(VARIABLES.iter().all(|row| render_help().contains(row.name)));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! It refuses to start with a configuration that is not understood whole.
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use transect_forwarder::config::Config;
+use transect_forwarder::config::{Config, render_help};
 use transect_forwarder::handler::Forwarder;
 
 /// Within a region a connection takes milliseconds; one that takes longer is better tried again.
@@ -19,6 +20,18 @@ const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        None => {}
+        Some("--help" | "-h") => {
+            // A reader that went away is no error.
+            let _ = std::io::stdout().write_all(render_help().as_bytes());
+            return ExitCode::SUCCESS;
+        }
+        Some(_) => {
+            eprintln!("transect-forwarder: takes no arguments; `--help` says what it reads");
+            return ExitCode::from(2);
+        }
+    }
     let config = match Config::read(
         std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
     ) {

@@ -101,12 +101,15 @@ mod tests {
     use super::*;
 
     fn sampling(rate: &str, least: &str) -> Sampling {
-        let environment = [
+        let mut environment = vec![
             ("AWS_REGION", "eu-west-2"),
             ("TRANSECT_DELIVERY_STREAM", "s"),
             ("TRANSECT_SAMPLE_RATE", rate),
             ("TRANSECT_MIN_SEVERITY", least),
         ];
+        let of_lambda = ["RUNTIME_API", "FUNCTION_NAME", "FUNCTION_MEMORY_SIZE", "FUNCTION_VERSION"];
+        let of_lambda = of_lambda.map(|name| format!("AWS_LAMBDA_{name}"));
+        environment.extend(of_lambda.iter().map(|name| (name.as_str(), "1")));
         let environment = environment.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
         Sampling::new(&Config::read(environment).unwrap())
     }
