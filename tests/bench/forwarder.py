@@ -2,7 +2,7 @@
 
 Usage: forwarder.py FORWARDER TRANSECT [FOLDER]: start of the process to its first request for an invocation and the memory it
 holds then; then whole invocations of sample payloads of 500 events, on one core, delivered to a stand-in on the other core that
-answers at once, beside the floor of `cargo bench -p transect-normalize` in the same run. It refuses to judge.
+answers at once, beside the floor of `cargo bench -p transect-normalize` over the same payloads in the same run. It refuses to judge.
 """
 import base64
 import gzip
@@ -44,7 +44,7 @@ class Connection:
             size += len(part)
         body = b"".join(parts)
         self.rest = body[length:]
-        return head.split(b" ", 2)[:2], size
+        return head.split(b" ", 2)[:2]
 
     def reply(self, body, headers=b"", status=b"200 OK"):
         self.sock.sendall(b"HTTP/1.1 " + status + b"\r\ncontent-length: %d\r\n" % len(body) + headers + b"\r\n" + body)
@@ -55,7 +55,7 @@ def serve(answer):
 
     def each(connection):
         while (request := connection.request()) is not None:
-            answer(connection, *request)
+            answer(connection, request)
 
     def accept():
         while True:
@@ -104,16 +104,17 @@ def events_of(path):
 
 def throughput():
     subprocess.run([transect, "demo", "--quiet", "--payloads-only", "--dir", folder, "--invocations", "60000", "--events-per-payload", "500"], check=True)
-    paths = [path for path in sorted(folder.glob("payloads/us-east-2/*.json")) if events_of(path) == 500][:PAYLOADS]
+    # Of every service, format and region, as they come.
+    full = [path for path in sorted(folder.glob("payloads/*/*.json"), key=lambda path: path.name[::-1]) if events_of(path) == 500]
+    paths = full[:PAYLOADS]
     payloads = [path.read_bytes() for path in paths]
     decoded = sum(len(gzip.decompress(base64.b64decode(json.loads(payload)["awslogs"]["data"]))) for payload in payloads)
-    waiting, done, times, bytes_out = iter(payloads * ROUNDS), threading.Event(), [], [0]
+    waiting, done, times = iter(payloads * ROUNDS), threading.Event(), []
 
-    def firehose(connection, _, size):
-        bytes_out[0] += size
+    def firehose(connection, *_):
         connection.reply(b'{"FailedPutCount":0,"RequestResponses":[]}', b"content-type: application/x-amz-json-1.1\r\n")
 
-    def api(connection, request, _):
+    def api(connection, request):
         if request[0] == b"POST":
             return connection.reply(b"", status=b"202 Accepted")
         times.append(time.perf_counter())
@@ -124,7 +125,8 @@ def throughput():
         connection.reply(payload, b"lambda-runtime-aws-request-id: 1\r\nlambda-runtime-invoked-function-arn: a\r\nlambda-runtime-deadline-ms: " + deadline + b"\r\n")
 
     os.sched_setaffinity(0, {0})
-    process = subprocess.Popen([forwarder], env=environment(serve(api), serve(firehose)), stdout=subprocess.DEVNULL,
+    said = tempfile.TemporaryFile()
+    process = subprocess.Popen([forwarder], env=environment(serve(api), serve(firehose)), stdout=said,
                                preexec_fn=lambda: os.sched_setaffinity(0, {1}))
     done.wait(300)
     cpu = sum(int(field) for field in pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]) / os.sysconf("SC_CLK_TCK")
@@ -132,19 +134,24 @@ def throughput():
     process.kill()
     process.wait()
     os.sched_setaffinity(0, set(range(os.cpu_count())))
+    said.seek(0)
+    lines = [json.loads(line) for line in said]
+    sent, billed = (sum(line[name] for line in lines) for name in ("BytesOut", "BytesBilled"))
     # The quietest round; the first has the start of the connection in it.
     rounds = [times[(index + 1) * len(payloads)] - times[index * len(payloads)] for index in range(ROUNDS)]
     wall = decoded / min(rounds) / 1e6
     print(f"{len(payloads)} payloads of 500 events, {decoded / len(payloads) / 1e3:.0f} kB decoded each, {ROUNDS} rounds; peak {peak / 1e6:.1f} MB resident")
+    print(f"{sent / len(lines) / 1e3:.0f} kB sent each, {100 * (billed / sent - 1):.2f}% more billed, each record rounded up to 5 KB")
     print(f"whole invocation  {wall:7.1f} MB/s of decoded payload, wall clock ({decoded * ROUNDS / cpu / 1e6:.1f} MB/s of processor time)")
-    return wall
+    return wall, paths
 
 
 starts = [start_once() for _ in range(STARTS)]
 print(f"start to first /next: {statistics.median(time for time, _ in starts):.1f} ms (least {min(time for time, _ in starts):.1f}), "
       f"{max(memory for _, memory in starts) / 1e6:.1f} MB resident then")
 print(f"binary {os.path.getsize(forwarder) / 1e6:.2f} MB")
-whole = throughput()
-bench = subprocess.run(["cargo", "bench", "-p", "transect-normalize", "--bench", "throughput"], capture_output=True, text=True, check=True).stdout
+whole, paths = throughput()
+bench = subprocess.run(["cargo", "bench", "-p", "transect-normalize", "--bench", "throughput", "--", *map(str, paths)], capture_output=True, text=True, check=True).stdout
+print(bench, end="")
 floor = max(float(speed) for speed in re.findall(r"floor \(.*?\) +([\d.]+) MB/s", bench))
 print(f"floor             {floor:7.1f} MB/s; whole invocation takes {floor / whole:.2f} times its time")

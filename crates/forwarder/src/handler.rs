@@ -215,7 +215,9 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
             if !is_wanted {
                 return;
             }
-            work.late += u64::from(record.observed_time_unix_nano < now_unix_nano - LATE_NANO);
+            // Rows derived from an event have its time; its id alone has no slash.
+            let is_late = record.observed_time_unix_nano < now_unix_nano - LATE_NANO && !record.event_id.contains('/');
+            work.late += u64::from(is_late);
             let verdict = if keeps_all { Verdict::Keep } else { rules.sampling.verdict(record) };
             let sample;
             let record = match verdict {

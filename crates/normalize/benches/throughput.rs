@@ -2,7 +2,8 @@
 //! a floor that no forwarder can be under: base64, inflate, parse of the envelope, tokenising of every JSON message, each
 //! with the fastest well-kept crate. Both in turn over the same payloads, so that a noisy machine is noisy for both.
 //!
-//! It refuses to judge: it prints the figures and their ratio. Run it with `cargo bench -p transect-normalize`.
+//! It refuses to judge: it prints the figures and their ratio. Run it with `cargo bench -p transect-normalize`; the names of
+//! files with a Lambda event each, behind `--`, take the place of the sample.
 
 #![allow(dropping_copy_types, dropping_references, reason = "whatever is measured ends in a drop")]
 #![allow(clippy::expect_used, reason = "a failure here is the message")]
@@ -104,24 +105,32 @@ fn best(best: &mut Duration, work: impl FnOnce()) {
     *best = (*best).min(start.elapsed());
 }
 
-fn main() {
-    // Dense traffic, so that payloads are full.
+/// Full payloads of dense traffic.
+fn sample() -> Vec<Vec<u8>> {
     let options =
         transect_sample::Options { invocations: 120_000, events_per_payload: EVENTS_PER_PAYLOAD, ..Default::default() };
     let mut payloads = Vec::new();
-    let mut events = 0;
     transect_sample::generate(&options, &mut |payload| {
         let lambda_event = payload.lambda_event();
-        let count = decode(&lambda_event)
-            .expect("a sample payload")
-            .documents()
-            .map(|document| document.event_count())
-            .sum::<usize>();
-        if payloads.len() < PAYLOADS && count == EVENTS_PER_PAYLOAD {
+        if payloads.len() < PAYLOADS && event_count(&lambda_event) == EVENTS_PER_PAYLOAD {
             payloads.push(lambda_event);
-            events += count;
         }
     });
+    payloads
+}
+
+fn read(path: &str) -> Vec<u8> {
+    std::fs::read(path).expect("a file with a Lambda event")
+}
+
+fn event_count(payload: &[u8]) -> usize {
+    decode(payload).expect("a Lambda event").documents().map(|document| document.event_count()).sum()
+}
+
+fn main() {
+    let files: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let payloads = if files.is_empty() { sample() } else { files.iter().map(|path| read(path)).collect() };
+    let events: usize = payloads.iter().map(|payload| event_count(payload)).sum();
     let decoded_bytes: usize = payloads.iter().map(|payload| inflate(payload).len()).sum();
     let wire_bytes: usize = payloads.iter().map(Vec::len).sum();
 
