@@ -183,21 +183,25 @@ pub enum ConfigError {
         /// What may stand there.
         allowed: &'static str,
     },
-    /// The name begins as ours do and is none of them.
-    #[error("{name} is no variable of the forwarder; it knows {known}")]
-    Unknown {
+    /// The name is nearly one of ours.
+    #[error("{name} is no variable of the forwarder; did you mean {nearest}?")]
+    Misspelt {
         /// Which.
         name: String,
-        /// All names.
-        known: String,
+        /// What was probably meant.
+        nearest: &'static str,
     },
 }
+
+/// How many letters a name may differ from one of ours and be taken for it. Other programs of the project have variables
+/// that begin alike, and are none of the forwarder's business.
+const MISSPELT_LETTERS_MAX: usize = 3;
 
 impl Config {
     /// Reads the environment, given as names and values.
     ///
     /// # Errors
-    /// The first variable that is missing, wrong or unknown.
+    /// The first variable that is missing, wrong or misspelt.
     pub fn read(environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigError> {
         let environment: std::collections::HashMap<String, String> =
             environment.filter(|(_, value)| !value.trim().is_empty()).collect();
@@ -228,18 +232,17 @@ impl Config {
                 allowed: variable.allowed,
             })?;
         }
-        let mut unknown: Vec<&String> = environment
-            .keys()
-            .filter(|name| name.starts_with("TRANSECT_") && VARIABLES.iter().all(|variable| variable.name != *name))
-            .collect();
-        unknown.sort();
-        match unknown.first() {
-            Some(name) => Err(ConfigError::Unknown {
-                name: (*name).clone(),
-                known: VARIABLES.iter().map(|variable| variable.name).collect::<Vec<_>>().join(", "),
-            }),
-            None => Ok(config),
+        let mut names: Vec<&String> = environment.keys().collect();
+        names.sort();
+        for name in names {
+            let distance = |variable: &&Variable| strsim::damerau_levenshtein(name, variable.name);
+            if let Some(nearest) = VARIABLES.iter().min_by_key(distance)
+                && (1..=MISSPELT_LETTERS_MAX).contains(&distance(&nearest))
+            {
+                return Err(ConfigError::Misspelt { name: name.clone(), nearest: nearest.name });
+            }
         }
+        Ok(config)
     }
 }
 
@@ -340,7 +343,10 @@ mod tests {
         for rate in ["NaN", "1.5", "-1", "inf", "ten"] {
             assert!(read(&[("TRANSECT_SAMPLE_RATE", rate)]).is_err(), "{rate}");
         }
-        assert!(read(&[("TRANSECT_REDACTION", "on")]).unwrap_err().starts_with("TRANSECT_REDACTION is no variable"));
+        let misspelt = read(&[("TRANSECT_REDACT_KEY", "iban")]).unwrap_err();
+        assert!(misspelt.ends_with("did you mean TRANSECT_REDACT_KEYS?"), "{misspelt}");
+        // The command line's own variable may be set beside.
+        assert!(read(&[("TRANSECT_LAKE", "/lake")]).is_ok());
         assert!(
             read(&[("TRANSECT_DELIVERY_STREAM", "")]).unwrap_err().starts_with("TRANSECT_DELIVERY_STREAM is not set")
         );

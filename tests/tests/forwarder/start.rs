@@ -15,7 +15,7 @@ fn a_wrong_value_ends_the_start_with_its_name_its_fault_and_what_is_allowed() {
         (
             "TRANSECT_SAMPEL_RATE",
             "1",
-            "TRANSECT_SAMPEL_RATE is no variable of the forwarder; it knows TRANSECT_DELIVERY_STREAM",
+            "TRANSECT_SAMPEL_RATE is no variable of the forwarder; did you mean TRANSECT_SAMPLE_RATE?",
         ),
         ("AWS_REGION", "", "AWS_REGION is not set"),
     ] {
