@@ -13,6 +13,7 @@ cd "$(dirname "$0")/../.."
 # Amazon Linux 2023.
 readonly GLIBC_MAX=2.34
 
+command -v zip >/dev/null || { echo "build.sh: zip is not installed" >&2; exit 1; }
 check=false
 if [[ ${1:-} == --check ]]; then check=true; shift; fi
 output=${1:-target/release-zip}

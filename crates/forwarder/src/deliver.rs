@@ -100,8 +100,12 @@ pub async fn deliver(client: Client, stream: String, call: Call, deadline: Insta
                     match code {
                         None => outcome.bytes_out += record.data.as_ref().len() as u64,
                         Some(code) => {
+                            if refuses_content(&code) {
+                                outcome.refused += 1;
+                            } else {
+                                again.push(record);
+                            }
                             outcome.fault = Some(code);
-                            again.push(record);
                         }
                     }
                 }
@@ -186,11 +190,15 @@ fn fault(error: &SdkError<PutRecordBatchError>) -> Answer {
 fn judge(status: u16, code: Option<&str>) -> Answer {
     let name = code.map_or_else(|| format!("HTTP {status}"), plain);
     match code.unwrap_or_default() {
-        "InvalidArgumentException" | "ValidationException" | "SerializationException" => Answer::Refused(name),
-        _ if status == 413 => Answer::Refused(name),
+        code if refuses_content(code) || status == 413 => Answer::Refused(name),
         code if status >= 500 || status == 429 || status == 408 || is_throttle(code) => Answer::Later(name),
         _ => Answer::Impossible(name),
     }
+}
+
+/// Whether the service says that what was sent can never be taken.
+fn refuses_content(code: &str) -> bool {
+    matches!(code, "InvalidArgumentException" | "ValidationException" | "SerializationException")
 }
 
 fn is_throttle(code: &str) -> bool {

@@ -18,7 +18,9 @@ fn three_records() -> Vec<u8> {
 fn only_the_records_that_failed_are_sent_again() {
     let world = World::new(&["us-east-2"], MINUTE, &[]);
     let region = world.region("us-east-2");
-    region.firehose.plan(|call| if call.number < 2 { Fault::Some(vec![call.records.len() - 1]) } else { Fault::None });
+    region.firehose.plan(|call| {
+        if call.number < 2 { Fault::Some(vec![call.records.len() - 1], "InternalFailure") } else { Fault::None }
+    });
     region.forward(three_records());
     let ids = event_ids(&region.firehose.taken());
     assert_eq!(ids.len(), 2_600);
@@ -106,6 +108,18 @@ fn a_record_that_is_refused_for_its_content_does_not_block_the_rest() {
     let ids = event_ids(&region.firehose.taken());
     assert!(ids.len() > 1_000, "{} of the other events arrived", ids.len());
     assert_eq!(region.failed_payloads().len(), 1, "the refused one is kept by Lambda");
+}
+
+#[test]
+fn a_record_with_a_refusal_of_its_own_is_not_sent_again() {
+    let world = World::new(&["us-east-2"], MINUTE, &[]);
+    let region = world.region("us-east-2");
+    region.firehose.plan(|_| Fault::Some(vec![1], "ValidationException"));
+    let ended = region.invoke(three_records());
+    assert_eq!(ended.error(), ("Transect.Refused", "1 Firehose records, last fault: ValidationException"));
+    assert!(ended.tries[0].milliseconds_left > 50_000);
+    assert_eq!(region.firehose.calls(), 3, "one call a try");
+    assert!(event_ids(&region.firehose.taken()).len() > 1_000, "the other records arrived");
 }
 
 #[test]

@@ -29,8 +29,8 @@ const RECORD_BYTES_MAX: usize = 1_000 * 1024;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     None,
-    /// The records of these places fail.
-    Some(Vec<usize>),
+    /// The records of these places fail, with this code.
+    Some(Vec<usize>, &'static str),
     /// An error of the service: status and code.
     Error(u16, &'static str),
     /// The connection ends before anything was taken.
@@ -141,8 +141,8 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<
                 state.calls += 1;
                 let fault = (state.plan)(&call);
                 let reply = match &fault {
-                    Fault::None | Fault::CutAfter => Some(state.take(&call.records, &[])),
-                    Fault::Some(failed) => Some(state.take(&call.records, failed)),
+                    Fault::None | Fault::CutAfter => Some(state.take(&call.records, &[], "")),
+                    Fault::Some(failed, code) => Some(state.take(&call.records, failed, code)),
                     _ => None,
                 };
                 (fault, reply)
@@ -150,7 +150,7 @@ async fn answer(state: Arc<Mutex<State>>, request: Request<Incoming>) -> Result<
         }
     };
     match (fault, reply) {
-        (Fault::None | Fault::Some(_), Some(reply)) => Ok(json_response(200, &reply)),
+        (Fault::None | Fault::Some(..), Some(reply)) => Ok(json_response(200, &reply)),
         // A message like the service's own, which names what must not be repeated in a log.
         (Fault::Error(status, code), _) => {
             Ok(error(status, code, "Firehose acme-secret-stream under account 123456789012"))
@@ -208,11 +208,11 @@ impl State {
     }
 
     /// Takes all records but those of the places given; returns the answer.
-    fn take(&mut self, records: &[String], failed: &[usize]) -> Value {
+    fn take(&mut self, records: &[String], failed: &[usize], code: &str) -> Value {
         let mut responses = Vec::new();
         for (place, record) in records.iter().enumerate() {
             if failed.contains(&place) {
-                responses.push(json!({ "ErrorCode": "ServiceUnavailableException", "ErrorMessage": "Slow down." }));
+                responses.push(json!({ "ErrorCode": code, "ErrorMessage": "Slow down." }));
                 continue;
             }
             responses.push(json!({ "RecordId": format!("{}-{place}", self.calls) }));

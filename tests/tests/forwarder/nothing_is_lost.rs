@@ -25,7 +25,7 @@ impl Chance {
 
 fn fault(chance: &mut Chance, records: usize) -> Fault {
     match chance.below(1_000) {
-        0..40 => Fault::Some((0..records).filter(|_| chance.below(2) == 0).collect()),
+        0..40 => Fault::Some((0..records).filter(|_| chance.below(2) == 0).collect(), "ServiceUnavailableException"),
         40..70 => Fault::Error(500, "ServiceUnavailableException"),
         70..90 => Fault::Error(400, "ThrottlingException"),
         90..110 => Fault::Error(500, "InternalFailure"),
