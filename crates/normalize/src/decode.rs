@@ -189,19 +189,19 @@ pub fn decode(payload: &[u8]) -> Result<Payload, DecodeError> {
 /// As [`decode`].
 pub fn decode_within(payload: &[u8], decoded_bytes_max: usize) -> Result<Payload, DecodeError> {
     let mut room = decoded_bytes_max;
-    let inflated;
+    let place = "the payload";
     let bytes = if payload.starts_with(&GZIP_MAGIC) {
-        inflated = inflate(payload, decoded_bytes_max, &mut room, || "the payload".to_owned())?;
-        &inflated
+        Cow::Owned(inflate(payload, decoded_bytes_max, &mut room, || place.to_owned())?)
     } else {
-        payload
+        Cow::Borrowed(payload)
     };
+    // What was inflated has been counted; of the rest only documents count, which stand in this very text.
+    let uncounted_bytes = if matches!(bytes, Cow::Borrowed(_)) { bytes.len() } else { 0 };
     let mut decoded = Payload { texts: Vec::new(), documents: Vec::new() };
-    // Documents that are not wrapped stand in this very text, so it is kept; it counts only where they do.
+    // Documents that are not wrapped stand in the payload's own text, which is kept only then.
     let outer = 0;
     decoded.texts.push(String::new());
-    let mut reader =
-        Reader { text: utf8(Cow::Borrowed(bytes)), place: "the payload".to_owned(), tape: Tape::default() };
+    let mut reader = Reader { text: utf8(bytes), place: place.to_owned(), tape: Tape::default() };
     let mut at = reader.start();
     let mut item = 0;
     let mut wrapped = Vec::new();
@@ -232,9 +232,7 @@ pub fn decode_within(payload: &[u8], decoded_bytes_max: usize) -> Result<Payload
         decoded.documents.splice(position..position, spans);
     }
     if bare {
-        if bytes.as_ptr() == payload.as_ptr() {
-            room.checked_sub(bytes.len()).ok_or(DecodeError::TooLarge { limit_bytes: decoded_bytes_max })?;
-        }
+        room.checked_sub(uncounted_bytes).ok_or(DecodeError::TooLarge { limit_bytes: decoded_bytes_max })?;
         decoded.texts[outer] = reader.into_text()?;
     }
     Ok(decoded)
