@@ -12,6 +12,7 @@ use crate::draft::{Draft, Layer};
 use crate::json::Kind;
 use crate::keys::Slot;
 use crate::limits::{DIMENSION_BYTES_MAX, DIMENSIONS_MAX, SAMPLES_PER_EVENT_MAX};
+use crate::normalize::without_outcome;
 
 /// Names the log record of an embedded-metric event and takes the time that it states.
 pub(crate) fn mark_log<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>) {
@@ -58,23 +59,13 @@ pub(crate) fn samples(
                     event_id: Cow::Owned(format!("{}/{derived}", log.event_id)),
                     signal: Cow::Borrowed("metric"),
                     event_name: Some(Cow::Borrowed("aws.emf")),
-                    // What tells of the event's outcome stands once, in the log record.
-                    severity_number: None,
-                    severity_text: None,
                     body: None,
-                    status_code: None,
-                    status_message: None,
-                    duration_nano: None,
-                    exception_type: None,
-                    exception_message: None,
-                    exception_stacktrace: None,
-                    http_response_status_code: None,
                     metric_namespace: namespace.clone(),
                     metric_name: Some(name.clone()),
                     metric_unit: string(metric, "Unit"),
                     metric_value: number,
                     attributes: attributes.as_deref().map(Cow::Borrowed),
-                    ..log.clone()
+                    ..without_outcome(log)
                 });
             }
         }

@@ -374,6 +374,22 @@ fn base_record<'r>(context: &Context<'r>, event: Event<'r>) -> Record<'r> {
     }
 }
 
+/// The record for a row that is derived from it: what tells of the event's outcome stands once, in the first.
+pub(crate) fn without_outcome<'r>(record: &Record<'r>) -> Record<'r> {
+    Record {
+        severity_number: None,
+        severity_text: None,
+        status_code: None,
+        status_message: None,
+        duration_nano: None,
+        exception_type: None,
+        exception_message: None,
+        exception_stacktrace: None,
+        http_response_status_code: None,
+        ..record.clone()
+    }
+}
+
 /// Reads a message that is no JSON object. Returns the object that stands at its end, parsed, if there is one.
 fn text_line<'m>(draft: &mut Draft<'m>, message: &'m str, tape: &mut Tape) -> Option<&'m str> {
     let rest = text::line(draft, message);

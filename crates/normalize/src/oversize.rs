@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use transect_schema::Record;
 
 use crate::limits::{RECORD_BYTES_MAX, REPEATED_COLUMN_BYTES_MAX};
+use crate::normalize::without_outcome;
 
 /// The most bytes that one byte of text takes in JSON: a control character, `\u0007`.
 const ESCAPED_BYTES_MAX: usize = 6;
@@ -74,19 +75,10 @@ pub(crate) fn split(record: &Record<'_>, original: &str, each: &mut dyn FnMut(&R
     let rest = Record {
         signal: Cow::Borrowed("log"),
         event_name: Some(Cow::Borrowed("continuation")),
-        severity_number: None,
-        severity_text: None,
         faas_coldstart: None,
         span_name: None,
         span_kind: None,
-        status_code: None,
-        status_message: None,
-        duration_nano: None,
-        exception_type: None,
-        exception_message: None,
-        exception_stacktrace: None,
-        http_response_status_code: None,
-        ..first.clone()
+        ..without_outcome(&first)
     };
     for (index, piece) in pieces.iter().enumerate() {
         let base = if index == 0 { &first } else { &rest };
