@@ -75,8 +75,14 @@ enum Answer {
 /// Sends the records of a call until all are taken or `deadline` has come.
 pub async fn deliver(client: Client, stream: String, call: Call, deadline: Instant) -> Outcome {
     let mut outcome = Outcome::default();
-    let records = call.into_iter().filter_map(|bytes| Record::builder().data(Blob::new(bytes)).build().ok());
-    let mut waiting: Vec<Vec<Record>> = vec![records.collect()];
+    let mut records = Vec::with_capacity(call.len());
+    for bytes in call {
+        match Record::builder().data(Blob::new(bytes)).build() {
+            Ok(record) => records.push(record),
+            Err(_) => outcome.refused += 1,
+        }
+    }
+    let mut waiting = vec![records];
     let mut failures_in_a_row = 0;
     while let Some(batch) = waiting.pop() {
         let time_left = deadline.saturating_duration_since(Instant::now());

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
-use transect_normalize::{Normalizer, Origin, Stats, decode_within};
+use transect_normalize::{Normalizer, Origin, decode_within};
 
 use crate::config::Config;
 use crate::deliver::{CALLS_IN_FLIGHT_MAX, Outcome, deliver};
@@ -79,16 +79,10 @@ struct Rules {
 /// What an invocation's thread did.
 #[derive(Debug, Default)]
 struct Work {
-    stats: Stats,
-    records: u64,
-    sampled_out: u64,
-    late: u64,
-    own: u64,
+    /// Its part of the report.
+    report: Report,
+    /// Documents that no Firehose record can hold.
     too_large: u64,
-    decoded_bytes: usize,
-    billed_bytes: u64,
-    decode_time: Duration,
-    normalize_time: Duration,
 }
 
 impl Forwarder {
@@ -163,20 +157,10 @@ impl Forwarder {
             return undelivered("out of time while normalising".to_owned());
         };
         let done = worked.map_err(internal)??;
-        report.events = done.stats.events as f64;
-        report.records = done.records as f64;
-        report.bytes_decoded = done.decoded_bytes as f64;
-        report.bytes_billed = done.billed_bytes as f64;
-        report.redacted = done.stats.redacted as f64;
-        report.sampled_out = done.sampled_out as f64;
-        report.oversize = done.stats.oversize as f64;
-        report.late = done.late as f64;
-        report.own = done.own as f64;
-        report.decode_ms = milliseconds(done.decode_time);
-        report.normalize_ms = milliseconds(done.normalize_time);
-        if done.own > 0 && !self.has_told_of_own.swap(true, Ordering::Relaxed) {
+        if done.report.own > 0.0 && !self.has_told_of_own.swap(true, Ordering::Relaxed) {
             print_line(OWN_GROUP_LINE.to_owned());
         }
+        *report += done.report;
         let fault = outcome.fault.as_deref().unwrap_or("unknown");
         if is_out_of_time {
             return undelivered("out of time".to_owned());
@@ -198,7 +182,12 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
     let decoded = decode_within(payload.get().as_bytes(), rules.config.decoded_bytes_max)
         .map_err(|error| Failure { kind: Failure::UNDECODABLE, reason: error.to_string() })?;
     drop(payload);
-    let mut work = Work { decoded_bytes: decoded.decoded_bytes(), decode_time: start.elapsed(), ..Work::default() };
+    let mut report = Report {
+        bytes_decoded: decoded.decoded_bytes() as f64,
+        decode_ms: milliseconds(start.elapsed()),
+        ..Report::default()
+    };
+    let mut too_large = 0;
     let start = std::time::Instant::now();
     let now_unix_nano =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos().min(i64::MAX as u128) as i64);
@@ -208,7 +197,7 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
     let mut is_wanted = true;
     for document in decoded.documents() {
         if rules.config.own_log_group.as_deref() == Some(document.log_group()) {
-            work.own += document.event_count() as u64;
+            report.own += document.event_count() as f64;
             continue;
         }
         let stats = rules.normalizer.normalize(document, &origin, &mut |record| {
@@ -217,7 +206,7 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
             }
             // Rows derived from an event have its time; its id alone has no slash.
             let is_late = record.observed_time_unix_nano < now_unix_nano - LATE_NANO && !record.event_id.contains('/');
-            work.late += u64::from(is_late);
+            report.late += f64::from(u8::from(is_late));
             let verdict = if keeps_all { Verdict::Keep } else { rules.sampling.verdict(record) };
             let sample;
             let record = match verdict {
@@ -228,27 +217,29 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
                     &sample
                 }
                 Verdict::Drop => {
-                    work.sampled_out += 1;
+                    report.sampled_out += 1.0;
                     return;
                 }
             };
             match packer.push(|out| record.write_json(out)) {
                 Ok(full) => {
-                    work.records += 1;
+                    report.records += 1.0;
                     is_wanted = full.is_none_or(|call| calls.blocking_send(call).is_ok());
                 }
-                Err(_) => work.too_large += 1,
+                Err(_) => too_large += 1,
             }
         });
-        work.stats += stats;
+        report.events += stats.events as f64;
+        report.redacted += stats.redacted as f64;
+        report.oversize += stats.oversize as f64;
     }
     for call in packer.finish() {
         // Whoever went away has said why.
         let _ = calls.blocking_send(call);
     }
-    work.billed_bytes = packer.billed_bytes();
-    work.normalize_time = start.elapsed();
-    Ok(work)
+    report.bytes_billed = packer.billed_bytes() as f64;
+    report.normalize_ms = milliseconds(start.elapsed());
+    Ok(Work { report, too_large })
 }
 
 /// Prints a line at one stroke, so that Lambda sees one event.

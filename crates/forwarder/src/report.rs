@@ -10,7 +10,7 @@ pub const NAMESPACE: &str = "Transect/Forwarder";
 
 macro_rules! report {
     ($($field:ident $name:literal $unit:literal $meaning:literal;)+) => {
-        /// Counts and times of one invocation.
+        /// Counts and times of one invocation, or of a part of it: parts add up.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct Report {
             $(#[doc = $meaning] pub $field: f64,)+
@@ -18,6 +18,12 @@ macro_rules! report {
 
         /// Every metric: its name, CloudWatch's unit and what it counts.
         pub const METRICS: &[(&str, &str, &str)] = &[$(($name, $unit, $meaning),)+];
+
+        impl std::ops::AddAssign for Report {
+            fn add_assign(&mut self, other: Report) {
+                $(self.$field += other.$field;)+
+            }
+        }
 
         impl Report {
             fn values(&self) -> impl Iterator<Item = (&'static str, f64)> {
