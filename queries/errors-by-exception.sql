@@ -10,11 +10,12 @@ SELECT
   exception_type,
   count(*) AS events,
   count(DISTINCT faas_invocation_id) AS invocations,
-  array_to_string(array_sort(array_agg(DISTINCT service_version)), ', ') AS releases,
+  array_to_string(array_sort(array_agg(DISTINCT release)), ', ') AS releases,
   array_to_string(array_sort(array_agg(DISTINCT cloud_region)), ', ') AS regions,
   min(timestamp) AS first_seen,
   max(timestamp) AS last_seen,
-  max(named_struct('time', time_unix_nano, 'id', event_id, 'message', exception_message))['message'] AS latest_message,
+  max(named_struct('time', time_unix_nano, 'id', event_id, 'message', exception_message))
+    FILTER (WHERE exception_message IS NOT NULL)['message'] AS latest_message,
   max(named_struct('time', time_unix_nano, 'id', event_id, 'trace', trace_id)) FILTER (WHERE trace_id IS NOT NULL)['trace']
     AS latest_trace_id
 FROM logs

@@ -4,6 +4,8 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot find its program has nothing to look at")]
 
+pub mod server;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -21,6 +23,18 @@ pub fn program(name: &str) -> PathBuf {
         let mut build = Command::new(env!("CARGO"));
         // With the tests, whose dependencies ask for features of their own: nothing is built twice then.
         build.args(["build", "--quiet", "--workspace", "--bins", "--tests", "--target-dir"]).arg(target);
+        // What cargo tells a test of its package would count as a change for build scripts that look at it, and everything
+        // above them would be built again.
+        for (name, _) in std::env::vars_os() {
+            let is_of_package = |name: &str| {
+                ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+            };
+            if name.to_str().is_some_and(is_of_package) {
+                build.env_remove(name);
+            }
+        }
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, PathCompleter};
+
+use crate::names;
 
 /// Follow requests across regions and releases, in the logs, spans and metrics that they left in every AWS region.
 #[derive(Debug, Parser)]
 #[command(name = "transect", version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 fine · 2 usage or configuration · 3 incomplete: a region or a file did not answer · \
-    5 nothing found · 70 our bug. A closed pipe is 0. stdout carries data, stderr carries talk."
+    5 nothing found · 70 our bug · 130 Ctrl-C. A closed pipe is 0. stdout carries data, stderr carries talk."
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -24,15 +27,15 @@ pub struct Arguments {
 /// What every command takes.
 #[derive(Debug, Args)]
 pub struct Global {
-    /// A region's place, or one directory that holds all regions; repeatable. Comes before TRANSECT_LAKE (places with a
-    /// comma between them) and transect.toml
-    #[arg(long, value_name = "NAME=DIR|DIR", global = true, help_heading = "Lake")]
+    /// A region's place (s3://bucket[/folder], file:///dir or a path), or one place that holds all regions; repeatable.
+    /// Comes before TRANSECT_LAKE (places with a comma between them) and transect.toml
+    #[arg(long, value_name = "NAME=URL|DIR", global = true, help_heading = "Lake", add = ArgValueCompleter::new(PathCompleter::dir()))]
     pub lake: Vec<String>,
     /// Configuration file, instead of the transect.toml looked for upwards from here and in $XDG_CONFIG_HOME/transect/
     #[arg(long, value_name = "FILE", global = true, help_heading = "Lake")]
     pub config: Option<PathBuf>,
     /// Only this region; repeatable. For `ingest`: the region that the payloads come from
-    #[arg(long, value_name = "REGION", global = true, help_heading = "Lake")]
+    #[arg(long, value_name = "REGION", global = true, help_heading = "Lake", add = ArgValueCandidates::new(names::regions))]
     pub region: Vec<String>,
     /// From when on: 90s, 15m, 2h, 7d ago, an RFC 3339 time, or a date
     #[arg(long, value_name = "TIME", global = true, help_heading = "Time")]
@@ -50,15 +53,24 @@ pub struct Global {
     /// Write the answer to this file, whole or not at all, readable by its owner alone
     #[arg(long, short, value_name = "FILE", global = true, help_heading = "Output")]
     pub output: Option<PathBuf>,
-    /// Print nothing unless every region answered
+    /// Print nothing unless every region answered and every file could be read
     #[arg(long, global = true, help_heading = "Output")]
     pub strict: bool,
+    /// Print what would be read, region by region, and read nothing
+    #[arg(long, global = true, help_heading = "Cost")]
+    pub dry_run: bool,
+    /// Refuse a question about more bytes of files than this, such as 500MB or 20GB
+    #[arg(long, value_name = "BYTES", global = true, help_heading = "Cost")]
+    pub max_bytes: Option<String>,
     /// No talk on stderr but errors
-    #[arg(long, short, global = true, conflicts_with = "verbose", help_heading = "Output")]
+    #[arg(long, short, global = true, conflicts_with_all = ["verbose", "short_v"], help_heading = "Output")]
     pub quiet: bool,
-    /// Say what was read
-    #[arg(long, short, global = true, help_heading = "Output")]
+    /// Say what was read and what it cost; -v does, too
+    #[arg(long, global = true, help_heading = "Cost")]
     pub verbose: bool,
+    /// As --verbose; beside `logs --grep`, records that do not match
+    #[arg(short = 'v', global = true, hide = true)]
+    pub short_v: bool,
 }
 
 /// Formats of all commands; each says itself which it writes.
@@ -98,10 +110,16 @@ pub enum Command {
     Sql(Sql),
     /// Ask a saved question; without a name, list them
     Query(Query),
+    /// Read log records, newest last
+    Logs(Logs),
+    /// Which release runs where, and how it does; `record` and `import` add what a function's versions are
+    Releases(Releases),
     /// Print the columns of a telemetry row
     Schema,
     /// Print a completion script for a shell
     Completions(Completions),
+    /// Write the manual pages into a directory
+    Man(Man),
 }
 
 /// Makes a deterministic sample of an active-active shop in three regions: real CloudWatch payloads and the truth about
@@ -162,7 +180,8 @@ pub struct Ingest {
 }
 
 /// Answers one SQL query over all regions. Tables: `telemetry` (every row, with `timestamp` and `release`; a record that
-/// was delivered twice stands in it twice) and the views `logs`, `spans`, `invocations` and `metrics` (each once).
+/// was delivered twice stands in it twice) and the views `logs`, `spans`, `invocations` and `metrics` (each once), `traces`
+/// (one row a trace) and `releases` (one row a service, release and region).
 /// `transect schema` prints the columns; JSON text is opened by `json_get(attributes, 'key', …)` or `attributes->>'key'`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  transect sql \"SELECT release, count(*) FROM invocations GROUP BY release\"\n  \
@@ -183,7 +202,7 @@ pub struct Sql {
     transect query slowest-invocations --param limit=5 --format json")]
 pub struct Query {
     /// Which question
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME", add = ArgValueCandidates::new(names::queries))]
     pub name: Option<String>,
     /// A parameter's value; repeatable
     #[arg(long, short, value_name = "NAME=VALUE")]
@@ -193,7 +212,145 @@ pub struct Query {
     pub show_sql: bool,
 }
 
+/// Reads log records as people read logs, newest last, from all regions: time, region, service, release, level, message.
+/// A record that was delivered twice is shown once. TEXT stands in the message, the exception or the attributes, or is the
+/// whole of a trace, invocation or correlation id.
+///
+/// An X-Ray trace id holds the time that it was made at: its hours are looked at first.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  transect logs --since 15m --level error\n  \
+    transect logs ord-4711 --since 2h\n  transect logs --service payments --release 1.4.2 --grep 'time(d )?out' -i -C 3\n  \
+    transect logs --trace 1-67e8d3a5-0123456789abcdef01234567 --format json")]
+pub struct Logs {
+    /// What stands in the records
+    #[arg(value_name = "TEXT")]
+    pub text: Option<String>,
+    /// Only this service, or function where no service is stated; repeatable
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::services))]
+    pub service: Vec<String>,
+    /// Only this release; repeatable
+    #[arg(long, value_name = "RELEASE", add = ArgValueCandidates::new(names::releases))]
+    pub release: Vec<String>,
+    /// Only this level and above: trace, debug, info, warn, error or fatal
+    #[arg(long, value_enum, value_name = "LEVEL", ignore_case = true)]
+    pub level: Option<Level>,
+    /// Only this log group, with * for any text; repeatable
+    #[arg(long, value_name = "GROUP")]
+    pub group: Vec<String>,
+    /// Only this trace, in any spelling
+    #[arg(long, value_name = "ID")]
+    pub trace: Option<String>,
+    /// Only this Lambda request id
+    #[arg(long, value_name = "ID")]
+    pub invocation: Option<String>,
+    /// Only this correlation id
+    #[arg(long, value_name = "ID")]
+    pub correlation: Option<String>,
+    /// Only records whose message or exception matches this regular expression
+    #[arg(long, value_name = "REGEX")]
+    pub grep: Option<String>,
+    /// Case plays no part in TEXT and REGEX
+    #[arg(long, short)]
+    pub ignore_case: bool,
+    /// Only records that REGEX does not match; `-v` beside --grep says the same
+    #[arg(long, requires = "grep")]
+    pub invert_match: bool,
+    /// As many records of the same stream before each
+    #[arg(long, short = 'B', value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub before_context: usize,
+    /// As many records of the same stream after each
+    #[arg(long, short = 'A', value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub after_context: usize,
+    /// As many on both sides
+    #[arg(long, short = 'C', value_name = "N", conflicts_with_all = ["before_context", "after_context"])]
+    pub context: Option<usize>,
+    /// The newest so many records
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 200)]
+    pub limit: usize,
+    /// Times in UTC rather than in the local zone
+    #[arg(long)]
+    pub utc: bool,
+}
+
+/// Levels, as the least number of OpenTelemetry's severity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    Trace = 1,
+    Debug = 5,
+    Info = 9,
+    #[value(alias = "warning")]
+    Warn = 13,
+    Error = 17,
+    #[value(alias = "critical")]
+    Fatal = 21,
+}
+
+/// Shows which release of each service ran in which region: when it was seen, its share of the region's traffic, how many
+/// invocations failed (with Wilson's interval at 95 %), durations, and in how many traces it met another release of the
+/// same service. `live` has all traffic, `rolling out` shares it, `gone` had none in the last ten minutes of its service.
+///
+/// A release is what the application states, else what was recorded for the version of its function in that region, else
+/// that version itself, which counts for each region alone.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  transect releases --since 2h\n  transect releases --service payments --format json\n  \
+    transect releases record --service payments --function pay-fn --release 1.4.2 --function-version 7 --region us-east-2\n  \
+    transect releases import release-map.json"
+)]
+pub struct Releases {
+    #[command(subcommand)]
+    pub command: Option<ReleasesCommand>,
+    /// Only this service; repeatable
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::services))]
+    pub service: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ReleasesCommand {
+    /// Record which release a version of a function is, in the regions of --region
+    Record(ReleasesRecord),
+    /// Record a whole map: {release: {region: {function: {"version", "codeSha256"}}}}
+    Import(ReleasesImport),
+}
+
+/// Writes a small file into `releases/` of each region named. The same statement twice is one file, and nothing is ever
+/// overwritten: what was recorded last for a version counts.
+#[derive(Debug, Args)]
+pub struct ReleasesRecord {
+    /// The service that the function is
+    #[arg(long, value_name = "NAME")]
+    pub service: String,
+    /// The function's name
+    #[arg(long, value_name = "NAME")]
+    pub function: String,
+    /// The release that it is
+    #[arg(long, value_name = "RELEASE")]
+    pub release: String,
+    /// The function's version in these regions. Without one, `$LATEST` is this release from now on
+    #[arg(long, value_name = "VERSION")]
+    pub function_version: Option<String>,
+}
+
+/// Writes a record for each function of a map, as `releases record` does.
+#[derive(Debug, Args)]
+pub struct ReleasesImport {
+    /// The map, or `-` for stdin
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// Writes one page a command, for example: transect man ~/.local/share/man/man1
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Where the pages go; it must exist
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+}
+
 /// Prints a completion script, for example: transect completions bash > ~/.local/share/bash-completion/completions/transect
+///
+/// It asks the program itself, and so knows the services, releases and regions of the last answers.
 #[derive(Debug, Args)]
 pub struct Completions {
     /// Which shell

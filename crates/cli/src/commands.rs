@@ -3,6 +3,9 @@
 pub mod completions;
 pub mod demo;
 pub mod ingest;
+pub mod logs;
+pub mod man;
 pub mod query;
+pub mod releases;
 pub mod schema;
 pub mod sql;

@@ -2,13 +2,15 @@
 //! and looks for files.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context;
 use serde::Deserialize;
-use transect_lake::{Lake, RegionLocation};
+use transect_lake::{Lake, Place, REGION_TIMEOUT, RegionLocation};
 
 use crate::arguments::Global;
 use crate::failure::{Failure, USAGE};
+use crate::range::duration_nano;
 
 const FILE_NAME: &str = "transect.toml";
 const VARIABLE: &str = "TRANSECT_LAKE";
@@ -18,6 +20,8 @@ const VARIABLE: &str = "TRANSECT_LAKE";
 struct File {
     #[serde(default)]
     region: Vec<Region>,
+    #[serde(default)]
+    query: Query,
 }
 
 #[derive(Debug, Deserialize)]
@@ -25,12 +29,34 @@ struct File {
 struct Region {
     name: String,
     url: String,
+    endpoint: Option<String>,
+    replica: Option<String>,
+    replica_endpoint: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    region_timeout: Option<String>,
+}
+
+/// Where the lake is, and how patient a question is.
+#[derive(Debug)]
+pub struct Configured {
+    pub lake: Lake,
+    pub region_timeout: Duration,
+}
+
+impl Configured {
+    fn new(lake: Lake) -> Configured {
+        Configured { lake, region_timeout: REGION_TIMEOUT }
+    }
 }
 
 /// The lake that the arguments, the environment or a configuration file name, in this order.
-pub fn lake(global: &Global) -> Result<Lake, Failure> {
+pub fn configured(global: &Global) -> Result<Configured, Failure> {
     if !global.lake.is_empty() {
-        return Ok(Lake::parse(&global.lake)?);
+        return Ok(Configured::new(Lake::parse(&global.lake)?));
     }
     if global.config.is_none()
         && let Some(places) = std::env::var_os(VARIABLE).filter(|places| !places.is_empty())
@@ -39,7 +65,7 @@ pub fn lake(global: &Global) -> Result<Lake, Failure> {
             .into_string()
             .map_err(|_| Failure::usage(format!("{VARIABLE} is not UTF-8"), "name the lake with --lake"))?;
         let places: Vec<&str> = places.split(',').map(str::trim).filter(|place| !place.is_empty()).collect();
-        return Ok(Lake::parse(&places)?);
+        return Ok(Configured::new(Lake::parse(&places)?));
     }
     match global.config.clone().or_else(find) {
         Some(path) => from_file(&path),
@@ -59,11 +85,15 @@ fn find() -> Option<PathBuf> {
     upwards.chain(user.map(|directory| directory.join("transect").join(FILE_NAME))).find(|path| path.is_file())
 }
 
-fn from_file(path: &Path) -> Result<Lake, Failure> {
+fn from_file(path: &Path) -> Result<Configured, Failure> {
     let failure = |error: anyhow::Error| Failure::Because {
         code: USAGE,
         error: error.context(format!("configuration file {}", path.display())),
-        hint: Some("it holds [[region]] tables, each with name and url".into()),
+        hint: Some(
+            "it holds [[region]] tables, each with name and url, and perhaps endpoint, replica and replica_endpoint; \
+             and perhaps [query] with region_timeout"
+                .into(),
+        ),
     };
     let text = std::fs::read_to_string(path).context("read").map_err(failure)?;
     let file: File =
@@ -72,13 +102,44 @@ fn from_file(path: &Path) -> Result<Lake, Failure> {
         return Err(failure(anyhow::anyhow!("no [[region]] in it")));
     }
     let base = path.parent().unwrap_or(Path::new("."));
-    let locations = file.region.into_iter().map(|region| {
-        // A path in the file is relative to the file, so that it means the same from everywhere.
-        let location: RegionLocation = format!("{}={}", region.name, region.url).parse()?;
-        if location.name() != Some(region.name.as_str()) {
-            return Err(transect_lake::LakeError::RegionName(region.name));
+    let place = |region: &str, key: &str, url: &str, endpoint: Option<&str>| {
+        let refuse = |key: &str, reason: String| failure(anyhow::anyhow!("region {region}, {key}: {reason}"));
+        let place = match Place::parse(url).map_err(|reason| refuse(key, reason))? {
+            // A path in the file is relative to the file, so that it means the same from everywhere.
+            Place::Directory(directory) => Place::Directory(base.join(directory)),
+            bucket => bucket,
+        };
+        match endpoint {
+            Some(endpoint) => place.with_endpoint(endpoint).map_err(|reason| refuse("endpoint", reason)),
+            None => Ok(place),
         }
-        RegionLocation::directory_of(Some(region.name), base.join(location.directory()))
-    });
-    Ok(Lake::new(locations.collect::<Result<_, _>>()?)?)
+    };
+    let mut locations = Vec::new();
+    for region in file.region {
+        let name = region.name.as_str();
+        let primary = place(name, "url", &region.url, region.endpoint.as_deref())?;
+        let replica = match (&region.replica, &region.replica_endpoint) {
+            (Some(replica), endpoint) => Some(place(name, "replica", replica, endpoint.as_deref())?),
+            (None, Some(_)) => {
+                return Err(failure(anyhow::anyhow!("region {name}: replica_endpoint without replica")));
+            }
+            (None, None) => None,
+        };
+        locations.push(RegionLocation::new(Some(region.name), primary, replica)?);
+    }
+    let mut configured = Configured::new(Lake::new(locations)?);
+    if let Some(text) = &file.query.region_timeout {
+        let nanos = duration_nano(text).filter(|nanos| *nanos > 0).ok_or_else(|| {
+            failure(anyhow::anyhow!("[query] region_timeout: `{text}` is not a duration such as 10s or 500ms"))
+        })?;
+        configured.region_timeout = Duration::from_nanos(nanos.unsigned_abs());
+    }
+    Ok(configured)
+}
+
+/// Where what can be fetched again is kept: `$XDG_CACHE_HOME/transect`, else `~/.cache/transect`.
+pub fn cache_directory() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+    home.map(|home| home.join("transect"))
 }

@@ -14,6 +14,8 @@ pub const USAGE: u8 = 2;
 pub const INCOMPLETE: u8 = 3;
 /// There is nothing to answer from.
 pub const NOTHING_FOUND: u8 = 5;
+/// Ctrl-C: 128 and the number of the signal.
+pub const INTERRUPTED: u8 = 130;
 /// Our bug.
 pub const INTERNAL: u8 = 70;
 
@@ -22,6 +24,10 @@ pub const INTERNAL: u8 = 70;
 pub enum Failure {
     /// The reader of stdout went away. Not an error.
     ClosedPipe,
+    /// The answer is out, and something is missing from it, which was said.
+    Incomplete,
+    /// The user has pressed Ctrl-C.
+    Interrupted,
     /// Everything else.
     Because {
         /// What the process exits with.
@@ -46,7 +52,12 @@ impl Failure {
 
     /// Prints the error and returns its code.
     pub fn report(self) -> ExitCode {
-        let Failure::Because { code, error, hint } = self else { return ExitCode::SUCCESS };
+        let (code, error, hint) = match self {
+            Failure::ClosedPipe => return ExitCode::SUCCESS,
+            Failure::Incomplete => return ExitCode::from(INCOMPLETE),
+            Failure::Interrupted => return ExitCode::from(INTERRUPTED),
+            Failure::Because { code, error, hint } => (code, error, hint),
+        };
         // Nobody may be listening to stderr either.
         let mut stderr = io::stderr().lock();
         let _ = writeln!(stderr, "transect: {error:#}");
@@ -67,7 +78,8 @@ impl From<LakeError> for Failure {
     fn from(error: LakeError) -> Failure {
         let code = match &error {
             LakeError::Spec { .. }
-            | LakeError::S3NotReadable { .. }
+            | LakeError::NotWritable { .. }
+            | LakeError::Release { .. }
             | LakeError::NoSuchDirectory(_)
             | LakeError::NotADirectory(_)
             | LakeError::RegionName(_)
@@ -83,9 +95,11 @@ impl From<QueryError> for Failure {
         let code = match error {
             QueryError::Lake(error) => return error.into(),
             QueryError::NoTelemetry { .. } => NOTHING_FOUND,
+            QueryError::NothingAnswers(_) => INCOMPLETE,
             QueryError::Sql(_)
             | QueryError::NotAQuery(_)
             | QueryError::Usage { .. }
+            | QueryError::TooLarge { .. }
             | QueryError::Exhausted(_)
             | QueryError::Execution(_) => USAGE,
             QueryError::UnreadableFile { .. } => INCOMPLETE,

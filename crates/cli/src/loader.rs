@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use transect_lake::{HourUtc, Lake, LakeError, LakeWriter, Partition, SourceId, WriterOptions, source_events};
@@ -31,6 +31,8 @@ pub struct Load<'l> {
     pub row_group_rows: Option<usize>,
     pub now_unix_nano: i64,
     pub threads: usize,
+    /// Set by Ctrl-C: nothing more is loaded then, and nothing of this run becomes visible.
+    pub interrupted: &'l AtomicBool,
 }
 
 /// What happened.
@@ -77,11 +79,11 @@ impl fmt::Display for Reject {
     }
 }
 
-/// Loads every file. `progress` is told of each file that is done and its size, from any thread.
+/// Loads every file; `None` if it was interrupted. `progress` is told of each file that is done and its size, from any thread.
 ///
 /// # Errors
 /// A [`LakeError`] if the lake cannot be read or written; then nothing of this run is visible.
-pub fn load(load: &Load<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Loaded, LakeError> {
+pub fn load(load: &Load<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Option<Loaded>, LakeError> {
     let threads = load.threads.clamp(1, load.files.len().max(1));
     let shared = Shared {
         load,
@@ -101,6 +103,9 @@ pub fn load(load: &Load<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Loaded, 
     let mut writers = Vec::new();
     for worker in finished {
         let worker = worker?;
+        if load.interrupted.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
         loaded.files += worker.loaded.files;
         loaded.events += worker.loaded.events;
         loaded.already_present += worker.loaded.already_present;
@@ -117,7 +122,7 @@ pub fn load(load: &Load<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Loaded, 
     }
     rejected.sort_by_key(|(index, _)| *index);
     loaded.rejected = rejected.into_iter().map(|(index, reject)| (load.files[index].clone(), reject)).collect();
-    Ok(loaded)
+    Ok(Some(loaded))
 }
 
 /// What the lake held of an hour before this run.
@@ -154,6 +159,9 @@ impl Shared<'_> {
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = self.load.files.get(index) else { return Ok(worker) };
+            if self.load.interrupted.load(Ordering::Relaxed) {
+                return Ok(worker);
+            }
             let bytes = match read(path) {
                 Ok(bytes) => bytes,
                 Err(reject) => {

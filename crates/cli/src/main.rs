@@ -4,33 +4,43 @@
 //! from `transect-normalize`, files from `transect-lake`.
 
 mod arguments;
+mod aws;
 mod commands;
 mod config;
 mod failure;
 mod loader;
+mod names;
 mod output;
 mod range;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::CompleteEnv;
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    // Where a shell asks for completions, this answers and ends.
+    CompleteEnv::with_factory(Arguments::command).var(commands::completions::VARIABLE).bin("transect").complete();
+    let mut arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return failure::report_usage(&error),
     };
+    let is_inversion = matches!(&arguments.command, Command::Logs(own) if own.grep.is_some());
+    arguments.global.verbose |= arguments.global.short_v && !is_inversion;
     let global = &arguments.global;
     let outcome = match &arguments.command {
         Command::Demo(own) => commands::demo::run(own, global),
         Command::Ingest(own) => commands::ingest::run(own, global),
         Command::Sql(own) => commands::sql::run(own, global),
         Command::Query(own) => commands::query::run(own, global),
+        Command::Logs(own) => commands::logs::run(own, global),
+        Command::Releases(own) => commands::releases::run(own, global),
         Command::Schema => commands::schema::run(global),
         Command::Completions(own) => commands::completions::run(own),
+        Command::Man(own) => commands::man::run(own),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,16 +1,28 @@
-//! Where answers go: stdout or a file, as the terminal or the pipe wants them. It refuses to know what is in them.
+//! Where answers go: stdout, a pager or a file, as the terminal or the pipe wants them, and the talk beside them. It
+//! refuses to know what is in them.
 
+use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::NamedTempFile;
-use transect_lake::Lake;
-use transect_query::{Engine, EngineOptions, Format, ScalarValue, TableStyle, render};
+use transect_lake::RequestCounts;
+use transect_query::{
+    Completeness, Engine, EngineOptions, Format, NamesSeen, ScalarValue, TableStyle, Wanted, readings_batch,
+    render_batch,
+};
 
 use crate::arguments::{FormatName, Global};
-use crate::failure::Failure;
-use crate::range::{parse_duration, parse_time};
+use crate::config::{Configured, cache_directory};
+use crate::failure::{Failure, INTERRUPTED};
+use crate::range::{parse_bytes, parse_duration, parse_time};
+use crate::{aws, names};
 
 /// The format of an answer made of rows.
 pub fn row_format(global: &Global) -> Result<Format, Failure> {
@@ -47,6 +59,7 @@ pub fn wants_json(global: &Global, command: &str) -> Result<bool, Failure> {
 /// A place for an answer. A file appears when the answer is complete.
 pub enum Destination {
     Stdout(io::Stdout),
+    Pager { child: Child, input: ChildStdin },
     File(NamedTempFile),
 }
 
@@ -61,9 +74,41 @@ impl Destination {
         Ok(Destination::File(file))
     }
 
+    /// As [`Destination::open`], but long answers on a terminal can be paged through: by `$PAGER`, else `less`.
+    pub fn open_paged(global: &Global) -> Result<Destination, Failure> {
+        let destination = Destination::open(global)?;
+        if !destination.is_terminal() {
+            return Ok(destination);
+        }
+        let pager = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());
+        if pager.trim().is_empty() || pager.trim() == "cat" {
+            return Ok(destination);
+        }
+        let mut command = Command::new("sh");
+        // The shell becomes the pager, and a pager that is not there is no reason to show nothing.
+        command.arg("-c").arg(format!("exec {pager}")).stdin(Stdio::piped());
+        if std::env::var_os("LESS").is_none() {
+            // Ends at once if all fits, shows colours, leaves the screen as it is.
+            command.env("LESS", "FRX");
+        }
+        let is_there = |name: &str| {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            name.contains('/') || std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+        };
+        let name = pager.split_whitespace().next().unwrap_or_default();
+        if !is_there(name) {
+            return Ok(destination);
+        }
+        match command.spawn().map(|mut child| (child.stdin.take(), child)) {
+            Ok((Some(input), child)) => Ok(Destination::Pager { child, input }),
+            _ => Ok(destination),
+        }
+    }
+
     pub fn writer(&mut self) -> &mut (dyn Write + Send) {
         match self {
             Destination::Stdout(stdout) => stdout,
+            Destination::Pager { input, .. } => input,
             Destination::File(file) => file,
         }
     }
@@ -72,6 +117,10 @@ impl Destination {
     pub fn publish(self, global: &Global) -> Result<(), Failure> {
         match self {
             Destination::Stdout(mut stdout) => stdout.flush().map_err(Failure::from),
+            Destination::Pager { mut child, input } => {
+                drop(input);
+                child.wait().map(drop).map_err(Failure::from)
+            }
             Destination::File(file) => {
                 let path = global.output.as_deref().unwrap_or(Path::new("."));
                 let synced = file.as_file().sync_all().and_then(|()| file.persist(path).map_err(|error| error.error));
@@ -81,7 +130,11 @@ impl Destination {
     }
 
     pub fn is_terminal(&self) -> bool {
-        matches!(self, Destination::Stdout(stdout) if stdout.is_terminal())
+        match self {
+            Destination::Stdout(stdout) => stdout.is_terminal(),
+            Destination::Pager { .. } => true,
+            Destination::File(_) => false,
+        }
     }
 
     pub fn table_style(&self) -> TableStyle {
@@ -105,14 +158,17 @@ pub fn print(global: &Global, text: &str) -> Result<(), Failure> {
 /// Talk: to stderr, unless quiet.
 pub fn say(global: &Global, text: &str) {
     if !global.quiet {
-        let _ = writeln!(io::stderr().lock(), "{text}");
+        warn(text);
     }
 }
 
-/// Opens a lake for the range and regions that the arguments name.
-pub fn engine(lake: Lake, global: &Global) -> Result<Engine, Failure> {
-    // A wrong format is said before anything is read.
-    row_format(global)?;
+/// What is said even to those who want no talk.
+pub fn warn(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// What an engine looks at, as the arguments name it.
+pub fn engine_options(global: &Global) -> Result<EngineOptions, Failure> {
     let now = jiff::Timestamp::now();
     let mut options = EngineOptions::at(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX));
     let time = |name, text: &Option<String>| text.as_deref().map(|text| parse_time(name, text, now)).transpose();
@@ -125,42 +181,204 @@ pub fn engine(lake: Lake, global: &Global) -> Result<Engine, Failure> {
     }
     options.lateness_nano = parse_duration("--lateness", &global.lateness)?;
     options.regions = global.region.clone();
-    Ok(Engine::open(lake, options)?)
+    options.bytes_max = global.max_bytes.as_deref().map(|text| parse_bytes("--max-bytes", text)).transpose()?;
+    options.cache_directory = cache_directory().map(|directory| directory.join("objects"));
+    Ok(options)
 }
 
-/// A runtime for one command.
-pub fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread().build().context("start threads").map_err(Failure::incomplete)
+/// Opens a lake for the range and regions that the arguments name.
+pub fn engine(configured: Configured, global: &Global) -> Result<Engine, Failure> {
+    // A wrong format is said before anything is read.
+    row_format(global)?;
+    open(configured, engine_options(global)?)
 }
 
-/// Asks one query and writes its answer where the arguments say.
+/// Opens a lake.
+pub fn open(configured: Configured, mut options: EngineOptions) -> Result<Engine, Failure> {
+    if configured.lake.has_buckets() {
+        options.access = block_on(None, aws::access(&configured.lake, configured.region_timeout))?;
+    } else {
+        options.access.region_timeout = configured.region_timeout;
+    }
+    Ok(Engine::open(configured.lake, options)?)
+}
+
+/// Before this there is nothing to watch.
+const PROGRESS_AFTER: Duration = Duration::from_millis(500);
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// Runs one piece of work to its end, or to Ctrl-C. If `watched` reads for long, a terminal shows how far it is.
+pub fn block_on<T>(watched: Option<(&Engine, &Global)>, work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("start threads")
+        .map_err(Failure::incomplete)?;
+    let outcome = runtime.block_on(async {
+        tokio::pin!(work);
+        let started = Instant::now();
+        let mut bar = None;
+        let mut ticks = tokio::time::interval(PROGRESS_EVERY);
+        let interrupted = tokio::signal::ctrl_c();
+        tokio::pin!(interrupted);
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                _ = &mut interrupted => break Err(Failure::Interrupted),
+                done = &mut work => break Ok(done),
+                _ = ticks.tick(), if watched.is_some() => {
+                    if let Some((engine, global)) = watched && started.elapsed() > PROGRESS_AFTER {
+                        show_progress(bar.get_or_insert_with(|| progress_bar(global)), engine);
+                    }
+                }
+            }
+        };
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        outcome
+    });
+    // What is still under way belongs to nobody any more.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Set when Ctrl-C is pressed, for work that looks at it now and then. Pressed again, it ends the program at once.
+pub fn interruption() -> &'static AtomicBool {
+    static PRESSED: AtomicBool = AtomicBool::new(false);
+    static WATCHED: Once = Once::new();
+    WATCHED.call_once(|| {
+        let watch = || {
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            runtime.block_on(async {
+                while tokio::signal::ctrl_c().await.is_ok() {
+                    if PRESSED.swap(true, Ordering::Relaxed) {
+                        std::process::exit(i32::from(INTERRUPTED));
+                    }
+                }
+            });
+        };
+        // Without a thread to watch, Ctrl-C ends the program as it ends any other.
+        let _ = std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(watch);
+    });
+    &PRESSED
+}
+
+fn progress_bar(global: &Global) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if global.quiet || !io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {msg}, {elapsed}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn show_progress(bar: &ProgressBar, engine: &Engine) {
+    let progress = engine.progress();
+    bar.set_length(progress.files_found);
+    bar.set_position(progress.files_opened.min(progress.files_found));
+    bar.set_message(format!("{} of {} read", human_bytes(progress.bytes_read), human_bytes(progress.bytes_found)));
+}
+
+/// A number of bytes as people say it.
+pub fn human_bytes(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] =
+        [(1_000_000_000_000, "TB"), (1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match UNITS.iter().find(|(size, _)| bytes >= *size) {
+        Some((size, unit)) => format!("{:.1} {unit}", bytes as f64 / *size as f64),
+        None => format!("{bytes} B"),
+    }
+}
+
+/// Asks one query and writes its answer where the arguments say; returns how many rows it has.
 pub fn answer(engine: &Engine, text: &str, params: &[(String, ScalarValue)], global: &Global) -> Result<u64, Failure> {
     let format = row_format(global)?;
     let mut destination = Destination::open(global)?;
-    if format == Format::Parquet && destination.is_terminal() {
-        return Err(Failure::usage(
-            "Parquet is not for a terminal",
-            "name a file with --output, or send stdout to one",
+    refuse_parquet_on_terminal(format, &destination)?;
+    if global.dry_run {
+        dry_run(engine, text, params, global)?;
+        return Ok(0);
+    }
+    let wanted = Wanted { format, style: destination.table_style(), strict: global.strict };
+    let given = block_on(Some((engine, global)), engine.give(text, params, &wanted, destination.writer()))??;
+    if given.completeness.is_complete() || !global.strict {
+        destination.publish(global)?;
+    }
+    if global.verbose {
+        say_cost(global, engine, Some(given.rows));
+    }
+    finish(global, &given.completeness, &given.names)?;
+    Ok(given.rows)
+}
+
+pub fn refuse_parquet_on_terminal(format: Format, destination: &Destination) -> Result<(), Failure> {
+    match format == Format::Parquet && destination.is_terminal() {
+        true => {
+            Err(Failure::usage("Parquet is not for a terminal", "name a file with --output, or send stdout to one"))
+        }
+        false => Ok(()),
+    }
+}
+
+/// Prints what a query would read.
+pub fn dry_run(engine: &Engine, text: &str, params: &[(String, ScalarValue)], global: &Global) -> Result<(), Failure> {
+    let (readings, completeness) = block_on(Some((engine, global)), engine.plan(text, params))??;
+    let batch = readings_batch(&readings).context("render").map_err(Failure::incomplete)?;
+    let mut destination = Destination::open(global)?;
+    let style = destination.table_style();
+    render_batch(&batch, row_format(global)?, &style, &completeness, destination.writer())?;
+    destination.publish(global)?;
+    finish(global, &completeness, &NamesSeen::default())
+}
+
+/// One line on what an answer has cost.
+pub fn say_cost(global: &Global, engine: &Engine, rows: Option<u64>) {
+    let progress = engine.progress();
+    let scanned = engine.scanned();
+    let mut text = rows.map(|rows| format!("{rows} rows; ")).unwrap_or_default();
+    text.push_str(&format!(
+        "{} files of {} hours, {} bytes in all, {} bytes read",
+        scanned.files, scanned.hours, scanned.bytes, progress.bytes_read
+    ));
+    let requests = engine.requests();
+    if requests != RequestCounts::default() {
+        text.push_str(&format!(
+            "; {} LISTs, {} GETs, {} received, about ${:.6} for requests and at most ${:.6} for transfer",
+            requests.lists,
+            requests.gets,
+            human_bytes(requests.bytes),
+            requests.request_dollars(),
+            requests.transfer_dollars_max()
         ));
     }
-    let rows = runtime()?.block_on(async {
-        let mut answer = engine.sql(text, params).await?;
-        let rows = render(&mut answer, format, &destination.table_style(), destination.writer()).await?;
-        if global.verbose {
-            let scanned = engine.scanned();
-            say(
-                global,
-                &format!(
-                    "{rows} rows; {} files of {} hours, {} bytes in all, {} bytes read",
-                    scanned.files,
-                    scanned.hours,
-                    scanned.bytes,
-                    answer.metric("bytes_scanned")
-                ),
-            );
-        }
-        Ok::<u64, Failure>(rows)
-    })?;
-    destination.publish(global)?;
-    Ok(rows)
+    say(global, &text);
+}
+
+/// Says what an answer had to do without, and keeps the names in it for completions.
+pub fn finish(global: &Global, completeness: &Completeness, seen: &NamesSeen) -> Result<(), Failure> {
+    names::keep(seen);
+    for replica in &completeness.replicas {
+        say(
+            global,
+            &format!(
+                "transect: {} was read from its replica, which may lag behind: {}",
+                replica.region, replica.reason
+            ),
+        );
+    }
+    for missing in &completeness.missing_regions {
+        warn(&format!("transect: incomplete without {}: {}", missing.region, missing.reason));
+    }
+    for file in &completeness.unreadable_files {
+        warn(&format!("transect: incomplete without {}: {}", file.path, file.reason));
+    }
+    if completeness.is_complete() {
+        return Ok(());
+    }
+    if global.strict {
+        warn("  nothing is printed, as --strict asks");
+    }
+    Err(Failure::Incomplete)
 }

@@ -5,8 +5,11 @@ use jiff::civil::Date;
 
 use crate::failure::Failure;
 
-/// A duration: a whole number and `s`, `m`, `h`, `d` or `w`.
+/// A duration: a whole number and `ms`, `s`, `m`, `h`, `d` or `w`.
 pub fn duration_nano(text: &str) -> Option<i64> {
+    if let Some(digits) = text.strip_suffix("ms") {
+        return digits.parse::<i64>().ok().filter(|number| *number >= 0)?.checked_mul(1_000_000);
+    }
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "s" => 1,
@@ -48,6 +51,29 @@ pub fn parse_time(name: &str, text: &str, now: Timestamp) -> Result<i64, Failure
     })
 }
 
+/// A number of bytes: a whole number, and perhaps `B`, `kB`, `MB`, `GB` or `TB`, or with an `i` for powers of two.
+pub fn parse_bytes(name: &str, text: &str) -> Result<u64, Failure> {
+    const UNITS: [(&str, u64); 10] = [
+        ("", 1),
+        ("B", 1),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("KIB", 1 << 10),
+        ("MIB", 1 << 20),
+        ("GIB", 1 << 30),
+        ("TIB", 1 << 40),
+    ];
+    let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let unit = UNITS.iter().find(|(name, _)| unit.trim().eq_ignore_ascii_case(name));
+    let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(number, (_, unit))| number.checked_mul(*unit));
+    bytes.ok_or_else(|| {
+        Failure::usage(format!("{name} {text}: not a number of bytes"), "write for example 500MB, 20GB or 2GiB")
+    })
+}
+
 /// The duration that `text` of the option `name` means, in nanoseconds.
 pub fn parse_duration(name: &str, text: &str) -> Result<i64, Failure> {
     duration_nano(text).ok_or_else(|| {
@@ -69,6 +95,18 @@ mod tests {
     }
 
     #[test]
+    fn bytes_have_units() {
+        for (text, bytes) in
+            [("7", 7), ("5kB", 5_000), ("2 GiB", 2 << 30), ("20GB", 20_000_000_000), ("3tb", 3_000_000_000_000)]
+        {
+            assert_eq!(parse_bytes("--max-bytes", text).ok(), Some(bytes), "{text}");
+        }
+        for wrong in ["", "GB", "1.5GB", "-1", "9PB", "99999999999TB"] {
+            assert!(parse_bytes("--max-bytes", wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn times_are_relative_absolute_or_now() {
         check("now", Some("2026-11-21T12:00:00Z"));
         check("90s", Some("2026-11-21T11:58:30Z"));
@@ -77,7 +115,9 @@ mod tests {
         check("2026-11-21T08:42:53Z", Some("2026-11-21T08:42:53Z"));
         check("2026-11-21T09:42:53.5+01:00", Some("2026-11-21T08:42:53.5Z"));
         check("2026-11-21", Some("2026-11-21T00:00:00Z"));
-        for wrong in ["", "yesterday", "-2h", "2", "2y", "é", "h", "9223372036854775807d", "2026-13-01"] {
+        check("1500ms", Some("2026-11-21T11:59:58.5Z"));
+        for wrong in ["", "ms", "-1ms", "yesterday", "-2h", "2", "2y", "é", "h", "9223372036854775807d", "2026-13-01"]
+        {
             check(wrong, None);
         }
     }

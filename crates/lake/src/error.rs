@@ -15,13 +15,19 @@ pub enum LakeError {
         /// What is wrong with it, and what would be right.
         reason: String,
     },
-    /// The location is understood, but lies where this release cannot read.
-    #[error(
-        "lake location `{spec}`: S3 lakes are not readable yet; copy `landing/` to a local directory and name that"
-    )]
-    S3NotReadable {
-        /// As given.
-        spec: String,
+    /// The location is understood, but nothing can be written there.
+    #[error("{region} lies in a bucket, which Firehose fills; what is loaded by hand goes to a directory: --lake DIR")]
+    NotWritable {
+        /// The region, or `*` for all of them.
+        region: String,
+    },
+    /// A region answers nothing, or refuses.
+    #[error("{region} does not answer: {reason}")]
+    NoAnswer {
+        /// The region, or `*` for all of them.
+        region: String,
+        /// Why, without the name of any bucket.
+        reason: String,
     },
     /// Nothing is at the path.
     #[error("no lake at {}: the directory does not exist; `transect ingest` creates one, `--lake` names another", .0.display())]
@@ -55,6 +61,12 @@ pub enum LakeError {
         path: PathBuf,
         /// What the reader said.
         source: parquet::errors::ParquetError,
+    },
+    /// A statement about a release that cannot be recorded.
+    #[error("{reason}")]
+    Release {
+        /// What is wrong with it.
+        reason: String,
     },
     /// Everything else that the file system or the object store answered.
     #[error("cannot {action} {}", .path.display())]

@@ -1,25 +1,33 @@
 //! Where telemetry lies: the regions of a lake, the paths inside it, the Parquet writer and the listing of what is
 //! there.
 //!
-//! This crate never prints and never reads the environment: paths, limits and clocks are passed in. It knows Arrow
+//! This crate never prints and never reads the environment: paths, credentials, limits and clocks are passed in. It knows Arrow
 //! and Parquet, and no query engine.
 
+mod cache;
 mod columns;
 mod error;
 mod listing;
 mod location;
 mod partition;
 mod properties;
+mod releases;
+mod requests;
 mod sources;
+mod store;
 mod writer;
 
+pub use cache::{CACHE_BYTES_MAX, DiskCache};
 pub use columns::{read_schema, write_schema};
 pub use error::LakeError;
 pub use listing::{HourFiles, HourRange, list_hours};
-pub use location::{Lake, RegionLocation};
+pub use location::{Bucket, Lake, Place, RegionLocation};
 pub use partition::{HourUtc, LANDING, NANOS_PER_HOUR, Partition};
 pub use properties::BLOOM_FILTER_COLUMNS;
+pub use releases::{LATEST, Mapping, RELEASES, read_mappings, record_mapping};
+pub use requests::{RequestCounts, Requests};
 pub use sources::{SourceId, source_events};
+pub use store::{Access, CredentialsError, REGION_TIMEOUT, RegionStore, Serving};
 pub use writer::{LakeWriter, Published, WriterOptions};
 
 /// What every function of this crate returns.

@@ -1,18 +1,21 @@
-//! Which hours of a lake hold files. It refuses to list or open a day or an hour outside the range asked for: what a
-//! question costs follows from the time it is about.
+//! Which hours of a lake hold files. It refuses to list a day or an hour outside the range asked for: what a question
+//! costs follows from the time it is about.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStore};
 
-use crate::partition::{HourUtc, LANDING, Partition, parse_day};
-use crate::{LakeError, RegionLocation, Result};
+use crate::partition::{HourUtc, LANDING, Partition, parse_day, render_day};
+use crate::store::RegionStore;
 
-/// Listings under way at once. An object store answers one in some 50 ms, so a day of one region takes two rounds.
+/// Listings under way at once. An object store answers one in some 50 ms.
 const LISTINGS_AT_ONCE: usize = 16;
+
+/// Up to so many days are asked for by name; of more it is first looked up which there are.
+const DAYS_BY_NAME_MAX: i64 = 62;
 
 /// Hours of arrival, both ends included; an end that is absent is open.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -58,82 +61,89 @@ pub struct HourFiles {
     pub files: Vec<ObjectMeta>,
 }
 
-/// The hours within `range` that hold Parquet files, by region and hour. `store` is the location's own; `regions` are
-/// those wanted, all if empty. Names that begin with `.` or `_` are work in progress, and other endings are not data.
+/// The hours within `range` that hold Parquet files, by region and hour. `regions` are those wanted, all if empty;
+/// `now` is the hour that nothing has arrived after. Names that begin with `.` or `_` are work in progress, and other
+/// endings are not data.
+///
+/// A day is one listing where all of it that can hold files is wanted, and one an hour otherwise.
 pub async fn list_hours(
-    store: &dyn ObjectStore,
-    location: &RegionLocation,
+    store: &RegionStore,
     regions: &[String],
     range: &HourRange,
-) -> Result<Vec<HourFiles>> {
+    now: HourUtc,
+) -> object_store::Result<Vec<HourFiles>> {
     if range.is_empty() {
         return Ok(Vec::new());
     }
-    let wanted = |region: &str| {
-        location.name().is_none_or(|name| name == region) && (regions.is_empty() || regions.iter().any(|r| r == region))
-    };
-    let lister = Lister { store, directory: location.directory() };
-    let region_folders = match location.name() {
+    let wanted = |region: &str| regions.is_empty() || regions.iter().any(|wanted| wanted == region);
+    let regions = match store.location().name() {
         // The name is known, so its siblings need not be listed.
-        Some(name) if wanted(name) => vec![StorePath::from(format!("{LANDING}/region={name}"))],
-        Some(_) => Vec::new(),
-        None => lister.folders(StorePath::from(LANDING)).await?,
+        Some(name) => Vec::from_iter(wanted(name).then(|| name.to_owned())),
+        None => values(store, LANDING, "region=").await?.into_iter().filter(|region| wanted(region)).collect(),
     };
-    let days = range.days();
-    let day_folders = region_folders.into_iter().filter(|folder| value(folder, "region=").is_some_and(wanted));
-    let day_folders = lister.folders_of_each(day_folders).await?;
-    let hour_folders = day_folders
-        .into_iter()
-        .filter(|folder| value(folder, "date=").and_then(parse_day).is_some_and(|day| days.contains(&day)));
-    let hour_folders = lister.folders_of_each(hour_folders).await?;
-    let partitions = hour_folders
-        .into_iter()
-        .filter_map(|folder| Some((Partition::parse(folder.as_ref())?, folder)))
-        .filter(|(partition, _)| range.contains(partition.hour()));
-    let mut hours: Vec<HourFiles> = stream::iter(partitions)
-        .map(|(partition, folder)| lister.files(partition, folder))
+    let mut listings = Vec::new();
+    for region in regions {
+        let folder = format!("{LANDING}/region={region}");
+        for day in days(store, &folder, range).await? {
+            listings.extend(listings_of(&format!("{folder}/date={}", render_day(day)), day, range, now));
+        }
+    }
+    let listed: Vec<Vec<ObjectMeta>> = stream::iter(listings)
+        .map(|listing| async move { store.list_all(&listing.folder, listing.offset.as_ref()).await })
         .buffer_unordered(LISTINGS_AT_ONCE)
-        .try_filter(|hour| std::future::ready(!hour.files.is_empty()))
         .try_collect()
         .await?;
-    hours.sort_by(|one, two| one.partition.cmp(&two.partition));
-    Ok(hours)
-}
 
-struct Lister<'l> {
-    store: &'l dyn ObjectStore,
-    directory: &'l Path,
-}
-
-impl Lister<'_> {
-    async fn folders(&self, folder: StorePath) -> Result<Vec<StorePath>> {
-        let listed = self.store.list_with_delimiter(Some(&folder)).await.map_err(|error| self.fail(&folder, error))?;
-        Ok(listed.common_prefixes)
+    let mut hours: BTreeMap<Partition, Vec<ObjectMeta>> = BTreeMap::new();
+    for file in listed.into_iter().flatten() {
+        let Some((folder, name)) = file.location.as_ref().rsplit_once('/') else { continue };
+        let Some(partition) = Partition::parse(folder).filter(|_| is_data_file(name)) else { continue };
+        if range.contains(partition.hour()) {
+            hours.entry(partition).or_default().push(file);
+        }
     }
-
-    async fn folders_of_each(&self, folders: impl Iterator<Item = StorePath>) -> Result<Vec<StorePath>> {
-        stream::iter(folders)
-            .map(|folder| self.folders(folder))
-            .buffered(LISTINGS_AT_ONCE)
-            .try_fold(Vec::new(), |mut all, folders| {
-                all.extend(folders);
-                std::future::ready(Ok(all))
-            })
-            .await
-    }
-
-    async fn files(&self, partition: Partition, folder: StorePath) -> Result<HourFiles> {
-        let listed = self.store.list_with_delimiter(Some(&folder)).await.map_err(|error| self.fail(&folder, error))?;
-        let mut files = listed.objects;
-        files.retain(|file| file.location.filename().is_some_and(is_data_file));
+    let sorted = |(partition, mut files): (Partition, Vec<ObjectMeta>)| {
         files.sort_by(|one, two| one.location.cmp(&two.location));
-        Ok(HourFiles { partition, files })
-    }
+        HourFiles { partition, files }
+    };
+    Ok(hours.into_iter().map(sorted).collect())
+}
 
-    fn fail(&self, folder: &StorePath, error: object_store::Error) -> LakeError {
-        let path: PathBuf = self.directory.join(folder.as_ref());
-        LakeError::from_error("list", &path, error)
+/// One request of a listing, and its further pages.
+struct Listing {
+    folder: StorePath,
+    /// Keys up to here are left out.
+    offset: Option<StorePath>,
+}
+
+/// The days of a region that the range can hold.
+async fn days(store: &RegionStore, folder: &str, range: &HourRange) -> object_store::Result<Vec<i64>> {
+    let days = range.days();
+    if days.end().saturating_sub(*days.start()) < DAYS_BY_NAME_MAX {
+        return Ok(days.collect());
     }
+    let there = values(store, folder, "date=").await?;
+    Ok(there.iter().filter_map(|day| parse_day(day)).filter(|day| days.contains(day)).collect())
+}
+
+/// What stands behind `key` in the names of the folders in a folder.
+async fn values(store: &RegionStore, folder: &str, key: &str) -> object_store::Result<Vec<String>> {
+    let listed = store.list_with_delimiter(Some(&StorePath::from(folder))).await?;
+    let value = |folder: &StorePath| Some(folder.filename()?.strip_prefix(key)?.to_owned());
+    Ok(listed.common_prefixes.iter().filter_map(value).collect())
+}
+
+fn listings_of(folder: &str, day: i64, range: &HourRange, now: HourUtc) -> Vec<Listing> {
+    let whole = HourUtc::hours_of_day(day);
+    let first = range.first.map_or(*whole.start(), |first| first.max(*whole.start()));
+    let last = range.last.map_or(*whole.end(), |last| last.min(*whole.end()));
+    let to_the_end = last == *whole.end() || last >= now;
+    if to_the_end {
+        let offset = (first > *whole.start()).then(|| StorePath::from(format!("{folder}/hour={:02}", first.of_day())));
+        return vec![Listing { folder: StorePath::from(folder), offset }];
+    }
+    let hours = first.of_day()..=last.of_day();
+    hours.map(|hour| Listing { folder: StorePath::from(format!("{folder}/hour={hour:02}")), offset: None }).collect()
 }
 
 /// Whether a file of this name in an hour folder holds rows.
@@ -141,28 +151,35 @@ pub(crate) fn is_data_file(name: &str) -> bool {
     !name.starts_with(['.', '_']) && name.ends_with(".parquet")
 }
 
-/// The value of a `key=value` folder.
-fn value<'p>(folder: &'p StorePath, key: &str) -> Option<&'p str> {
-    folder.filename()?.strip_prefix(key)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
     use futures::stream::BoxStream;
+    use object_store::local::LocalFileSystem;
     use object_store::{
         CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, PutMultipartOptions, PutOptions, PutPayload,
         PutResult,
     };
 
     use super::*;
+    use crate::{Access, RegionLocation};
 
-    /// Hands everything on and keeps the names of the folders that were listed; nothing else may be asked.
+    /// Hands listings on and keeps what was listed; nothing else may be asked.
     #[derive(Debug)]
     struct Recorder {
-        inner: Arc<dyn ObjectStore>,
+        inner: LocalFileSystem,
         listed: Mutex<Vec<String>>,
+    }
+
+    impl Recorder {
+        fn note(&self, what: &str, folder: Option<&StorePath>, offset: Option<&StorePath>) {
+            let mut text = format!("{what} {}", folder.unwrap());
+            if let Some(offset) = offset {
+                text.push_str(&format!(" behind {}", offset.filename().unwrap()));
+            }
+            self.listed.lock().unwrap().push(text);
+        }
     }
 
     impl std::fmt::Display for Recorder {
@@ -192,13 +209,20 @@ mod tests {
         ) -> BoxStream<'static, object_store::Result<StorePath>> {
             locations
         }
-        fn list(&self, _: Option<&StorePath>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-            let error =
-                object_store::Error::NotImplemented { operation: "list".into(), implementer: "Recorder".into() };
-            stream::iter([Err(error)]).boxed()
+        fn list(&self, prefix: Option<&StorePath>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+            self.note("all", prefix, None);
+            self.inner.list(prefix)
+        }
+        fn list_with_offset(
+            &self,
+            prefix: Option<&StorePath>,
+            offset: &StorePath,
+        ) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+            self.note("all", prefix, Some(offset));
+            self.inner.list_with_offset(prefix, offset)
         }
         async fn list_with_delimiter(&self, prefix: Option<&StorePath>) -> object_store::Result<ListResult> {
-            self.listed.lock().unwrap().push(prefix.map_or_else(String::new, ToString::to_string));
+            self.note("folders", prefix, None);
             self.inner.list_with_delimiter(prefix).await
         }
         async fn copy_opts(&self, _: &StorePath, _: &StorePath, _: CopyOptions) -> object_store::Result<()> {
@@ -220,11 +244,13 @@ mod tests {
         }
         let spec = format!("{location}{}", directory.path().display());
         let location: RegionLocation = spec.parse().unwrap();
-        let store = Recorder { inner: location.store().unwrap(), listed: Mutex::default() };
+        let inner = LocalFileSystem::new_with_prefix(directory.path()).unwrap();
+        let recorder = Arc::new(Recorder { inner, listed: Mutex::default() });
+        let store = RegionStore::over(location, Access::default(), Arc::clone(&recorder) as _, None);
         let regions: Vec<String> = regions.iter().map(|region| region.to_string()).collect();
-        let hours = list_hours(&store, &location, &regions, &range).await.unwrap();
+        let hours = list_hours(&store, &regions, &range, hour("date=2026-11-22/hour=05")).await.unwrap();
         let found = hours.iter().flat_map(|hour| hour.files.iter().map(|file| file.location.to_string())).collect();
-        let mut listed = store.listed.into_inner().unwrap();
+        let mut listed = std::mem::take(&mut *recorder.listed.lock().unwrap());
         listed.sort();
         (found, listed)
     }
@@ -257,18 +283,25 @@ mod tests {
         assert_eq!(
             listed,
             [
-                "landing",
-                "landing/region=us-east-2",
-                "landing/region=us-east-2/date=2026-11-20",
-                "landing/region=us-east-2/date=2026-11-20/hour=23",
-                "landing/region=us-east-2/date=2026-11-21",
-                "landing/region=us-east-2/date=2026-11-21/hour=00",
-                "landing/region=us-east-2/date=2026-11-21/hour=01",
-                "landing/region=us-west-2",
-                "landing/region=us-west-2/date=2026-11-21",
-                "landing/region=us-west-2/date=2026-11-21/hour=01",
+                "all landing/region=us-east-2/date=2026-11-20 behind hour=23",
+                "all landing/region=us-east-2/date=2026-11-21/hour=00",
+                "all landing/region=us-east-2/date=2026-11-21/hour=01",
+                "all landing/region=us-west-2/date=2026-11-20 behind hour=23",
+                "all landing/region=us-west-2/date=2026-11-21/hour=00",
+                "all landing/region=us-west-2/date=2026-11-21/hour=01",
+                "folders landing",
             ]
         );
+    }
+
+    #[tokio::test]
+    async fn a_day_is_one_listing_if_what_is_not_wanted_of_it_lies_ahead() {
+        let range =
+            HourRange { first: Some(hour("date=2026-11-21/hour=00")), last: Some(hour("date=2026-11-22/hour=05")) };
+        let (found, listed) = check("us-west-2=", &FILES, &[], range).await;
+        assert_eq!(found.len(), 2);
+        let day = |day| format!("all landing/region=us-west-2/date=2026-11-{day}");
+        assert_eq!(listed, [day(21), day(22)]);
     }
 
     #[tokio::test]
@@ -285,7 +318,14 @@ mod tests {
         assert_eq!(check("us-east-2=", &FILES, &["us-west-2"], HourRange::default()).await, (vec![], vec![]));
         let (found, listed) = check("us-west-2=", &FILES, &[], HourRange { first, last: None }).await;
         assert_eq!(found.len(), 2);
-        assert_eq!(listed[0], "landing/region=us-west-2");
+        assert_eq!(
+            listed,
+            [
+                "all landing/region=us-west-2/date=2026-11-21 behind hour=01",
+                "all landing/region=us-west-2/date=2026-11-22",
+                "folders landing/region=us-west-2",
+            ]
+        );
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 //! segment, because they come from payloads.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use crate::{LakeError, Result};
 
@@ -40,10 +41,15 @@ impl HourUtc {
         self.0.div_euclid(HOURS_PER_DAY)
     }
 
-    fn date(self) -> jiff::civil::Date {
-        // The hour of an i64 of nanoseconds lies between 1677 and 2262, and a parsed one came from a date.
-        let days = jiff::Span::new().try_days(self.day()).unwrap_or_default();
-        EPOCH.saturating_add(days)
+    /// The hours of a day, given as days since 1970.
+    pub(crate) fn hours_of_day(day: i64) -> RangeInclusive<HourUtc> {
+        let first = day.saturating_mul(HOURS_PER_DAY);
+        HourUtc(first)..=HourUtc(first.saturating_add(HOURS_PER_DAY - 1))
+    }
+
+    /// 0 to 23.
+    pub(crate) fn of_day(self) -> i64 {
+        self.0.rem_euclid(HOURS_PER_DAY)
     }
 
     /// From `2026-11-21` and `08`.
@@ -74,6 +80,13 @@ pub(crate) fn parse_day(date: &str) -> Option<i64> {
     )
     .ok()?;
     Some(i64::from(date.since(EPOCH).ok()?.get_days()))
+}
+
+/// The `yyyy-mm-dd` of a day, given as days since 1970.
+pub(crate) fn render_day(day: i64) -> String {
+    // The day of an i64 of nanoseconds lies between 1677 and 2262, and a parsed one came from a date.
+    let days = jiff::Span::new().try_days(day).unwrap_or_default();
+    EPOCH.saturating_add(days).to_string()
 }
 
 /// One hour of one region: a folder of `landing/`.
@@ -124,8 +137,8 @@ impl Partition {
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hour = self.hour.0.rem_euclid(HOURS_PER_DAY);
-        write!(f, "region={}/date={}/hour={hour:02}", self.region, self.hour.date())
+        let (day, hour) = (render_day(self.hour.day()), self.hour.of_day());
+        write!(f, "region={}/date={day}/hour={hour:02}", self.region)
     }
 }
 

@@ -50,7 +50,7 @@ fn parse_sources(text: &str, sources: &mut HashMap<SourceId, u64>) {
 /// Firehose wrote name none. An hour without a folder has none.
 pub fn source_events(lake: &Lake, partition: &Partition) -> Result<HashMap<SourceId, u64>> {
     let mut sources = HashMap::new();
-    let directory = lake.location_of(partition.region())?.directory().join(partition.path());
+    let directory = lake.location_of(partition.region())?.writable_directory()?.join(partition.path());
     let entries = match std::fs::read_dir(&directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(sources),

@@ -192,7 +192,7 @@ impl LakeWriter {
             published.files += 1;
             published.rows += file.rows;
             published.bytes += file.bytes;
-            let root = self.lake.location_of(file.partition.region())?.directory().to_owned();
+            let root = self.lake.location_of(file.partition.region())?.writable_directory()?.to_owned();
             directories
                 .extend(file.directory.ancestors().take_while(|path| path.starts_with(&root)).map(PathBuf::from));
             match persist(file) {
@@ -336,7 +336,7 @@ impl LakeWriter {
     }
 
     fn directory(&self, partition: &Partition) -> Result<PathBuf> {
-        Ok(self.lake.location_of(partition.region())?.directory().join(partition.path()))
+        Ok(self.lake.location_of(partition.region())?.writable_directory()?.join(partition.path()))
     }
 }
 

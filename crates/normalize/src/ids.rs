@@ -44,6 +44,11 @@ fn lower(text: &str, kind: u8) -> Cow<'_, str> {
     if kind & IS_UPPER == 0 { Cow::Borrowed(text) } else { Cow::Owned(text.to_ascii_lowercase()) }
 }
 
+/// A trace id in any spelling that the normaliser reads, as the column holds it: 32 lower-case hex digits.
+pub fn parse_trace_id(text: &str) -> Option<String> {
+    trace_id(text).map(Cow::into_owned)
+}
+
 /// A trace id: 32 hex digits with or without `0x`, as a UUID, as X-Ray's `1-8-24`, as `Root=…` within a header, or as
 /// a W3C `traceparent`.
 pub(crate) fn trace_id(text: &str) -> Option<Cow<'_, str>> {

@@ -1,12 +1,20 @@
 //! Opens a lake for questions and asks them. Opening lists nothing and reads nothing but whether the directories are
 //! there: what a question costs is decided by the question.
+//!
+//! Plans are made of DataFusion's own nodes over its own Parquet source, so that an engine that runs plans elsewhere can
+//! take them over. Three things in them are ours and do not travel by themselves: the reader that keeps footers, the
+//! function that looks up release records, and the hash by which a view finds events that were delivered twice.
 
-use std::sync::Arc;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::common::config::Dialect;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
@@ -14,15 +22,25 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::metrics::MetricValue;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
-use transect_lake::{LANDING, Lake, NANOS_PER_HOUR};
+use futures::lock::Mutex;
+use transect_lake::{
+    Access, CACHE_BYTES_MAX, DiskCache, LANDING, Lake, NANOS_PER_HOUR, RegionStore, RequestCounts, Serving,
+    read_mappings,
+};
 
+use crate::answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote};
 use crate::error::{Names, from_datafusion};
-use crate::landing::{Extent, Landing};
-use crate::views::{Events, Invocations, Spans, UTC, all_rows, landed, telemetry};
+use crate::footers::{Footers, Progress};
+use crate::landing::{Extent, Landing, LandingPlace};
+use crate::release_map::{RELEASE_OF, ReleaseMap};
+use crate::render::{Format, RenderError, TableStyle, render};
+use crate::spool::Spool;
+use crate::views::{Events, Invocations, RELEASE, SQL_VIEWS, Spans, UTC, all_rows, landed, telemetry};
 use crate::{QueryError, Result};
 
 /// What an engine looks at and how much it may take.
@@ -42,6 +60,12 @@ pub struct EngineOptions {
     pub target_partitions: usize,
     /// Memory that sorting and grouping may take before they go on in temporary files.
     pub memory_bytes_max: usize,
+    /// How buckets are reached, and how long a region may be silent.
+    pub access: Access,
+    /// Where footers of files in buckets are kept for the next question.
+    pub cache_directory: Option<PathBuf>,
+    /// A question about more bytes of files than this is refused.
+    pub bytes_max: Option<u64>,
 }
 
 impl EngineOptions {
@@ -56,6 +80,9 @@ impl EngineOptions {
             target_partitions: std::thread::available_parallelism().map_or(1, usize::from),
             // Half of the smallest machine that people are likely to ask from.
             memory_bytes_max: 4 << 30,
+            access: Access::default(),
+            cache_directory: None,
+            bytes_max: None,
         }
     }
 }
@@ -64,7 +91,23 @@ impl EngineOptions {
 pub struct Engine {
     context: SessionContext,
     landing: Arc<Landing>,
-    now_unix_nano: i64,
+    extent: Extent,
+    tables: Mutex<Tables>,
+    releases: Arc<OnceLock<ReleaseMap>>,
+    cache: Option<Arc<DiskCache>>,
+    progress: Arc<Progress>,
+    bytes_max: Option<u64>,
+}
+
+/// What stands in the catalog.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tables {
+    /// Nothing yet.
+    None,
+    /// Tables whose `release` asks the records of the lake.
+    WithRecords,
+    /// Tables for a lake without records.
+    WithoutRecords,
 }
 
 /// What a question has found in a lake.
@@ -78,19 +121,35 @@ pub struct Scanned {
     pub bytes: u64,
 }
 
+/// How an answer is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// How it is written.
+    pub format: Format,
+    /// How a table looks.
+    pub style: TableStyle,
+    /// Nothing is written unless the answer is complete.
+    pub strict: bool,
+}
+
+/// An answer that was given.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// How many rows it has.
+    pub rows: u64,
+    /// Whether it rests on everything that it should.
+    pub completeness: Completeness,
+    /// Names that stand in it.
+    pub names: NamesSeen,
+}
+
 /// The tables that a query may name.
-const TABLES: [&str; 6] = ["telemetry", "logs", "spans", "invocations", "metrics", "landing"];
+const TABLES: [&str; 8] = ["telemetry", "logs", "spans", "invocations", "metrics", "traces", "releases", "landing"];
 
 impl Engine {
-    /// Opens a lake. [`QueryError::Lake`] if a directory is missing or closed, [`QueryError::NoTelemetry`] if none of
-    /// them holds a `landing/`.
+    /// Opens a lake. [`QueryError::Lake`] if none of its directories is there, [`QueryError::NoTelemetry`] if none holds
+    /// a `landing/`. Of buckets nothing is asked before a question is.
     pub fn open(lake: Lake, options: EngineOptions) -> Result<Engine> {
-        lake.check()?;
-        if !lake.locations().iter().any(|location| location.directory().join(LANDING).exists()) {
-            let places: Vec<String> =
-                lake.locations().iter().map(|location| location.directory().display().to_string()).collect();
-            return Err(QueryError::NoTelemetry { place: places.join(", ") });
-        }
         let extent = Extent {
             since_unix_nano: options.since_unix_nano,
             until_unix_nano: options.until_unix_nano,
@@ -98,36 +157,228 @@ impl Engine {
             now_unix_nano: options.now_unix_nano,
             regions: options.regions.clone(),
         };
-        let landing = Arc::new(Landing::new(lake, extent.clone()));
-        let context =
-            context(&options, &landing, &extent).map_err(|error| from_datafusion(error, "", &Names::default()))?;
-        Ok(Engine { context, landing, now_unix_nano: options.now_unix_nano })
+        let stores = lake
+            .locations()
+            .iter()
+            .map(|location| Arc::new(RegionStore::new(location.clone(), options.access.clone())));
+        let stores: Vec<_> = stores.collect();
+        let directories: Vec<_> = stores.iter().filter_map(|store| store.location().place().directory()).collect();
+        if directories.len() == stores.len() {
+            let mut checks = stores.iter().map(|store| store.check());
+            if let Some(error) = checks.find_map(Result::err)
+                && checks.all(|check| check.is_err())
+                && stores.first().is_some_and(|store| store.check().is_err())
+            {
+                return Err(error.into());
+            }
+            if !directories.iter().any(|directory| directory.join(LANDING).exists()) {
+                let places: Vec<String> = directories.iter().map(|place| place.display().to_string()).collect();
+                return Err(QueryError::NoTelemetry { place: places.join(", ") });
+            }
+        }
+        Engine::over(stores, extent, &options)
     }
 
-    /// Answers one query. `params` are the values of its placeholders, `$name` without the dollar sign.
+    /// An engine over stores that are there already.
+    pub(crate) fn over(stores: Vec<Arc<RegionStore>>, extent: Extent, options: &EngineOptions) -> Result<Engine> {
+        let cache = options.cache_directory.as_ref().map(|folder| Arc::new(DiskCache::new(folder, CACHE_BYTES_MAX)));
+        let progress = Arc::<Progress>::default();
+        let place = |store: Arc<RegionStore>| LandingPlace {
+            footers: Arc::new(Footers::new(Arc::clone(&store), cache.clone(), Arc::clone(&progress))),
+            store,
+        };
+        let landing = Arc::new(Landing::new(stores.into_iter().map(place).collect(), extent.clone()));
+        let context = context(options).map_err(|error| from_datafusion(error, "", &Names::default()))?;
+        Ok(Engine {
+            context,
+            landing,
+            extent,
+            tables: Mutex::new(Tables::None),
+            releases: Arc::default(),
+            cache,
+            progress,
+            bytes_max: options.bytes_max,
+        })
+    }
+
+    /// Answers one query. `params` are the values of its placeholders, `$name` without the dollar sign. A region that
+    /// does not answer while files are listed is left out; if one fails later, or a file cannot be read, the answer ends
+    /// with an error: [`Engine::give`] begins again without it.
     pub async fn sql(&self, text: &str, params: &[(String, ScalarValue)]) -> Result<Answer> {
         self.landing.begin_question();
-        let state = self.state();
-        self.answer(&state, text, params).await.map_err(|error| {
-            let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
-            let functions: Vec<&str> = functions.chain(state.window_functions().keys()).map(String::as_str).collect();
-            from_datafusion(error, text, &Names { tables: &TABLES, functions: &functions })
-        })
+        self.attempt(text, params).await
+    }
+
+    /// Answers one query and writes the answer. Should a region fail or a file be unreadable, the answer is what the
+    /// others hold, and says so: nothing is written before that is known, but for answers from local directories of which
+    /// more comes than fits into memory.
+    pub async fn give(
+        &self,
+        text: &str,
+        params: &[(String, ScalarValue)],
+        wanted: &Wanted,
+        out: &mut (dyn Write + Send),
+    ) -> Result<Given, RenderError> {
+        self.landing.begin_question();
+        let all_local = self.landing.places().iter().all(|place| place.store.is_local());
+        let mut spool = Spool::new(out, all_local && !wanted.strict);
+        loop {
+            let attempt = self.write_attempt(text, params, wanted, &mut spool).await;
+            if self.landing.has_learned() && spool.discard() {
+                continue;
+            }
+            let (rows, names) = attempt?;
+            let completeness = self.completeness();
+            let missing = &completeness.missing_regions;
+            if !missing.is_empty() && missing.len() == self.landing.places().len() {
+                spool.discard();
+                if wanted.format == Format::Json && !wanted.strict {
+                    writeln!(spool, "{{\"rows\":[\n],{}}}", completeness.json_members())?;
+                    spool.release()?;
+                }
+                return Err(QueryError::NothingAnswers(missing.clone()).into());
+            }
+            if completeness.is_complete() || !wanted.strict {
+                if rows == 0 {
+                    self.check_for_telemetry().await?;
+                }
+                spool.release()?;
+            }
+            return Ok(Given { rows, completeness, names });
+        }
+    }
+
+    async fn write_attempt(
+        &self,
+        text: &str,
+        params: &[(String, ScalarValue)],
+        wanted: &Wanted,
+        out: &mut Spool<'_>,
+    ) -> Result<(u64, NamesSeen), RenderError> {
+        let mut answer = self.attempt(text, params).await?;
+        render(&mut answer, wanted.format, &wanted.style, &self.completeness(), out).await
+    }
+
+    /// What would be read for a query, region by region. Nothing but listings, and release records, is read for that.
+    pub async fn plan(&self, text: &str, params: &[(String, ScalarValue)]) -> Result<(Vec<Reading>, Completeness)> {
+        self.landing.begin_question();
+        drop(self.attempt(text, params).await?);
+        Ok((self.landing.readings(), self.completeness()))
+    }
+
+    /// The rows of an answer that is small, all of them.
+    pub async fn collect(
+        &self,
+        text: &str,
+        params: &[(String, ScalarValue)],
+    ) -> Result<(Vec<RecordBatch>, Completeness)> {
+        self.landing.begin_question();
+        loop {
+            let attempt = async {
+                let mut answer = self.attempt(text, params).await?;
+                let mut batches = Vec::new();
+                while let Some(batch) = answer.next().await {
+                    batches.push(batch?);
+                }
+                Ok::<_, QueryError>(batches)
+            }
+            .await;
+            if self.landing.has_learned() {
+                continue;
+            }
+            let batches = attempt?;
+            let completeness = self.completeness();
+            let missing = &completeness.missing_regions;
+            if !missing.is_empty() && missing.len() == self.landing.places().len() {
+                return Err(QueryError::NothingAnswers(missing.clone()));
+            }
+            return Ok((batches, completeness));
+        }
     }
 
     /// What the scans of the latest question have found.
     pub fn scanned(&self) -> Scanned {
-        self.landing.scanned()
+        let mut scanned = Scanned::default();
+        for reading in self.landing.readings() {
+            scanned.hours += reading.hours;
+            scanned.files += reading.files;
+            scanned.bytes += reading.bytes;
+        }
+        scanned
+    }
+
+    /// How far the latest question has come.
+    pub fn progress(&self) -> ProgressCounts {
+        let found = self.scanned();
+        ProgressCounts {
+            files_found: found.files,
+            bytes_found: found.bytes,
+            files_opened: self.progress.files.load(Relaxed),
+            bytes_read: self.progress.bytes.load(Relaxed),
+        }
+    }
+
+    /// What was asked of buckets so far.
+    pub fn requests(&self) -> RequestCounts {
+        let mut counts = RequestCounts::default();
+        for place in self.landing.places() {
+            counts += place.store.requests().counts();
+        }
+        counts
+    }
+
+    /// What the latest question had to do without.
+    fn completeness(&self) -> Completeness {
+        let mut completeness = Completeness::default();
+        for place in self.landing.places() {
+            let location = place.store.location();
+            let note = |reason: String| RegionNote { region: location.label().to_owned(), reason };
+            match place.store.serving() {
+                Serving::Primary => {}
+                Serving::Replica(reason) => completeness.replicas.push(note(reason)),
+                Serving::Nothing(reason) => completeness.missing_regions.push(note(reason)),
+            }
+            let path = |path: &str| match location.place().directory() {
+                Some(directory) => directory.join(path).display().to_string(),
+                None => path.to_owned(),
+            };
+            let files = place.footers.unreadable();
+            let notes = files.into_iter().map(|(name, reason)| FileNote { path: path(name.as_ref()), reason });
+            completeness.unreadable_files.extend(notes);
+        }
+        completeness
+    }
+
+    /// An answer without rows from a lake without files is told apart from one that was not found.
+    async fn check_for_telemetry(&self) -> Result<()> {
+        if self.landing.has_listed() && self.scanned().files == 0 && !self.landing.has_any_file().await {
+            return Err(QueryError::NoTelemetry { place: "the lake".to_owned() });
+        }
+        Ok(())
     }
 
     /// A state for one query, in which `now()` is the time given.
     fn state(&self) -> SessionState {
         let mut state = self.context.state();
-        let now = arrow::temporal_conversions::timestamp_ns_to_datetime(self.now_unix_nano).map(|now| now.and_utc());
-        if now.is_some() {
-            state.execution_props_mut().query_execution_start_time = now;
+        let now = arrow::temporal_conversions::timestamp_ns_to_datetime(self.extent.now_unix_nano);
+        if let Some(now) = now {
+            state.execution_props_mut().query_execution_start_time = Some(now.and_utc());
         }
         state
+    }
+
+    async fn attempt(&self, text: &str, params: &[(String, ScalarValue)]) -> Result<Answer> {
+        let state = self.state();
+        let answer = self.answer(&state, text, params).await.map_err(|error| {
+            let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
+            let functions: Vec<&str> = functions.chain(state.window_functions().keys()).map(String::as_str).collect();
+            from_datafusion(error, text, &Names { tables: &TABLES, functions: &functions })
+        })?;
+        let bytes = self.scanned().bytes;
+        match self.bytes_max {
+            Some(bytes_max) if bytes > bytes_max => Err(QueryError::TooLarge { bytes, bytes_max }),
+            _ => Ok(answer),
+        }
     }
 
     async fn answer(
@@ -136,22 +387,99 @@ impl Engine {
         text: &str,
         params: &[(String, ScalarValue)],
     ) -> Result<Answer, DataFusionError> {
-        let plan = state.create_logical_plan(text).await?;
-        let queries_only = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-        queries_only.verify_plan(&plan)?;
-        let values = ParamValues::from(params.iter().cloned().collect::<std::collections::HashMap<_, _>>());
-        let plan = plan.with_param_values(values)?;
-        let plan = state.create_physical_plan(&plan).await?;
+        let values = || ParamValues::from(params.iter().cloned().collect::<std::collections::HashMap<_, _>>());
+        let mut tables = self.tables.lock().await;
+        if *tables == Tables::None {
+            self.register(state, true).await?;
+            *tables = Tables::WithRecords;
+        }
+        let logical = |state: &SessionState| {
+            let state = state.clone();
+            async move {
+                let plan = state.create_logical_plan(text).await?;
+                let queries_only =
+                    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+                queries_only.verify_plan(&plan)?;
+                state.optimize(&plan.with_param_values(values())?)
+            }
+        };
+        let mut plan = logical(state).await?;
+        // Most lakes have no release records, and most questions do not ask for releases: those that do are planned once
+        // more, without reading columns that only the records need.
+        if *tables == Tables::WithRecords && asks_for_release(&plan)? {
+            if self.releases.get().is_none() {
+                let map = self.read_releases().await;
+                let _ = self.releases.set(map);
+            }
+            if self.releases.get().is_none_or(ReleaseMap::is_empty) {
+                self.register(state, false).await?;
+                *tables = Tables::WithoutRecords;
+                plan = logical(state).await?;
+            }
+        }
+        drop(tables);
+        let plan = state.query_planner().create_physical_plan(&plan, state).await?;
         let stream = execute_stream(Arc::clone(&plan), Arc::new(TaskContext::from(state)))?;
         Ok(Answer { plan, stream, sql: text.to_owned() })
     }
+
+    /// The release records of all regions. One that does not answer is missing from the answer altogether.
+    async fn read_releases(&self) -> ReleaseMap {
+        let read = |place| async move { read_mappings(LandingPlace::store(place), self.cache.as_deref()).await };
+        let read = futures::future::join_all(self.landing.places().iter().map(read)).await;
+        ReleaseMap::new(read.into_iter().flatten().flat_map(|(mappings, _)| mappings).collect())
+    }
+
+    /// Puts the tables into the catalog, in place of those that are there.
+    async fn register(&self, state: &SessionState, with_records: bool) -> Result<(), DataFusionError> {
+        let records = with_records.then_some(&self.releases);
+        let all_rows = all_rows(&self.landing, records)?;
+        let telemetry = telemetry(&all_rows, &self.extent)?;
+        let tables: [(&str, Arc<dyn TableProvider>); 6] = [
+            ("telemetry", Arc::new(ViewTable::new(telemetry.clone(), None))),
+            ("logs", Arc::new(Events::new(&telemetry, "log"))),
+            ("spans", Arc::new(Spans::new(&telemetry))),
+            ("invocations", Arc::new(Invocations::new(&all_rows, &self.extent, records)?)),
+            ("metrics", Arc::new(Events::new(&telemetry, "metric"))),
+            ("landing", Arc::new(ViewTable::new(landed(&all_rows, &self.extent)?, None))),
+        ];
+        let put = |name: &str, table: Arc<dyn TableProvider>| {
+            self.context.deregister_table(name)?;
+            self.context.register_table(name, table).map(drop)
+        };
+        for (name, table) in tables {
+            put(name, table)?;
+        }
+        for (name, sql) in SQL_VIEWS {
+            let plan = state.create_logical_plan(sql).await?;
+            put(name, Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))?;
+        }
+        Ok(())
+    }
 }
 
-fn context(
-    options: &EngineOptions,
-    landing: &Arc<Landing>,
-    extent: &Extent,
-) -> Result<SessionContext, DataFusionError> {
+/// Whether the release of a row plays a part in a plan.
+fn asks_for_release(plan: &LogicalPlan) -> Result<bool, DataFusionError> {
+    let mut asks = false;
+    plan.apply_with_subqueries(|node| {
+        // Views that plan themselves when they are scanned have it as a column.
+        if let LogicalPlan::TableScan(scan) = node {
+            let filters = scan.filters.iter().flat_map(|filter| filter.column_refs());
+            asks |= scan.projected_schema.fields().iter().any(|field| field.name() == RELEASE)
+                || filters.into_iter().any(|column| column.name == RELEASE);
+        }
+        node.apply_expressions(|expr| {
+            expr.apply(|expr| {
+                asks |= matches!(expr, Expr::ScalarFunction(function) if function.func.name() == RELEASE_OF);
+                Ok(if asks { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+            })
+        })?;
+        Ok(if asks { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    })?;
+    Ok(asks)
+}
+
+fn context(options: &EngineOptions) -> Result<SessionContext, DataFusionError> {
     let mut config = SessionConfig::new()
         .with_target_partitions(options.target_partitions.max(1))
         .with_information_schema(true)
@@ -173,19 +501,6 @@ fn context(
     let mut context = SessionContext::new_with_config_rt(config, runtime);
     datafusion_functions_json::register_all(&mut context)?;
 
-    let all_rows = all_rows(landing)?;
-    let telemetry = telemetry(&all_rows, extent)?;
-    let tables: [(&str, Arc<dyn TableProvider>); TABLES.len()] = [
-        ("telemetry", Arc::new(ViewTable::new(telemetry.clone(), None))),
-        ("logs", Arc::new(Events::new(&telemetry, "log"))),
-        ("spans", Arc::new(Spans::new(&telemetry))),
-        ("invocations", Arc::new(Invocations::new(&all_rows, extent)?)),
-        ("metrics", Arc::new(Events::new(&telemetry, "metric"))),
-        ("landing", Arc::new(ViewTable::new(landed(&all_rows, extent)?, None))),
-    ];
-    for (name, table) in tables {
-        context.register_table(name, table)?;
-    }
     Ok(context)
 }
 

@@ -8,6 +8,7 @@ use datafusion::error::DataFusionError;
 use transect_lake::LakeError;
 use unicode_width::UnicodeWidthStr;
 
+use crate::answer::RegionNote;
 use crate::names::did_you_mean;
 
 /// Why there is no answer.
@@ -22,6 +23,17 @@ pub enum QueryError {
     NoTelemetry {
         /// The directories.
         place: String,
+    },
+    /// No region has answered.
+    #[error("no region answers: {}", notes(.0))]
+    NothingAnswers(Vec<RegionNote>),
+    /// The question is about more than the caller allows.
+    #[error("the question is about {bytes} bytes of files, more than the {bytes_max} allowed; narrow the time range")]
+    TooLarge {
+        /// Size of the files in the hours asked for.
+        bytes: u64,
+        /// As allowed.
+        bytes_max: u64,
     },
     /// The SQL is at fault.
     #[error(transparent)]
@@ -52,6 +64,11 @@ pub enum QueryError {
     /// A bug of ours or of the query engine.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+fn notes(regions: &[RegionNote]) -> String {
+    let notes: Vec<String> = regions.iter().map(|note| format!("{}: {}", note.region, note.reason)).collect();
+    notes.join("; ")
 }
 
 impl QueryError {
@@ -157,6 +174,9 @@ fn take_lake_error(error: &DataFusionError) -> Option<QueryError> {
         LakeError::NotPermitted { action, path } => LakeError::NotPermitted { action, path: path.clone() }.into(),
         LakeError::NoSuchDirectory(path) => LakeError::NoSuchDirectory(path.clone()).into(),
         LakeError::NotADirectory(path) => LakeError::NotADirectory(path.clone()).into(),
+        LakeError::NoAnswer { region, reason } => {
+            LakeError::NoAnswer { region: region.clone(), reason: reason.clone() }.into()
+        }
         other => {
             let mut message = other.to_string();
             let mut cause = std::error::Error::source(other);

@@ -1,75 +1,163 @@
-//! Reads the footers of Parquet files, each once a query. DataFusion's own reader takes the length that a footer states
-//! on trust and panics if it is longer than the file; here a damaged file is an error that names it.
+//! Reads Parquet files: their footers once a question, and those of buckets once for all questions, because they are kept
+//! on disk. DataFusion's own reader takes the length that a footer states on trust and panics if it is longer than the
+//! file; here a damaged file is an error that names it, and is remembered, so that the question can go on without it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::parquet::{DefaultParquetFileReaderFactory, ParquetFileReaderFactory};
-use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
+use datafusion::datasource::physical_plan::parquet::ParquetFileReaderFactory;
+use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use object_store::ObjectStore;
 use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use parquet::arrow::arrow_reader::ArrowReaderOptions;
 use parquet::arrow::async_reader::AsyncFileReader;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use transect_lake::{DiskCache, RegionStore, Serving};
 
 /// Footers kept, in bytes of memory: a view that reads a file twice reads its footer once.
-const KEPT_BYTES_MAX: usize = 64 << 20;
+const KEPT_BYTES_MAX: usize = 256 << 20;
+/// The end of a file in a bucket that is fetched first: it holds footer, page index and bloom filters of files of the
+/// usual size, and costs hardly more than a byte would.
+const TAIL_BYTES: u64 = 512 << 10;
+/// Magic numbers at both ends, and the length of the footer.
+const FILE_BYTES_MIN: u64 = 12;
+/// The length of the footer and the magic number.
+const TRAILER_BYTES: u64 = 8;
 
-/// The footers of the files of one location.
+/// What a question has read so far, for those who watch it.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Files whose footer is known.
+    pub(crate) files: AtomicU64,
+    /// Bytes of files, from disk or from a bucket.
+    pub(crate) bytes: AtomicU64,
+}
+
+/// The files of one location.
 #[derive(Debug)]
 pub(crate) struct Footers {
-    files: DefaultParquetFileReaderFactory,
-    kept: Arc<Mutex<Kept>>,
+    store: Arc<RegionStore>,
+    cache: Option<Arc<DiskCache>>,
+    progress: Arc<Progress>,
+    kept: Mutex<Kept>,
+    unreadable: Mutex<BTreeMap<Path, String>>,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
-    footers: HashMap<Path, Arc<ParquetMetaData>>,
+    files: HashMap<Path, File>,
     bytes: usize,
 }
 
-impl Footers {
-    pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Footers {
-        Footers { files: DefaultParquetFileReaderFactory::new(store), kept: Arc::default() }
+#[derive(Clone, Debug)]
+struct File {
+    footer: Arc<ParquetMetaData>,
+    tail: Option<Tail>,
+}
+
+/// The end of a file, in memory.
+#[derive(Clone, Debug)]
+struct Tail {
+    start: u64,
+    bytes: Bytes,
+}
+
+impl Tail {
+    fn slice(&self, range: &Range<u64>) -> Option<Bytes> {
+        let start = usize::try_from(range.start.checked_sub(self.start)?).ok()?;
+        let end = usize::try_from(range.end.checked_sub(self.start)?).ok()?;
+        (start <= end && end <= self.bytes.len()).then(|| self.bytes.slice(start..end))
     }
 }
 
-impl ParquetFileReaderFactory for Footers {
+impl Footers {
+    pub(crate) fn new(store: Arc<RegionStore>, cache: Option<Arc<DiskCache>>, progress: Arc<Progress>) -> Footers {
+        Footers { store, cache, progress, kept: Mutex::default(), unreadable: Mutex::default() }
+    }
+
+    /// The files that could not be read, and why.
+    pub(crate) fn unreadable(&self) -> BTreeMap<Path, String> {
+        lock(&self.unreadable).clone()
+    }
+
+    /// Notes a file that cannot be read, unless it is the region that does not answer.
+    fn note(&self, path: &Path, error: ParquetError) -> ParquetError {
+        let given_up = matches!(self.store.serving(), Serving::Nothing(_));
+        if given_up || lock(&self.unreadable).contains_key(path) {
+            return error;
+        }
+        let reason = match &error {
+            ParquetError::External(source) => match source.downcast_ref::<object_store::Error>() {
+                Some(object_store::Error::NotFound { .. }) => "it was removed meanwhile".to_owned(),
+                // What a store says may name its bucket.
+                _ => "it cannot be fetched".to_owned(),
+            },
+            other => other.to_string(),
+        };
+        let text = format!("{path} cannot be read: {reason}");
+        lock(&self.unreadable).insert(path.clone(), reason);
+        ParquetError::General(text)
+    }
+}
+
+/// A thread that panicked has left whole entries.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The factory that DataFusion asks for readers.
+#[derive(Debug)]
+pub(crate) struct Files(pub(crate) Arc<Footers>);
+
+impl ParquetFileReaderFactory for Files {
     fn create_reader(
         &self,
         partition_index: usize,
         file: PartitionedFile,
-        metadata_size_hint: Option<usize>,
+        _: Option<usize>,
         metrics: &ExecutionPlanMetricsSet,
     ) -> datafusion::common::Result<Box<dyn AsyncFileReader + Send>> {
-        let meta = file.object_meta.clone();
-        let inner = self.files.create_reader(partition_index, file, metadata_size_hint, metrics)?;
-        let kept = Arc::clone(&self.kept);
-        Ok(Box::new(Reader { inner, kept, path: meta.location, size: meta.size, metadata_size_hint }))
+        let bytes_scanned = MetricBuilder::new(metrics).counter("bytes_scanned", partition_index);
+        Ok(Box::new(Reader { footers: Arc::clone(&self.0), file: file.object_meta, tail: None, bytes_scanned }))
     }
 }
 
 struct Reader {
-    inner: Box<dyn AsyncFileReader + Send>,
-    kept: Arc<Mutex<Kept>>,
-    path: Path,
-    size: u64,
-    metadata_size_hint: Option<usize>,
+    footers: Arc<Footers>,
+    file: ObjectMeta,
+    tail: Option<Tail>,
+    bytes_scanned: Count,
 }
 
 impl AsyncFileReader for Reader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes>> {
-        self.inner.get_bytes(range)
+        if let Some(bytes) = self.tail.as_ref().and_then(|tail| tail.slice(&range)) {
+            return std::future::ready(Ok(bytes)).boxed();
+        }
+        async move {
+            let read = self.footers.store.get_range(&self.file.location, range).await;
+            self.count(read.map(|bytes| vec![bytes])).map(|mut bytes| bytes.remove(0))
+        }
+        .boxed()
     }
 
     fn get_byte_ranges(&mut self, ranges: Vec<Range<u64>>) -> BoxFuture<'_, Result<Vec<Bytes>>> {
-        self.inner.get_byte_ranges(ranges)
+        let kept = |tail: &Tail| ranges.iter().map(|range| tail.slice(range)).collect::<Option<Vec<_>>>();
+        if let Some(bytes) = self.tail.as_ref().and_then(kept) {
+            return std::future::ready(Ok(bytes)).boxed();
+        }
+        async move {
+            let read = self.footers.store.get_ranges(&self.file.location, &ranges).await;
+            self.count(read)
+        }
+        .boxed()
     }
 
     fn get_metadata<'a>(
@@ -78,33 +166,115 @@ impl AsyncFileReader for Reader {
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
         let policy = options.map_or(PageIndexPolicy::Skip, ArrowReaderOptions::column_index_policy);
         async move {
-            let path = self.path.clone();
-            let named = |error| ParquetError::General(format!("{path} cannot be read: {error}"));
-            self.footer(policy).await.map_err(named)
+            let kept = lock(&self.footers.kept).files.get(&self.file.location).cloned();
+            let file = match kept {
+                Some(file) => file,
+                None => {
+                    let opened = self.open(policy).await;
+                    let file = opened.map_err(|error| self.footers.note(&self.file.location, error))?;
+                    self.keep(file)
+                }
+            };
+            self.tail = file.tail;
+            Ok(file.footer)
         }
         .boxed()
     }
 }
 
 impl Reader {
-    async fn footer(&mut self, policy: PageIndexPolicy) -> Result<Arc<ParquetMetaData>> {
-        if let Some(footer) = self.kept().footers.get(&self.path) {
-            return Ok(Arc::clone(footer));
-        }
-        let reader = ParquetMetaDataReader::new().with_page_index_policy(policy);
-        let (reader, size) = (reader.with_prefetch_hint(self.metadata_size_hint), self.size);
-        let footer = Arc::new(reader.load_and_finish(&mut *self, size).await?);
-        let mut kept = self.kept();
-        let bytes = kept.bytes + footer.memory_size();
-        if bytes <= KEPT_BYTES_MAX {
-            kept.bytes = bytes;
-            kept.footers.insert(self.path.clone(), Arc::clone(&footer));
-        }
-        Ok(footer)
+    fn count(&self, read: object_store::Result<Vec<Bytes>>) -> Result<Vec<Bytes>> {
+        let read = read.map_err(|error| self.footers.note(&self.file.location, ParquetError::from(error)))?;
+        let bytes: usize = read.iter().map(Bytes::len).sum();
+        self.bytes_scanned.add(bytes);
+        self.footers.progress.bytes.fetch_add(bytes as u64, Relaxed);
+        Ok(read)
     }
 
-    /// A thread that panicked has left whole entries.
-    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn keep(&self, file: File) -> File {
+        self.footers.progress.files.fetch_add(1, Relaxed);
+        let mut kept = lock(&self.footers.kept);
+        let bytes = kept.bytes + file.footer.memory_size() + file.tail.as_ref().map_or(0, |tail| tail.bytes.len());
+        if bytes <= KEPT_BYTES_MAX {
+            kept.bytes = bytes;
+            kept.files.insert(self.file.location.clone(), file.clone());
+        }
+        file
     }
+
+    async fn open(&mut self, policy: PageIndexPolicy) -> Result<File> {
+        if self.file.size < FILE_BYTES_MIN {
+            return Err(ParquetError::General(format!("it has {} bytes, and is no Parquet file", self.file.size)));
+        }
+        if self.footers.store.is_local() {
+            let reader = ParquetMetaDataReader::new().with_page_index_policy(policy);
+            let size = self.file.size;
+            return Ok(File { footer: Arc::new(reader.load_and_finish(&mut *self, size).await?), tail: None });
+        }
+        let key = DiskCache::key("footer", self.footers.store.location().place(), &self.file);
+        let cache = self.footers.cache.clone();
+        let cache = cache.as_deref().zip(key.as_deref());
+        if let Some((tail, footer)) = cache.and_then(|(cache, key)| self.decode(cache.get(key)?)) {
+            return Ok(File { footer: Arc::new(footer), tail: Some(tail) });
+        }
+        let mut wanted = TAIL_BYTES.min(self.file.size);
+        let (tail, footer) = loop {
+            let start = self.file.size - wanted;
+            let tail = Tail { start, bytes: self.get_bytes(start..self.file.size).await? };
+            match parse(&tail, self.file.size) {
+                Ok(footer) => break (tail, footer),
+                // The reader has seen to it that this is no more than the file has.
+                Err(ParquetError::NeedMoreData(needed)) if needed as u64 > wanted => wanted = needed as u64,
+                Err(error) => return Err(error),
+            }
+        };
+        let start = metadata_start(&footer, &tail);
+        let tail = Tail { start, bytes: tail.slice(&(start..self.file.size)).unwrap_or_default() };
+        if let Some((cache, key)) = cache {
+            cache.put(key, &[&start.to_le_bytes(), tail.bytes.as_ref()].concat());
+        }
+        Ok(File { footer: Arc::new(footer), tail: Some(tail) })
+    }
+
+    /// What the disk holds, if it is what it should be.
+    fn decode(&self, entry: Vec<u8>) -> Option<(Tail, ParquetMetaData)> {
+        let mut bytes = Bytes::from(entry);
+        let start = u64::from_le_bytes(bytes.split_to_checked(8)?.as_ref().try_into().ok()?);
+        if start.checked_add(bytes.len() as u64)? != self.file.size {
+            return None;
+        }
+        let tail = Tail { start, bytes };
+        let footer = parse(&tail, self.file.size).ok()?;
+        Some((tail, footer))
+    }
+}
+
+trait SplitChecked: Sized {
+    fn split_to_checked(&mut self, at: usize) -> Option<Self>;
+}
+
+impl SplitChecked for Bytes {
+    fn split_to_checked(&mut self, at: usize) -> Option<Bytes> {
+        (at <= self.len()).then(|| self.split_to(at))
+    }
+}
+
+/// Page index and all: it lies beside the footer, and asking for it alone would be another request.
+fn parse(tail: &Tail, size: u64) -> Result<ParquetMetaData> {
+    let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
+    reader.try_parse_sized(&tail.bytes, size)?;
+    reader.finish()
+}
+
+/// Where in the file the footer, the page index and those bloom filters begin that lie in the tail.
+fn metadata_start(footer: &ParquetMetaData, tail: &Tail) -> u64 {
+    let end = tail.start + tail.bytes.len() as u64;
+    let trailer = tail.slice(&(end.saturating_sub(TRAILER_BYTES)..end));
+    let length = trailer.and_then(|trailer| Some(u32::from_le_bytes(trailer.get(..4)?.try_into().ok()?)));
+    let footer_start = end.saturating_sub(TRAILER_BYTES).saturating_sub(length.map_or(0, u64::from));
+    let columns = footer.row_groups().iter().flat_map(|group| group.columns());
+    let offsets = columns
+        .flat_map(|column| [column.bloom_filter_offset(), column.column_index_offset(), column.offset_index_offset()]);
+    let offsets = offsets.flatten().filter_map(|offset| u64::try_from(offset).ok());
+    offsets.filter(|offset| *offset >= tail.start).fold(footer_start, u64::min).max(tail.start)
 }

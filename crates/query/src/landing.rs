@@ -1,7 +1,7 @@
 //! The table `landing`: every row that was delivered, duplicates and all, and where and when it landed. A scan lists
 //! the hours that its filters leave, and plans DataFusion's own Parquet scan of the files there, one for each location.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::{DataType, Field, SchemaRef};
@@ -22,11 +22,12 @@ use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::union::UnionExec;
 use futures::future::try_join_all;
 use object_store::ObjectStore;
-use transect_lake::{HourFiles, HourRange, HourUtc, Lake, RegionLocation, list_hours, read_schema};
+use object_store::path::Path;
+use transect_lake::{HourFiles, HourRange, HourUtc, LANDING, RegionStore, Serving, list_hours, read_schema};
 use url::Url;
 
-use crate::engine::Scanned;
-use crate::footers::Footers;
+use crate::answer::Reading;
+use crate::footers::{Files, Footers};
 use crate::hours::{Bounds, allowed_values, bounds};
 
 /// The region that a row was delivered in: the folder's.
@@ -46,40 +47,54 @@ pub(crate) struct Extent {
 
 #[derive(Debug)]
 pub(crate) struct Landing {
-    lake: Lake,
+    places: Vec<LandingPlace>,
     extent: Extent,
     schema: TableSchema,
     found: Mutex<Found>,
+}
+
+/// One location of the lake.
+#[derive(Debug)]
+pub(crate) struct LandingPlace {
+    pub(crate) store: Arc<RegionStore>,
+    pub(crate) footers: Arc<Footers>,
+}
+
+impl LandingPlace {
+    pub(crate) fn store(&self) -> &RegionStore {
+        &self.store
+    }
 }
 
 /// What the scans of one question have found. A view scans the table more than once, and must see the same files every
 /// time, whatever lands meanwhile.
 #[derive(Debug, Default)]
 struct Found {
-    /// By location.
-    places: HashMap<usize, Place>,
     /// By location, regions and hours.
     listings: HashMap<(usize, Vec<String>, HourRange), Listing>,
-    scanned: Scanned,
+    /// Locations that were left out because they do not answer.
+    left_out: BTreeSet<usize>,
+    /// Files that were left out because they cannot be read, with their location.
+    unreadable: BTreeSet<(usize, Path)>,
+    readings: BTreeMap<String, Reading>,
 }
 
 /// Scans are planned side by side: the first one lists, and the others wait for what it finds.
 type Listing = Arc<futures::lock::Mutex<Option<Arc<Vec<HourFiles>>>>>;
 
-#[derive(Clone, Debug)]
-struct Place {
-    store: Arc<dyn ObjectStore>,
-    footers: Arc<Footers>,
-}
-
 impl Landing {
-    pub(crate) fn new(lake: Lake, extent: Extent) -> Landing {
+    pub(crate) fn new(places: Vec<LandingPlace>, extent: Extent) -> Landing {
         let partitions = vec![
             Arc::new(Field::new(LANDING_REGION, DataType::Utf8View, false)),
             Arc::new(Field::new(LANDING_HOUR, DataType::Int64, false)),
         ];
         let schema = TableSchema::builder(read_schema()).with_table_partition_cols(partitions).build();
-        Landing { lake, extent, schema, found: Mutex::default() }
+        Landing { places, extent, schema, found: Mutex::default() }
+    }
+
+    /// The locations, in the lake's order.
+    pub(crate) fn places(&self) -> &[LandingPlace] {
+        &self.places
     }
 
     /// Forgets what was found for the question before, so that the next one sees what has landed since.
@@ -87,14 +102,47 @@ impl Landing {
         *self.found() = Found::default();
     }
 
-    /// What the scans of the latest question have found.
-    pub(crate) fn scanned(&self) -> Scanned {
-        self.found().scanned
+    /// What the scans of the latest question have found, by region.
+    pub(crate) fn readings(&self) -> Vec<Reading> {
+        self.found().readings.values().cloned().collect()
+    }
+
+    /// Whether, since the question was planned, a location has stopped answering or a file has turned out to be
+    /// unreadable, so that it can be planned again without them.
+    pub(crate) fn has_learned(&self) -> bool {
+        let found = self.found();
+        self.places.iter().enumerate().any(|(index, place)| {
+            let gone = matches!(place.store.serving(), Serving::Nothing(_)) && !found.left_out.contains(&index);
+            let unreadable = place.footers.unreadable();
+            gone || unreadable.keys().any(|path| !found.unreadable.contains(&(index, path.clone())))
+        })
+    }
+
+    /// Whether the latest question has looked for files.
+    pub(crate) fn has_listed(&self) -> bool {
+        !self.found().listings.is_empty()
+    }
+
+    /// Whether some location holds anything at all.
+    pub(crate) async fn has_any_file(&self) -> bool {
+        let folder = Path::from(LANDING);
+        for place in &self.places {
+            match place.store.list_with_delimiter(Some(&folder)).await {
+                Ok(listed) if listed.common_prefixes.is_empty() => {}
+                // What does not answer may well hold something.
+                _ => return true,
+            }
+        }
+        false
     }
 
     /// A thread that panicked has left whole entries.
     fn found(&self) -> MutexGuard<'_, Found> {
         self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> HourUtc {
+        HourUtc::from_unix_nano(self.extent.now_unix_nano)
     }
 
     /// The hours of arrival that can hold a row for which all filters hold.
@@ -122,60 +170,57 @@ impl Landing {
         }
     }
 
-    fn place(&self, index: usize, location: &RegionLocation) -> Result<Place> {
-        if let Some(place) = self.found().places.get(&index) {
-            return Ok(place.clone());
+    /// The hours of a location; none if it does not answer, which the answer then says.
+    async fn list(&self, index: usize, regions: &[String], range: &HourRange) -> Result<Arc<Vec<HourFiles>>> {
+        let store = &self.places[index].store;
+        if matches!(store.serving(), Serving::Nothing(_)) {
+            self.found().left_out.insert(index);
+            return Ok(Arc::default());
         }
-        let store = location.store().map_err(|error| DataFusionError::External(Box::new(error)))?;
-        let place = Place { footers: Arc::new(Footers::new(Arc::clone(&store))), store };
-        self.found().places.insert(index, place.clone());
-        Ok(place)
-    }
-
-    async fn list(
-        &self,
-        index: usize,
-        location: &RegionLocation,
-        regions: &[String],
-        range: &HourRange,
-    ) -> Result<(Place, Arc<Vec<HourFiles>>)> {
-        let place = self.place(index, location)?;
         let listing = Arc::clone(self.found().listings.entry((index, regions.to_vec(), *range)).or_default());
         let mut listing = listing.lock().await;
         if let Some(hours) = listing.as_ref() {
-            return Ok((place, Arc::clone(hours)));
+            return Ok(Arc::clone(hours));
         }
-        let hours = list_hours(place.store.as_ref(), location, regions, range).await;
-        let hours = Arc::new(hours.map_err(|error| DataFusionError::External(Box::new(error)))?);
+        let hours = match list_hours(store, regions, range, self.now()).await {
+            Ok(hours) => Arc::new(hours),
+            Err(_) if matches!(store.serving(), Serving::Nothing(_)) => {
+                self.found().left_out.insert(index);
+                return Ok(Arc::default());
+            }
+            Err(error) => return Err(DataFusionError::External(Box::new(store.explain("list", error)))),
+        };
         let mut found = self.found();
-        found.scanned.hours += hours.len() as u64;
-        for file in hours.iter().flat_map(|hour| &hour.files) {
-            found.scanned.files += 1;
-            found.scanned.bytes += file.size;
+        for hour in hours.iter() {
+            let region = hour.partition.region();
+            found.readings.entry(region.to_owned()).or_insert_with(|| Reading::of(region)).add(hour);
         }
         drop(found);
         *listing = Some(Arc::clone(&hours));
-        Ok((place, hours))
+        Ok(hours)
     }
 
     fn plan_location(
         &self,
         state: &dyn Session,
         index: usize,
-        place: &Place,
         hours: &[HourFiles],
         projection: Option<&Vec<usize>>,
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         // Caches are keyed by table and path, and two regions may well have the same paths.
         let table = TableReference::bare(format!("landing_{index}"));
+        let place = &self.places[index];
+        let unreadable = place.footers.unreadable();
+        self.found().unreadable.extend(unreadable.keys().map(|path| (index, path.clone())));
         let mut files = Vec::new();
         for hour in hours {
             let values = vec![
                 ScalarValue::Utf8View(Some(hour.partition.region().to_owned())),
                 ScalarValue::Int64(Some(hour.partition.hour().start_unix_nano())),
             ];
-            files.extend(hour.files.iter().map(|file| {
+            let readable = hour.files.iter().filter(|file| !unreadable.contains_key(&file.location));
+            files.extend(readable.map(|file| {
                 PartitionedFile::new_from_meta(file.clone())
                     .with_partition_values(values.clone())
                     .with_table_reference(Some(table.clone()))
@@ -183,12 +228,12 @@ impl Landing {
         }
         let url = format!("lake-{index}://landing/");
         let parsed = Url::parse(&url).map_err(|error| DataFusionError::External(Box::new(error)))?;
-        state.runtime_env().register_object_store(&parsed, Arc::clone(&place.store));
+        state.runtime_env().register_object_store(&parsed, Arc::clone(&place.store) as _);
         let options =
             TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
         let source = ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(options)
-            .with_parquet_file_reader_factory(Arc::clone(&place.footers) as _);
+            .with_parquet_file_reader_factory(Arc::new(Files(Arc::clone(&place.footers))));
         let groups = FileGroup::new(files).split_files(state.config().target_partitions());
         let scan = FileScanConfigBuilder::new(ObjectStoreUrl::parse(&url)?, Arc::new(source))
             .with_file_groups(groups)
@@ -225,14 +270,13 @@ impl TableProvider for Landing {
         let regions = self.regions(filters);
         let nothing = regions.as_ref().is_some_and(Vec::is_empty);
         let regions = regions.unwrap_or_default();
-        let locations = if nothing { &[] } else { self.lake.locations() };
-        let list = |(index, location)| self.list(index, location, &regions, &range);
-        let listed = try_join_all(locations.iter().enumerate().map(list)).await?;
+        let locations = if nothing { 0 } else { self.places.len() };
+        let listed = try_join_all((0..locations).map(|index| self.list(index, &regions, &range))).await?;
 
         let mut plans = Vec::new();
-        for (index, (place, hours)) in listed.iter().enumerate() {
+        for (index, hours) in listed.iter().enumerate() {
             if !hours.is_empty() {
-                plans.push(self.plan_location(state, index, place, hours, projection, limit)?);
+                plans.push(self.plan_location(state, index, hours, projection, limit)?);
             }
         }
         match plans.len() {

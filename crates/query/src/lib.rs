@@ -3,21 +3,27 @@
 //! This crate never prints and never reads the environment: the lake, the time range and the clock are passed in, and
 //! answers go to a writer of the caller's. It answers queries alone; nothing here changes a lake.
 
+mod answer;
 mod engine;
 mod error;
 mod footers;
 mod hours;
 mod landing;
+mod logs;
 mod names;
 mod queries;
+mod release_map;
 mod render;
+mod spool;
 mod views;
 
+pub use answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote, readings_batch};
 pub use datafusion::common::ScalarValue;
-pub use engine::{Answer, Engine, EngineOptions, Scanned};
+pub use engine::{Answer, Engine, EngineOptions, Given, Scanned, Wanted};
 pub use error::{QueryError, SqlError};
+pub use logs::{LOGS_MAX, LogFilter, LogWindow, Logs};
 pub use queries::{Param, ParamKind, SavedQuery, saved_queries, saved_query};
-pub use render::{Format, RenderError, TableStyle, render};
+pub use render::{Format, LineStyle, RenderError, TableStyle, render, render_batch, render_logs};
 
 /// What every function of this crate returns.
 pub type Result<T, E = QueryError> = std::result::Result<T, E>;

@@ -5,7 +5,11 @@
 mod invocations;
 mod once;
 
-use std::sync::Arc;
+/// The views that are plain SQL over the others.
+pub(crate) const SQL_VIEWS: [(&str, &str); 2] =
+    [("traces", include_str!("views/traces.sql")), ("releases", include_str!("views/releases.sql"))];
+
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::{DataType, SchemaRef, TimeUnit};
 use async_trait::async_trait;
@@ -26,6 +30,7 @@ pub(crate) use invocations::Invocations;
 
 use crate::hours::allowed_values;
 use crate::landing::{Extent, LANDING_HOUR, LANDING_REGION, Landing};
+use crate::release_map::{ReleaseMap, release_of};
 use once::{any_copy, once};
 
 /// The columns that say which event a row is.
@@ -47,13 +52,29 @@ fn timestamp_of(nanos: Expr) -> Expr {
     cast(nanos, DataType::Timestamp(TimeUnit::Nanosecond, Some(UTC.into())))
 }
 
+/// The column that says which release a row is of.
+pub(crate) const RELEASE: &str = "release";
+
+/// The release records of the lake, where it has any.
+pub(crate) type Records = Arc<OnceLock<ReleaseMap>>;
+
+/// What the application states, else what was recorded for its version of the function, else that version.
+fn release(records: Option<&Records>) -> Expr {
+    let recorded = records.map(|records| {
+        let args = ["cloud_region", "faas_name", "faas_version", "time_unix_nano"];
+        release_of(records, args.map(named).to_vec())
+    });
+    let stated = [Some(named("service_version")), recorded, Some(named("faas_version"))];
+    coalesce(stated.into_iter().flatten().collect())
+}
+
 /// Every row of the hours that `landing` looks at: `timestamp`, the columns of the contract, `release`, and where and
 /// when the row landed.
-pub(crate) fn all_rows(landing: &Arc<Landing>) -> Result<LogicalPlan> {
+pub(crate) fn all_rows(landing: &Arc<Landing>, records: Option<&Records>) -> Result<LogicalPlan> {
     let scan = LogicalPlanBuilder::scan("landing", provider_as_source(Arc::clone(landing) as _), None)?;
     let mut columns = vec![timestamp_of(col("time_unix_nano")).alias("timestamp")];
     columns.extend(COLUMNS.iter().map(|column| col(column.name)));
-    columns.push(coalesce(vec![col("service_version"), col("faas_version")]).alias("release"));
+    columns.push(release(records).alias(RELEASE));
     columns.extend([LANDING_REGION, LANDING_HOUR].map(col));
     scan.project(columns)?.build()
 }

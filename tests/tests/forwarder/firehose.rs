@@ -19,7 +19,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use serde_json::{Value, json};
 
-use crate::server::serve;
+use transect_tests::server::serve;
 
 const CALL_RECORDS_MAX: usize = 500;
 const CALL_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -11,6 +11,5 @@ mod faults;
 mod firehose;
 mod nothing_is_lost;
 mod runtime_api;
-mod server;
 mod start;
 mod world;

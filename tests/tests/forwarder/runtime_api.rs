@@ -16,7 +16,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::{Request, Response};
 use serde_json::{Value, json};
 
-use crate::server::serve;
+use transect_tests::server::serve;
 
 const RETRIES: usize = 2;
 

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use transect_lake::{Lake, RegionLocation};
+use transect_lake::{Lake, REGION_TIMEOUT, RegionLocation};
 use transect_normalize::Options;
 use transect_query::saved_query;
 
 use crate::arguments::{Demo, Global, Ingest};
 use crate::commands::ingest;
+use crate::config::Configured;
 use crate::failure::Failure;
 use crate::output::{self, wants_json};
 use crate::range::parse_time;
@@ -62,7 +63,7 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
         loaded.redacted,
         started.elapsed().as_secs_f64()
     );
-    let engine = output::engine(lake, global)?;
+    let engine = output::engine(Configured { lake, region_timeout: REGION_TIMEOUT }, global)?;
     for (name, comment) in WALK {
         text.push_str(&format!(
             "\n{comment}:\n$ transect query {name} --lake {} --param limit=8\n\n",
@@ -80,8 +81,10 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
         &format!(
             "\nNext:\n  \
              transect query --lake {dir}                          every saved question\n  \
-             transect sql --lake {dir} \"SELECT cloud_region, release, count(*) FROM invocations GROUP BY ALL ORDER BY ALL\"\n  \
+             transect sql --lake {dir} \"SELECT cloud_region, release, count(*) FROM invocations GROUP BY 1, 2 ORDER BY 1, 2\"\n  \
              transect sql --lake {dir} \"SELECT timestamp, cloud_region, service_name, release, body FROM logs\n                                WHERE correlation_id = (SELECT max(correlation_id) FROM logs WHERE severity_number >= 17) ORDER BY timestamp\"\n  \
+             transect logs --lake {dir} --level error -n 20\n  \
+             transect releases --lake {dir}\n  \
              less {dir}/truth.json                                what was injected\n"
         ),
     )

@@ -10,7 +10,7 @@ use crate::arguments::{Global, Ingest};
 use crate::config;
 use crate::failure::{Failure, INCOMPLETE, USAGE};
 use crate::loader::{Load, Loaded, Reject, load};
-use crate::output::{print, wants_json};
+use crate::output::{self, print, wants_json};
 
 pub fn run(own: &Ingest, global: &Global) -> Result<(), Failure> {
     let json = wants_json(global, "ingest")?;
@@ -24,7 +24,7 @@ pub fn run(own: &Ingest, global: &Global) -> Result<(), Failure> {
             ));
         }
     };
-    let lake = config::lake(global)?;
+    let lake = config::configured(global)?.lake;
     let options = Options {
         redact: !own.no_redact,
         redact_keys: own.redact_key.clone(),
@@ -66,10 +66,11 @@ pub fn load_files(
         row_group_rows: own.row_group_rows,
         now_unix_nano: i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
+        interrupted: output::interruption(),
     };
     let loaded = load(&load_options, &progress);
     bar.finish_and_clear();
-    Ok(loaded?)
+    loaded?.ok_or(Failure::Interrupted)
 }
 
 /// Names what was left out; an error if anything was.

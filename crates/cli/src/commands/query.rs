@@ -18,7 +18,7 @@ pub fn run(own: &Query, global: &Global) -> Result<(), Failure> {
         None => Err(Failure::usage(format!("--param {pair}: no `=` in it"), "write --param name=value")),
     });
     let params = query.bind(&given.collect::<Result<Vec<_>, _>>()?)?;
-    let engine = output::engine(config::lake(global)?, global)?;
+    let engine = output::engine(config::configured(global)?, global)?;
     output::answer(&engine, query.sql, &params, global)?;
     Ok(())
 }

@@ -16,6 +16,7 @@ use transect_schema::write_json_string;
 
 use super::cells::TIMESTAMP_FORMAT;
 use super::{RenderError, Sink};
+use crate::answer::Completeness;
 
 /// Integers up to here are exact in every JSON reader: those that read numbers as doubles.
 const INTEGER_EXACT_MAX: u64 = 1 << 53;
@@ -26,28 +27,34 @@ pub(super) struct JsonSink<W: Write> {
 }
 
 enum State<W: Write> {
-    Object(Writer<W, Rows>),
+    Object(Writer<W, Rows>, String),
     Lines(Writer<W, Lines>),
 }
 
 impl<W: Write> JsonSink<W> {
-    pub(super) fn new(out: W, one_object: bool) -> JsonSink<W> {
-        let builder = WriterBuilder::new()
-            .with_explicit_nulls(true)
-            .with_encoder_factory(Arc::new(Exact))
-            .with_timestamp_format(TIMESTAMP_FORMAT.to_owned());
-        let state = match one_object {
-            true => State::Object(builder.build(out)),
-            false => State::Lines(builder.build(out)),
-        };
-        JsonSink { state }
+    /// One object, which says what is missing from it.
+    pub(super) fn object(out: W, completeness: &Completeness) -> JsonSink<W> {
+        // The format of a writer is made without arguments, so the end of the object is written here.
+        JsonSink { state: State::Object(builder().build(out), completeness.json_members()) }
     }
+
+    /// An object a row and line.
+    pub(super) fn lines(out: W) -> JsonSink<W> {
+        JsonSink { state: State::Lines(builder().build(out)) }
+    }
+}
+
+fn builder() -> WriterBuilder {
+    WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .with_encoder_factory(Arc::new(Exact))
+        .with_timestamp_format(TIMESTAMP_FORMAT.to_owned())
 }
 
 impl<W: Write> Sink for JsonSink<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
         match &mut self.state {
-            State::Object(writer) => writer.write(batch)?,
+            State::Object(writer, _) => writer.write(batch)?,
             State::Lines(writer) => writer.write(batch)?,
         }
         Ok(())
@@ -55,14 +62,17 @@ impl<W: Write> Sink for JsonSink<W> {
 
     fn finish(&mut self) -> Result<(), RenderError> {
         match &mut self.state {
-            State::Object(writer) => writer.finish()?,
+            State::Object(writer, members) => {
+                writer.finish()?;
+                writeln!(writer.get_mut(), "{members}}}")?;
+            }
             State::Lines(writer) => writer.finish()?,
         }
         Ok(())
     }
 }
 
-/// `{"rows":[…],"complete":true,"missing_regions":[]}`: directories of one machine are all there or an error.
+/// `{"rows":[…],`: what comes behind the rows is written by the sink.
 #[derive(Debug, Default)]
 struct Rows;
 
@@ -76,7 +86,7 @@ impl JsonFormat for Rows {
     }
 
     fn end_stream<W: Write>(&self, writer: &mut W) -> Result<(), ArrowError> {
-        Ok(writer.write_all(b"\n],\"complete\":true,\"missing_regions\":[]}\n")?)
+        Ok(writer.write_all(b"\n],")?)
     }
 }
 

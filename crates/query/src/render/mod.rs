@@ -4,12 +4,19 @@
 mod cells;
 mod csv;
 mod json;
+mod lines;
 mod parquet;
 mod table;
 
 use std::io::{self, BufWriter, Write};
 use std::str::FromStr;
 
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+pub use lines::{LineStyle, render_logs};
+
+use crate::answer::{Completeness, NamesSeen};
 use crate::{Answer, QueryError};
 
 /// How an answer is written.
@@ -84,38 +91,69 @@ impl From<arrow::error::ArrowError> for RenderError {
 /// Bytes collected before they are written: a system call for each row would cost more than the row.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Writes the whole answer; returns how many rows it had. `style` is for [`Format::Table`] alone.
+/// Writes the whole answer; returns how many rows it had, and names that stand in it. `style` is for [`Format::Table`]
+/// alone, and `completeness` for [`Format::Json`].
 pub async fn render(
     answer: &mut Answer,
     format: Format,
     style: &TableStyle,
+    completeness: &Completeness,
     out: &mut (dyn Write + Send),
-) -> Result<u64, RenderError> {
+) -> Result<(u64, NamesSeen), RenderError> {
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
     let schema = cells::with_distinct_names(&answer.schema());
-    let mut sink: Box<dyn Sink> = match format {
-        Format::Table => Box::new(table::TableSink::new(&mut out, &schema, *style)),
-        Format::Json => Box::new(json::JsonSink::new(&mut out, true)),
-        Format::Ndjson => Box::new(json::JsonSink::new(&mut out, false)),
-        Format::Csv => Box::new(csv::CsvSink::new(&mut out, &schema)),
-        Format::Parquet => Box::new(parquet::ParquetSink::new(&mut out, &schema)?),
-    };
-    let mut rows = 0;
+    let mut sink = sink(format, style, completeness, &schema, &mut out)?;
+    let (mut rows, mut names) = (0, NamesSeen::default());
     while let Some(batch) = answer.next().await {
         let batch = cells::renamed(batch?, &schema)?;
         rows += batch.num_rows() as u64;
+        names.add(&batch);
         sink.write(&batch)?;
     }
     sink.finish()?;
     drop(sink);
     out.flush()?;
-    Ok(rows)
+    Ok((rows, names))
+}
+
+/// Writes rows that are there already, as [`render`] writes an answer.
+pub fn render_batch(
+    batch: &RecordBatch,
+    format: Format,
+    style: &TableStyle,
+    completeness: &Completeness,
+    out: &mut (dyn Write + Send),
+) -> Result<(), RenderError> {
+    let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
+    let schema = cells::with_distinct_names(&batch.schema());
+    let mut sink = sink(format, style, completeness, &schema, &mut out)?;
+    sink.write(&cells::renamed(batch.clone(), &schema)?)?;
+    sink.finish()?;
+    drop(sink);
+    out.flush()?;
+    Ok(())
+}
+
+fn sink<'s>(
+    format: Format,
+    style: &TableStyle,
+    completeness: &Completeness,
+    schema: &SchemaRef,
+    out: &'s mut (dyn Write + Send),
+) -> Result<Box<dyn Sink + 's>, RenderError> {
+    Ok(match format {
+        Format::Table => Box::new(table::TableSink::new(out, schema, *style)),
+        Format::Json => Box::new(json::JsonSink::object(out, completeness)),
+        Format::Ndjson => Box::new(json::JsonSink::lines(out)),
+        Format::Csv => Box::new(csv::CsvSink::new(out, schema)),
+        Format::Parquet => Box::new(parquet::ParquetSink::new(out, schema)?),
+    })
 }
 
 /// Takes the batches of an answer one after another.
 trait Sink {
     /// Writes some rows.
-    fn write(&mut self, batch: &arrow::array::RecordBatch) -> Result<(), RenderError>;
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError>;
     /// Writes what comes after the last row, and whatever was held back.
     fn finish(&mut self) -> Result<(), RenderError>;
 }

@@ -214,7 +214,7 @@ fn is_number(data_type: &DataType) -> bool {
 
 /// The text with everything that a terminal would act upon spelled out: control characters, and the marks that turn
 /// the direction of writing.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     if !text.contains(is_active) {
         return text.to_owned();
     }

@@ -111,7 +111,7 @@ async fn mistakes_are_shown_where_they_stand_with_the_nearest_name() {
         "select 1 from x",
         "SQL, line 1, column 15: no table `x`",
         Some("select 1 from x\n              ^"),
-        Some("there are telemetry, logs, spans, invocations, metrics, landing"),
+        Some("there are telemetry, logs, spans, invocations, metrics, traces, releases, landing"),
     )
     .await;
     check("selec 1", "SQL, line 1, column 1: Expected: an SQL statement, found: selec", Some("selec 1\n^"), None).await;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use transect_lake::{HourUtc, Lake, LakeWriter, Partition, RegionLocation, WriterOptions};
 use transect_schema::Record;
 
-use crate::{Answer, Engine, EngineOptions, Format, QueryError, ScalarValue, TableStyle, render};
+use crate::{Answer, Completeness, Engine, EngineOptions, Format, QueryError, ScalarValue, TableStyle, render};
 
 /// 2026-11-21T08:00:00Z.
 pub(crate) const HOUR_8: i64 = 1_795_248_000_000_000_000;
@@ -94,7 +94,7 @@ pub(crate) async fn ask_with(engine: &Engine, sql: &str, params: &[(String, Scal
 
 pub(crate) async fn text(answer: &mut Answer, format: Format) -> String {
     let mut out = Vec::new();
-    render(answer, format, &TableStyle::default(), &mut out).await.unwrap();
+    render(answer, format, &TableStyle::default(), &Completeness::default(), &mut out).await.unwrap();
     String::from_utf8(out).unwrap()
 }
 

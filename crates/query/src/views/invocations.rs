@@ -20,12 +20,16 @@ use datafusion_functions_json::udfs::{json_get_float_udf, json_get_int_udf};
 use transect_lake::NANOS_PER_HOUR;
 
 use super::once::{any_copy, once};
-use super::{EVENT_KEY, event_key, is_needle, named, only_about, plan, pushdown, timestamp_of, within};
+use super::{
+    EVENT_KEY, RELEASE, Records, event_key, is_needle, named, only_about, plan, pushdown, release, timestamp_of, within,
+};
 use crate::hours::{Bounds, bounds};
 use crate::landing::Extent;
 
-/// Lambda's longest duration: records of an invocation lie at most so far from its start.
-const DURATION_NANO_MAX: i64 = NANOS_PER_HOUR / 4;
+/// Records of an invocation lie at most so far from its start: three attempts of Lambda's longest duration, with its waits
+/// of one and two minutes between them, make 48 minutes. An attempt that Lambda put off for longer, because the function
+/// was throttled, is not seen from a range that begins or ends between.
+const RECORDS_NANO_MAX: i64 = NANOS_PER_HOUR;
 
 /// Stands between what a text is ordered by and the text itself; no event id holds it.
 const MARK: &str = "\u{1}";
@@ -72,14 +76,15 @@ const REPORT_METRICS: [(&str, &str); 4] = [
 pub(crate) struct Invocations {
     all_rows: LogicalPlan,
     extent: Extent,
+    records: Option<Records>,
     schema: SchemaRef,
 }
 
 impl Invocations {
-    pub(crate) fn new(all_rows: &LogicalPlan, extent: &Extent) -> Result<Invocations> {
-        let rows = invocations(LogicalPlanBuilder::from(all_rows.clone()), true)?.build()?;
+    pub(crate) fn new(all_rows: &LogicalPlan, extent: &Extent, records: Option<&Records>) -> Result<Invocations> {
+        let rows = invocations(LogicalPlanBuilder::from(all_rows.clone()), records, true)?.build()?;
         let schema = Arc::new(rows.schema().as_arrow().clone());
-        Ok(Invocations { all_rows: all_rows.clone(), extent: extent.clone(), schema })
+        Ok(Invocations { all_rows: all_rows.clone(), extent: extent.clone(), records: records.cloned(), schema })
     }
 }
 
@@ -106,7 +111,7 @@ impl TableProvider for Invocations {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         // An invocation belongs to the range that its start lies in; its records may lie a little outside.
         let asked = Bounds { min: self.extent.since_unix_nano, max: self.extent.until_unix_nano };
-        let wanted = asked.and(bounds(&["timestamp", "time_unix_nano"], filters)).widen(DURATION_NANO_MAX);
+        let wanted = asked.and(bounds(&["timestamp", "time_unix_nano"], filters)).widen(RECORDS_NANO_MAX);
         let mut records = within(LogicalPlanBuilder::from(self.all_rows.clone()), wanted.min, wanted.max)?;
         let of_key = only_about(filters, &INVOCATION_KEY);
         for filter in &of_key {
@@ -120,7 +125,7 @@ impl TableProvider for Invocations {
                 few = true;
             }
         }
-        let mut rows = within(invocations(records, few)?, asked.min, asked.max)?;
+        let mut rows = within(invocations(records, self.records.as_ref(), few)?, asked.min, asked.max)?;
         for filter in filters {
             rows = rows.filter(filter.clone())?;
         }
@@ -141,7 +146,7 @@ fn of_invocations_with(records: LogicalPlanBuilder, filters: Vec<Expr>) -> Resul
     found.join(records.build()?, JoinType::RightSemi, on, None)
 }
 
-fn invocations(rows: LogicalPlanBuilder, few: bool) -> Result<LogicalPlanBuilder> {
+fn invocations(rows: LogicalPlanBuilder, recorded: Option<&Records>, few: bool) -> Result<LogicalPlanBuilder> {
     let is_report = || named("event_name").eq(lit("platform.report"));
     let rows = rows.filter(named("signal").eq(lit("log")))?.filter(named("faas_invocation_id").is_not_null())?;
     let mut columns: Vec<Expr> = EVENT_KEY.iter().chain(&INVOCATION_KEY[..1]).map(|name| named(name)).collect();
@@ -163,7 +168,9 @@ fn invocations(rows: LogicalPlanBuilder, few: bool) -> Result<LogicalPlanBuilder
     let records = once(rows, &event_key(), &wanted, &wanted, &any_copy, few)?;
 
     let summary = summarise(records, is_report)?;
-    summary.project(output())
+    let started = named("first_unix_nano").alias("time_unix_nano");
+    let columns: Vec<Expr> = summary.schema().columns().into_iter().map(Expr::Column).collect();
+    summary.project(columns.into_iter().chain([started]))?.project(output(recorded))
 }
 
 /// A number out of a report's attributes.
@@ -219,13 +226,13 @@ fn summarise(records: LogicalPlanBuilder, is_report: impl Fn() -> Expr) -> Resul
     records.aggregate(INVOCATION_KEY.map(named), aggregates)
 }
 
-fn output() -> Vec<Expr> {
+fn output(recorded: Option<&Records>) -> Vec<Expr> {
     // The start: of the first record, unless that is only the report, whose duration leads back to it.
     let start = || least(vec![named("first_unix_nano"), named("begun_unix_nano")]);
     let status = when(named("failed"), lit("ERROR")).when(named("reported"), lit("OK")).otherwise(lit("UNSET"));
     let mut columns = vec![timestamp_of(start()).alias("timestamp"), start().alias("time_unix_nano")];
     columns.extend(["cloud_account_id", "cloud_region", "service_name"].map(named));
-    columns.push(coalesce(vec![named("service_version"), named("faas_version")]).alias("release"));
+    columns.push(release(recorded).alias(RELEASE));
     columns.extend(
         [
             "service_version",

@@ -11,6 +11,9 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
 /// Answers every request with `answer` on a port of its own; an error ends the connection without an answer.
+///
+/// # Panics
+/// If there is no port to be had on loopback.
 pub fn serve<A, F>(runtime: &tokio::runtime::Runtime, answer: A) -> SocketAddr
 where
     A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,

@@ -1,0 +1,147 @@
+//! `transect logs`: records as people read logs. It refuses to know how they are found and laid out; that is
+//! `transect-query`'s.
+
+use std::io::BufWriter;
+
+use jiff::tz::TimeZone;
+use transect_normalize::parse_trace_id;
+use transect_query::{
+    EngineOptions, Format, LOGS_MAX, LineStyle, LogFilter, LogWindow, Logs as Found, NamesSeen, render_batch,
+    render_logs,
+};
+
+use crate::arguments::{Global, Logs};
+use crate::config;
+use crate::failure::{Failure, NOTHING_FOUND};
+use crate::output::{self, Destination};
+
+/// An X-Ray id is made when its request comes in; its records lie within a day of that, late ones included, or the whole
+/// range is looked at.
+const TRACE_NANO_MAX: i64 = 24 * 3_600_000_000_000;
+/// A clock that made an id may be ahead of ours.
+const CLOCK_NANO_MAX: i64 = 900_000_000_000;
+
+pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
+    let format = output::row_format(global)?;
+    if own.limit == 0 || own.limit > LOGS_MAX {
+        return Err(Failure::usage(
+            format!("--limit {}: not a number of records to show", own.limit),
+            format!("write 1 to {LOGS_MAX}; larger answers come from `transect sql`"),
+        ));
+    }
+    let filter = filter(own, global)?;
+    let window = LogWindow {
+        limit: own.limit,
+        before: own.context.unwrap_or(own.before_context),
+        after: own.context.unwrap_or(own.after_context),
+    };
+    let options = output::engine_options(global)?;
+    let ranges = ranges(&filter, options);
+    let mut outcome = None;
+    for (index, options) in ranges.iter().enumerate() {
+        let engine = output::open(config::configured(global)?, options.clone())?;
+        if global.dry_run {
+            let (sql, params) = filter.newest(own.limit);
+            return output::dry_run(&engine, &sql, &params, global);
+        }
+        let found = output::block_on(Some((&engine, global)), engine.logs(&filter, &window))??;
+        if global.verbose {
+            output::say_cost(global, &engine, Some(found.rows.num_rows() as u64));
+        }
+        let is_found = found.rows.num_rows() > 0;
+        outcome = Some(found);
+        if is_found || index + 1 == ranges.len() {
+            break;
+        }
+    }
+    let Some(found) = outcome else { return Ok(()) };
+    print(&found, &window, format, own, global)?;
+    let seen = NamesSeen::of(&found.rows);
+    output::finish(global, &found.completeness, &seen)?;
+    if found.rows.num_rows() == 0 {
+        return Err(Failure::Because {
+            code: NOTHING_FOUND,
+            error: anyhow::anyhow!("no records found"),
+            hint: Some(
+                "widen --since, or --lateness for what arrived late; `transect logs --help` says what filters do"
+                    .into(),
+            ),
+        });
+    }
+    Ok(())
+}
+
+fn print(found: &Found, window: &LogWindow, format: Format, own: &Logs, global: &Global) -> Result<(), Failure> {
+    if global.strict && !found.completeness.is_complete() {
+        return Ok(());
+    }
+    let mut destination =
+        if format == Format::Table { Destination::open_paged(global)? } else { Destination::open(global)? };
+    output::refuse_parquet_on_terminal(format, &destination)?;
+    let is_terminal = destination.is_terminal();
+    let style = destination.table_style();
+    if format == Format::Table {
+        let time_zone = if own.utc { TimeZone::UTC } else { TimeZone::system() };
+        let lines = LineStyle { color: style.color, short_time: is_terminal, time_zone };
+        let with_neighbours = window.before > 0 || window.after > 0;
+        let mut out = BufWriter::new(destination.writer());
+        let written = render_logs(found, with_neighbours, &lines, &mut out);
+        written.and_then(|()| std::io::Write::flush(&mut out))?;
+    } else {
+        render_batch(&found.rows, format, &style, &found.completeness, destination.writer())?;
+    }
+    destination.publish(global)?;
+    if found.is_cut {
+        output::say(
+            global,
+            &format!("transect: the newest {} records; there are more (--limit N, or a narrower question)", own.limit),
+        );
+    }
+    Ok(())
+}
+
+fn filter(own: &Logs, global: &Global) -> Result<LogFilter, Failure> {
+    let trace_id = own.trace.as_deref().map(|text| {
+        parse_trace_id(text).ok_or_else(|| {
+            Failure::usage(
+                format!("--trace {text}: not a trace id"),
+                "a trace id is 32 hex digits, 1-8-24 of X-Ray, Root=…, a traceparent or a UUID; another id goes without --trace",
+            )
+        })
+    });
+    Ok(LogFilter {
+        services: own.service.clone(),
+        releases: own.release.clone(),
+        severity_min: own.level.map(|level| level as i32),
+        groups: own.group.clone(),
+        trace_id: trace_id.transpose()?,
+        invocation_id: own.invocation.as_ref().map(|id| id.trim().to_ascii_lowercase()),
+        correlation_id: own.correlation.clone(),
+        // A trace id is found in any spelling of it.
+        text: own.text.clone(),
+        pattern: own.grep.clone(),
+        ignore_case: own.ignore_case,
+        invert: own.invert_match || global.short_v && own.grep.is_some(),
+    })
+}
+
+/// The ranges to look at, one after the other until something is found: if the trace id tells a time within the range,
+/// the hours around that come first.
+fn ranges(filter: &LogFilter, options: EngineOptions) -> Vec<EngineOptions> {
+    let epoch = filter.trace_id.as_deref().and_then(|id| i64::from_str_radix(id.get(..8)?, 16).ok());
+    let made = epoch.and_then(|seconds| seconds.checked_mul(1_000_000_000));
+    let since = options.since_unix_nano.unwrap_or(i64::MIN);
+    let until = options.until_unix_nano.unwrap_or(options.now_unix_nano).min(options.now_unix_nano);
+    let Some(made) = made
+        .filter(|made| since.saturating_sub(TRACE_NANO_MAX) <= *made && *made <= until.saturating_add(CLOCK_NANO_MAX))
+    else {
+        return vec![options];
+    };
+    let narrow = EngineOptions {
+        since_unix_nano: Some(since.max(made.saturating_sub(CLOCK_NANO_MAX))),
+        until_unix_nano: Some(until.min(made.saturating_add(TRACE_NANO_MAX))),
+        // What the trace left behind within the hour is enough to show that it is there; the lateness asked for stays.
+        ..options.clone()
+    };
+    vec![narrow, options]
+}

@@ -1,0 +1,164 @@
+//! `transect releases`: which release runs where and how it does, and the records of what a function's versions are. It
+//! refuses to judge one: that is `transect canary`'s.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+use serde::Deserialize;
+use transect_lake::{Access, LATEST, Mapping, RegionStore, record_mapping};
+use transect_query::ScalarValue;
+
+use crate::arguments::{Global, Releases, ReleasesCommand, ReleasesImport, ReleasesRecord};
+use crate::failure::{Failure, NOTHING_FOUND, USAGE};
+use crate::{aws, config, output};
+
+/// A map of a whole system has some thousand functions.
+const MAP_BYTES_MAX: u64 = 64 << 20;
+
+pub fn run(own: &Releases, global: &Global) -> Result<(), Failure> {
+    match &own.command {
+        None => matrix(own, global),
+        Some(ReleasesCommand::Record(record)) => record_one(record, global),
+        Some(ReleasesCommand::Import(import)) => import_map(import, global),
+    }
+}
+
+fn matrix(own: &Releases, global: &Global) -> Result<(), Failure> {
+    let mut params = Vec::new();
+    let mut places = Vec::new();
+    for (index, service) in own.service.iter().enumerate() {
+        params.push((format!("s{index}"), ScalarValue::Utf8(Some(service.clone()))));
+        places.push(format!("$s{index}"));
+    }
+    let chosen = if places.is_empty() { String::new() } else { format!("WHERE service IN ({})", places.join(", ")) };
+    let sql = format!("SELECT * FROM releases {chosen} ORDER BY service, cloud_region, last_seen DESC, release");
+    let engine = output::engine(config::configured(global)?, global)?;
+    let rows = output::answer(&engine, &sql, &params, global)?;
+    if rows == 0 && !global.dry_run {
+        return Err(Failure::Because {
+            code: NOTHING_FOUND,
+            error: anyhow::anyhow!("no invocations found"),
+            hint: Some("widen --since, or name another --service".into()),
+        });
+    }
+    Ok(())
+}
+
+fn record_one(own: &ReleasesRecord, global: &Global) -> Result<(), Failure> {
+    if global.region.is_empty() {
+        return Err(Failure::usage(
+            "no --region: versions count for each region by itself",
+            "name the regions in which the function has this version, --region us-east-2 for example",
+        ));
+    }
+    let recorded_unix_nano = now();
+    let mapping = |region: &String| Mapping {
+        region: region.clone(),
+        function: own.function.clone(),
+        function_version: own.function_version.clone().unwrap_or_else(|| LATEST.to_owned()),
+        release: own.release.clone(),
+        service: Some(own.service.clone()),
+        code_sha256: None,
+        recorded_unix_nano,
+    };
+    write(global.region.iter().map(mapping).collect(), global)
+}
+
+/// Of a release map, per function.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deployed {
+    version: Version,
+    #[serde(rename = "codeSha256")]
+    code_sha256: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Version {
+    Number(u64),
+    Text(String),
+}
+
+/// Release, region, function.
+type ReleaseMap = BTreeMap<String, BTreeMap<String, BTreeMap<String, Deployed>>>;
+
+fn import_map(own: &ReleasesImport, global: &Global) -> Result<(), Failure> {
+    let name = own.file.display();
+    let failure = |error: anyhow::Error| Failure::Because {
+        code: USAGE,
+        error: error.context(format!("release map {name}")),
+        hint: Some("it is {release: {region: {function: {\"version\": \"7\", \"codeSha256\": \"…\"}}}}".into()),
+    };
+    let text = read(&own.file).context("read").map_err(failure)?;
+    let map: ReleaseMap = serde_json::from_slice(&text).map_err(|error| failure(error.into()))?;
+    let recorded_unix_nano = now();
+    let mut mappings = Vec::new();
+    for (release, regions) in map {
+        for (region, functions) in regions {
+            if !global.region.is_empty() && !global.region.contains(&region) {
+                continue;
+            }
+            for (function, deployed) in functions {
+                mappings.push(Mapping {
+                    region: region.clone(),
+                    function,
+                    function_version: match deployed.version {
+                        Version::Number(number) => number.to_string(),
+                        Version::Text(text) => text,
+                    },
+                    release: release.clone(),
+                    service: None,
+                    code_sha256: deployed.code_sha256,
+                    recorded_unix_nano,
+                });
+            }
+        }
+    }
+    write(mappings, global)
+}
+
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    match path == Path::new("-") {
+        true => std::io::stdin().take(MAP_BYTES_MAX).read_to_end(&mut text)?,
+        false => std::fs::File::open(path)?.take(MAP_BYTES_MAX).read_to_end(&mut text)?,
+    };
+    Ok(text)
+}
+
+fn now() -> i64 {
+    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
+}
+
+/// Writes the records, each into its region's place. All places are looked up before the first is written.
+fn write(mappings: Vec<Mapping>, global: &Global) -> Result<(), Failure> {
+    let json = output::wants_json(global, "releases record")?;
+    let configured = config::configured(global)?;
+    let mut stores: BTreeMap<String, RegionStore> = BTreeMap::new();
+    let (written, already) = output::block_on(None, async {
+        let access: Access = aws::access(&configured.lake, configured.region_timeout).await;
+        for mapping in &mappings {
+            if !stores.contains_key(&mapping.region) {
+                let location = configured.lake.location_of(&mapping.region)?.clone();
+                stores.insert(mapping.region.clone(), RegionStore::new(location, access.clone()));
+            }
+        }
+        let (mut written, mut already) = (0_u64, 0_u64);
+        for mapping in &mappings {
+            let Some(store) = stores.get(&mapping.region) else { continue };
+            match record_mapping(store, mapping).await? {
+                true => written += 1,
+                false => already += 1,
+            }
+        }
+        Ok::<_, Failure>((written, already))
+    })??;
+    let text = match json {
+        true => format!("{}\n", serde_json::json!({"written": written, "already_present": already})),
+        false => format!("{written} records written, {already} already there\n"),
+    };
+    output::print(global, &text)
+}

@@ -1,0 +1,224 @@
+//! The release records of a lake: which release a version of a function is, in one region. A record is one small file
+//! that is written once. It refuses to overwrite, and to take one region's version for another's.
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use object_store::path::Path as StorePath;
+use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use serde::{Deserialize, Serialize};
+use twox_hash::XxHash3_128;
+
+use crate::partition::is_region_name;
+use crate::store::RegionStore;
+use crate::{DiskCache, LakeError, Result};
+
+/// The folder of a lake that holds the records.
+pub const RELEASES: &str = "releases";
+
+/// What Lambda calls the version of a function that was never published. It is another release after every deployment.
+pub const LATEST: &str = "$LATEST";
+
+/// A record is a few hundred bytes; a larger file is something else.
+const RECORD_BYTES_MAX: u64 = 64 << 10;
+const READS_AT_ONCE: usize = 16;
+const RECORD_SCHEMA_VERSION: u32 = 1;
+
+/// Which release a version of a function is, in one region. Version numbers count for each function and region.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Mapping {
+    /// Region, such as `us-east-2`.
+    pub region: String,
+    /// The function's name.
+    pub function: String,
+    /// Its version: a number, or `$LATEST`.
+    pub function_version: String,
+    /// The release.
+    pub release: String,
+    /// The service that the function is, where somebody said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Digest of the deployed zip, as Lambda gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_sha256: Option<String>,
+    /// When it was recorded, in nanoseconds since 1970: from then on it is what `$LATEST` means.
+    pub recorded_unix_nano: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    schema_version: u32,
+    #[serde(flatten)]
+    mapping: Mapping,
+}
+
+impl Mapping {
+    /// The path of the record. The same statement has the same path, whenever it is made; what `$LATEST` means is stated
+    /// anew by every deployment.
+    fn path(&self) -> StorePath {
+        let recorded = if self.function_version == LATEST { self.recorded_unix_nano } else { 0 };
+        let text = serde_json::json!([self.function_version, self.release, self.service, self.code_sha256, recorded]);
+        let digest = XxHash3_128::oneshot(text.to_string().as_bytes());
+        StorePath::from(format!("{RELEASES}/region={}/{}.{digest:032x}.json", self.region, self.function))
+    }
+
+    /// Whether the names can stand in a path and mean what they say.
+    fn check(&self) -> Result<()> {
+        const VERSION_BYTES_MAX: usize = 20;
+        let refuse = |reason: String| Err(LakeError::Release { reason });
+        let is_number = self.function_version.bytes().all(|byte| byte.is_ascii_digit());
+        if !is_region_name(&self.region) {
+            return Err(LakeError::RegionName(self.region.clone()));
+        }
+        if !is_region_name(&self.function) {
+            return refuse(format!("`{}` is not the name of a function", self.function));
+        }
+        let version = &self.function_version;
+        if version != LATEST && (!is_number || version.is_empty() || version.len() > VERSION_BYTES_MAX) {
+            return refuse(format!("`{version}` is not a version: Lambda's are numbers, or {LATEST}"));
+        }
+        if self.release.trim().is_empty() {
+            return refuse("a release has a name".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Writes a record; false if the very same one is there.
+pub async fn record_mapping(store: &RegionStore, mapping: &Mapping) -> Result<bool> {
+    mapping.check()?;
+    let path = mapping.path();
+    let file = File { schema_version: RECORD_SCHEMA_VERSION, mapping: mapping.clone() };
+    let mut text = serde_json::to_vec(&file).map_err(|error| LakeError::Release { reason: error.to_string() })?;
+    text.push(b'\n');
+    let payload = PutPayload::from(text);
+    let put = |mode| store.put_opts(&path, payload.clone(), PutOptions { mode, ..PutOptions::default() });
+    let written = match put(PutMode::Create).await {
+        // A store without conditional writes. The path is made of the content, so that nothing else can be there, and
+        // writing it twice changes nothing.
+        Err(error) if !matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
+            match store.head(&path).await {
+                Ok(_) => return Ok(false),
+                Err(Error::NotFound { .. }) => put(PutMode::Overwrite).await,
+                Err(_) => Err(error),
+            }
+        }
+        written => written,
+    };
+    match written {
+        Ok(_) => Ok(true),
+        Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(false),
+        Err(error) => Err(store.explain("record a release in", error)),
+    }
+}
+
+/// The records of a region's store, and the paths of files that are none. An error means that the region does not
+/// answer; its store knows why.
+pub async fn read_mappings(
+    store: &RegionStore,
+    cache: Option<&DiskCache>,
+) -> object_store::Result<(Vec<Mapping>, Vec<String>)> {
+    let folder = match store.location().name() {
+        Some(name) => format!("{RELEASES}/region={name}"),
+        None => RELEASES.to_owned(),
+    };
+    let mut files = store.list_all(&StorePath::from(folder), None).await?;
+    files.retain(|file| file.location.as_ref().ends_with(".json"));
+    let read: Vec<Result<Mapping, String>> =
+        stream::iter(files).map(|file| read(store, cache, file)).buffer_unordered(READS_AT_ONCE).try_collect().await?;
+    let (mut mappings, mut unreadable) = (Vec::new(), Vec::new());
+    for mapping in read {
+        match mapping {
+            Ok(mapping) => mappings.push(mapping),
+            Err(path) => unreadable.push(path),
+        }
+    }
+    mappings.sort();
+    unreadable.sort();
+    Ok((mappings, unreadable))
+}
+
+async fn read(
+    store: &RegionStore,
+    cache: Option<&DiskCache>,
+    file: ObjectMeta,
+) -> object_store::Result<Result<Mapping, String>> {
+    let path = file.location.to_string();
+    if file.size > RECORD_BYTES_MAX {
+        return Ok(Err(path));
+    }
+    let key = DiskCache::key("release", store.location().place(), &file);
+    let kept = cache.zip(key.as_deref()).and_then(|(cache, key)| cache.get(key));
+    let bytes = match kept {
+        Some(bytes) => bytes,
+        None => {
+            let bytes = store.get(&file.location).await?.bytes().await?.to_vec();
+            if let Some((cache, key)) = cache.zip(key.as_deref()) {
+                cache.put(key, &bytes);
+            }
+            bytes
+        }
+    };
+    // The folder says where the record counts: a record copied elsewhere says nothing there.
+    let folder = |mapping: &Mapping| path.contains(&format!("/region={}/", mapping.region));
+    let parsed = serde_json::from_slice::<File>(&bytes).ok().map(|file| file.mapping);
+    Ok(parsed.filter(folder).ok_or(path.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Access, RegionLocation};
+
+    fn mapping(function: &str, version: &str, release: &str, recorded_unix_nano: i64) -> Mapping {
+        Mapping {
+            region: "us-east-2".into(),
+            function: function.into(),
+            function_version: version.into(),
+            release: release.into(),
+            service: None,
+            code_sha256: None,
+            recorded_unix_nano,
+        }
+    }
+
+    #[tokio::test]
+    async fn records_are_written_once_and_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = RegionStore::new(RegionLocation::directory_of(None, directory.path()).unwrap(), Access::default());
+        assert_eq!(read_mappings(&store, None).await.unwrap(), (vec![], vec![]));
+        let first = mapping("pay", "7", "1.4.1", 1);
+        assert!(record_mapping(&store, &first).await.unwrap());
+        // The same statement later.
+        assert!(!record_mapping(&store, &Mapping { recorded_unix_nano: 2, ..first.clone() }).await.unwrap());
+        // What contradicts it does not replace it.
+        let correction = mapping("pay", "7", "1.4.2", 3);
+        assert!(record_mapping(&store, &correction).await.unwrap());
+        let latest = [mapping("pay", LATEST, "1.4.1", 1), mapping("pay", LATEST, "1.4.1", 2)];
+        for latest in &latest {
+            assert!(record_mapping(&store, latest).await.unwrap());
+        }
+        let folder = directory.path().join("releases/region=us-east-2");
+        std::fs::write(folder.join("other.json"), "{}").unwrap();
+        std::fs::create_dir_all(directory.path().join("releases/region=eu-west-2")).unwrap();
+        let copied = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).next().unwrap();
+        std::fs::copy(copied, directory.path().join("releases/region=eu-west-2/copied.json")).unwrap();
+        let (mut found, unreadable) = read_mappings(&store, None).await.unwrap();
+        found.sort_by_key(|mapping| (mapping.function_version.clone(), mapping.recorded_unix_nano));
+        assert_eq!(found, [latest[0].clone(), latest[1].clone(), first, correction]);
+        assert_eq!(unreadable, ["releases/region=eu-west-2/copied.json", "releases/region=us-east-2/other.json"]);
+    }
+
+    #[tokio::test]
+    async fn names_that_are_none_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = RegionStore::new(RegionLocation::directory_of(None, directory.path()).unwrap(), Access::default());
+        for wrong in [
+            mapping("../pay", "7", "1", 1),
+            mapping("pay", "seven", "1", 1),
+            mapping("pay", "", "1", 1),
+            mapping("pay", "7", " ", 1),
+            Mapping { region: "a/b".into(), ..mapping("pay", "7", "1", 1) },
+        ] {
+            record_mapping(&store, &wrong).await.unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,509 @@
+//! The object store of one region: its place and, where that does not answer, its replica. Every request is bounded: a
+//! region that stalls is given up, by name and with the reason, and is asked no more.
+//!
+//! It refuses to hide: what was read from a replica, and what was not read at all, can be asked for afterwards.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::{self, BoxStream};
+use futures::{FutureExt, StreamExt};
+use object_store::aws::{AmazonS3Builder, AwsCredentialProvider, S3ConditionalPut, resolve_bucket_region};
+use object_store::client::{HttpClient, HttpError, HttpErrorKind};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{
+    BackoffConfig, ClientOptions, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult,
+    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RetryConfig,
+    coalesce_ranges,
+};
+use tokio::sync::{OnceCell, watch};
+
+use crate::location::{Bucket, Place};
+use crate::requests::{Connector, Requests};
+use crate::{LakeError, RegionLocation};
+
+type StoreResult<T> = object_store::Result<T>;
+
+/// How buckets are reached. Whoever calls has it from the environment; this crate reads none.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// Signs requests; without one no bucket can be read.
+    pub credentials: Option<AwsCredentialProvider>,
+    /// The region of buckets that no region's name tells of.
+    pub region: Option<String>,
+    /// The URL of the store, where it is not AWS's own and the place names none.
+    pub endpoint: Option<String>,
+    /// How long a region may be silent before it counts as one that does not answer.
+    pub region_timeout: Duration,
+    client: Arc<OnceLock<HttpClient>>,
+}
+
+impl Access {
+    /// Access to directories alone, of regions that may be silent for so long.
+    pub fn within(region_timeout: Duration) -> Access {
+        Access { region_timeout, ..Access::default() }
+    }
+}
+
+/// As the design has it.
+pub const REGION_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Default for Access {
+    fn default() -> Access {
+        Access {
+            credentials: None,
+            region: None,
+            endpoint: None,
+            region_timeout: REGION_TIMEOUT,
+            client: Arc::default(),
+        }
+    }
+}
+
+/// A connection that takes longer than this is not going to come.
+const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(3);
+/// A part of the region's time: what a single attempt may take to be answered, so that there is a second and a third.
+const ATTEMPTS: u32 = 3;
+/// Slower than this a region counts as not answering: each request has the region's timeout and this on top.
+const BYTES_PER_SECOND_MIN: u64 = 64 << 10;
+/// Two wanted parts of an object with less than this between them are one request: its price is a round trip.
+const GAP_BYTES_MAX: u64 = 1 << 20;
+/// Attempts come after waits of full jitter, at first up to 50 ms and at most a second.
+const BACKOFF: BackoffConfig =
+    BackoffConfig { init_backoff: Duration::from_millis(50), max_backoff: Duration::from_secs(1), base: 2. };
+
+/// Signs with the SDK's credentials, or says why there are none.
+#[derive(Debug, thiserror::Error)]
+#[error("no AWS credentials: {0}")]
+pub struct CredentialsError(pub String);
+
+/// From where a region's files are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Serving {
+    /// From its own place.
+    Primary,
+    /// From its replica, because of this.
+    Replica(String),
+    /// Not at all, because of this.
+    Nothing(String),
+}
+
+/// The store of one region. Paths are those of the design: `landing/region=…`.
+pub struct RegionStore {
+    location: RegionLocation,
+    access: Access,
+    primary: OnceCell<Arc<dyn ObjectStore>>,
+    replica: OnceCell<Arc<dyn ObjectStore>>,
+    serving: watch::Sender<Serving>,
+    requests: Arc<Requests>,
+}
+
+impl RegionStore {
+    /// A store that nothing has been asked of yet.
+    pub fn new(location: RegionLocation, access: Access) -> RegionStore {
+        RegionStore {
+            location,
+            access,
+            primary: OnceCell::new(),
+            replica: OnceCell::new(),
+            serving: watch::Sender::new(Serving::Primary),
+            requests: Arc::default(),
+        }
+    }
+
+    /// A store over others that are open already.
+    pub fn over(
+        location: RegionLocation,
+        access: Access,
+        primary: Arc<dyn ObjectStore>,
+        replica: Option<Arc<dyn ObjectStore>>,
+    ) -> RegionStore {
+        let store = RegionStore::new(location, access);
+        RegionStore { primary: OnceCell::new_with(Some(primary)), replica: OnceCell::new_with(replica), ..store }
+    }
+
+    /// Whose store it is.
+    pub fn location(&self) -> &RegionLocation {
+        &self.location
+    }
+
+    /// From where files are read since the last request.
+    pub fn serving(&self) -> Serving {
+        self.serving.borrow().clone()
+    }
+
+    /// Leaves the region out from now on.
+    pub fn give_up(&self, reason: String) {
+        self.serving.send_replace(Serving::Nothing(reason));
+    }
+
+    /// Takes the region in again, for the next question.
+    pub fn reset(&self) {
+        self.serving.send_replace(Serving::Primary);
+    }
+
+    /// What was asked of buckets so far.
+    pub fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Whether a file lies on this machine, so that reading it again costs nothing.
+    pub fn is_local(&self) -> bool {
+        self.location.place().directory().is_some()
+    }
+
+    /// Whether a directory is there and may be listed. A bucket is not asked.
+    pub fn check(&self) -> crate::Result<()> {
+        self.location.place().directory().map_or(Ok(()), check)
+    }
+
+    async fn open(&self, place: &Place, is_replica: bool) -> StoreResult<Arc<dyn ObjectStore>> {
+        match place {
+            Place::Directory(directory) => {
+                check(directory).map_err(|error| generic(Box::new(error)))?;
+                Ok(Arc::new(LocalFileSystem::new_with_prefix(directory)?))
+            }
+            Place::Bucket(bucket) => self.open_bucket(bucket, is_replica).await,
+        }
+    }
+
+    async fn open_bucket(&self, bucket: &Bucket, is_replica: bool) -> StoreResult<Arc<dyn ObjectStore>> {
+        let access = &self.access;
+        let Some(credentials) = &access.credentials else {
+            return Err(generic(Box::new(CredentialsError("none were looked for".to_owned()))));
+        };
+        let timeout = access.region_timeout;
+        let answer_within = timeout / ATTEMPTS;
+        let endpoint = bucket.endpoint().or(access.endpoint.as_deref());
+        let options = ClientOptions::new()
+            .with_connect_timeout(answer_within.min(CONNECT_TIMEOUT_MAX))
+            // Large parts over slow lines take their time; stalls are noticed below, by progress.
+            .with_timeout_disabled()
+            .with_allow_http(endpoint.is_some_and(|endpoint| endpoint.starts_with("http://")));
+        let named = self.location.name().filter(|_| !is_replica);
+        let region = match named.or(access.region.as_deref().filter(|_| !is_replica)) {
+            Some(region) => region.to_owned(),
+            // Stores of other makers sign for any region.
+            None if endpoint.is_some() => "us-east-1".to_owned(),
+            None => resolve_bucket_region(bucket.name(), &options).await?,
+        };
+        let connector =
+            Connector { client: Arc::clone(&access.client), requests: Arc::clone(&self.requests), answer_within };
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(bucket.name())
+            .with_region(region)
+            .with_credentials(Arc::clone(credentials))
+            .with_conditional_put(S3ConditionalPut::ETagMatch)
+            .with_client_options(options)
+            .with_http_connector(connector)
+            .with_retry(RetryConfig { backoff: BACKOFF, max_retries: usize::MAX, retry_timeout: timeout })
+            // A dot in a bucket's name does not fit AWS's certificate.
+            .with_virtual_hosted_style_request(endpoint.is_none() && !bucket.name().contains('.'));
+        if let Some(endpoint) = endpoint {
+            builder = builder.with_endpoint(endpoint);
+        }
+        let store = builder.build()?;
+        if bucket.prefix().is_empty() {
+            return Ok(Arc::new(store));
+        }
+        Ok(Arc::new(PrefixStore::new(store, Path::parse(bucket.prefix())?)))
+    }
+
+    /// Asks the place that serves, within the bound for so many bytes; goes over to the replica, or gives up.
+    async fn ask<T, F>(&self, bytes: u64, call: impl Fn(Arc<dyn ObjectStore>) -> F) -> StoreResult<T>
+    where
+        F: Future<Output = StoreResult<T>>,
+    {
+        let mut serving = self.serving.subscribe();
+        loop {
+            let (place, cell, is_replica) = match (&*serving.borrow_and_update(), self.location.replica()) {
+                (Serving::Primary, _) => (self.location.place(), &self.primary, false),
+                (Serving::Replica(_), Some(replica)) => (replica, &self.replica, true),
+                (Serving::Replica(reason) | Serving::Nothing(reason), _) => {
+                    return Err(generic(Box::new(GivenUp { reason: reason.clone() })));
+                }
+            };
+            // The primary leaves its replica half of the region's time.
+            let share = if self.location.replica().is_some() { 2 } else { 1 };
+            let bound = self.access.region_timeout / share + Duration::from_secs(bytes / BYTES_PER_SECOND_MIN);
+            let asked = async {
+                let store = cell.get_or_try_init(|| self.open(place, is_replica)).await?;
+                loop {
+                    match call(Arc::clone(store)).await {
+                        // The store itself tries again but for the bodies of listings.
+                        Err(error) if breaks_off(&error) => tokio::time::sleep(BACKOFF.init_backoff).await,
+                        answer => break answer,
+                    }
+                }
+            };
+            let answer = tokio::select! {
+                answer = tokio::time::timeout(bound, asked) => answer,
+                // Another request has found out; waiting for the same would double the time.
+                _ = serving.changed() => continue,
+            };
+            let reason = match answer {
+                Ok(Ok(answer)) => return Ok(answer),
+                // The place has answered: it is the object that is amiss.
+                Ok(Err(error)) if is_about_object(&error) => return Err(error),
+                Ok(Err(error)) => reason(&error),
+                Err(_) => format!("no answer within {bound:?}"),
+            };
+            self.failed(is_replica, reason);
+        }
+    }
+
+    fn failed(&self, was_replica: bool, reason: String) {
+        self.serving.send_if_modified(|serving| {
+            let next = match (&*serving, was_replica) {
+                (Serving::Primary, false) if self.location.replica().is_some() => Serving::Replica(reason),
+                (Serving::Primary, false) => Serving::Nothing(reason),
+                (Serving::Replica(primary), true) => Serving::Nothing(format!("{primary}; its replica: {reason}")),
+                // Somebody else was faster.
+                _ => return false,
+            };
+            *serving = next;
+            true
+        });
+    }
+}
+
+/// Whether a directory is there and may be listed.
+fn check(directory: &std::path::Path) -> crate::Result<()> {
+    match std::fs::read_dir(directory) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(LakeError::NoSuchDirectory(directory.to_owned()))
+        }
+        Err(error) => Err(LakeError::from_io("list", directory, error)),
+    }
+}
+
+/// The region was given up before this request.
+#[derive(Debug, thiserror::Error)]
+#[error("the region does not answer: {reason}")]
+struct GivenUp {
+    reason: String,
+}
+
+fn generic(source: Box<dyn std::error::Error + Send + Sync>) -> Error {
+    Error::Generic { store: "region", source }
+}
+
+/// Whether the error is about the one object asked for, which some other place would not have either.
+fn is_about_object(error: &Error) -> bool {
+    match error {
+        // A bucket that does not exist is not found either.
+        Error::NotFound { .. } => s3_code(error).is_none_or(|code| code != "NoSuchBucket"),
+        Error::AlreadyExists { .. }
+        | Error::Precondition { .. }
+        | Error::NotModified { .. }
+        | Error::NotSupported { .. }
+        | Error::NotImplemented { .. }
+        | Error::InvalidPath { .. } => true,
+        _ => matches!(http_status(error), Some(416 | 501)),
+    }
+}
+
+/// Whether an answer began and did not end.
+fn breaks_off(error: &Error) -> bool {
+    find::<HttpError>(error).is_some_and(|error| {
+        matches!(error.kind(), HttpErrorKind::Interrupted | HttpErrorKind::Request | HttpErrorKind::Timeout)
+    })
+}
+
+/// Why a place does not serve, in words that name neither bucket nor key: the messages of the store hold both.
+fn reason(error: &Error) -> String {
+    if let Some(error) = find::<CredentialsError>(error) {
+        return error.to_string();
+    }
+    if let Some(error) = find::<LakeError>(error) {
+        return error.to_string();
+    }
+    if let Some(http) = find::<HttpError>(error) {
+        return match http.kind() {
+            HttpErrorKind::Connect => "cannot connect",
+            HttpErrorKind::Timeout => "no answer",
+            HttpErrorKind::Request | HttpErrorKind::Interrupted => "connections break off",
+            _ => "answers are no HTTP",
+        }
+        .to_owned();
+    }
+    let code = s3_code(error);
+    let described = match (error, http_status(error), code.as_deref()) {
+        (_, _, Some("NoSuchBucket")) => "the bucket does not exist".to_owned(),
+        (Error::PermissionDenied { .. }, ..) | (_, Some(403), _) => "access denied".to_owned(),
+        (Error::Unauthenticated { .. }, ..) | (_, Some(401), _) => "the credentials are not accepted".to_owned(),
+        (_, Some(301 | 307 | 400), _) => "the bucket lies in another region, or refuses the request".to_owned(),
+        (_, Some(status), _) => format!("HTTP status {status}"),
+        _ => match find::<std::io::Error>(error) {
+            Some(error) => error.to_string(),
+            None => "answers cannot be read".to_owned(),
+        },
+    };
+    match code {
+        Some(code) => format!("{described} ({code})"),
+        None => described,
+    }
+}
+
+/// The first error of a type among an error and its causes.
+fn find<'e, E: std::error::Error + 'static>(error: &'e Error) -> Option<&'e E> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<E>() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// The store's types for this are its own, so it is read from their text.
+fn http_status(error: &Error) -> Option<u16> {
+    let text = chain(error);
+    let (_, rest) = text.split_once("status code: ")?;
+    rest.get(..3)?.parse().ok()
+}
+
+/// S3's word for what is wrong, such as `SlowDown`.
+fn s3_code(error: &Error) -> Option<String> {
+    const CODE_BYTES_MAX: usize = 64;
+    let text = chain(error);
+    let (_, rest) = text.split_once("<Code>")?;
+    let (code, _) = rest.split_once("</Code>")?;
+    let is_code = code.len() <= CODE_BYTES_MAX && code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_code.then(|| code.to_owned())
+}
+
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push('\n');
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+impl fmt::Debug for RegionStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RegionStore({})", self.location.label())
+    }
+}
+
+impl fmt::Display for RegionStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.location.label())
+    }
+}
+
+/// How many bytes a part of an object has at most.
+fn requested_bytes(options: &GetOptions) -> u64 {
+    match &options.range {
+        Some(object_store::GetRange::Bounded(range)) => range.end.saturating_sub(range.start),
+        Some(object_store::GetRange::Suffix(bytes)) => *bytes,
+        _ => 0,
+    }
+}
+
+#[async_trait]
+impl ObjectStore for RegionStore {
+    async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> StoreResult<PutResult> {
+        let bytes = payload.content_length() as u64;
+        self.ask(bytes, |store| {
+            let (payload, options) = (payload.clone(), options.clone());
+            async move { store.put_opts(path, payload, options).await }
+        })
+        .await
+    }
+
+    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> StoreResult<Box<dyn MultipartUpload>> {
+        Err(Error::NotImplemented { operation: "put in parts".into(), implementer: "RegionStore".into() })
+    }
+
+    /// The whole answer, so that a body that breaks off or stalls is noticed here.
+    async fn get_opts(&self, path: &Path, options: GetOptions) -> StoreResult<GetResult> {
+        self.ask(requested_bytes(&options), |store| {
+            let options = options.clone();
+            async move {
+                let found = store.get_opts(path, options).await?;
+                let (meta, range, attributes) = (found.meta.clone(), found.range.clone(), found.attributes.clone());
+                let body = found.bytes().await?;
+                self.requests.received(body.len() as u64);
+                let payload = GetResultPayload::Stream(stream::once(std::future::ready(Ok(body))).boxed());
+                Ok(GetResult { payload, meta, range, attributes })
+            }
+        })
+        .await
+    }
+
+    async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
+        let bytes = ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum();
+        if self.is_local() {
+            return self.ask(bytes, |store| async move { store.get_ranges(path, ranges).await }).await;
+        }
+        let get = |range| async move {
+            let options = GetOptions { range: Some(object_store::GetRange::Bounded(range)), ..GetOptions::default() };
+            self.get_opts(path, options).await?.bytes().await
+        };
+        coalesce_ranges(ranges, get, GAP_BYTES_MAX).await
+    }
+
+    fn delete_stream(&self, _: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {
+        let error = Error::NotImplemented { operation: "delete".into(), implementer: "RegionStore".into() };
+        stream::once(std::future::ready(Err(error))).boxed()
+    }
+
+    fn list(&self, _: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+        let error = Error::NotImplemented { operation: "list as a stream".into(), implementer: "RegionStore".into() };
+        stream::once(std::future::ready(Err(error))).boxed()
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
+        self.ask(0, |store| async move { store.list_with_delimiter(prefix).await }).await
+    }
+
+    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> StoreResult<()> {
+        Err(Error::NotImplemented { operation: "copy".into(), implementer: "RegionStore".into() })
+    }
+}
+
+impl RegionStore {
+    /// An error of this store as people may read it: with the region's name, and without the bucket's.
+    pub fn explain(&self, action: &'static str, error: Error) -> LakeError {
+        let reason = match (find::<GivenUp>(&error), &error) {
+            (Some(given_up), _) => given_up.reason.clone(),
+            (None, Error::NotFound { path, .. }) => format!("cannot {action} it: no {path}"),
+            (None, Error::NotImplemented { .. } | Error::NotSupported { .. }) => format!("it cannot {action} it"),
+            _ => reason(&error),
+        };
+        LakeError::NoAnswer { region: self.location.label().to_owned(), reason }
+    }
+
+    /// Every object below a folder, behind `offset` in the order of keys where one is given.
+    pub async fn list_all(&self, folder: &Path, offset: Option<&Path>) -> StoreResult<Vec<ObjectMeta>> {
+        self.ask(0, |store| {
+            let mut listed = match offset {
+                Some(offset) => store.list_with_offset(Some(folder), offset),
+                None => store.list(Some(folder)),
+            };
+            let mut objects = Vec::new();
+            async move {
+                while let Some(object) = listed.next().await {
+                    objects.push(object?);
+                }
+                Ok(objects)
+            }
+            .boxed()
+        })
+        .await
+    }
+}

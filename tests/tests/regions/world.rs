@@ -1,0 +1,139 @@
+//! Three regions in three S3 servers, with the sample's records, and the same records in directories beside them.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use tempfile::TempDir;
+use transect_tests::program;
+
+use crate::store::{ACCESS_KEY, SECRET_KEY, Store};
+
+pub const REGIONS: [&str; 3] = ["us-east-2", "us-west-2", "eu-west-2"];
+pub const BUCKET: &str = "acme-telemetry";
+
+/// The sample's lake, in directories; made once for all tests.
+pub fn sample() -> &'static Path {
+    static SAMPLE: OnceLock<TempDir> = OnceLock::new();
+    SAMPLE
+        .get_or_init(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let demo = Command::new(program("transect"))
+                .args(["demo", "--quiet", "--invocations", "600", "--dir"])
+                .arg(folder.path())
+                .output()
+                .unwrap();
+            assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
+            folder
+        })
+        .path()
+}
+
+pub struct World {
+    /// The servers end with it.
+    _runtime: tokio::runtime::Runtime,
+    pub stores: Vec<Store>,
+    pub folder: TempDir,
+}
+
+pub struct Answer {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Answer {
+    fn from(output: Output) -> Answer {
+        Answer {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Answer {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("{}{}", self.stdout, self.stderr))
+    }
+
+    pub fn rows(&self) -> Vec<serde_json::Value> {
+        self.json()["rows"].as_array().unwrap().clone()
+    }
+}
+
+impl World {
+    /// Every region in a bucket of its own server; all buckets have one name.
+    pub fn new() -> World {
+        let world = World::empty(REGIONS.len());
+        for (store, region) in world.stores.iter().zip(REGIONS) {
+            let landing = format!("landing/region={region}");
+            let from = sample().join(&landing);
+            for file in transect_tests::files_below(&from) {
+                let target = store.bucket(BUCKET).join(&landing).join(file.strip_prefix(&from).unwrap());
+                std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+                std::fs::copy(&file, target).unwrap();
+            }
+        }
+        world.configure("", "2s");
+        world
+    }
+
+    pub fn empty(stores: usize) -> World {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let stores = (0..stores).map(|_| Store::start(&runtime)).collect();
+        World { _runtime: runtime, stores, folder: tempfile::tempdir().unwrap() }
+    }
+
+    /// Writes `transect.toml`. `replica` is the line that the first region has besides.
+    pub fn configure(&self, replica: &str, region_timeout: &str) {
+        let mut text = format!("[query]\nregion_timeout = \"{region_timeout}\"\n");
+        for (index, (store, region)) in self.stores.iter().zip(REGIONS).enumerate() {
+            let more = if index == 0 { replica } else { "" };
+            let endpoint = &store.endpoint;
+            text.push_str(&format!(
+                "[[region]]\nname = \"{region}\"\nurl = \"s3://{BUCKET}\"\nendpoint = \"{endpoint}\"\n{more}\n"
+            ));
+        }
+        std::fs::write(self.folder.path().join("transect.toml"), text).unwrap();
+    }
+
+    pub fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
+    /// The program in the world's folder, with static keys and nothing of this machine's configuration.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program("transect"));
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("AWS_") || name.starts_with("TRANSECT_")) {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("HOME", self.folder.path())
+            .env("XDG_CONFIG_HOME", self.folder.path().join("none"))
+            .env("XDG_CACHE_HOME", self.cache())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Answer {
+        self.command(arguments).output().unwrap().into()
+    }
+
+    pub fn sql(&self, sql: &str) -> Answer {
+        self.run(&["sql", "--format", "json", sql])
+    }
+
+    /// The same question to the directories.
+    pub fn local(&self, arguments: &[&str]) -> Answer {
+        let lake = sample().to_str().unwrap();
+        let answer: Answer = self.run(&[arguments, &["--lake", lake]].concat());
+        assert_eq!(answer.code, 0, "{}", answer.stderr);
+        answer
+    }
+}
