@@ -211,6 +211,8 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 pub fn block_on<T>(watched: Option<(&Engine, &Global)>, work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // They serve listings of directories alone.
+        .max_blocking_threads(4)
         .build()
         .context("start threads")
         .map_err(Failure::incomplete)?;

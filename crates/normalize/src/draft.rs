@@ -327,8 +327,8 @@ fn canonical<'m>(text: Cow<'m, str>, parse: fn(&str) -> Option<Cow<'_, str>>) ->
 /// The elements of an array of strings as lines; `None` if there is anything else in it.
 fn joined_lines(layer: Layer<'_, '_>, array: usize) -> Option<String> {
     let mut lines = String::new();
-    for element in layer.tape.elements(array) {
-        if !lines.is_empty() {
+    for (index, element) in layer.tape.elements(array).enumerate() {
+        if index > 0 {
             lines.push('\n');
         }
         lines.push_str(&layer.string(element)?);

@@ -2,8 +2,8 @@
 //! there: what a question costs is decided by the question.
 //!
 //! Plans are made of DataFusion's own nodes over its own Parquet source, so that an engine that runs plans elsewhere can
-//! take them over. Three things in them are ours and do not travel by themselves: the reader that keeps footers, the
-//! function that looks up release records, and the hash by which a view finds events that were delivered twice.
+//! take them over. Four things in them are ours and do not travel by themselves: the reader that keeps footers, the
+//! functions that look up release records and that pass the first copy of each event, and the count of distinct texts.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -19,7 +19,6 @@ use datafusion::common::{ParamValues, ScalarValue};
 use datafusion::datasource::ViewTable;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
-use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SendableRecordBatchStream, SessionState, TaskContext};
 use datafusion::logical_expr::{Expr, LogicalPlan};
@@ -34,9 +33,11 @@ use transect_lake::{
 };
 
 use crate::answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote};
+use crate::distinct::CountDistinctTexts;
 use crate::error::{Names, from_datafusion};
 use crate::footers::{Footers, Progress};
 use crate::landing::{Extent, Landing, LandingPlace};
+use crate::memory::Budget;
 use crate::release_map::{RELEASE_OF, ReleaseMap};
 use crate::render::{Format, RenderError, TableStyle, render};
 use crate::spool::Spool;
@@ -490,15 +491,20 @@ fn context(options: &EngineOptions) -> Result<SessionContext, DataFusionError> {
     settings.sql_parser.collect_spans = true;
     // Where `attributes->>'k' = 'v'` compares the value, not the key.
     settings.sql_parser.dialect = Dialect::PostgreSQL;
+    // What is absent is not the largest: neither people nor the search for the newest or slowest rows want it first.
+    settings.sql_parser.default_null_ordering = "nulls_last".to_owned();
+    // Files are dealt out newest first, and split where there are few, by ourselves.
+    settings.optimizer.repartition_file_scans = false;
     settings.execution.parquet.pushdown_filters = true;
     settings.execution.parquet.reorder_filters = true;
 
     let runtime = RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes_max)))
+        .with_memory_pool(Arc::new(Budget::new(options.memory_bytes_max)))
         // Hours are listed by ourselves, and the cache would list the whole table.
         .with_object_list_cache_limit(0)
         .build_arc()?;
     let mut context = SessionContext::new_with_config_rt(config, runtime);
+    context.add_analyzer_rule(Arc::new(CountDistinctTexts));
     datafusion_functions_json::register_all(&mut context)?;
 
     Ok(context)

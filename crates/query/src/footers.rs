@@ -26,6 +26,8 @@ const KEPT_BYTES_MAX: usize = 256 << 20;
 /// The end of a file in a bucket that is fetched first: it holds footer, page index and bloom filters of files of the
 /// usual size, and costs hardly more than a byte would.
 const TAIL_BYTES: u64 = 512 << 10;
+/// The same of a file on this machine: a footer of the usual size.
+const LOCAL_TAIL_BYTES: u64 = 64 << 10;
 /// Magic numbers at both ends, and the length of the footer.
 const FILE_BYTES_MIN: u64 = 12;
 /// The length of the footer and the magic number.
@@ -125,13 +127,16 @@ impl ParquetFileReaderFactory for Files {
         metrics: &ExecutionPlanMetricsSet,
     ) -> datafusion::common::Result<Box<dyn AsyncFileReader + Send>> {
         let bytes_scanned = MetricBuilder::new(metrics).counter("bytes_scanned", partition_index);
-        Ok(Box::new(Reader { footers: Arc::clone(&self.0), file: file.object_meta, tail: None, bytes_scanned }))
+        let file = file.object_meta;
+        Ok(Box::new(Reader { footers: Arc::clone(&self.0), file, local: None, tail: None, bytes_scanned }))
     }
 }
 
 struct Reader {
     footers: Arc<Footers>,
     file: ObjectMeta,
+    /// A file of this machine, once something of it was read.
+    local: Option<std::fs::File>,
     tail: Option<Tail>,
     bytes_scanned: Count,
 }
@@ -140,6 +145,9 @@ impl AsyncFileReader for Reader {
     fn get_bytes(&mut self, range: Range<u64>) -> BoxFuture<'_, Result<Bytes>> {
         if let Some(bytes) = self.tail.as_ref().and_then(|tail| tail.slice(&range)) {
             return std::future::ready(Ok(bytes)).boxed();
+        }
+        if let Some(read) = self.read_local(std::slice::from_ref(&range)) {
+            return std::future::ready(self.count(read).map(|mut bytes| bytes.remove(0))).boxed();
         }
         async move {
             let read = self.footers.store.get_range(&self.file.location, range).await;
@@ -152,6 +160,9 @@ impl AsyncFileReader for Reader {
         let kept = |tail: &Tail| ranges.iter().map(|range| tail.slice(range)).collect::<Option<Vec<_>>>();
         if let Some(bytes) = self.tail.as_ref().and_then(kept) {
             return std::future::ready(Ok(bytes)).boxed();
+        }
+        if let Some(read) = self.read_local(&ranges) {
+            return std::future::ready(self.count(read)).boxed();
         }
         async move {
             let read = self.footers.store.get_ranges(&self.file.location, &ranges).await;
@@ -183,6 +194,34 @@ impl AsyncFileReader for Reader {
 }
 
 impl Reader {
+    /// Parts of a file of this machine, read in place: handing that to another thread takes longer than reading. `None`
+    /// where it lies elsewhere, or where the store is to say what is wrong.
+    fn read_local(&mut self, ranges: &[Range<u64>]) -> Option<object_store::Result<Vec<Bytes>>> {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::FileExt;
+
+            if self.local.is_none() {
+                let directory = self.footers.store.location().place().directory()?;
+                self.local = Some(std::fs::File::open(directory.join(self.file.location.as_ref())).ok()?);
+            }
+            let file = self.local.as_ref()?;
+            let mut read = Vec::with_capacity(ranges.len());
+            for range in ranges.iter() {
+                // A damaged file may ask for anything; the store then says what is wrong.
+                if range.end > self.file.size {
+                    return None;
+                }
+                let mut bytes = vec![0; usize::try_from(range.end.checked_sub(range.start)?).ok()?];
+                file.read_exact_at(&mut bytes, range.start).ok()?;
+                read.push(Bytes::from(bytes));
+            }
+            Some(Ok(read))
+        }
+        #[cfg(not(unix))]
+        None
+    }
+
     fn count(&self, read: object_store::Result<Vec<Bytes>>) -> Result<Vec<Bytes>> {
         let read = read.map_err(|error| self.footers.note(&self.file.location, ParquetError::from(error)))?;
         let bytes: usize = read.iter().map(Bytes::len).sum();
@@ -206,28 +245,31 @@ impl Reader {
         if self.file.size < FILE_BYTES_MIN {
             return Err(ParquetError::General(format!("it has {} bytes, and is no Parquet file", self.file.size)));
         }
-        if self.footers.store.is_local() {
-            let reader = ParquetMetaDataReader::new().with_page_index_policy(policy);
-            let size = self.file.size;
-            return Ok(File { footer: Arc::new(reader.load_and_finish(&mut *self, size).await?), tail: None });
-        }
         let key = DiskCache::key("footer", self.footers.store.location().place(), &self.file);
         let cache = self.footers.cache.clone();
         let cache = cache.as_deref().zip(key.as_deref());
         if let Some((tail, footer)) = cache.and_then(|(cache, key)| self.decode(cache.get(key)?)) {
             return Ok(File { footer: Arc::new(footer), tail: Some(tail) });
         }
-        let mut wanted = TAIL_BYTES.min(self.file.size);
+        let (tail_bytes, policy) = match self.footers.store.is_local() {
+            true => (LOCAL_TAIL_BYTES, policy),
+            // Beside the footer, and asking for it alone would be another request.
+            false => (TAIL_BYTES, PageIndexPolicy::Optional),
+        };
+        let mut wanted = tail_bytes.min(self.file.size);
         let (tail, footer) = loop {
             let start = self.file.size - wanted;
             let tail = Tail { start, bytes: self.get_bytes(start..self.file.size).await? };
-            match parse(&tail, self.file.size) {
+            match parse(&tail, self.file.size, policy) {
                 Ok(footer) => break (tail, footer),
                 // The reader has seen to it that this is no more than the file has.
                 Err(ParquetError::NeedMoreData(needed)) if needed as u64 > wanted => wanted = needed as u64,
                 Err(error) => return Err(error),
             }
         };
+        if self.footers.store.is_local() {
+            return Ok(File { footer: Arc::new(footer), tail: Some(tail) });
+        }
         let start = metadata_start(&footer, &tail);
         let tail = Tail { start, bytes: tail.slice(&(start..self.file.size)).unwrap_or_default() };
         if let Some((cache, key)) = cache {
@@ -244,7 +286,7 @@ impl Reader {
             return None;
         }
         let tail = Tail { start, bytes };
-        let footer = parse(&tail, self.file.size).ok()?;
+        let footer = parse(&tail, self.file.size, PageIndexPolicy::Optional).ok()?;
         Some((tail, footer))
     }
 }
@@ -259,9 +301,8 @@ impl SplitChecked for Bytes {
     }
 }
 
-/// Page index and all: it lies beside the footer, and asking for it alone would be another request.
-fn parse(tail: &Tail, size: u64) -> Result<ParquetMetaData> {
-    let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional);
+fn parse(tail: &Tail, size: u64, policy: PageIndexPolicy) -> Result<ParquetMetaData> {
+    let mut reader = ParquetMetaDataReader::new().with_page_index_policy(policy);
     reader.try_parse_sized(&tail.bytes, size)?;
     reader.finish()
 }

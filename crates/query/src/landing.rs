@@ -214,7 +214,8 @@ impl Landing {
         let unreadable = place.footers.unreadable();
         self.found().unreadable.extend(unreadable.keys().map(|path| (index, path.clone())));
         let mut files = Vec::new();
-        for hour in hours {
+        // Newest first: a question for the newest rows has them soon, and passes over what is older.
+        for hour in hours.iter().rev() {
             let values = vec![
                 ScalarValue::Utf8View(Some(hour.partition.region().to_owned())),
                 ScalarValue::Int64(Some(hour.partition.hour().start_unix_nano())),
@@ -234,7 +235,7 @@ impl Landing {
         let source = ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(Files(Arc::clone(&place.footers))));
-        let groups = FileGroup::new(files).split_files(state.config().target_partitions());
+        let groups = deal_out(files, state.config().target_partitions());
         let scan = FileScanConfigBuilder::new(ObjectStoreUrl::parse(&url)?, Arc::new(source))
             .with_file_groups(groups)
             .with_projection_indices(projection.cloned())?
@@ -242,6 +243,30 @@ impl Landing {
             .build();
         Ok(DataSourceExec::from_data_source(scan))
     }
+}
+
+/// With fewer files than this for each partition some of them would wait for the largest.
+const FILES_PER_PARTITION_MIN: usize = 4;
+
+/// The files in groups for so many partitions, each in the order given; few files are cut into parts.
+fn deal_out(files: Vec<PartitionedFile>, partitions: usize) -> Vec<FileGroup> {
+    let parts = if files.len() < partitions * FILES_PER_PARTITION_MIN { partitions as u64 } else { 1 };
+    let mut groups = vec![Vec::new(); partitions.min(files.len() * parts as usize).max(1)];
+    let count = groups.len();
+    for (index, file) in files.into_iter().enumerate() {
+        let size = file.object_meta.size;
+        for part in 0..parts {
+            let file = match parts {
+                1 => file.clone(),
+                // A row group belongs to the part that its middle lies in.
+                _ => file
+                    .clone()
+                    .with_range((size * part / parts).cast_signed(), (size * (part + 1) / parts).cast_signed()),
+            };
+            groups[(index + part as usize) % count].push(file);
+        }
+    }
+    groups.into_iter().map(FileGroup::new).collect()
 }
 
 #[async_trait]

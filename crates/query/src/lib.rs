@@ -4,12 +4,14 @@
 //! answers go to a writer of the caller's. It answers queries alone; nothing here changes a lake.
 
 mod answer;
+mod distinct;
 mod engine;
 mod error;
 mod footers;
 mod hours;
 mod landing;
 mod logs;
+mod memory;
 mod names;
 mod queries;
 mod release_map;

@@ -2,6 +2,7 @@
 //! Deliveries repeat, so a view that counts must drop what came twice; filters are applied before that, because the
 //! copies of an event are equal, and reach the Parquet scan.
 
+mod first;
 mod invocations;
 mod once;
 
@@ -31,7 +32,7 @@ pub(crate) use invocations::Invocations;
 use crate::hours::allowed_values;
 use crate::landing::{Extent, LANDING_HOUR, LANDING_REGION, Landing};
 use crate::release_map::{ReleaseMap, release_of};
-use once::{any_copy, once};
+use once::{each_event_once, once};
 
 /// The columns that say which event a row is.
 const EVENT_KEY: [&str; 4] = ["cloud_region", "aws_log_group", "aws_log_stream", "event_id"];
@@ -216,7 +217,7 @@ impl TableProvider for Events {
         let wanted = wanted(&self.schema, projection, &[]);
         let mut needed = wanted.clone();
         needed.extend(EVENT_KEY.iter().filter(|name| !wanted.contains(name)));
-        let rows = once(rows, &event_key(), &needed, &wanted, &any_copy, is_needle(filters))?;
+        let rows = each_event_once(rows, &needed, &wanted, is_needle(filters))?;
         plan(state, rows, &self.schema, projection, limit).await
     }
 }

@@ -22,6 +22,8 @@ fn fixture(name: &str) -> PathBuf {
 fn transect(arguments: &[&str]) -> Command {
     let mut command = Command::new(program("transect"));
     command.args(arguments).env_remove("TRANSECT_LAKE").env("XDG_CONFIG_HOME", "/nonexistent").stdin(Stdio::null());
+    // Nothing can be kept there.
+    command.env("XDG_CACHE_HOME", "/dev/null");
     command.current_dir(std::env::temp_dir());
     command
 }

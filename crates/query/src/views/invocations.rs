@@ -19,10 +19,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion_functions_json::udfs::{json_get_float_udf, json_get_int_udf};
 use transect_lake::NANOS_PER_HOUR;
 
-use super::once::{any_copy, once};
-use super::{
-    EVENT_KEY, RELEASE, Records, event_key, is_needle, named, only_about, plan, pushdown, release, timestamp_of, within,
-};
+use super::once::each_event_once;
+use super::{EVENT_KEY, RELEASE, Records, is_needle, named, only_about, plan, pushdown, release, timestamp_of, within};
 use crate::hours::{Bounds, bounds};
 use crate::landing::Extent;
 
@@ -165,7 +163,7 @@ fn invocations(rows: LogicalPlanBuilder, recorded: Option<&Records>, few: bool) 
     let mut wanted = EVENT_KEY.to_vec();
     wanted.extend(["cloud_account_id", "faas_invocation_id"]);
     wanted.extend(RECORD_COLUMNS);
-    let records = once(rows, &event_key(), &wanted, &wanted, &any_copy, few)?;
+    let records = each_event_once(rows, &wanted, &wanted, few)?;
 
     let summary = summarise(records, is_report)?;
     let started = named("first_unix_nano").alias("time_unix_nano");

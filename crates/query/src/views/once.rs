@@ -1,5 +1,5 @@
-//! Each event once, however often it was delivered. Copies are rare and rows are wide, so the rows are not grouped:
-//! one pass over a hash of the key finds the few hashes that come more than once, the rows of all others pass as they
+//! Each event once, however often it was delivered. Copies are rare and rows are wide, so the rows are not grouped.
+//! Where copies are equal, the first one passes and the others do not. Where they are not, as those of spans, one pass over a hash of the key finds the few hashes that come more than once, the rows of all others pass as they
 //! are, and only the rest is grouped by the whole key. A needle, a limit and a sum cost what they would without.
 
 use std::sync::{Arc, LazyLock};
@@ -13,7 +13,8 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, lit,
 };
 
-use super::named;
+use super::first::is_first;
+use super::{event_key, named};
 
 const HASH: &str = "transect_hash";
 const REPEATED: &str = "transect_repeated_hash";
@@ -24,6 +25,22 @@ pub(super) type Merge<'m> = &'m dyn Fn(&str) -> Result<Expr>;
 /// Any of the copies: they are equal, and should they differ it is the same one every time.
 pub(super) fn any_copy(name: &str) -> Result<Expr> {
     Ok(max(named(name)))
+}
+
+/// The columns `wanted` of the rows, each event once.
+pub(super) fn each_event_once(
+    rows: LogicalPlanBuilder,
+    needed: &[&str],
+    wanted: &[&str],
+    few: bool,
+) -> Result<LogicalPlanBuilder> {
+    // A needle is found by statistics and bloom filters in any case; its few copies are grouped, which is the same
+    // answer every time, even should copies differ.
+    if few {
+        return once(rows, &event_key(), needed, wanted, &any_copy, few);
+    }
+    let key = event_key().into_iter().map(|(expr, _)| expr).collect();
+    rows.filter(is_first(key))?.project(wanted.iter().map(|name| named(name)))
 }
 
 /// The columns `wanted` of the rows, with one row for each value of `key`: pairs of an expression over the rows and a
