@@ -6,7 +6,7 @@
 
 -- Integers are divided as integers, and nulls count as the greatest of values, as in Transect's SQL.
 SET integer_division = true;
-SET default_null_order = 'postgres';
+SET default_null_order = 'nulls_last';
 -- DataFusion's functions that the saved queries use and DuckDB spells otherwise. They cast to nothing but a timestamp.
 CREATE MACRO arrow_cast(nanos, type_name) AS make_timestamp_ns(nanos);
 CREATE MACRO octet_length(text) AS strlen(text);
