@@ -3,6 +3,7 @@
 Usage: moto_serves_the_lake.py TRANSECT DEMO_FOLDER. It refuses to judge speed, and to read anything but loopback.
 """
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import boto3
 from moto.server import ThreadedMotoServer
 
-transect, demo = sys.argv[1], Path(sys.argv[2])
+transect, demo = os.path.abspath(sys.argv[1]), Path(sys.argv[2])
 REGIONS = ["us-east-2", "us-west-2", "eu-west-2"]
 QUESTIONS = [
     ["sql", "SELECT cloud_region, signal, count(*) AS n FROM telemetry GROUP BY 1, 2 ORDER BY 1, 2"],
@@ -34,7 +35,8 @@ def check(name, good, detail=""):
 
 
 def main():
-    server = ThreadedMotoServer(port=0)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     endpoint = f"http://{host}:{port}"

@@ -19,8 +19,8 @@ where
     A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Result<Response<Full<Bytes>>, std::io::Error>> + Send + 'static,
 {
-    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("loopback has a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
     let answer = Arc::new(answer);
     runtime.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {

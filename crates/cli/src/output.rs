@@ -5,8 +5,8 @@ use std::future::Future;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -207,8 +207,58 @@ pub fn open(configured: Configured, mut options: EngineOptions) -> Result<Engine
 const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
-/// Runs one piece of work to its end, or to Ctrl-C. If `watched` reads for long, a terminal shows how far it is.
-pub fn block_on<T>(watched: Option<(&Engine, &Global)>, work: impl Future<Output = T>) -> Result<T, Failure> {
+/// Shows how far a question has come, until its answer comes.
+pub struct Watch<'w> {
+    engine: &'w Engine,
+    global: &'w Global,
+    bar: Mutex<Option<ProgressBar>>,
+    is_over: AtomicBool,
+}
+
+impl<'w> Watch<'w> {
+    pub fn new(engine: &'w Engine, global: &'w Global) -> Watch<'w> {
+        Watch { engine, global, bar: Mutex::new(None), is_over: AtomicBool::new(false) }
+    }
+
+    fn show(&self) {
+        if self.is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        let bar = bar.get_or_insert_with(|| progress_bar(self.global));
+        let progress = self.engine.progress();
+        bar.set_length(progress.files_found);
+        bar.set_position(progress.files_opened.min(progress.files_found));
+        bar.set_message(format!("{} of {} read", human_bytes(progress.bytes_read), human_bytes(progress.bytes_found)));
+    }
+
+    fn end(&self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// An answer that is written where the bar stood.
+struct InPlaceOf<'w> {
+    watch: &'w Watch<'w>,
+    out: &'w mut (dyn Write + Send),
+}
+
+impl Write for InPlaceOf<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.watch.end();
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Runs one piece of work to its end, or to Ctrl-C. If it reads for long, a terminal shows how far it is.
+pub fn block_on<T>(watch: Option<&Watch<'_>>, work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // They serve listings of directories alone.
@@ -219,27 +269,25 @@ pub fn block_on<T>(watched: Option<(&Engine, &Global)>, work: impl Future<Output
     let outcome = runtime.block_on(async {
         tokio::pin!(work);
         let started = Instant::now();
-        let mut bar = None;
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
-        let outcome = loop {
+        loop {
             tokio::select! {
                 biased;
                 _ = &mut interrupted => break Err(Failure::Interrupted),
                 done = &mut work => break Ok(done),
-                _ = ticks.tick(), if watched.is_some() => {
-                    if let Some((engine, global)) = watched && started.elapsed() > PROGRESS_AFTER {
-                        show_progress(bar.get_or_insert_with(|| progress_bar(global)), engine);
+                _ = ticks.tick(), if watch.is_some() => {
+                    if let Some(watch) = watch && started.elapsed() > PROGRESS_AFTER {
+                        watch.show();
                     }
                 }
             }
-        };
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
         }
-        outcome
     });
+    if let Some(watch) = watch {
+        watch.end();
+    }
     // What is still under way belongs to nobody any more.
     runtime.shutdown_background();
     outcome
@@ -277,13 +325,6 @@ fn progress_bar(global: &Global) -> ProgressBar {
     bar
 }
 
-fn show_progress(bar: &ProgressBar, engine: &Engine) {
-    let progress = engine.progress();
-    bar.set_length(progress.files_found);
-    bar.set_position(progress.files_opened.min(progress.files_found));
-    bar.set_message(format!("{} of {} read", human_bytes(progress.bytes_read), human_bytes(progress.bytes_found)));
-}
-
 /// A number of bytes as people say it.
 pub fn human_bytes(bytes: u64) -> String {
     const UNITS: [(u64, &str); 4] =
@@ -304,7 +345,9 @@ pub fn answer(engine: &Engine, text: &str, params: &[(String, ScalarValue)], glo
         return Ok(0);
     }
     let wanted = Wanted { format, style: destination.table_style(), strict: global.strict };
-    let given = block_on(Some((engine, global)), engine.give(text, params, &wanted, destination.writer()))??;
+    let watch = Watch::new(engine, global);
+    let mut out = InPlaceOf { watch: &watch, out: destination.writer() };
+    let given = block_on(Some(&watch), engine.give(text, params, &wanted, &mut out))??;
     if given.completeness.is_complete() || !global.strict {
         destination.publish(global)?;
     }
@@ -326,7 +369,7 @@ pub fn refuse_parquet_on_terminal(format: Format, destination: &Destination) -> 
 
 /// Prints what a query would read.
 pub fn dry_run(engine: &Engine, text: &str, params: &[(String, ScalarValue)], global: &Global) -> Result<(), Failure> {
-    let (readings, completeness) = block_on(Some((engine, global)), engine.plan(text, params))??;
+    let (readings, completeness) = block_on(Some(&Watch::new(engine, global)), engine.plan(text, params))??;
     let batch = readings_batch(&readings).context("render").map_err(Failure::incomplete)?;
     let mut destination = Destination::open(global)?;
     let style = destination.table_style();

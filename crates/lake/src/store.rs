@@ -354,7 +354,7 @@ fn reason(error: &Error) -> String {
 }
 
 /// The first error of a type among an error and its causes.
-fn find<'e, E: std::error::Error + 'static>(error: &'e Error) -> Option<&'e E> {
+fn find<E: std::error::Error + 'static>(error: &Error) -> Option<&E> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         if let Some(found) = error.downcast_ref::<E>() {

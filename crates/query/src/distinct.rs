@@ -11,7 +11,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::mem::size_of;
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, LargeBinaryArray, StringViewArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, LargeBinaryArray, LargeBinaryBuilder, StringViewArray,
+};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::config::ConfigOptions;
@@ -237,9 +239,17 @@ impl Texts {
             + self.others_bytes
     }
 
+    fn encoded_bytes(&self) -> usize {
+        const LENGTH: usize = size_of::<u64>();
+        2 * LENGTH
+            + (self.uuids.len() + self.hex.len()) * size_of::<u128>()
+            + self.others.len() * LENGTH
+            + self.others_bytes
+    }
+
     /// Numbers of ids, the ids, and the other texts, each behind its length.
     fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(16 + (self.uuids.len() + self.hex.len()) * 16 + self.others_bytes);
+        let mut bytes = Vec::with_capacity(self.encoded_bytes());
         for ids in [&self.uuids, &self.hex] {
             bytes.extend((ids.len() as u64).to_le_bytes());
             ids.iter().for_each(|id| bytes.extend(id.to_le_bytes()));
@@ -390,8 +400,14 @@ impl GroupsAccumulator for Groups {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let states = self.take(emit_to).into_iter().map(|texts| texts.encode());
-        Ok(vec![Arc::new(LargeBinaryArray::from_iter_values(states))])
+        let sets = self.take(emit_to);
+        let bytes = sets.iter().map(Texts::encoded_bytes).sum();
+        // Hundreds of megabytes in large questions, so they are neither moved nor left room to grow.
+        let mut states = LargeBinaryBuilder::with_capacity(sets.len(), bytes);
+        for texts in sets {
+            states.append_value(texts.encode());
+        }
+        Ok(vec![Arc::new(states.finish())])
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef], group_indices: &[usize], groups: usize) -> Result<()> {
@@ -469,6 +485,7 @@ mod tests {
         both.merge(&two.encode()).unwrap();
         assert_eq!(both.len(), 6);
         let encoded = both.encode();
+        assert_eq!(encoded.len(), both.encoded_bytes());
         for end in 1..encoded.len() {
             // A torn state is never taken for a whole one, unless it ends between two texts.
             let _ = Texts::default().merge(&encoded[..end]);

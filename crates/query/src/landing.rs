@@ -206,6 +206,7 @@ impl Landing {
         index: usize,
         hours: &[HourFiles],
         projection: Option<&Vec<usize>>,
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         // Caches are keyed by table and path, and two regions may well have the same paths.
@@ -230,8 +231,11 @@ impl Landing {
         let url = format!("lake-{index}://landing/");
         let parsed = Url::parse(&url).map_err(|error| DataFusionError::External(Box::new(error)))?;
         state.runtime_env().register_object_store(&parsed, Arc::clone(&place.store) as _);
-        let options =
+        let mut options =
             TableParquetOptions { global: state.config_options().execution.parquet.clone(), ..Default::default() };
+        // To filter while decoding pays where few rows pass; most rows have what is asked to be there.
+        options.global.pushdown_filters &=
+            filters.is_empty() || !filters.iter().all(|filter| matches!(filter, Expr::IsNotNull(_)));
         let source = ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(Files(Arc::clone(&place.footers))));
@@ -301,7 +305,7 @@ impl TableProvider for Landing {
         let mut plans = Vec::new();
         for (index, hours) in listed.iter().enumerate() {
             if !hours.is_empty() {
-                plans.push(self.plan_location(state, index, hours, projection, limit)?);
+                plans.push(self.plan_location(state, index, hours, projection, filters, limit)?);
             }
         }
         match plans.len() {

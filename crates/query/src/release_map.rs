@@ -24,16 +24,18 @@ pub(crate) const RELEASE_OF: &str = "transect_release_of";
 /// Region, function and version.
 type Key = (String, String, String);
 
+/// Releases, with the time from which on each holds, in the order of these.
+type Recorded = Vec<(i64, String)>;
+
 /// The records of a lake.
 #[derive(Debug, Default)]
 pub(crate) struct ReleaseMap {
-    /// With the time from which on each holds, in the order of these.
-    releases: HashMap<Key, Vec<(i64, String)>>,
+    releases: HashMap<Key, Recorded>,
 }
 
 impl ReleaseMap {
     pub(crate) fn new(mappings: Vec<Mapping>) -> ReleaseMap {
-        let mut releases: HashMap<Key, Vec<(i64, String)>> = HashMap::new();
+        let mut releases: HashMap<Key, Recorded> = HashMap::new();
         for mapping in mappings {
             let key = (mapping.region, mapping.function, mapping.function_version);
             releases.entry(key).or_default().push((mapping.recorded_unix_nano, mapping.release));
@@ -115,7 +117,7 @@ impl ScalarUDFImpl for ReleaseOf {
         let times = arrays[3].as_primitive::<Int64Type>();
         let mut builder = StringViewBuilder::with_capacity(regions.len());
         // Neighbouring rows are mostly of one stream, and so of one version.
-        let mut last: Option<(usize, Option<&Vec<(i64, String)>>)> = None;
+        let mut last: Option<(usize, Option<&Recorded>)> = None;
         for row in 0..regions.len() {
             if regions.is_null(row) || functions.is_null(row) || versions.is_null(row) {
                 builder.append_null();

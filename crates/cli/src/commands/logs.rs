@@ -44,7 +44,7 @@ pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
             let (sql, params) = filter.newest(own.limit);
             return output::dry_run(&engine, &sql, &params, global);
         }
-        let found = output::block_on(Some((&engine, global)), engine.logs(&filter, &window))??;
+        let found = output::block_on(Some(&output::Watch::new(&engine, global)), engine.logs(&filter, &window))??;
         if global.verbose {
             output::say_cost(global, &engine, Some(found.rows.num_rows() as u64));
         }

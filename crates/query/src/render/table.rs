@@ -113,9 +113,13 @@ impl<W: Write> TableSink<W> {
             }
             let cell = if self.style.width.is_some() { cut(cell, *width) } else { cell.clone() };
             let pad = " ".repeat(width.saturating_sub(cell.width()));
+            let (color, plain) = match color_of(&self.names[index], &cell) {
+                Some(color) if self.style.color => (color, PLAIN),
+                _ => ("", ""),
+            };
             match self.right[index] {
-                true => line.extend([pad.as_str(), cell.as_str()]),
-                false => line.extend([cell.as_str(), pad.as_str()]),
+                true => line.extend([pad.as_str(), color, cell.as_str(), plain]),
+                false => line.extend([color, cell.as_str(), plain, pad.as_str()]),
             }
         }
         line.truncate(line.trim_end_matches(' ').len());
@@ -159,6 +163,16 @@ impl<W: Write> Sink for TableSink<W> {
             Some(_) => Ok(()),
             None => self.begin(),
         }
+    }
+}
+
+/// The colour of what `releases` says of a release.
+fn color_of(column: &str, cell: &str) -> Option<&'static str> {
+    match (column, cell) {
+        ("status", "live") => Some("\x1b[32m"),
+        ("status", "rolling out") => Some("\x1b[33m"),
+        ("status", "gone") => Some(DIM),
+        _ => None,
     }
 }
 
