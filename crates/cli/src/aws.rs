@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use aws_config::BehaviorVersion;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_types::SdkConfig;
@@ -25,7 +28,12 @@ pub async fn access(lake: &Lake, region_timeout: Duration) -> Access {
         return access;
     }
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await;
+    // Asking an instance for its region takes seconds where there is none, and a region's name tells as much.
+    let named = lake.locations().iter().find_map(|location| location.name()).map(|name| Region::new(name.to_owned()));
+    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new())
+        .or_else(named);
+    let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region).http_client(http).load().await;
     access.region = sdk.region().map(ToString::to_string);
     access.endpoint = s3_endpoint(&sdk).or_else(|| sdk.endpoint_url().map(str::to_owned));
     access.credentials = sdk

@@ -165,12 +165,9 @@ impl Engine {
         let stores: Vec<_> = stores.collect();
         let directories: Vec<_> = stores.iter().filter_map(|store| store.location().place().directory()).collect();
         if directories.len() == stores.len() {
-            let mut checks = stores.iter().map(|store| store.check());
-            if let Some(error) = checks.find_map(Result::err)
-                && checks.all(|check| check.is_err())
-                && stores.first().is_some_and(|store| store.check().is_err())
-            {
-                return Err(error.into());
+            let mut failed: Vec<_> = stores.iter().filter_map(|store| store.check().err()).collect();
+            if failed.len() == stores.len() {
+                return Err(failed.swap_remove(0).into());
             }
             if !directories.iter().any(|directory| directory.join(LANDING).exists()) {
                 let places: Vec<String> = directories.iter().map(|place| place.display().to_string()).collect();

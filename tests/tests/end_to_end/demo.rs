@@ -23,7 +23,7 @@ fn sample() -> &'static Sample {
     })
 }
 
-fn lake() -> PathBuf {
+pub fn lake() -> PathBuf {
     sample().folder.path().join("transect-demo")
 }
 

@@ -8,6 +8,7 @@
 mod demo;
 mod faults;
 mod fixtures;
+mod logs;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

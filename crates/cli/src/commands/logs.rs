@@ -49,6 +49,9 @@ pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
             output::say_cost(global, &engine, Some(found.rows.num_rows() as u64));
         }
         let is_found = found.rows.num_rows() > 0;
+        if is_found && index + 1 < ranges.len() {
+            output::say(global, &looked_at(options));
+        }
         outcome = Some(found);
         if is_found || index + 1 == ranges.len() {
             break;
@@ -117,12 +120,24 @@ fn filter(own: &Logs, global: &Global) -> Result<LogFilter, Failure> {
         trace_id: trace_id.transpose()?,
         invocation_id: own.invocation.as_ref().map(|id| id.trim().to_ascii_lowercase()),
         correlation_id: own.correlation.clone(),
-        // A trace id is found in any spelling of it.
         text: own.text.clone(),
         pattern: own.grep.clone(),
         ignore_case: own.ignore_case,
         invert: own.invert_match || global.short_v && own.grep.is_some(),
     })
+}
+
+/// What was looked at because an id told its time.
+fn looked_at(options: &EngineOptions) -> String {
+    let time = |nanos: Option<i64>| {
+        let time = jiff::Timestamp::from_nanosecond(i128::from(nanos.unwrap_or_default())).unwrap_or_default();
+        time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    };
+    format!(
+        "transect: the id tells its time; these are records from {} to {} (`transect logs ID`, without --trace, looks at all)",
+        time(options.since_unix_nano),
+        time(options.until_unix_nano)
+    )
 }
 
 /// The ranges to look at, one after the other until something is found: if the trace id tells a time within the range,
