@@ -260,7 +260,7 @@ impl Engine {
     /// What would be read for a query, region by region. Nothing but listings, and release records, is read for that.
     pub async fn plan(&self, text: &str, params: &[(String, ScalarValue)]) -> Result<(Vec<Reading>, Completeness)> {
         self.landing.begin_question();
-        drop(self.attempt(text, params).await?);
+        self.planned(&self.state(), text, params).await?;
         Ok((self.landing.readings(), self.completeness()))
     }
 
@@ -367,7 +367,21 @@ impl Engine {
 
     async fn attempt(&self, text: &str, params: &[(String, ScalarValue)]) -> Result<Answer> {
         let state = self.state();
-        let answer = self.answer(&state, text, params).await.map_err(|error| {
+        let plan = self.planned(&state, text, params).await?;
+        let context = Arc::new(TaskContext::from(&state));
+        let stream = execute_stream(Arc::clone(&plan), context)
+            .map_err(|error| from_datafusion(error, text, &Names::default()))?;
+        Ok(Answer { plan, stream, sql: text.to_owned() })
+    }
+
+    /// Plans a query. What it would read is known then, and nothing of it has been read.
+    async fn planned(
+        &self,
+        state: &SessionState,
+        text: &str,
+        params: &[(String, ScalarValue)],
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = self.physical_plan(state, text, params).await.map_err(|error| {
             let functions = state.scalar_functions().keys().chain(state.aggregate_functions().keys());
             let functions: Vec<&str> = functions.chain(state.window_functions().keys()).map(String::as_str).collect();
             from_datafusion(error, text, &Names { tables: &TABLES, functions: &functions })
@@ -375,16 +389,16 @@ impl Engine {
         let bytes = self.scanned().bytes;
         match self.bytes_max {
             Some(bytes_max) if bytes > bytes_max => Err(QueryError::TooLarge { bytes, bytes_max }),
-            _ => Ok(answer),
+            _ => Ok(plan),
         }
     }
 
-    async fn answer(
+    async fn physical_plan(
         &self,
         state: &SessionState,
         text: &str,
         params: &[(String, ScalarValue)],
-    ) -> Result<Answer, DataFusionError> {
+    ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let values = || ParamValues::from(params.iter().cloned().collect::<std::collections::HashMap<_, _>>());
         let mut tables = self.tables.lock().await;
         if *tables == Tables::None {
@@ -416,9 +430,7 @@ impl Engine {
             }
         }
         drop(tables);
-        let plan = state.query_planner().create_physical_plan(&plan, state).await?;
-        let stream = execute_stream(Arc::clone(&plan), Arc::new(TaskContext::from(state)))?;
-        Ok(Answer { plan, stream, sql: text.to_owned() })
+        state.query_planner().create_physical_plan(&plan, state).await
     }
 
     /// The release records of all regions. One that does not answer is missing from the answer altogether.
