@@ -7,7 +7,7 @@
 pub mod server;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::OnceLock;
 
 /// A program of the workspace, built by the same cargo, profile and target folder as the running test.
@@ -54,4 +54,21 @@ pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+/// What a program said and how it ended.
+pub struct Answer {
+    /// Its exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// All of stdout.
+    pub stdout: String,
+    /// All of stderr.
+    pub stderr: String,
+}
+
+impl From<Output> for Answer {
+    fn from(output: Output) -> Answer {
+        let text = |bytes| String::from_utf8(bytes).expect("the programs write UTF-8");
+        Answer { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
 }

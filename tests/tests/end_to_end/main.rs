@@ -11,9 +11,9 @@ mod fixtures;
 mod logs;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-use transect_tests::{files_below, program};
+use transect_tests::{Answer, files_below, program};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
@@ -27,22 +27,6 @@ fn transect(arguments: &[&str]) -> Command {
     command.env("XDG_CACHE_HOME", "/dev/null");
     command.current_dir(std::env::temp_dir());
     command
-}
-
-struct Answer {
-    code: i32,
-    stdout: String,
-    stderr: String,
-}
-
-impl From<Output> for Answer {
-    fn from(output: Output) -> Answer {
-        Answer {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
 }
 
 fn run(arguments: &[&str]) -> Answer {

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use transect_tests::Answer;
 
 use crate::store::{Fault, SECRET_KEY};
-use crate::world::{BUCKET, REGIONS, World};
+use crate::world::{BUCKET, Json, REGIONS, World};
 
 const COUNT: &str = "select cloud_region, count(*) as n from telemetry group by 1 order by 1";
 
@@ -168,7 +169,7 @@ fn buckets_with_equal_keys_give_their_own_rows() {
         std::fs::copy(written, target.join("same.parquet")).unwrap();
     }
     for _ in 0..2 {
-        let answer: crate::world::Answer = world
+        let answer: Answer = world
             .command(&["sql", "--format", "json", "--lake", "s3://one", "--lake", "s3://two"])
             .arg("select body from telemetry where body like 'the%' order by 1")
             .env("AWS_ENDPOINT_URL_S3", &world.stores[0].endpoint)
@@ -199,7 +200,7 @@ fn credentials_and_endpoints_come_from_profiles_too() {
     )
     .unwrap();
     let lake = format!("us-east-2=s3://{BUCKET}");
-    let run = |profile: Option<&str>, endpoint: Option<&str>| -> crate::world::Answer {
+    let run = |profile: Option<&str>, endpoint: Option<&str>| -> Answer {
         let mut command =
             world.command(&["sql", "--lake", &lake, "--format", "json", "select count(*) as n from logs"]);
         command.env("AWS_CONFIG_FILE", &config).env("AWS_SHARED_CREDENTIALS_FILE", &keys);
@@ -243,7 +244,7 @@ fn directories_lie_beside_buckets_and_one_that_is_missing_is_a_missing_region() 
     let world = World::new();
     let east = format!("us-east-2={}", crate::world::sample().display());
     let west = format!("us-west-2=s3://{BUCKET}");
-    let ask = |east: &str| -> crate::world::Answer {
+    let ask = |east: &str| -> Answer {
         world
             .command(&["sql", "--format", "json", "--lake", east, "--lake", &west, COUNT])
             .env("AWS_ENDPOINT_URL", &world.stores[1].endpoint)

@@ -10,7 +10,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
 
-use crate::world::{BUCKET, World};
+use crate::world::{BUCKET, Json, World};
 
 const HOUR: &str = "landing/region=us-east-2/date=2026-11-21/hour=08";
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{BUCKET, REGIONS, World};
+use crate::world::{BUCKET, Json, REGIONS, World};
 
 /// Two regions in which a function has the same version number, for different releases, and states neither.
 fn world() -> World {

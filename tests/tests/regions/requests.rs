@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
+use transect_tests::Answer;
 
 use crate::store::Fault;
-use crate::world::{BUCKET, REGIONS, World};
+use crate::world::{BUCKET, Json, REGIONS, World};
 
 /// Thirty days of hourly files in every region: the sample's, again and again, so that they are small.
 fn thirty_days() -> World {
@@ -147,8 +148,7 @@ fn runs_at_the_same_time_share_the_cache() {
             command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
         })
         .collect();
-    let answers: Vec<crate::world::Answer> =
-        runs.into_iter().map(|run| run.wait_with_output().unwrap().into()).collect();
+    let answers: Vec<Answer> = runs.into_iter().map(|run| run.wait_with_output().unwrap().into()).collect();
     for answer in &answers {
         assert_eq!((answer.code, answer.stdout.as_str()), (0, answers[0].stdout.as_str()), "{}", answer.stderr);
     }

@@ -1,11 +1,11 @@
 //! Three regions in three S3 servers, with the sample's records, and the same records in directories beside them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
-use transect_tests::program;
+use transect_tests::{Answer, program};
 
 use crate::store::{ACCESS_KEY, SECRET_KEY, Store};
 
@@ -36,29 +36,18 @@ pub struct World {
     pub folder: TempDir,
 }
 
-pub struct Answer {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-}
+/// The JSON that an answer is.
+pub trait Json {
+    fn json(&self) -> serde_json::Value;
 
-impl From<Output> for Answer {
-    fn from(output: Output) -> Answer {
-        Answer {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-impl Answer {
-    pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("{}{}", self.stdout, self.stderr))
-    }
-
-    pub fn rows(&self) -> Vec<serde_json::Value> {
+    fn rows(&self) -> Vec<serde_json::Value> {
         self.json()["rows"].as_array().unwrap().clone()
+    }
+}
+
+impl Json for Answer {
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|_| panic!("{}{}", self.stdout, self.stderr))
     }
 }
 
