@@ -433,6 +433,66 @@ TWO_TEXTS = [
         "SELECT event_id, timestamp FROM spans WHERE timestamp > arrow_cast(1795253380123456789, 'Timestamp(Nanosecond, Some(\"+00:00\"))')",
         "SELECT event_id, timestamp FROM spans WHERE timestamp > make_timestamp_ns(1795253380123456789)",
     ),
+    # The views that the program defines in SQL itself, said once more.
+    (
+        """
+        SELECT trace_id, time_unix_nano, duration_nano, regions, releases, services, error_count, log_count, span_count, invocation_count
+        FROM traces
+        """,
+        """
+        SELECT
+          trace_id,
+          min(CASE event_name WHEN 'platform.report' THEN time_unix_nano - coalesce(duration_nano, 0) ELSE time_unix_nano END) AS time_unix_nano,
+          max(time_unix_nano + CASE WHEN signal = 'span' THEN coalesce(duration_nano, 0) ELSE 0 END)
+            - min(CASE event_name WHEN 'platform.report' THEN time_unix_nano - coalesce(duration_nano, 0) ELSE time_unix_nano END) AS duration_nano,
+          list_sort(list(DISTINCT cloud_region)) AS regions,
+          list_sort(list(DISTINCT release) FILTER (release IS NOT NULL)) AS releases,
+          list_sort(list(DISTINCT coalesce(service_name, faas_name)) FILTER (coalesce(service_name, faas_name) <> 'UnknownService')) AS services,
+          count(*) FILTER (
+            CASE signal
+              WHEN 'span' THEN status_code = 'ERROR'
+              ELSE severity_number >= 17 OR (event_name = 'platform.report' AND status_code = 'ERROR')
+            END
+          ) AS error_count,
+          count(*) FILTER (signal = 'log') AS log_count,
+          count(*) FILTER (signal = 'span') AS span_count,
+          count(DISTINCT faas_invocation_id) AS invocation_count
+        FROM (
+          SELECT trace_id, event_name, signal, time_unix_nano, duration_nano, cloud_region, release, service_name, faas_name, status_code,
+            severity_number, faas_invocation_id
+          FROM logs
+          UNION ALL
+          SELECT trace_id, event_name, signal, time_unix_nano, duration_nano, cloud_region, release, service_name, faas_name, status_code,
+            severity_number, faas_invocation_id
+          FROM spans
+        ) AS records
+        WHERE trace_id IS NOT NULL
+        GROUP BY trace_id
+        """,
+    ),
+    (
+        """
+        SELECT service, release, cloud_region, first_seen, last_seen, invocations, failed, mixed_traces,
+          failed_percent_low < failed_percent AND failed_percent < failed_percent_high AS is_within
+        FROM releases WHERE failed > 0
+        """,
+        """
+        WITH calls AS (SELECT coalesce(service_name, faas_name) AS service, * FROM invocations),
+        -- Every service of the sample either states its release or has versions, which count for each region.
+        mixed AS (
+          SELECT service, trace_id FROM calls WHERE trace_id IS NOT NULL GROUP BY service, trace_id
+          HAVING count(DISTINCT service_version) > 1
+            OR count(DISTINCT CASE WHEN service_version IS NULL THEN cloud_region || '/' || faas_version END)
+              > count(DISTINCT CASE WHEN service_version IS NULL THEN cloud_region END)
+        )
+        SELECT service, release, cloud_region, min(timestamp) AS first_seen, max(timestamp) AS last_seen, count(*) AS invocations,
+          count(*) FILTER (status_code = 'ERROR') AS failed,
+          count(DISTINCT calls.trace_id) FILTER (mixed.trace_id IS NOT NULL) AS mixed_traces, true AS is_within
+        FROM calls LEFT JOIN mixed USING (service, trace_id)
+        WHERE service IS NOT NULL AND release IS NOT NULL
+        GROUP BY service, release, cloud_region HAVING count(*) FILTER (status_code = 'ERROR') > 0
+        """,
+    ),
 ]
 
 ASKED_OF_PARTS = [
