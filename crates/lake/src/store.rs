@@ -139,16 +139,6 @@ impl RegionStore {
         self.serving.borrow().clone()
     }
 
-    /// Leaves the region out from now on.
-    pub fn give_up(&self, reason: String) {
-        self.serving.send_replace(Serving::Nothing(reason));
-    }
-
-    /// Takes the region in again, for the next question.
-    pub fn reset(&self) {
-        self.serving.send_replace(Serving::Primary);
-    }
-
     /// What was asked of buckets so far.
     pub fn requests(&self) -> &Requests {
         &self.requests

@@ -227,14 +227,13 @@ impl Engine {
             }
             let (rows, names) = attempt?;
             let completeness = self.completeness();
-            let missing = &completeness.missing_regions;
-            if !missing.is_empty() && missing.len() == self.landing.places().len() {
+            if let Some(error) = self.nothing_answers(&completeness) {
                 spool.discard();
                 if wanted.format == Format::Json && !wanted.strict {
                     writeln!(spool, "{{\"rows\":[\n],{}}}", completeness.json_members())?;
                     spool.release()?;
                 }
-                return Err(QueryError::NothingAnswers(missing.clone()).into());
+                return Err(error.into());
             }
             if completeness.is_complete() || !wanted.strict {
                 if rows == 0 {
@@ -286,11 +285,10 @@ impl Engine {
             }
             let batches = attempt?;
             let completeness = self.completeness();
-            let missing = &completeness.missing_regions;
-            if !missing.is_empty() && missing.len() == self.landing.places().len() {
-                return Err(QueryError::NothingAnswers(missing.clone()));
-            }
-            return Ok((batches, completeness));
+            return match self.nothing_answers(&completeness) {
+                Some(error) => Err(error),
+                None => Ok((batches, completeness)),
+            };
         }
     }
 
@@ -323,6 +321,12 @@ impl Engine {
             counts += place.store.requests().counts();
         }
         counts
+    }
+
+    /// Where every region is missing there is no answer: a count of nothing would be taken for one.
+    fn nothing_answers(&self, completeness: &Completeness) -> Option<QueryError> {
+        let missing = &completeness.missing_regions;
+        (missing.len() == self.landing.places().len()).then(|| QueryError::NothingAnswers(missing.clone()))
     }
 
     /// What the latest question had to do without.
@@ -435,7 +439,10 @@ impl Engine {
 
     /// The release records of all regions. One that does not answer is missing from the answer altogether.
     async fn read_releases(&self) -> ReleaseMap {
-        let read = |place| async move { read_mappings(LandingPlace::store(place), self.cache.as_deref()).await };
+        let read = |place: &'_ LandingPlace| {
+            let store = Arc::clone(&place.store);
+            async move { read_mappings(&store, self.cache.as_deref()).await }
+        };
         let read = futures::future::join_all(self.landing.places().iter().map(read)).await;
         ReleaseMap::new(read.into_iter().flatten().flat_map(|(mappings, _)| mappings).collect())
     }

@@ -60,12 +60,6 @@ pub(crate) struct LandingPlace {
     pub(crate) footers: Arc<Footers>,
 }
 
-impl LandingPlace {
-    pub(crate) fn store(&self) -> &RegionStore {
-        &self.store
-    }
-}
-
 /// What the scans of one question have found. A view scans the table more than once, and must see the same files every
 /// time, whatever lands meanwhile.
 #[derive(Debug, Default)]

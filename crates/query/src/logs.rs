@@ -13,6 +13,7 @@ use arrow::datatypes::{DataType, Int64Type, Schema};
 use datafusion::common::ScalarValue;
 
 use crate::answer::Completeness;
+use crate::views::EVENT_KEY;
 use crate::{Engine, QueryError, Result};
 
 /// Longest run of a Lambda invocation: neighbours in a stream are looked for within it of what was found.
@@ -74,8 +75,6 @@ pub struct Logs {
     /// Whether they rest on everything that they should.
     pub completeness: Completeness,
 }
-
-const EVENT_KEY: [&str; 4] = ["cloud_region", "aws_log_group", "aws_log_stream", "event_id"];
 
 impl LogFilter {
     /// The query for the newest records, and the values of its placeholders.

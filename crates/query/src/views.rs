@@ -35,7 +35,7 @@ use crate::release_map::{ReleaseMap, release_of};
 use once::{each_event_once, once};
 
 /// The columns that say which event a row is.
-const EVENT_KEY: [&str; 4] = ["cloud_region", "aws_log_group", "aws_log_stream", "event_id"];
+pub(crate) const EVENT_KEY: [&str; 4] = ["cloud_region", "aws_log_group", "aws_log_stream", "event_id"];
 
 fn event_key() -> [(Expr, &'static str); 4] {
     let names = ["key_region", "key_group", "key_stream", "key_id"];

@@ -1,6 +1,7 @@
-//! Each event once, however often it was delivered. Copies are rare and rows are wide, so the rows are not grouped.
-//! Where copies are equal, the first one passes and the others do not. Where they are not, as those of spans, one pass over a hash of the key finds the few hashes that come more than once, the rows of all others pass as they
-//! are, and only the rest is grouped by the whole key. A needle, a limit and a sum cost what they would without.
+//! Each event once, however often it was delivered. Copies are rare and rows are wide, so the rows are not grouped. Where
+//! copies are equal, the first one passes and the others do not. Where they are not, as those of spans, one pass over a
+//! hash of the key finds the few hashes that come more than once, the rows of all others pass as they are, and only the
+//! rest is grouped by the whole key.
 
 use std::sync::{Arc, LazyLock};
 
