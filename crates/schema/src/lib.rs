@@ -95,6 +95,16 @@ macro_rules! columns {
     (@owned String optional $field:expr) => { $field.map(|text| Cow::Owned(text.into_owned())) };
     (@owned $type:ident $need:ident $field:expr) => { $field };
 
+    (@from BigInt required $value:expr) => { if let Some(Value::BigInt(number)) = $value { number } else { 0 } };
+    (@from Int required $value:expr) => { if let Some(Value::Int(number)) = $value { number } else { 0 } };
+    (@from String required $value:expr) => {
+        if let Some(Value::String(text)) = $value { Cow::Owned(text.to_owned()) } else { Cow::Borrowed("") }
+    };
+    (@from String optional $value:expr) => {
+        if let Some(Value::String(text)) = $value { Some(Cow::Owned(text.to_owned())) } else { None }
+    };
+    (@from $type:ident optional $value:expr) => { if let Some(Value::$type(value)) = $value { Some(value) } else { None } };
+
     (@required required) => { true };
     (@required optional) => { false };
 
@@ -118,6 +128,17 @@ macro_rules! columns {
             /// The values in the order of [`COLUMNS`]; `None` where the row has none.
             pub fn values(&self) -> [Option<Value<'_>>; COLUMNS.len()] {
                 [$(columns!(@value $type $need self.$name)),+]
+            }
+
+            /// A row of the values that `value` gives for each place in [`COLUMNS`]. Where it gives none, or one of
+            /// another type, there is none; a required column is then empty or 0.
+            pub fn from_values<'v>(mut value: impl FnMut(usize) -> Option<Value<'v>>) -> Record<'static> {
+                let mut index = 0;
+                let mut next = || {
+                    index += 1;
+                    value(index - 1)
+                };
+                Record { $($name: columns!(@from $type $need next()),)+ }
             }
 
             /// The same row, borrowing nothing.
@@ -207,6 +228,22 @@ mod tests {
                 (_, value) => assert_eq!(value.is_some(), column.required, "{}", column.name),
             }
         }
+    }
+
+    #[test]
+    fn a_row_comes_back_from_its_values() {
+        let record = Record {
+            time_unix_nano: 7,
+            event_id: "a".into(),
+            body: Some("b".into()),
+            faas_coldstart: Some(false),
+            metric_value: Some(1.5),
+            schema_version: SCHEMA_VERSION,
+            ..Record::default()
+        };
+        let values = record.values();
+        assert_eq!(Record::from_values(|index| values[index]), record);
+        assert_eq!(Record::from_values(|_| Some(Value::Boolean(true))).faas_coldstart, Some(true));
     }
 
     #[test]
