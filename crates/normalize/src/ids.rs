@@ -49,6 +49,80 @@ pub fn parse_trace_id(text: &str) -> Option<String> {
     trace_id(text).map(Cow::into_owned)
 }
 
+/// What a text that somebody holds may be the id of. One text may be several: a UUID is a Lambda request id, a trace id
+/// in a rare spelling, or the application's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AnyId {
+    /// As the column `trace_id` holds it.
+    pub trace_id: Option<String>,
+    /// As the column `span_id` holds it.
+    pub span_id: Option<String>,
+    /// As the column `faas_invocation_id` holds it.
+    pub invocation_id: Option<String>,
+    /// As the column `event_id` holds it.
+    pub event_id: Option<String>,
+    /// The text itself, where it may be the application's own id: a whole header is none.
+    pub correlation_id: Option<String>,
+    /// When it was made, in nanoseconds since 1970, if the id tells. It is a guess where the id may be a random number.
+    pub made_unix_nano: Option<i64>,
+}
+
+/// Digits of CloudWatch's event ids.
+const EVENT_ID_DIGITS: usize = 56;
+/// Event ids seen in documentation hold the milliseconds of their event from this bit on.
+const EVENT_ID_TIME_BIT: u32 = 144;
+/// X-Ray began in 2016; an id from before does not hold a time.
+const MADE_UNIX_SECONDS_MIN: i64 = 1_451_606_400;
+
+/// The ids that a text may be, in any spelling; `None` if it is blank.
+pub fn parse_any_id(text: &str) -> Option<AnyId> {
+    let text = text.trim().trim_matches(['"', '\'', '`', ',']).trim();
+    if text.is_empty() {
+        return None;
+    }
+    // A header copied with its name.
+    let names = ["x-amzn-trace-id:", "traceparent:", "_x_amzn_trace_id="];
+    let value = names.iter().find_map(|name| {
+        let head = text.get(..name.len())?;
+        head.eq_ignore_ascii_case(name).then(|| text[name.len()..].trim())
+    });
+    let text = value.unwrap_or(text);
+    let trace_id = parse_trace_id(text);
+    let is_header = traceparent(text).is_some() || text.contains("Root=");
+    let digits = text.split_once('/').map_or(text, |(digits, _)| digits);
+    let is_event_id = digits.len() == EVENT_ID_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = |id: &String| i64::from_str_radix(id.get(..8)?, 16).ok();
+    let made = match (&trace_id, is_event_id) {
+        (Some(id), _) => seconds(id).filter(|seconds| *seconds >= MADE_UNIX_SECONDS_MIN).map(|seconds| seconds * 1_000),
+        (None, true) => event_id_millis(digits).filter(|millis| *millis >= MADE_UNIX_SECONDS_MIN * 1_000),
+        (None, false) => None,
+    };
+    Some(AnyId {
+        trace_id,
+        span_id: span_id(text).map(Cow::into_owned),
+        invocation_id: uuid(text).map(Cow::into_owned),
+        event_id: is_event_id.then(|| text.to_owned()),
+        correlation_id: (!is_header).then(|| text.to_owned()),
+        made_unix_nano: made.and_then(|millis| millis.checked_mul(1_000_000)),
+    })
+}
+
+/// The digits divided by 2^144.
+fn event_id_millis(digits: &str) -> Option<i64> {
+    // Long division by 2^48, three times: the numbers at hand hold 128 bits.
+    const STEP: u32 = 48;
+    let mut digits: Vec<u8> = digits.bytes().map(|digit| digit - b'0').collect();
+    for _ in 0..EVENT_ID_TIME_BIT / STEP {
+        let mut rest = 0_u64;
+        for digit in &mut digits {
+            let value = rest * 10 + u64::from(*digit);
+            *digit = u8::try_from(value >> STEP).ok()?;
+            rest = value & ((1 << STEP) - 1);
+        }
+    }
+    digits.iter().try_fold(0_i64, |value, digit| value.checked_mul(10)?.checked_add(i64::from(*digit)))
+}
+
 /// A trace id: 32 hex digits with or without `0x`, as a UUID, as X-Ray's `1-8-24`, as `Root=…` within a header, or as
 /// a W3C `traceparent`.
 pub(crate) fn trace_id(text: &str) -> Option<Cow<'_, str>> {
@@ -196,6 +270,41 @@ mod tests {
             Some("12e1bc76-5667-4b14-9509-bb0a9bf13331")
         );
         assert_eq!(uuid("12e1bc76x5667-4b14-9509-bb0a9bf13331"), None);
+    }
+
+    #[test]
+    fn whatever_somebody_holds_is_every_id_that_it_may_be() {
+        let trace = Some("6b01598d2cb6916d86dc283cf0480ff9".to_owned());
+        let made = Some(0x6b01_598d * 1_000_000_000);
+        for text in [
+            "1-6b01598d-2cb6916d86dc283cf0480ff9",
+            "X-Amzn-Trace-Id: Root=1-6b01598d-2cb6916d86dc283cf0480ff9;Parent=53995c3f42cd8ad8;Sampled=1",
+            "traceparent: 00-6b01598d2cb6916d86dc283cf0480ff9-86ea0214b5c34e7e-01",
+            "\"6B01598D2CB6916D86DC283CF0480FF9\",",
+        ] {
+            let id = parse_any_id(text).unwrap();
+            assert_eq!((&id.trace_id, id.made_unix_nano), (&trace, made), "{text}");
+        }
+        assert_eq!(parse_any_id("Root=1-6b01598d-2cb6916d86dc283cf0480ff9").unwrap().correlation_id, None);
+        let request = parse_any_id("12E1BC76-5667-4b14-9509-bb0a9bf13331").unwrap();
+        assert_eq!(request.invocation_id.as_deref(), Some("12e1bc76-5667-4b14-9509-bb0a9bf13331"));
+        assert_eq!(request.correlation_id.as_deref(), Some("12E1BC76-5667-4b14-9509-bb0a9bf13331"));
+        assert_eq!(request.made_unix_nano, None);
+        let own = parse_any_id(" ord-7f3a91 ").unwrap();
+        assert_eq!(own, AnyId { correlation_id: Some("ord-7f3a91".into()), ..AnyId::default() });
+        assert_eq!(parse_any_id("86ea0214b5c34e7e").unwrap().span_id.as_deref(), Some("86ea0214b5c34e7e"));
+        // Two examples of the documentation of CloudWatch Logs, with the times that stand beside them.
+        for (text, millis) in [
+            ("31132629274945519779805322857203735586714454643391594505", 1_396_035_378_988),
+            ("31132629274945519779805322857203735586814454643391594505/3", 1_396_035_378_988),
+        ] {
+            let id = parse_any_id(text).unwrap();
+            assert_eq!((id.event_id.as_deref(), id.trace_id), (Some(text), None));
+            // From before X-Ray: no time is taken from it.
+            assert_eq!((id.made_unix_nano, event_id_millis(&text[..56])), (None, Some(millis)));
+        }
+        assert_eq!(parse_any_id("  "), None);
+        assert_eq!(parse_any_id("é").unwrap().correlation_id.as_deref(), Some("é"));
     }
 
     #[test]

@@ -38,5 +38,5 @@ mod text;
 mod time;
 
 pub use decode::{DecodeError, Document, Payload, decode, decode_within};
-pub use ids::parse_trace_id;
+pub use ids::{AnyId, parse_any_id, parse_trace_id};
 pub use normalize::{Normalizer, Options, Origin, Stats};
