@@ -323,14 +323,26 @@ impl Engine {
         counts
     }
 
+    pub(crate) fn landing(&self) -> &Arc<Landing> {
+        &self.landing
+    }
+
+    pub(crate) fn extent(&self) -> &Extent {
+        &self.extent
+    }
+
+    pub(crate) fn bytes_max(&self) -> Option<u64> {
+        self.bytes_max
+    }
+
     /// Where every region is missing there is no answer: a count of nothing would be taken for one.
-    fn nothing_answers(&self, completeness: &Completeness) -> Option<QueryError> {
+    pub(crate) fn nothing_answers(&self, completeness: &Completeness) -> Option<QueryError> {
         let missing = &completeness.missing_regions;
         (missing.len() == self.landing.places().len()).then(|| QueryError::NothingAnswers(missing.clone()))
     }
 
     /// What the latest question had to do without.
-    fn completeness(&self) -> Completeness {
+    pub(crate) fn completeness(&self) -> Completeness {
         let mut completeness = Completeness::default();
         for place in self.landing.places() {
             let location = place.store.location();
@@ -352,7 +364,7 @@ impl Engine {
     }
 
     /// An answer without rows from a lake without files is told apart from one that was not found.
-    async fn check_for_telemetry(&self) -> Result<()> {
+    pub(crate) async fn check_for_telemetry(&self) -> Result<()> {
         if self.landing.has_listed() && self.scanned().files == 0 && !self.landing.has_any_file().await {
             return Err(QueryError::NoTelemetry { place: "the lake".to_owned() });
         }
@@ -438,7 +450,7 @@ impl Engine {
     }
 
     /// The release records of all regions. One that does not answer is missing from the answer altogether.
-    async fn read_releases(&self) -> ReleaseMap {
+    pub(crate) async fn read_releases(&self) -> ReleaseMap {
         let read = |place: &'_ LandingPlace| {
             let store = Arc::clone(&place.store);
             async move { read_mappings(&store, self.cache.as_deref()).await }

@@ -89,8 +89,13 @@ impl Footers {
         lock(&self.unreadable).clone()
     }
 
+    /// Whether the file is one of those.
+    pub(crate) fn is_unreadable(&self, path: &Path) -> bool {
+        lock(&self.unreadable).contains_key(path)
+    }
+
     /// Notes a file that cannot be read, unless it is the region that does not answer.
-    fn note(&self, path: &Path, error: ParquetError) -> ParquetError {
+    pub(crate) fn note(&self, path: &Path, error: ParquetError) -> ParquetError {
         let given_up = matches!(self.store.serving(), Serving::Nothing(_));
         if given_up || lock(&self.unreadable).contains_key(path) {
             return error;
@@ -127,12 +132,12 @@ impl ParquetFileReaderFactory for Files {
         metrics: &ExecutionPlanMetricsSet,
     ) -> datafusion::common::Result<Box<dyn AsyncFileReader + Send>> {
         let bytes_scanned = MetricBuilder::new(metrics).counter("bytes_scanned", partition_index);
-        let file = file.object_meta;
-        Ok(Box::new(Reader { footers: Arc::clone(&self.0), file, local: None, tail: None, bytes_scanned }))
+        Ok(Box::new(Reader { bytes_scanned, ..Reader::new(&self.0, &file.object_meta) }))
     }
 }
 
-struct Reader {
+/// Reads one file.
+pub(crate) struct Reader {
     footers: Arc<Footers>,
     file: ObjectMeta,
     /// A file of this machine, once something of it was read.
@@ -178,9 +183,13 @@ impl AsyncFileReader for Reader {
         let policy = options.map_or(PageIndexPolicy::Skip, ArrowReaderOptions::column_index_policy);
         async move {
             let kept = lock(&self.footers.kept).files.get(&self.file.location).cloned();
+            // Of a file of this machine it is read only where it is asked for.
+            let lacks_index = |file: &File| {
+                self.footers.store.is_local() && policy != PageIndexPolicy::Skip && file.footer.column_index().is_none()
+            };
             let file = match kept {
-                Some(file) => file,
-                None => {
+                Some(file) if !lacks_index(&file) => file,
+                _ => {
                     let opened = self.open(policy).await;
                     let file = opened.map_err(|error| self.footers.note(&self.file.location, error))?;
                     self.keep(file)
@@ -194,6 +203,11 @@ impl AsyncFileReader for Reader {
 }
 
 impl Reader {
+    pub(crate) fn new(footers: &Arc<Footers>, file: &ObjectMeta) -> Reader {
+        let (footers, file) = (Arc::clone(footers), file.clone());
+        Reader { footers, file, local: None, tail: None, bytes_scanned: Count::new() }
+    }
+
     /// Parts of a file of this machine, read in place: handing that to another thread takes longer than reading. `None`
     /// where it lies elsewhere, or where the store is to say what is wrong.
     fn read_local(&mut self, ranges: &[Range<u64>]) -> Option<object_store::Result<Vec<Bytes>>> {

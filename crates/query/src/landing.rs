@@ -96,6 +96,11 @@ impl Landing {
         *self.found() = Found::default();
     }
 
+    /// Forgets what was counted, before everything is listed once more.
+    pub(crate) fn begin_counting(&self) {
+        self.found().readings.clear();
+    }
+
     /// What the scans of the latest question have found, by region.
     pub(crate) fn readings(&self) -> Vec<Reading> {
         self.found().readings.values().cloned().collect()
@@ -165,7 +170,12 @@ impl Landing {
     }
 
     /// The hours of a location; none if it does not answer, which the answer then says.
-    async fn list(&self, index: usize, regions: &[String], range: &HourRange) -> Result<Arc<Vec<HourFiles>>> {
+    pub(crate) async fn list(
+        &self,
+        index: usize,
+        regions: &[String],
+        range: &HourRange,
+    ) -> Result<Arc<Vec<HourFiles>>> {
         let store = &self.places[index].store;
         if matches!(store.serving(), Serving::Nothing(_)) {
             self.found().left_out.insert(index);

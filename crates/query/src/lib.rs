@@ -17,6 +17,7 @@ mod queries;
 mod release_map;
 mod render;
 mod spool;
+mod trace;
 mod views;
 
 pub use answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote, readings_batch};
@@ -26,6 +27,11 @@ pub use error::{QueryError, SqlError};
 pub use logs::{LOGS_MAX, LogFilter, LogWindow, Logs};
 pub use queries::{Param, ParamKind, SavedQuery, saved_queries, saved_query};
 pub use render::{Format, LineStyle, RenderError, TableStyle, render, render_batch, render_logs};
+pub use trace::{
+    ClockSkew, Crossing, Event, FirstError, Hub, Id, IdKind, LogsShown, Mark, PickFilter, RegionTime, ReleaseSeen,
+    Span, SpanSource, Status, Summary, Trace, TraceBounds, TraceStart, Tree, WaterfallStyle, Window, pick_sql,
+    render_trace_html, render_trace_json, render_trace_otlp, render_waterfall,
+};
 
 /// What every function of this crate returns.
 pub type Result<T, E = QueryError> = std::result::Result<T, E>;

@@ -262,7 +262,7 @@ fn internal(error: impl std::fmt::Display) -> QueryError {
     QueryError::Internal(error.to_string())
 }
 
-fn concat(batches: &[RecordBatch]) -> Result<RecordBatch> {
+pub(crate) fn concat(batches: &[RecordBatch]) -> Result<RecordBatch> {
     let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
     concat_batches(&schema, batches).map_err(internal)
 }
@@ -271,7 +271,8 @@ fn column(rows: &RecordBatch, name: &str) -> Result<arrow::array::ArrayRef> {
     rows.column_by_name(name).cloned().ok_or_else(|| internal(format!("no column {name}")))
 }
 
-fn texts(rows: &RecordBatch, name: &str) -> Result<Vec<Option<String>>> {
+/// The texts of a column; none where it has none.
+pub(crate) fn texts(rows: &RecordBatch, name: &str) -> Result<Vec<Option<String>>> {
     let array = cast(&column(rows, name)?, &DataType::Utf8View).map_err(internal)?;
     Ok(array.as_string_view().iter().map(|text| text.map(str::to_owned)).collect())
 }

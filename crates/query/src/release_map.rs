@@ -50,6 +50,13 @@ impl ReleaseMap {
         self.releases.is_empty()
     }
 
+    /// The release of a version of a function in a region at a time.
+    pub(crate) fn of(&self, region: &str, function: &str, version: &str, time_unix_nano: i64) -> Option<&str> {
+        let recorded = self.releases.get(&(region.to_owned(), function.to_owned(), version.to_owned()))?;
+        let index = ReleaseMap::release(recorded, version, time_unix_nano)?;
+        Some(recorded.get(index)?.1.as_str())
+    }
+
     /// A numbered version never changes, so what was recorded last corrects what was before, at all times. `$LATEST` is
     /// what was recorded last before the time.
     fn release(recorded: &[(i64, String)], version: &str, time_unix_nano: i64) -> Option<usize> {

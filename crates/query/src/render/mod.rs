@@ -15,6 +15,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 pub use lines::{LineStyle, render_logs};
+pub(crate) use table::visible;
 
 use crate::answer::{Completeness, NamesSeen};
 use crate::{Answer, QueryError};

@@ -228,7 +228,7 @@ fn is_number(data_type: &DataType) -> bool {
 
 /// The text with everything that a terminal would act upon spelled out: control characters, and the marks that turn
 /// the direction of writing.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     if !text.contains(is_active) {
         return text.to_owned();
     }
