@@ -86,6 +86,10 @@ pub enum FormatName {
     Csv,
     /// A Parquet file
     Parquet,
+    /// `trace` only: a page for a browser, in one file
+    Html,
+    /// `trace` only: OTLP/JSON, a line of spans and a line of log records
+    Otlp,
     /// `schema` only: the column list of a Glue table
     Glue,
     /// `schema` only: Athena's CREATE EXTERNAL TABLE
@@ -112,6 +116,8 @@ pub enum Command {
     Query(Query),
     /// Read log records, newest last
     Logs(Logs),
+    /// Follow one request across regions and releases
+    Trace(Trace),
     /// Which release runs where, and how it does; `record` and `import` add what a function's versions are
     Releases(Releases),
     /// Print the columns of a telemetry row
@@ -270,6 +276,82 @@ pub struct Logs {
     /// Times in UTC rather than in the local zone
     #[arg(long)]
     pub utc: bool,
+}
+
+/// Follows one request: from any id of it to every record that it left in all regions and releases, as a waterfall.
+///
+/// ID is an X-Ray or W3C trace id in any spelling, a whole traceparent or X-Amzn-Trace-Id header, a Lambda request id, the
+/// application's correlation id, or an event id. What carries it is found, then what carries the ids of that, and so on. A
+/// trace id of X-Ray holds the time that it was made at, and its records are looked for around that, whatever --since and
+/// --until say; if nothing is there, and for other ids, they are looked for since --since, or 24 h ago. What belongs to them is then looked for 15 min around what was found, and further
+/// as long as something is found there.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  transect trace 1-67e8d3a5-0123456789abcdef01234567\n  \
+    transect trace ord-4711 --since 7d --logs all\n  transect trace ord-4711 --output trace.html\n  \
+    transect trace --pick --errors --crossing releases")]
+pub struct Trace {
+    /// Any id of the request
+    #[arg(value_name = "ID", conflicts_with = "pick")]
+    pub id: Option<String>,
+    /// Steps from the first id to others
+    #[arg(long, value_name = "N", default_value_t = 8, help_heading = "Search")]
+    pub max_hops: usize,
+    /// Records at most; the earliest are shown
+    #[arg(long, value_name = "N", default_value_t = 50_000, help_heading = "Search")]
+    pub max_records: usize,
+    /// Follow ids that more than 200 traces share, too
+    #[arg(long, help_heading = "Search")]
+    pub follow_hub: bool,
+    /// Move the spans of regions whose clocks differ
+    #[arg(long, help_heading = "Picture")]
+    pub correct_skew: bool,
+    /// Log records below their span
+    #[arg(long, value_enum, value_name = "WHICH", default_value = "errors", help_heading = "Picture")]
+    pub logs: LogsName,
+    /// Levels of spans shown
+    #[arg(long, value_name = "N", help_heading = "Picture")]
+    pub depth: Option<usize>,
+    /// From so many on, spans below one parent that are alike are one line; 0 never. Without a number: from 2 on
+    #[arg(long, value_name = "N", default_value_t = 10, default_missing_value = "2", num_args = 0..=1, require_equals = true, help_heading = "Picture")]
+    pub collapse: usize,
+    /// Times in UTC rather than in the local zone
+    #[arg(long, help_heading = "Picture")]
+    pub utc: bool,
+    /// List the newest traces to choose from; on a terminal, follow the one chosen
+    #[arg(long, help_heading = "Choice")]
+    pub pick: bool,
+    /// Only traces with an error
+    #[arg(long, help_heading = "Choice")]
+    pub errors: bool,
+    /// The slowest first, rather than the newest
+    #[arg(long, help_heading = "Choice")]
+    pub slow: bool,
+    /// Only traces in which two releases of a service met, or that were in several regions; repeatable
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Choice")]
+    pub crossing: Vec<CrossingName>,
+    /// Traces to choose from
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 20, help_heading = "Choice")]
+    pub limit: usize,
+}
+
+/// Which log records stand in a waterfall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogsName {
+    /// Those that tell of a failure
+    Errors,
+    /// All
+    All,
+    /// None
+    None,
+}
+
+/// What a trace may cross.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CrossingName {
+    /// Releases of one service
+    Releases,
+    /// Regions
+    Regions,
 }
 
 /// Levels, as the least number of OpenTelemetry's severity.

@@ -9,3 +9,4 @@ pub mod query;
 pub mod releases;
 pub mod schema;
 pub mod sql;
+pub mod trace;

@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         Command::Sql(own) => commands::sql::run(own, global),
         Command::Query(own) => commands::query::run(own, global),
         Command::Logs(own) => commands::logs::run(own, global),
+        Command::Trace(own) => commands::trace::run(own, global),
         Command::Releases(own) => commands::releases::run(own, global),
         Command::Schema => commands::schema::run(global),
         Command::Completions(own) => commands::completions::run(own),

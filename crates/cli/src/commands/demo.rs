@@ -76,18 +76,28 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
         output::answer(&engine, query.sql, &params, global)?;
     }
     let dir = own.dir.display();
+    let trace = story(&own.dir).map(|id| format!("transect trace --lake {dir} {id}     one request, everywhere\n  "));
     output::print(
         global,
         &format!(
-            "\nNext:\n  \
+            "\nNext:\n  {}\
              transect query --lake {dir}                          every saved question\n  \
              transect sql --lake {dir} \"SELECT cloud_region, release, count(*) FROM invocations GROUP BY 1, 2 ORDER BY 1, 2\"\n  \
              transect sql --lake {dir} \"SELECT timestamp, cloud_region, service_name, release, body FROM logs\n                                WHERE correlation_id = (SELECT max(correlation_id) FROM logs WHERE severity_number >= 17) ORDER BY timestamp\"\n  \
              transect logs --lake {dir} --level error -n 20\n  \
              transect releases --lake {dir}\n  \
-             less {dir}/truth.json                                what was injected\n"
+             less {dir}/truth.json                                what was injected\n",
+            trace.unwrap_or_default()
         ),
     )
+}
+
+/// A trace of the story that has the most regions in it. Small samples have none.
+fn story(dir: &Path) -> Option<String> {
+    let truth: serde_json::Value = serde_json::from_slice(&fs::read(dir.join("truth.json")).ok()?).ok()?;
+    let regions = |told: &&serde_json::Value| told["regions"].as_array().map_or(0, Vec::len);
+    let told = truth["traces"].as_array()?.iter().max_by_key(regions)?;
+    Some(told["trace_ids"][0].as_str()?.to_owned())
 }
 
 /// Writes every payload and the truth; returns the payloads' paths.

@@ -1,0 +1,277 @@
+//! `transect trace`: one request, everywhere. It refuses to know how it is found, put together and drawn; that is
+//! `transect-query`'s.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use jiff::tz::TimeZone;
+use transect_normalize::{AnyId, parse_any_id};
+use transect_query::{
+    EngineOptions, Format, Id, IdKind, LogsShown, NamesSeen, PickFilter, TraceBounds, TraceStart, WaterfallStyle,
+    Window, pick_sql, render_batch, render_trace_html, render_trace_json, render_trace_otlp, render_waterfall,
+};
+
+use crate::arguments::{CrossingName, FormatName, Global, LogsName, Trace};
+use crate::config;
+use crate::failure::{Failure, NOTHING_FOUND};
+use crate::output::{self, Destination};
+
+const MINUTE_NANO: i64 = 60_000_000_000;
+/// Where ids are looked for that tell no time.
+const SINCE_NANO: i64 = 24 * 60 * MINUTE_NANO;
+/// A trace id is made when its request comes in, by a clock that may be a little off. Records around it are looked for; the
+/// search goes on from what it finds.
+const MADE_BEFORE_NANO: i64 = 20 * MINUTE_NANO;
+const MADE_AFTER_NANO: i64 = 35 * MINUTE_NANO;
+/// An event may say that it happened up to an hour before CloudWatch received it.
+const EVENT_BEFORE_NANO: i64 = 80 * MINUTE_NANO;
+/// Traces to choose from.
+const PICK_MAX: usize = 1000;
+
+/// How a request is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Waterfall,
+    Json,
+    Otlp,
+    Html,
+}
+
+pub fn run(own: &Trace, global: &Global) -> Result<(), Failure> {
+    match &own.id {
+        Some(_) if own.errors || own.slow || !own.crossing.is_empty() => Err(Failure::usage(
+            "--errors, --slow and --crossing choose among traces, and one is named",
+            "list traces with `transect trace --pick`, without an ID",
+        )),
+        Some(id) => follow(id, form(global)?, own, global),
+        None if own.pick => pick(own, global),
+        None => Err(Failure::usage(
+            "no ID of a request",
+            "name any id of it, or list traces to choose from with `transect trace --pick`",
+        )),
+    }
+}
+
+fn form(global: &Global) -> Result<Form, Failure> {
+    let ending = global.output.as_deref().and_then(|path| path.extension()?.to_str());
+    Ok(match (global.format, ending) {
+        (Some(FormatName::Table), _) => Form::Waterfall,
+        (Some(FormatName::Json), _) | (None, Some("json")) => Form::Json,
+        (Some(FormatName::Html), _) | (None, Some("html" | "htm")) => Form::Html,
+        (Some(FormatName::Otlp), _) => Form::Otlp,
+        (None, _) => Form::Waterfall,
+        (Some(other), _) => {
+            return Err(Failure::usage(
+                format!("`transect trace ID` does not write {}", other.name()),
+                "it writes table, json, otlp or html; rows of a trace come from `transect logs --trace ID --format csv`",
+            ));
+        }
+    })
+}
+
+fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Failure> {
+    if own.max_records == 0 {
+        return Err(Failure::usage("--max-records 0 finds nothing", "leave it out, or write a number from 1 on"));
+    }
+    let id = parse_any_id(text).ok_or_else(|| Failure::usage("the ID is empty", "see `transect trace --help`"))?;
+    let options = output::engine_options(global)?;
+    let start = start(text, &id, &options);
+    let bounds = TraceBounds {
+        hops_max: own.max_hops,
+        records_max: own.max_records,
+        follow_hubs: own.follow_hub,
+        ..TraceBounds::default()
+    };
+    let engine = output::open(
+        config::configured(global)?,
+        EngineOptions {
+            // Where to look follows from the id, and then from what is found.
+            since_unix_nano: None,
+            until_unix_nano: None,
+            ..options
+        },
+    )?;
+    if global.dry_run {
+        let window = start.windows.first().copied().unwrap_or(Window { since_unix_nano: 0, until_unix_nano: i64::MAX });
+        let sql = format!(
+            "SELECT count(*) FROM telemetry WHERE time_unix_nano BETWEEN {} AND {}",
+            window.since_unix_nano, window.until_unix_nano
+        );
+        return output::dry_run(&engine, &sql, &[], global);
+    }
+    let watch = output::Watch::new(&engine, global);
+    let trace = output::block_on(Some(&watch), engine.trace(&start, &bounds, own.correct_skew))??;
+    let is_empty = trace.events.is_empty();
+    // An answer without anything in it is an answer to programs alone.
+    let is_shown = !is_empty || form == Form::Json;
+    if is_shown && (trace.completeness.is_complete() || !global.strict) {
+        let mut destination =
+            if form == Form::Waterfall { Destination::open_paged(global)? } else { Destination::open(global)? };
+        if form == Form::Html && destination.is_terminal() {
+            return Err(Failure::usage("a page is not for a terminal", "name a file with --output trace.html"));
+        }
+        let table = destination.table_style();
+        match form {
+            Form::Waterfall => {
+                let style = WaterfallStyle {
+                    width: table.width,
+                    color: table.color,
+                    time_zone: if own.utc { TimeZone::UTC } else { TimeZone::system() },
+                    logs: match own.logs {
+                        LogsName::Errors => LogsShown::Errors,
+                        LogsName::All => LogsShown::All,
+                        LogsName::None => LogsShown::None,
+                    },
+                    depth: own.depth,
+                    collapse: own.collapse,
+                };
+                render_waterfall(&trace, &style, destination.writer())?;
+            }
+            Form::Json => render_trace_json(&trace, destination.writer())?,
+            Form::Otlp => render_trace_otlp(&trace, destination.writer())?,
+            Form::Html => render_trace_html(&trace, destination.writer())?,
+        }
+        destination.publish(global)?;
+    }
+    if global.verbose {
+        output::say_cost(global, &engine, Some(trace.events.len() as u64));
+    }
+    for cut in &trace.truncated {
+        output::warn(&format!("transect: incomplete: {cut}"));
+    }
+    let seen = NamesSeen {
+        services: trace.summary.services.clone(),
+        releases: trace.summary.releases.iter().map(|seen| seen.release.clone()).collect(),
+        regions: trace.summary.regions.clone(),
+    };
+    output::finish(global, &trace.completeness, &seen)?;
+    if is_empty {
+        let hint = nothing_found(text, &start, global);
+        return Err(Failure::Because {
+            code: NOTHING_FOUND,
+            error: anyhow::anyhow!("nothing found of {text}"),
+            hint: Some(hint),
+        });
+    }
+    Ok(())
+}
+
+/// What may be the reason that nothing was found.
+fn nothing_found(text: &str, start: &TraceStart, global: &Global) -> String {
+    let digits = text.trim().trim_start_matches("1-").replace('-', "");
+    let is_part = (8..32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_part && digits.len() != 16 {
+        return format!("it looks like a part of a trace id, which has 32 digits; this has {}", digits.len());
+    }
+    let time = |nanos: i64| {
+        let time = jiff::Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default();
+        time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    };
+    let windows: Vec<String> = start
+        .windows
+        .iter()
+        .map(|window| format!("from {} to {}", time(window.since_unix_nano), time(window.until_unix_nano)))
+        .collect();
+    let regions = match global.region.is_empty() {
+        true => String::new(),
+        false => format!(" in {}", global.region.join(", ")),
+    };
+    format!(
+        "it was looked for {}{regions}; widen --since, or --lateness for what arrived late",
+        windows.join(", then ")
+    )
+}
+
+/// What the id may be, and where to look for it: first where it tells itself, if it does.
+fn start(text: &str, id: &AnyId, options: &EngineOptions) -> TraceStart {
+    let kinds = [
+        (IdKind::Trace, &id.trace_id),
+        (IdKind::Correlation, &id.correlation_id),
+        (IdKind::Invocation, &id.invocation_id),
+        (IdKind::Event, &id.event_id),
+        (IdKind::Span, &id.span_id),
+    ];
+    let ids = kinds.into_iter().filter_map(|(kind, value)| Some(Id { kind, value: value.clone()? })).collect();
+    let now = options.now_unix_nano;
+    let made = id.made_unix_nano.filter(|made| *made <= now.saturating_add(MADE_BEFORE_NANO)).map(|made| {
+        let before = if id.event_id.is_some() { EVENT_BEFORE_NANO } else { MADE_BEFORE_NANO };
+        Window { since_unix_nano: made.saturating_sub(before), until_unix_nano: made.saturating_add(MADE_AFTER_NANO) }
+    });
+    let asked = Window {
+        since_unix_nano: options
+            .since_unix_nano
+            .unwrap_or_else(|| options.until_unix_nano.unwrap_or(now).min(now).saturating_sub(SINCE_NANO)),
+        // Clocks may be ahead of ours.
+        until_unix_nano: options.until_unix_nano.unwrap_or_else(|| now.saturating_add(3 * 60 * MINUTE_NANO)),
+    };
+    TraceStart { text: text.trim().to_owned(), ids, windows: made.into_iter().chain([asked]).collect() }
+}
+
+/// Lists traces, and follows the one that is chosen where somebody can choose.
+fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
+    if own.limit == 0 || own.limit > PICK_MAX {
+        return Err(Failure::usage(
+            format!("--limit {}: not a number of traces to choose from", own.limit),
+            format!("write 1 to {PICK_MAX}; `transect sql \"SELECT * FROM traces\"` gives all"),
+        ));
+    }
+    let format = output::row_format(global)?;
+    let mut options = output::engine_options(global)?;
+    if options.since_unix_nano.is_none() {
+        let until = options.until_unix_nano.unwrap_or(options.now_unix_nano).min(options.now_unix_nano);
+        options.since_unix_nano = Some(until.saturating_sub(SINCE_NANO));
+    }
+    let filter = PickFilter {
+        errors: own.errors,
+        slow: own.slow,
+        across_regions: own.crossing.contains(&CrossingName::Regions),
+        across_releases: own.crossing.contains(&CrossingName::Releases),
+    };
+    let engine = output::open(config::configured(global)?, options)?;
+    let nothing = || Failure::Because {
+        code: NOTHING_FOUND,
+        error: anyhow::anyhow!("no such traces"),
+        hint: Some("they are looked for since 24 h ago; widen --since, or ask for less".into()),
+    };
+    let can_choose = format == Format::Table
+        && global.output.is_none()
+        && std::io::stdin().is_terminal()
+        && std::io::stdout().is_terminal();
+    if global.dry_run {
+        return output::dry_run(&engine, &pick_sql(&filter, own.limit), &[], global);
+    }
+    let watch = output::Watch::new(&engine, global);
+    let (rows, ids, completeness) = output::block_on(Some(&watch), engine.pick(&filter, own.limit))??;
+    if completeness.is_complete() || !global.strict {
+        let mut destination = Destination::open(global)?;
+        output::refuse_parquet_on_terminal(format, &destination)?;
+        let style = destination.table_style();
+        if !ids.is_empty() || format == Format::Json {
+            render_batch(&rows, format, &style, &completeness, destination.writer())?;
+        }
+        destination.publish(global)?;
+    }
+    if global.verbose {
+        output::say_cost(global, &engine, Some(ids.len() as u64));
+    }
+    let outcome = output::finish(global, &completeness, &NamesSeen::of(&rows));
+    if ids.is_empty() {
+        outcome?;
+        return Err(nothing());
+    }
+    if !can_choose {
+        return outcome;
+    }
+    let mut answer = String::new();
+    write!(std::io::stdout(), "Which one? [1 to {}, or nothing to end] ", ids.len())?;
+    std::io::stdout().flush()?;
+    std::io::stdin().lock().read_line(&mut answer)?;
+    let answer = answer.trim();
+    if answer.is_empty() {
+        return outcome;
+    }
+    let chosen = answer.parse::<usize>().ok().and_then(|number| ids.get(number.checked_sub(1)?));
+    let Some(id) = chosen else {
+        return Err(Failure::usage(format!("{answer} is none of them"), format!("choose from 1 to {}", ids.len())));
+    };
+    follow(id, Form::Waterfall, own, global)
+}
