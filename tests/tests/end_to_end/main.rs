@@ -9,6 +9,7 @@ mod demo;
 mod faults;
 mod fixtures;
 mod logs;
+mod trace;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -54,6 +54,49 @@ fn buckets_answer_as_directories_do() {
     }
 }
 
+/// The story of the sample that all regions have a part in.
+fn story() -> serde_json::Value {
+    let truth = std::fs::read(crate::world::sample().join("truth.json")).unwrap();
+    let truth: serde_json::Value = serde_json::from_slice(&truth).unwrap();
+    let traces = truth["traces"].as_array().unwrap();
+    traces.iter().find(|told| told["regions"].as_array().unwrap().len() == REGIONS.len()).unwrap().clone()
+}
+
+#[test]
+fn a_trace_is_the_same_from_buckets_and_says_where_it_may_have_a_hole() {
+    let world = World::new();
+    let told = story();
+    let question = ["trace", told["trace_ids"][0].as_str().unwrap(), "--format", "json"];
+    let (found, expected) = (world.run(&question), world.local(&question));
+    assert_eq!((found.code, found.stdout.as_str()), (0, expected.stdout.as_str()), "{}", found.stderr);
+    assert_eq!(found.json()["regions"], told["regions"]);
+    // Faults that pass change nothing.
+    for fault in [Fault::Unavailable(5), Fault::Cut(7)] {
+        world.stores.iter().for_each(|store| store.fail(fault));
+        let _ = std::fs::remove_dir_all(world.cache());
+        let answer = world.run(&question);
+        assert_eq!(answer.code, 0, "{fault:?}: {}", answer.stderr);
+        assert!(answer.stdout == expected.stdout, "{fault:?}");
+    }
+    world.stores.iter().for_each(|store| store.fail(Fault::None));
+    // A region that never answers, or stops answering when its files are listed already.
+    for fault in [Fault::BlackHole, Fault::BlackHoleForObjects, Fault::Denied] {
+        world.stores[0].fail(fault);
+        let _ = std::fs::remove_dir_all(world.cache());
+        let started = Instant::now();
+        let answer = world.run(&question);
+        // Two seconds for the region, and as much for everything else.
+        assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+        assert_eq!(answer.code, 3, "{fault:?}: {}", answer.stderr);
+        let json = answer.json();
+        assert_eq!((&json["complete"], &json["missing_regions"]), (&json!(false), &json!([REGIONS[0]])));
+        let expected = expected.json();
+        let left = expected["records"].as_array().unwrap().iter().filter(|row| row["cloud_region"] != REGIONS[0]);
+        assert_eq!(json["records"], json!(left.collect::<Vec<_>>()), "{fault:?}");
+        assert!(!answer.stderr.contains(BUCKET) && !answer.stdout.contains(SECRET_KEY), "{}", answer.stderr);
+    }
+}
+
 #[test]
 fn a_region_that_never_answers_is_named_and_the_others_answer() {
     let world = World::new();

@@ -1,11 +1,12 @@
 //! What is asked of buckets, request by request: it is what a question costs.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::json;
 use transect_tests::Answer;
 
-use crate::store::Fault;
+use crate::store::{Fault, Seen, rounds};
 use crate::world::{BUCKET, Json, REGIONS, World};
 
 /// Thirty days of hourly files in every region: the sample's, again and again, so that they are small.
@@ -64,6 +65,46 @@ fn an_x_ray_id_bounds_the_hours_that_are_listed() {
     println!("{lists} LISTs for an X-Ray id in 30 days of 3 regions: {}", answer.stderr.trim());
     assert!(lists <= 3 * 30, "{lists}");
     assert!(answer.stderr.contains("LISTs") && answer.stderr.contains("GETs") && answer.stderr.contains('$'));
+}
+
+/// Far longer than a busy machine delays a request that needs no other one.
+const LATENCY: Duration = Duration::from_millis(300);
+
+/// What all stores were asked.
+fn seen(world: &World) -> Vec<Seen> {
+    world.stores.iter().flat_map(|store| store.take_seen()).collect()
+}
+
+#[test]
+fn a_trace_waits_for_the_stores_a_few_times_however_many_files_there_are() {
+    let world = thirty_days();
+    let truth = std::fs::read(crate::world::sample().join("truth.json")).unwrap();
+    let truth: serde_json::Value = serde_json::from_slice(&truth).unwrap();
+    let told = truth["traces"].as_array().unwrap().iter().find(|told| told["regions"].as_array().unwrap().len() == 3);
+    let told = told.unwrap();
+    for (store, region) in world.stores.iter().zip(REGIONS) {
+        // Files that hold nothing of it, in all the hours of arrival that it could have.
+        let day = store.bucket(BUCKET).join(format!("landing/region={region}/date=2026-11-21"));
+        let file = transect_tests::files_below(&day).pop().unwrap();
+        for hour in 11..20 {
+            std::fs::create_dir_all(day.join(format!("hour={hour}"))).unwrap();
+            std::fs::hard_link(&file, day.join(format!("hour={hour}/copy.parquet"))).unwrap();
+        }
+        store.fail(Fault::Latency(LATENCY));
+    }
+    let mut count = Vec::new();
+    for time in ["cold", "warm"] {
+        let answer = world.run(&["trace", told["trace_ids"][0].as_str().unwrap(), "-v", "--format", "json"]);
+        assert_eq!(answer.code, 0, "{}", answer.stderr);
+        assert_eq!(answer.json()["ids"]["trace_id"], told["trace_ids"]);
+        assert_eq!(answer.json()["regions"], told["regions"]);
+        let seen = seen(&world);
+        let (lists, gets) =
+            (seen.iter().filter(|seen| seen.is_list()).count(), seen.iter().filter(|seen| seen.is_get()).count());
+        println!("{time}: {} rounds, {lists} LISTs, {gets} GETs; {}", rounds(&seen), answer.stderr.trim());
+        count.push(rounds(&seen));
+    }
+    assert!(count[0] <= 6 && count[1] <= 3, "{count:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -40,6 +40,9 @@ pub enum Fault {
 pub struct Seen {
     pub method: String,
     pub query: String,
+    pub from: Instant,
+    /// When it was answered; none if it never was.
+    pub until: Option<Instant>,
 }
 
 impl Seen {
@@ -56,6 +59,21 @@ impl Seen {
         let prefix = self.query.split('&').find_map(|pair| pair.strip_prefix("prefix="))?;
         Some(prefix.replace("%2F", "/").replace("%3D", "="))
     }
+}
+
+/// The most requests of which each began after the one before was answered: as often as the store was waited for.
+pub fn rounds(seen: &[Seen]) -> usize {
+    let mut answered: Vec<(Instant, Instant)> = seen.iter().filter_map(|seen| Some((seen.until?, seen.from))).collect();
+    answered.sort_unstable();
+    let mut last = None;
+    let mut count = 0;
+    for (until, from) in answered {
+        if last.is_none_or(|last| from >= last) {
+            last = Some(until);
+            count += 1;
+        }
+    }
+    count
 }
 
 pub struct Store {
@@ -103,8 +121,12 @@ async fn answer(
     seen: &Mutex<Vec<Seen>>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, std::io::Error> {
-    let noted =
-        Seen { method: request.method().to_string(), query: request.uri().query().unwrap_or_default().to_owned() };
+    let noted = Seen {
+        method: request.method().to_string(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        from: Instant::now(),
+        until: None,
+    };
     let number = {
         let mut seen = seen.lock().unwrap();
         seen.push(noted.clone());
@@ -131,6 +153,9 @@ async fn answer(
         // As long as the head says, but for half of it.
         head.headers.insert("content-length", body.len().to_string().parse().unwrap());
         body.truncate(body.len() / 2);
+    }
+    if let Some(seen) = seen.lock().unwrap().get_mut(number - 1) {
+        seen.until = Some(Instant::now());
     }
     Ok(Response::from_parts(head, Full::new(body)))
 }
