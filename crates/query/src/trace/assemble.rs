@@ -663,15 +663,12 @@ fn of_record(event: &Event) -> Span {
 
 /// The text that comes most often; of several the first one.
 fn most_frequent<'t>(texts: impl Iterator<Item = &'t str>) -> Option<String> {
-    let mut counts: Vec<(&str, usize)> = Vec::new();
-    for text in texts {
-        match counts.iter_mut().find(|(other, _)| *other == text) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((text, 1)),
-        }
+    let mut counts: HashMap<&str, (usize, usize)> = HashMap::new();
+    for (index, text) in texts.enumerate() {
+        counts.entry(text).or_insert((0, index)).0 += 1;
     }
-    let most = counts.iter().map(|(_, count)| *count).max()?;
-    counts.into_iter().find(|(_, count)| *count == most).map(|(text, _)| text.to_owned())
+    let most = counts.into_iter().max_by_key(|(_, (count, first))| (*count, std::cmp::Reverse(*first)));
+    most.map(|(text, _)| text.to_owned())
 }
 
 /// The records of each attempt of an invocation, in the order of their beginnings. In one stream an attempt begins with
@@ -714,10 +711,10 @@ fn attempts(events: &[Event], records: &[usize]) -> Vec<Vec<usize>> {
     if attempts.is_empty() {
         return vec![sorted];
     }
+    let starts: Vec<i64> = attempts.iter().filter_map(first).map(|(start, _)| start).collect();
     for index in rest.into_iter().flatten() {
-        let time = events[index].record.time_unix_nano;
-        let begun = attempts.iter().rposition(|part| first(part).is_some_and(|(start, _)| start <= time)).unwrap_or(0);
-        attempts[begun].push(index);
+        let begun = starts.partition_point(|start| *start <= events[index].record.time_unix_nano);
+        attempts[begun.saturating_sub(1)].push(index);
     }
     for part in &mut attempts {
         part.sort_unstable();

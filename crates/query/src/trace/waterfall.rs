@@ -1,7 +1,7 @@
 //! A request as a waterfall for the terminal: one line a span, its bar at its time, its records below it. What a record
 //! says cannot drive the terminal, and nothing is said by colour alone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufWriter, Write};
 
 use jiff::tz::TimeZone;
@@ -113,7 +113,7 @@ fn rows(trace: &Trace, style: &WaterfallStyle) -> Vec<Row> {
     let mut stack: Vec<(Vec<usize>, usize)> = Vec::new();
     let push = |stack: &mut Vec<(Vec<usize>, usize)>, children: &[usize], depth: usize| {
         let mut groups: Vec<Vec<usize>> = Vec::new();
-        let mut places = std::collections::HashMap::new();
+        let mut places = HashMap::new();
         for child in children {
             // What failed is shown by itself.
             if style.collapse == 0 || fails[*child] {
@@ -131,10 +131,9 @@ fn rows(trace: &Trace, style: &WaterfallStyle) -> Vec<Row> {
             false => group.into_iter().map(|number| vec![number]).collect(),
         };
         let mut groups: Vec<Vec<usize>> = groups.into_iter().flat_map(few).collect();
-        let at = |number: usize| children.iter().position(|child| *child == number);
-        if style.collapse > 0 && children.len() > 1 && children.len() <= 10_000 {
-            groups.sort_by_key(|group| group.first().and_then(|number| at(*number)));
-        }
+        // Groups that were too small stand where their spans stood.
+        let at: HashMap<usize, usize> = children.iter().copied().zip(0..).collect();
+        groups.sort_by_key(|group| group.first().and_then(|number| at.get(number)));
         stack.extend(groups.into_iter().rev().map(|group| (group, depth)));
     };
     push(&mut stack, &tree.roots, 0);
