@@ -1,0 +1,190 @@
+//! The e-process: evidence that may be looked at as often as one likes. Turner and Grünwald 2023 (stratified counts),
+//! Lindon and Malek 2022, Vovk and Wang 2021 (e-BH).
+
+use crate::hypergeometric::Likelihood;
+use crate::special::{ln_mean_exp, ln_sum_exp};
+
+/// How much worse than the tolerance a canary is taken to be, and how much better than the margin: evidence is the mean
+/// over these.
+const EFFECTS: [f64; 6] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
+/// Odds ratios that the confidence sequence is mixed over.
+const MIXED_OVER: [f64; 12] = [0.1, 0.2, 1.0 / 3.0, 0.5, 1.0 / 1.5, 0.8, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
+/// Evidence for a failure must be so many times 1/α, because the product over regions and the mean of regions are both
+/// looked at.
+pub const PRODUCT_FACTOR: f64 = 2.0;
+/// What e-BH asks of the largest of S values, times α/S.
+pub const EBH_FACTOR: f64 = 1.0;
+
+const PER_TEST: usize = 1 + EFFECTS.len();
+pub(crate) const GRID: usize = 2 * PER_TEST + MIXED_OVER.len();
+
+/// The odds ratios whose likelihood is followed: the tolerance and worse, the margin and better, and those of the
+/// confidence sequence. Logarithms.
+#[derive(Clone, Debug)]
+pub(crate) struct Grid([f64; GRID]);
+
+impl Grid {
+    pub(crate) fn new(tolerance: f64, margin: f64) -> Grid {
+        let mut grid = [0.0; GRID];
+        let worse = std::iter::once(1.0).chain(EFFECTS).map(|effect| (tolerance * effect).ln());
+        let better = std::iter::once(1.0).chain(EFFECTS).map(|effect| (margin / effect).ln());
+        let all = worse.chain(better).chain(MIXED_OVER.map(f64::ln));
+        grid.iter_mut().zip(all).for_each(|(place, value)| *place = value);
+        Grid(grid)
+    }
+}
+
+/// ln of the likelihood at the odds ratios of a grid, summed over cells.
+#[derive(Clone, Debug)]
+pub(crate) struct LnLikelihoods([f64; GRID]);
+
+impl Default for LnLikelihoods {
+    fn default() -> LnLikelihoods {
+        LnLikelihoods([0.0; GRID])
+    }
+}
+
+impl LnLikelihoods {
+    pub(crate) fn of(likelihood: &Likelihood, grid: &Grid) -> LnLikelihoods {
+        LnLikelihoods(grid.0.map(|ln_odds| likelihood.ln(ln_odds)))
+    }
+
+    pub(crate) fn add(&mut self, other: &LnLikelihoods) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, value)| *sum += value);
+    }
+
+    /// As if everything had been counted so many times.
+    pub(crate) fn times(&self, factor: f64) -> LnLikelihoods {
+        LnLikelihoods(self.0.map(|value| value * factor))
+    }
+
+    fn ln_evidence(&self, from: usize) -> f64 {
+        let base = self.0[from];
+        let effects: Vec<f64> = self.0[from + 1..from + PER_TEST].iter().map(|value| value - base).collect();
+        ln_mean_exp(&effects)
+    }
+
+    /// ln of the evidence that the odds ratio is above the tolerance.
+    pub(crate) fn ln_fail(&self) -> f64 {
+        self.ln_evidence(0)
+    }
+
+    /// ln of the evidence that the odds ratio is below the margin.
+    pub(crate) fn ln_pass(&self) -> f64 {
+        self.ln_evidence(PER_TEST)
+    }
+
+    /// What the likelihood of an odds ratio must stay below for it to be ruled out.
+    pub(crate) fn ln_excluded_below(&self, alpha: f64) -> f64 {
+        ln_mean_exp(&self.0[2 * PER_TEST..]) + alpha.ln()
+    }
+}
+
+/// ln of the likelihood of an odds ratio over all cells, and its slope.
+fn total(likelihoods: &[Likelihood], ln_odds: f64) -> (f64, f64) {
+    likelihoods
+        .iter()
+        .map(|likelihood| likelihood.ln_and_slope(ln_odds))
+        .fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+}
+
+/// Beyond this, the logarithm of an odds ratio is taken as without a bound.
+const LN_ODDS_MAX: f64 = 230.0;
+const STEPS_MAX: usize = 200;
+/// Relative width at which a root is found.
+const PRECISION: f64 = 1e-13;
+
+/// The likeliest odds ratio and the two ends of the confidence sequence; none where there is no bound.
+pub(crate) fn odds_ratio(likelihoods: &[Likelihood], ln_excluded_below: f64) -> [Option<f64>; 3] {
+    if likelihoods.is_empty() {
+        return [None, Some(0.0), None];
+    }
+    let is_lowest = likelihoods.iter().all(|likelihood| likelihood.ends().0);
+    let is_highest = likelihoods.iter().all(|likelihood| likelihood.ends().1);
+    // The likelihood is log-concave: its slope falls.
+    let top = match (is_lowest, is_highest) {
+        // One value alone was possible, and tells nothing.
+        (true, true) => return [None, Some(0.0), None],
+        (true, false) => -LN_ODDS_MAX,
+        (false, true) => LN_ODDS_MAX,
+        (false, false) => root(-LN_ODDS_MAX, LN_ODDS_MAX, 0.0, |ln_odds| {
+            let step = 1e-4;
+            let (slope, ahead) = (total(likelihoods, ln_odds).1, total(likelihoods, ln_odds + step).1);
+            (slope, (ahead - slope) / step)
+        }),
+    };
+    let above = |ln_odds: f64| {
+        let (ln, slope) = total(likelihoods, ln_odds);
+        (ln - ln_excluded_below, slope)
+    };
+    let lower = (!is_lowest).then(|| {
+        root(-LN_ODDS_MAX, top, top.min(0.0) - 0.5, |ln_odds| {
+            let (value, slope) = above(ln_odds);
+            (-value, -slope)
+        })
+    });
+    let upper = (!is_highest).then(|| root(top, LN_ODDS_MAX, top.max(0.0) + 0.5, above));
+    // An end that lies at the edge of what is looked at is none; an odds ratio of 0 is one.
+    let bounded = |end: Option<f64>| end.filter(|end| end.abs() < LN_ODDS_MAX - 1.0).map(f64::exp);
+    let zero = is_lowest.then_some(0.0);
+    let estimate = bounded((!is_lowest && !is_highest).then_some(top));
+    [estimate.or(zero), bounded(lower).or(zero), bounded(upper)]
+}
+
+/// Where a function that falls crosses zero, given its value and slope: Newton's steps, kept between the ends.
+fn root(mut from: f64, mut to: f64, guess: f64, value_and_slope: impl Fn(f64) -> (f64, f64)) -> f64 {
+    let mut at = if from < guess && guess < to { guess } else { 0.5 * (from + to) };
+    for _ in 0..STEPS_MAX {
+        let (value, slope) = value_and_slope(at);
+        if value == 0.0 {
+            return at;
+        }
+        if value > 0.0 {
+            from = at
+        } else {
+            to = at
+        }
+        let step = at - value / slope;
+        let next = if from < step && step < to { step } else { 0.5 * (from + to) };
+        if (next - at).abs() <= PRECISION * at.abs().max(1e-3) {
+            return next;
+        }
+        at = next;
+    }
+    at
+}
+
+/// Which of several values of evidence count at a level: the rule of e-BH. The share of false ones among those is at most
+/// the level, whatever depends on what.
+pub fn e_bh(ln_values: &[f64], alpha: f64) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..ln_values.len()).collect();
+    order.sort_by(|one, other| ln_values[*other].total_cmp(&ln_values[*one]).then(one.cmp(other)));
+    let all = ln_values.len() as f64;
+    let counts = (1..=order.len()).rev().find(|count| {
+        let least = ln_values[order[count - 1]];
+        least >= (EBH_FACTOR * all / (alpha * *count as f64)).ln()
+    });
+    let mut chosen = vec![false; ln_values.len()];
+    order.iter().take(counts.unwrap_or(0)).for_each(|place| chosen[*place] = true);
+    chosen
+}
+
+/// ln of the mean of the evidence of several regions.
+pub(crate) fn ln_average(ln_values: &[f64]) -> f64 {
+    ln_sum_exp(ln_values) - (ln_values.len().max(1) as f64).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn e_bh_takes_the_largest_that_count_together() {
+        let ln = |values: &[f64]| values.iter().map(|value| value.ln()).collect::<Vec<f64>>();
+        assert_eq!(e_bh(&ln(&[210.0, 60.0, 35.0, 26.0, 0.7]), 0.05), [true, true, true, true, false]);
+        assert_eq!(e_bh(&ln(&[0.7, 26.0, 60.0, 35.0, 210.0]), 0.05), [false, true, true, true, true]);
+        assert_eq!(e_bh(&ln(&[99.0, 1.0]), 0.05), [true, false]);
+        assert_eq!(e_bh(&ln(&[39.0, 1.0]), 0.05), [false, false]);
+        assert_eq!(e_bh(&[], 0.05), [false; 0]);
+    }
+}

@@ -1,0 +1,25 @@
+//! Is a release worse than the one before it: the statistics, from counts to verdict. Pure: counts in, report out.
+//!
+//! This crate refuses to know SQL, Arrow, clocks and files, and to decide by anything that loses its error bound when it is
+//! looked at every minute, or when regions differ: what is described beside the verdict never decides.
+
+mod counts;
+mod csv;
+mod described;
+mod evidence;
+mod gates;
+mod hypergeometric;
+mod special;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+pub use counts::{Cell, Counts, CountsError, UNITS_MAX};
+pub use csv::{CsvError, parse_csv};
+pub use described::{Estimate, cmh_chi2, newcombe, risk_difference, risk_ratio, wilson};
+pub use evidence::{EBH_FACTOR, PRODUCT_FACTOR, e_bh};
+pub use gates::{SAMPLE_RATIO_MAX, rate_upper, sample_ratio};
+pub use verdict::{
+    Crossing, Policy, PolicyError, Region, RegionVerdict, Report, Totals, Verdict, WindowEvidence, judge,
+};

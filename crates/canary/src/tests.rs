@@ -1,0 +1,232 @@
+//! The oracle values of the specification, and what must hold whatever was counted.
+
+use proptest::prelude::*;
+
+use crate::described::Strata;
+use crate::*;
+
+fn cell(x_a: u64, n_a: u64, x_b: u64, n_b: u64) -> Cell {
+    Cell { n_a, x_a, n_b, x_b }
+}
+
+fn report(cells: &[(&str, i64, Cell)], policy: &Policy) -> Report {
+    judge(&Counts::new(cells.iter().map(|(region, window, cell)| (*region, *window, *cell))).unwrap(), policy, false)
+}
+
+fn near(found: f64, expected: f64) {
+    assert!((found / expected - 1.0).abs() < 5e-9, "{found} is not {expected}");
+}
+
+#[test]
+fn one_cell() {
+    let one = [("us", 0, cell(10, 10_000, 5, 1000))];
+    let found = report(&one, &Policy::default());
+    near(found.totals.ln_e_fail.exp(), 12.940_900_8);
+    near(found.odds_ratio.lower.unwrap(), 0.745_123_796);
+    near(found.odds_ratio.upper.unwrap(), 24.548_206_4);
+    near(found.totals.rate_b.lower.unwrap(), 0.002_137_535_53);
+    near(found.totals.rate_b.upper.unwrap(), 0.011_650_955_4);
+    let difference = found.regions[0].risk_difference;
+    near(difference.lower.unwrap(), 0.001_016_845_72);
+    near(difference.upper.unwrap(), 0.010_666_618_0);
+    let tolerant = report(&one, &Policy { tolerance: 1.5, ..Policy::default() });
+    near(tolerant.totals.ln_e_fail.exp(), 4.034_237_64);
+    let zero = report(&[("us", 0, cell(0, 9000, 6, 1000))], &Policy::default());
+    near(zero.totals.ln_e_fail.exp(), 3948.321_69);
+    assert_eq!((zero.verdict, zero.odds_ratio.upper), (Verdict::Fail, None));
+}
+
+#[test]
+fn unequal_regions_do_not_turn_the_answer_round() {
+    let found =
+        report(&[("us", 0, cell(100, 10_000, 9, 1000)), ("ap", 0, cell(50, 1000, 450, 10_000))], &Policy::default());
+    let ratio = found.totals.risk_ratio;
+    near(ratio.estimate.unwrap(), 0.9);
+    near(ratio.lower.unwrap(), 0.691_888_264);
+    near(ratio.upper.unwrap(), 1.170_709_26);
+    near(found.cmh_chi2.unwrap(), 0.615_126_114);
+    near(found.totals.ln_e_fail.exp(), 0.015_821_815_2);
+    near(found.totals.ln_e_pass.exp(), 329_104.801);
+    near(found.risk_difference.estimate.unwrap(), -0.003);
+    let mut strata = Strata::default();
+    strata.add(&cell(100, 10_000, 9, 1000));
+    strata.add(&cell(50, 1000, 450, 10_000));
+    near(strata.sato_variance(), 1.500_337_50e-5);
+}
+
+#[test]
+fn evidence_grows_window_by_window() {
+    let windows = [
+        [(2, 900, 0, 100), (1, 450, 0, 50)],
+        [(1, 905, 1, 98), (0, 440, 0, 55)],
+        [(3, 890, 2, 110), (1, 455, 1, 45)],
+        [(1, 910, 3, 102), (0, 460, 2, 52)],
+        [(2, 895, 4, 99), (1, 445, 2, 48)],
+    ];
+    let mut cells = Vec::new();
+    for (window, [us, eu]) in (0..).zip(windows) {
+        cells.push(("us", window, cell(us.0, us.1, us.2, us.3)));
+        cells.push(("eu", window, cell(eu.0, eu.1, eu.2, eu.3)));
+    }
+    let found = report(&cells, &Policy::default());
+    let expected = [0.605_577_965, 1.017_417_72, 5.478_140_08, 2297.015_89, 5_508_977.61];
+    for (window, expected) in found.windows.iter().zip(expected) {
+        near(window.ln_e_fail.exp(), expected);
+    }
+    assert_eq!(found.verdict, Verdict::Fail);
+    let crossing = found.first_crossing.unwrap();
+    assert_eq!((crossing.verdict, crossing.window), (Verdict::Fail, 3));
+    near(found.p_always_valid, 1.0 / 5_508_977.61);
+    // In any order.
+    cells.reverse();
+    assert_eq!(report(&cells, &Policy::default()), found);
+}
+
+#[test]
+fn what_is_not_known_never_passes() {
+    let fine = [("us", 0, cell(100, 10_000, 100, 10_000)), ("eu", 0, cell(100, 10_000, 90, 10_000))];
+    let policy = Policy::default();
+    assert_eq!(report(&fine, &policy).verdict, Verdict::Pass);
+    let counts = Counts::new(fine).unwrap();
+    assert_eq!(judge(&counts, &policy, true).verdict, Verdict::Inconclusive);
+    // One region proves nothing of another.
+    let other = report(&[fine[0], ("eu", 0, cell(2, 200, 2, 150))], &policy);
+    assert_eq!(other.verdict, Verdict::Inconclusive);
+    assert!(other.needs_canary_requests.unwrap() > 1000);
+    // A region with next to no traffic is named, and decides nothing.
+    let small = report(&[fine[0], ("eu", 0, cell(2, 200, 0, 20))], &policy);
+    assert_eq!((small.verdict, small.regions[0].verdict), (Verdict::Pass, RegionVerdict::Uncovered));
+    assert_eq!(report(&[], &policy).verdict, Verdict::NoData);
+    assert_eq!(report(&[("us", 0, cell(5, 100, 0, 0))], &policy).verdict, Verdict::NoData);
+    // Without a baseline at the same time and place nothing fails.
+    assert_eq!(report(&[("us", 0, cell(0, 0, 500, 500))], &policy).verdict, Verdict::Inconclusive);
+    assert_eq!(
+        report(&[("us", 0, cell(0, 1000, 0, 0)), ("us", 1, cell(0, 0, 500, 500))], &policy).verdict,
+        Verdict::Inconclusive
+    );
+}
+
+#[test]
+fn gates_decide_where_evidence_cannot() {
+    let silent = [("us", 0, cell(0, 10_000, 0, 1000))];
+    let slo = |rate| Policy { slo: Some(rate), ..Policy::default() };
+    assert_eq!(report(&silent, &Policy::default()).verdict, Verdict::Inconclusive);
+    assert_eq!(report(&silent, &slo(0.007)).verdict, Verdict::Pass);
+    assert_eq!(report(&silent, &slo(0.0069)).verdict, Verdict::Inconclusive);
+    let weight = |weight| Policy { weight: Some(weight), ..Policy::default() };
+    let bad = [("us", 0, cell(1, 9000, 60, 1000))];
+    assert_eq!(report(&bad, &weight(0.1)).verdict, Verdict::Fail);
+    assert_eq!(report(&bad, &weight(0.5)).verdict, Verdict::Invalid);
+    // Worse, and by too little to mind; or by too few.
+    assert_eq!(report(&bad, &Policy { min_effect: Some(0.1), ..Policy::default() }).verdict, Verdict::Inconclusive);
+    assert_eq!(report(&[("us", 0, cell(0, 90_000, 2, 150))], &Policy::default()).verdict, Verdict::Inconclusive);
+    assert_eq!(report(&[("us", 0, cell(0, 90_000, 50, 50))], &Policy::default()).verdict, Verdict::Inconclusive);
+    // A fix of a broken baseline.
+    assert_eq!(report(&[("us", 0, cell(900, 9000, 1, 1000))], &Policy::default()).verdict, Verdict::Pass);
+}
+
+#[test]
+fn one_bad_region_of_six_is_found_and_named() {
+    let cells: Vec<(String, i64, Cell)> = (0..6)
+        .flat_map(|region| {
+            (0..30).map(move |window| {
+                let failed = if region == 4 { 6 } else { u64::from(window % 3 == 0) };
+                (format!("r{region}"), window, cell(window as u64 % 2, 900, failed, 100))
+            })
+        })
+        .collect();
+    let found = judge(&Counts::new(cells).unwrap(), &Policy::default(), false);
+    assert_eq!(found.verdict, Verdict::Fail);
+    let named: Vec<&str> =
+        found.regions.iter().filter(|region| region.roll_back).map(|region| region.region.as_str()).collect();
+    assert!(named.contains(&"r4"), "{named:?}");
+}
+
+#[test]
+fn counts_come_as_comma_separated_values() {
+    let text = "region,window,n_a,x_a,n_b,x_b\r\nus,10,900,2,100,1\nus,9,800,1,90,0\n\"eu\",10,5,0,5,0\n";
+    let (counts, windows) = parse_csv(text.as_bytes()).unwrap();
+    assert_eq!(windows, ["9", "10"]);
+    let cells: Vec<_> = counts.cells().collect();
+    assert_eq!(cells[0], (0, "us", &cell(1, 800, 0, 90)));
+    assert_eq!((cells.len(), cells[1].1, cells[2].1), (3, "eu", "us"));
+    // Columns in any order, and times as texts.
+    let (_, windows) =
+        parse_csv("x_b,n_b,x_a,n_a,window,region\n0,1,0,1,2026-11-21T09:00:00Z,us\n".as_bytes()).unwrap();
+    assert_eq!(windows, ["2026-11-21T09:00:00Z"]);
+    let refused = |text: &str| parse_csv(text.as_bytes()).unwrap_err().to_string();
+    assert_eq!(refused(""), "there is no column region: the first line names region, window, n_a, x_a, n_b and x_b");
+    assert_eq!(
+        refused("region,window,n_a,x_a,n_b\n"),
+        "there is no column x_b: the first line names region, window, n_a, x_a, n_b and x_b"
+    );
+    let line = |line: &str| refused(&format!("region,window,n_a,x_a,n_b,x_b\nus,1,1,0,1,0\n{line}\n"));
+    assert_eq!(line("us,2,many,0,1,0"), "line 3: n_a is `many`, not a whole number");
+    assert_eq!(line("us,2,-1,0,1,0"), "line 3: n_a is `-1`, not a whole number");
+    assert!(line("us,2,1,0,1").starts_with("line 3: "), "{}", line("us,2,1,0,1"));
+    assert_eq!(line("us,2,1,2,1,0"), "2 failed of 1 units in region us, window 2: more than there are");
+}
+
+#[test]
+fn policies_and_counts_that_cannot_be_are_refused() {
+    let refused = |policy: Policy| policy.check().unwrap_err().name;
+    assert_eq!(refused(Policy { alpha: 0.0, ..Policy::default() }), "alpha");
+    assert_eq!(refused(Policy { beta: f64::NAN, ..Policy::default() }), "beta");
+    assert_eq!(refused(Policy { tolerance: 0.5, ..Policy::default() }), "tolerance");
+    assert_eq!(refused(Policy { margin: 1.0, ..Policy::default() }), "margin");
+    assert_eq!(refused(Policy { weight: Some(1.0), ..Policy::default() }), "weight");
+    assert_eq!(refused(Policy { slo: Some(2.0), ..Policy::default() }), "slo");
+    Policy::default().check().unwrap();
+    assert!(
+        Counts::new([("us", 0, cell(2, 1, 0, 0))])
+            .unwrap_err()
+            .to_string()
+            .contains("2 failed of 1 units in region us")
+    );
+    assert!(Counts::new([("us", 0, cell(0, u64::MAX, 0, 0))]).is_err());
+}
+
+fn any_cell() -> impl Strategy<Value = Cell> {
+    let arm = prop_oneof![0_u64..20, 0_u64..5000, 0_u64..1_000_000_000];
+    (arm.clone(), arm, 0.0..1.0_f64, 0.0..1.0_f64, 0..4_u8).prop_map(|(n_a, n_b, a, b, shape)| {
+        let part = |n: u64, share: f64| match shape {
+            0 => (n as f64 * share * 0.01) as u64,
+            1 => (n as f64 * share) as u64,
+            2 => n,
+            _ => 0,
+        };
+        Cell { n_a, x_a: part(n_a, a), n_b, x_b: part(n_b, b) }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_was_counted(cells in proptest::collection::vec((0..4_u8, 0..4_i64, any_cell()), 0..12)) {
+        let named = || cells.iter().map(|(region, window, cell)| (format!("r{region}"), *window, *cell));
+        let policy = Policy { slo: Some(0.01), weight: Some(0.3), ..Policy::default() };
+        let found = judge(&Counts::new(named()).unwrap(), &policy, false);
+        for ln in [found.totals.ln_e_fail, found.totals.ln_e_pass] {
+            prop_assert!(ln.is_finite());
+        }
+        prop_assert!((0.0..=1.0).contains(&found.p_always_valid));
+        if let (Some(lower), Some(upper)) = (found.odds_ratio.lower, found.odds_ratio.upper) {
+            prop_assert!(lower <= upper);
+            prop_assert!(found.odds_ratio.estimate.is_none_or(|estimate| lower <= estimate && estimate <= upper));
+        }
+        // The order of cells plays no part, and neither do cells in which nothing failed.
+        let silent = (0..4).map(|window| (format!("r{window}"), 100 + window, cell(0, 7, 0, 9)));
+        let again = judge(&Counts::new(named().collect::<Vec<_>>().into_iter().rev().chain(silent)).unwrap(), &policy, false);
+        prop_assert_eq!(again.totals.ln_e_fail, found.totals.ln_e_fail);
+        prop_assert_eq!(again.odds_ratio, found.odds_ratio);
+        // Exchanging the arms inverts the odds ratio, but for the mixture of the sequence, which is its own inverse.
+        let swapped = named().map(|(region, window, one)| (region, window, cell(one.x_b, one.n_b, one.x_a, one.n_a)));
+        let swapped = judge(&Counts::new(swapped).unwrap(), &Policy { weight: None, ..policy }, false);
+        if let (Some(lower), Some(upper)) = (found.odds_ratio.lower, swapped.odds_ratio.upper)
+            && lower > 0.0
+        {
+            prop_assert!((lower * upper - 1.0).abs() < 1e-6, "{} {}", lower, upper);
+        }
+    }
+}
