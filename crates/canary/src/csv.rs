@@ -24,6 +24,14 @@ pub enum CsvError {
         /// What stands there.
         value: String,
     },
+    /// A window has no place in time.
+    #[error("line {line}: window is `{value}`: windows are all whole numbers, or all times of RFC 3339")]
+    NotAWindow {
+        /// The line, from 1.
+        line: u64,
+        /// What stands there.
+        value: String,
+    },
     /// A line is no row.
     #[error("line {line}: {reason}")]
     Row {
@@ -37,8 +45,7 @@ pub enum CsvError {
     Counts(#[from] CountsError),
 }
 
-/// Counts, and what their windows are called, in order: as numbers where all are numbers, else as texts, in which order
-/// times of RFC 3339 in UTC are.
+/// Counts, and what their windows are called, in the order of time.
 pub fn parse_csv(text: impl Read) -> Result<(Counts, Vec<String>), CsvError> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
     let row_error = |error: csv::Error| {
@@ -57,7 +64,8 @@ pub fn parse_csv(text: impl Read) -> Result<(Counts, Vec<String>), CsvError> {
     for (place, name) in places.iter_mut().zip(COLUMNS) {
         *place = header.iter().position(|column| column == name).ok_or(CsvError::NoColumn(name))?;
     }
-    let mut rows: Vec<(String, String, Cell)> = Vec::new();
+    let mut rows: Vec<(String, String, i128, Cell)> = Vec::new();
+    let mut are_times = None;
     for row in reader.records() {
         let row = row.map_err(row_error)?;
         let line = row.position().map_or(0, csv::Position::line);
@@ -71,21 +79,31 @@ pub fn parse_csv(text: impl Read) -> Result<(Counts, Vec<String>), CsvError> {
             })
         };
         let cell = Cell { n_a: count(2)?, x_a: count(3)?, n_b: count(4)?, x_b: count(5)? };
-        rows.push((text(0).to_owned(), text(1).to_owned(), cell));
+        let window = text(1);
+        let (at, is_time) = match (window.parse::<i64>(), window.parse::<jiff::Timestamp>()) {
+            (Ok(number), _) => (i128::from(number), false),
+            (_, Ok(time)) => (time.as_nanosecond(), true),
+            _ => return Err(CsvError::NotAWindow { line, value: window.to_owned() }),
+        };
+        // Numbers and times have no order among each other.
+        if *are_times.get_or_insert(is_time) != is_time {
+            return Err(CsvError::NotAWindow { line, value: window.to_owned() });
+        }
+        rows.push((text(0).to_owned(), window.to_owned(), at, cell));
     }
-    let are_numbers = rows.iter().all(|(_, window, _)| window.parse::<i64>().is_ok());
-    let key = |window: &str| if are_numbers { window.parse::<i64>().unwrap_or_default() } else { 0 };
-    let mut windows: BTreeMap<(i64, String), i64> =
-        rows.iter().map(|(_, window, _)| ((key(window), window.clone()), 0)).collect();
-    for (place, number) in (0..).zip(windows.values_mut()) {
-        *number = place;
+    let mut windows: BTreeMap<i128, (String, i64)> = BTreeMap::new();
+    for (_, name, at, _) in &rows {
+        windows.entry(*at).or_insert_with(|| (name.clone(), 0));
     }
-    // The same number may be written in several ways.
-    let named: Vec<String> = windows.keys().map(|(_, name)| name.clone()).collect();
-    let cells = rows.into_iter().map(|(region, window, cell)| {
-        let number = windows.get(&(key(&window), window)).copied().unwrap_or_default();
+    for (number, (_, place)) in (0..).zip(windows.values_mut()) {
+        *place = number;
+    }
+    let cells = rows.into_iter().map(|(region, _, at, cell)| {
+        let number = windows.get(&at).map_or(0, |(_, number)| *number);
         (region, number, cell)
     });
+    let cells: Vec<_> = cells.collect();
+    let named: Vec<String> = windows.into_values().map(|(name, _)| name).collect();
     let counts = Counts::new(cells).map_err(|error| error.with_windows(&named))?;
     Ok((counts, named))
 }

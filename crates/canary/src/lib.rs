@@ -9,6 +9,7 @@ mod described;
 mod evidence;
 mod gates;
 mod hypergeometric;
+mod render;
 mod special;
 mod verdict;
 
@@ -20,6 +21,7 @@ pub use csv::{CsvError, parse_csv};
 pub use described::{Estimate, cmh_chi2, newcombe, risk_difference, risk_ratio, wilson};
 pub use evidence::{EBH_FACTOR, PRODUCT_FACTOR, e_bh};
 pub use gates::{SAMPLE_RATIO_MAX, rate_upper, sample_ratio};
+pub use render::{Asked, render_json, render_text};
 pub use verdict::{
     Crossing, Policy, PolicyError, Region, RegionVerdict, Report, Totals, Verdict, WindowEvidence, judge,
 };

@@ -32,7 +32,7 @@ fn one_cell() {
     let tolerant = report(&one, &Policy { tolerance: 1.5, ..Policy::default() });
     near(tolerant.totals.ln_e_fail.exp(), 4.034_237_64);
     let zero = report(&[("us", 0, cell(0, 9000, 6, 1000))], &Policy::default());
-    near(zero.totals.ln_e_fail.exp(), 3948.321_69);
+    near(zero.totals.ln_e_fail.exp(), 3_948.321_69);
     assert_eq!((zero.verdict, zero.odds_ratio.upper), (Verdict::Fail, None));
 }
 
@@ -69,7 +69,7 @@ fn evidence_grows_window_by_window() {
         cells.push(("eu", window, cell(eu.0, eu.1, eu.2, eu.3)));
     }
     let found = report(&cells, &Policy::default());
-    let expected = [0.605_577_965, 1.017_417_72, 5.478_140_08, 2297.015_89, 5_508_977.61];
+    let expected = [0.605_577_965, 1.017_417_72, 5.478_140_08, 2_297.015_89, 5_508_977.61];
     for (window, expected) in found.windows.iter().zip(expected) {
         near(window.ln_e_fail.exp(), expected);
     }
@@ -163,6 +163,12 @@ fn counts_come_as_comma_separated_values() {
     let line = |line: &str| refused(&format!("region,window,n_a,x_a,n_b,x_b\nus,1,1,0,1,0\n{line}\n"));
     assert_eq!(line("us,2,many,0,1,0"), "line 3: n_a is `many`, not a whole number");
     assert_eq!(line("us,2,-1,0,1,0"), "line 3: n_a is `-1`, not a whole number");
+    assert!(
+        line("us,noon,1,0,1,0").starts_with("line 3: window is `noon`: windows are all whole numbers"),
+        "{}",
+        line("us,noon,1,0,1,0")
+    );
+    assert!(line("us,2026-11-21T09:00:00Z,1,0,1,0").starts_with("line 3: window is "));
     assert!(line("us,2,1,0,1").starts_with("line 3: "), "{}", line("us,2,1,0,1"));
     assert_eq!(line("us,2,1,2,1,0"), "2 failed of 1 units in region us, window 2: more than there are");
 }

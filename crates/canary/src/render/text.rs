@@ -1,0 +1,200 @@
+//! A report for people: the verdict first, then why, then the regions, then the fine print.
+
+use std::fmt::Write;
+
+use super::json::Asked;
+use crate::counts::Cell;
+use crate::described::Estimate;
+use crate::evidence::PRODUCT_FACTOR;
+use crate::verdict::{Policy, Region, Report};
+
+/// Blocks of a sparkline, from nothing to the decision line and beyond.
+const SPARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+/// Windows of a sparkline.
+const SPARKS_MAX: usize = 60;
+
+/// Text of several lines.
+pub fn render_text(report: &Report, policy: &Policy, asked: &Asked<'_>) -> String {
+    let mut out = String::new();
+    let who = [asked.service, asked.canary].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let against = asked.baseline.map_or(String::new(), |baseline| format!(" against {baseline}"));
+    let _ = writeln!(out, "{}{}{who}{against}", report.verdict.name(), if who.is_empty() { "" } else { "  " });
+    let _ = writeln!(out, "{}.", report.reason);
+    for region in asked.missing_regions {
+        let _ = writeln!(out, "{region} did not answer: it is not covered, and nothing passes without it.");
+    }
+    if let Some(crossing) = &report.first_crossing {
+        let window = usize::try_from(crossing.window).ok().and_then(|number| asked.windows.get(number));
+        let _ = writeln!(
+            out,
+            "Decided after window {}, with {} units of the canary.",
+            window.map_or("-", String::as_str),
+            crossing.counts.n_b
+        );
+    }
+    if let Some(more) = report.needs_canary_requests {
+        let _ = writeln!(out, "About {more} more units of the canary would decide, if things go on as they have.");
+    }
+    out.push('\n');
+    out.push_str(&table(report));
+    let rolled_back: Vec<&str> =
+        report.regions.iter().filter(|region| region.roll_back).map(|region| region.region.as_str()).collect();
+    if !rolled_back.is_empty() {
+        let _ = writeln!(out, "\nroll back: {}", rolled_back.join(", "));
+    }
+    if report.windows.len() > 1 {
+        let line = (PRODUCT_FACTOR / policy.alpha).ln();
+        let _ = writeln!(
+            out,
+            "\nevidence over time  {}  (full: the line of 10^{:.1} at which it fails)",
+            sparkline(report, line),
+            line / std::f64::consts::LN_10
+        );
+    }
+    let _ = writeln!(
+        out,
+        "\nodds ratio {} at every look (risk {}); risk ratio {}, risk difference {} (Mantel-Haenszel, 95 %); \
+         p {} at any look.\nFails at evidence {:.0}, passes at {:.0} in every region with {} units of the canary or more; \
+         tolerance {}, margin {}.",
+        interval(&report.odds_ratio),
+        policy.alpha,
+        interval(&report.totals.risk_ratio),
+        interval(&report.risk_difference),
+        digits(report.p_always_valid),
+        PRODUCT_FACTOR / policy.alpha,
+        1.0 / policy.beta,
+        policy.min_requests,
+        policy.tolerance,
+        policy.margin
+    );
+    out
+}
+
+fn table(report: &Report) -> String {
+    let header = ["region", "baseline", "canary", "rate, 95 %", "risk ratio", "worse", "not worse", "verdict"];
+    let mut rows: Vec<[String; 8]> = vec![header.map(str::to_owned)];
+    let failed = |x: u64, n: u64| format!("{x} of {n}");
+    let evidence = |ln: f64| format!("10^{:.1}", ln / std::f64::consts::LN_10);
+    let row = |name: &str, counts: &Cell, rate: &Estimate, ratio: &Estimate, fail: f64, pass: f64, verdict: &str| {
+        [
+            name.to_owned(),
+            failed(counts.x_a, counts.n_a),
+            failed(counts.x_b, counts.n_b),
+            percent(rate),
+            interval(ratio),
+            evidence(fail),
+            evidence(pass),
+            verdict.to_owned(),
+        ]
+    };
+    for Region { region, totals, verdict, .. } in &report.regions {
+        rows.push(row(
+            region,
+            &totals.counts,
+            &totals.rate_b,
+            &totals.risk_ratio,
+            totals.ln_e_fail,
+            totals.ln_e_pass,
+            verdict.name(),
+        ));
+    }
+    if report.regions.len() > 1 {
+        let totals = &report.totals;
+        let verdict = report.verdict.name();
+        rows.push(row(
+            "all",
+            &totals.counts,
+            &totals.rate_b,
+            &totals.risk_ratio,
+            totals.ln_e_fail,
+            totals.ln_e_pass,
+            verdict,
+        ));
+    }
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..8).map(width).collect();
+    let mut out = String::new();
+    for row in &rows {
+        let line: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        out.push_str(line.join("  ").trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+/// The evidence for a failure over time: a block a window, or the highest of several.
+fn sparkline(report: &Report, line: f64) -> String {
+    let most = report.windows.iter().map(|window| window.ln_e_fail.max(window.ln_e_fail_average)).collect::<Vec<_>>();
+    let part = most.len().div_ceil(SPARKS_MAX);
+    let spark = |windows: &[f64]| {
+        let share = windows.iter().copied().fold(f64::NEG_INFINITY, f64::max) / line;
+        SPARKS[((share * (SPARKS.len() - 1) as f64).floor().clamp(0.0, (SPARKS.len() - 1) as f64)) as usize]
+    };
+    most.chunks(part.max(1)).map(spark).collect()
+}
+
+fn percent(rate: &Estimate) -> String {
+    let one = |value: Option<f64>| value.map_or("-".to_owned(), |value| digits(100.0 * value));
+    match rate.estimate {
+        Some(_) => format!("{} % ({} to {})", one(rate.estimate), one(rate.lower), one(rate.upper)),
+        None => "-".to_owned(),
+    }
+}
+
+fn interval(estimate: &Estimate) -> String {
+    let one = |value: Option<f64>| value.map_or("?".to_owned(), digits);
+    match (estimate.lower, estimate.upper) {
+        (None, None) => one(estimate.estimate),
+        _ => format!("{} ({} to {})", one(estimate.estimate), one(estimate.lower), one(estimate.upper)),
+    }
+}
+
+/// Three digits.
+fn digits(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 {
+        "0".to_owned()
+    } else if !(1e-4..1e6).contains(&size) {
+        format!("{value:.2e}")
+    } else {
+        let after = (2.0 - size.log10().floor()).clamp(0.0, 7.0) as usize;
+        format!("{value:.after$}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Counts, judge};
+
+    #[test]
+    fn the_verdict_comes_first_and_no_digit_too_many() {
+        let cell = |x_a, n_a, x_b, n_b| Cell { n_a, x_a, n_b, x_b };
+        let counts = Counts::new([
+            ("eu", 0, cell(2, 900, 1, 100)),
+            ("us", 0, cell(1, 900, 9, 100)),
+            ("us", 1, cell(0, 900, 7, 100)),
+        ]);
+        let policy = Policy::default();
+        let windows = ["9:00".to_owned(), "9:01".to_owned()];
+        let asked = Asked {
+            service: Some("pay"),
+            canary: Some("2"),
+            baseline: Some("1"),
+            windows: &windows,
+            ..Asked::default()
+        };
+        let text = render_text(&judge(&counts.unwrap(), &policy, false), &policy, &asked);
+        assert!(
+            text.starts_with("FAIL  pay 2 against 1\nthe canary fails more often than the baseline: 17 of 300"),
+            "{text}"
+        );
+        assert!(text.contains("us      1 of 1800  16 of 200  8.00 % (4.98 to 12.6)"), "{text}");
+        assert!(text.contains("roll back: us\n"), "{text}");
+        assert_eq!(
+            (digits(0.000_012_34), digits(123.4), digits(0.0123), digits(1e9)),
+            ("1.23e-5".into(), "123".into(), "0.0123".into(), "1.00e9".into())
+        );
+    }
+}
