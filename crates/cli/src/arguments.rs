@@ -15,7 +15,7 @@ use crate::names;
 #[command(name = "transect", version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 fine · 2 usage or configuration · 3 incomplete: a region or a file did not answer · \
-    5 nothing found · 70 our bug · 130 Ctrl-C. A closed pipe is 0. stdout carries data, stderr carries talk."
+    5 nothing found · 70 our bug · 130 Ctrl-C; of canary: 0 PASS · 1 FAIL · 4 INCONCLUSIVE · 5 NO_DATA · 6 INVALID. A closed pipe is 0. stdout carries data, stderr carries talk."
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -118,6 +118,8 @@ pub enum Command {
     Logs(Logs),
     /// Follow one request across regions and releases
     Trace(Trace),
+    /// Judge a canary release by what was counted: is it worse, where, how sure
+    Canary(Canary),
     /// Which release runs where, and how it does; `record` and `import` add what a function's versions are
     Releases(Releases),
     /// Print the columns of a telemetry row
@@ -332,6 +334,69 @@ pub struct Trace {
     /// Traces to choose from
     #[arg(long, short = 'n', value_name = "N", default_value_t = 20, help_heading = "Choice")]
     pub limit: usize,
+}
+
+/// Judges a canary release against its baseline by counts of requests and failed requests, region by region and window by
+/// window. It may be asked as often as one likes: its risk of an error holds for all looks together, and for any mix of
+/// regions. For an automatic rollback --alpha 0.01 is recommended.
+///
+/// The counts are comma-separated values with the columns region, window, n_a, x_a, n_b and x_b: units and failed units of
+/// the baseline, and of the canary. Windows are looked at one after the other, and the first that decides counts.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 PASS · 1 FAIL · 4 INCONCLUSIVE · 5 NO_DATA · 6 INVALID: traffic is not shared as --weight says\n\n\
+    Examples:\n  transect canary --counts counts.csv\n  \
+    transect canary --counts - --alpha 0.01 --slo .5% --weight 10% --format json < counts.csv"
+)]
+pub struct Canary {
+    /// The counts, or `-` for stdin
+    #[arg(long, value_name = "FILE")]
+    pub counts: PathBuf,
+    /// What the service is called in the report
+    #[arg(long, value_name = "NAME")]
+    pub service: Option<String>,
+    /// What the release before is called in the report
+    #[arg(long, value_name = "RELEASE")]
+    pub baseline: Option<String>,
+    /// What the release that is judged is called in the report
+    #[arg(long, value_name = "RELEASE")]
+    pub canary: Option<String>,
+    /// Risk of calling an equal release worse
+    #[arg(long, value_name = "RISK", default_value = "0.05", help_heading = "Policy")]
+    pub alpha: String,
+    /// Risk of passing a release that is worse by the margin
+    #[arg(long, value_name = "RISK", default_value = "0.05", help_heading = "Policy")]
+    pub beta: String,
+    /// Odds ratio up to which a canary is no worse
+    #[arg(long, value_name = "RATIO", default_value_t = 1.0, help_heading = "Policy")]
+    pub tolerance: f64,
+    /// Odds ratio that a pass rules out
+    #[arg(long, value_name = "RATIO", default_value_t = 2.0, help_heading = "Policy")]
+    pub margin: f64,
+    /// Requests of the canary without which nothing is decided, and a region is not covered
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Policy")]
+    pub min_requests: u64,
+    /// Difference of failure rates that a failure takes at least
+    #[arg(long, value_name = "RATE", help_heading = "Policy")]
+    pub min_effect: Option<String>,
+    /// Failure rate below which a canary passes whatever its baseline does
+    #[arg(long, value_name = "RATE", help_heading = "Policy")]
+    pub slo: Option<String>,
+    /// Share of requests that the canary is meant to get
+    #[arg(long, value_name = "SHARE", help_heading = "Policy")]
+    pub weight: Option<String>,
+    /// What INCONCLUSIVE exits with instead of 4: 1 or 0
+    #[arg(long, value_enum, value_name = "AS", help_heading = "Policy")]
+    pub on_inconclusive: Option<OnInconclusive>,
+}
+
+/// What a pipeline takes INCONCLUSIVE for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnInconclusive {
+    /// A failure
+    Fail,
+    /// A pass
+    Pass,
 }
 
 /// Which log records stand in a waterfall.

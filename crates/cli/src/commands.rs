@@ -1,5 +1,6 @@
 //! One file a command: each takes its arguments, calls the rooms and prints. None holds logic of its own.
 
+pub mod canary;
 pub mod completions;
 pub mod demo;
 pub mod ingest;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use transect_lake::LakeError;
 use transect_query::{QueryError, RenderError};
 
-/// Exit codes, as the README states them. Those of `transect canary` join them with that command.
+/// Exit codes, as the README states them. Those of a verdict are the verdict's own.
 pub const USAGE: u8 = 2;
 /// A region, or a file, did not answer.
 pub const INCOMPLETE: u8 = 3;
@@ -26,6 +26,8 @@ pub enum Failure {
     ClosedPipe,
     /// The answer is out, and something is missing from it, which was said.
     Incomplete,
+    /// A verdict other than PASS is out.
+    Verdict(u8),
     /// The user has pressed Ctrl-C.
     Interrupted,
     /// Everything else.
@@ -55,6 +57,7 @@ impl Failure {
         let (code, error, hint) = match self {
             Failure::ClosedPipe => return ExitCode::SUCCESS,
             Failure::Incomplete => return ExitCode::from(INCOMPLETE),
+            Failure::Verdict(code) => return ExitCode::from(code),
             Failure::Interrupted => return ExitCode::from(INTERRUPTED),
             Failure::Because { code, error, hint } => (code, error, hint),
         };

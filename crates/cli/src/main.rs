@@ -43,6 +43,7 @@ fn main() -> ExitCode {
         Command::Query(own) => commands::query::run(own, global),
         Command::Logs(own) => commands::logs::run(own, global),
         Command::Trace(own) => commands::trace::run(own, global),
+        Command::Canary(own) => commands::canary::run(own, global),
         Command::Releases(own) => commands::releases::run(own, global),
         Command::Schema => commands::schema::run(global),
         Command::Completions(own) => commands::completions::run(own),

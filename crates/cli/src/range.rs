@@ -74,6 +74,18 @@ pub fn parse_bytes(name: &str, text: &str) -> Result<u64, Failure> {
     })
 }
 
+/// A rate between 0 and 1, as a number or in percent: `0.001`, `.1%`.
+pub fn parse_rate(name: &str, text: &str) -> Result<f64, Failure> {
+    let (digits, unit) = text.trim().strip_suffix('%').map_or((text.trim(), 1.0), |digits| (digits.trim(), 100.0));
+    let rate = digits.parse::<f64>().ok().map(|number| number / unit).filter(|rate| *rate > 0.0 && *rate < 1.0);
+    rate.ok_or_else(|| {
+        Failure::usage(
+            format!("{name} {text}: not a rate"),
+            "write a number above 0 and below 1 such as 0.001, or a percentage such as .1%",
+        )
+    })
+}
+
 /// The duration that `text` of the option `name` means, in nanoseconds.
 pub fn parse_duration(name: &str, text: &str) -> Result<i64, Failure> {
     duration_nano(text).ok_or_else(|| {
@@ -103,6 +115,16 @@ mod tests {
         }
         for wrong in ["", "GB", "1.5GB", "-1", "9PB", "99999999999TB"] {
             assert!(parse_bytes("--max-bytes", wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rates_are_numbers_or_percentages() {
+        for (text, rate) in [("0.001", 0.001), (".1%", 0.001), (" 50 % ", 0.5)] {
+            assert_eq!(parse_rate("--slo", text).ok(), Some(rate), "{text}");
+        }
+        for wrong in ["", "%", "0", "1", "100%", "-1%", "nan", "1,5%"] {
+            assert!(parse_rate("--slo", wrong).is_err(), "{wrong}");
         }
     }
 

@@ -159,7 +159,8 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
 fn nothing_found(text: &str, start: &TraceStart, global: &Global) -> String {
     let digits = text.trim().trim_start_matches("1-").replace('-', "");
     let is_part = (8..32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if is_part && digits.len() != 16 {
+    // Sixteen of them may be the id of a span.
+    if is_part && (digits.len() != 16 || text.contains('-')) {
         return format!("it looks like a part of a trace id, which has 32 digits; this has {}", digits.len());
     }
     let time = |nanos: i64| {
