@@ -105,6 +105,11 @@ impl Completeness {
 
     /// What JSON answers hold behind their rows, without braces: `"complete":true,"missing_regions":[]`.
     pub fn json_members(&self) -> String {
+        self.json_members_if(self.is_complete())
+    }
+
+    /// The same, where more than regions and files decides whether an answer is complete.
+    pub(crate) fn json_members_if(&self, is_complete: bool) -> String {
         let list = |names: Vec<&str>| {
             let mut text = Vec::new();
             for name in names {
@@ -115,7 +120,7 @@ impl Completeness {
             String::from_utf8(text).unwrap_or_default()
         };
         let regions = list(self.missing_regions.iter().map(|missing| missing.region.as_str()).collect());
-        let mut text = format!("\"complete\":{},\"missing_regions\":{regions}", self.is_complete());
+        let mut text = format!("\"complete\":{is_complete},\"missing_regions\":{regions}");
         if !self.unreadable_files.is_empty() {
             let files = list(self.unreadable_files.iter().map(|file| file.path.as_str()).collect());
             text.push_str(&format!(",\"unreadable_files\":{files}"));

@@ -15,7 +15,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 pub use lines::{LineStyle, render_logs};
-pub(crate) use table::visible;
+pub(crate) use table::{cut, visible};
 
 use crate::answer::{Completeness, NamesSeen};
 use crate::{Answer, QueryError};

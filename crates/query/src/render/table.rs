@@ -201,9 +201,12 @@ fn fit(widths: &[usize], terminal: usize) -> Option<Vec<usize>> {
 }
 
 /// The text within a width, with an ellipsis where it had to be cut.
-fn cut(text: &str, width: usize) -> String {
+pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
+    }
+    if width == 0 {
+        return String::new();
     }
     let mut cut = String::new();
     let mut used = 0;
@@ -268,6 +271,7 @@ mod tests {
 
     #[test]
     fn cut_text_keeps_to_the_width_of_what_is_seen() {
+        assert_eq!(cut("x", 0), "");
         assert_eq!(cut("abcdef", 6), "abcdef");
         assert_eq!(cut("abcdefg", 6), "abcde…");
         assert_eq!(cut("日本語日本語", 6), "日本…");

@@ -27,11 +27,7 @@ pub(super) fn write(trace: &Trace, with_nulls: bool, out: &mut dyn Write) -> io:
     let summary = &trace.summary;
     let mut head = Object::new();
     head.text("query", Some(&trace.query));
-    let mut text = trace.completeness.json_members();
-    if !trace.truncated.is_empty() {
-        text = text.replacen("\"complete\":true", "\"complete\":false", 1);
-    }
-    head.raw(&text);
+    head.raw(&trace.completeness.json_members_if(trace.is_complete()));
     let truncated = trace.truncated.join("; ");
     head.text("truncated", (!truncated.is_empty()).then_some(&truncated));
     let of_kind = |kind: IdKind| strings(trace.ids.iter().filter(|id| id.kind == kind).map(|id| id.value.as_str()));

@@ -5,14 +5,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufWriter, Write};
 
 use jiff::tz::TimeZone;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use super::Trace;
 use super::assemble::{is_counted_error, is_error};
 use super::closure::Event;
 use super::span::{Mark, Span, SpanSource, Status};
 use super::summary::ahead;
-use crate::render::visible;
+use crate::render::{cut, visible};
 
 /// Which records stand below their span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -601,27 +601,6 @@ pub(super) fn duration_text(nanos: i64) -> String {
     }
 }
 
-/// The text, no wider than this.
-fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut used = 0;
-    for letter in text.chars() {
-        let wide = letter.width().unwrap_or(0);
-        if used + wide + 1 > width {
-            break;
-        }
-        out.push(letter);
-        used += wide;
-    }
-    if width > 0 {
-        out.push('…');
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -638,13 +617,5 @@ mod tests {
         check(-45_600_000, "-45.6 ms");
         check(185_000_000_000, "3 m 05 s");
         check(9_000_000_000_000, "2 h 30 m");
-    }
-
-    #[test]
-    fn what_is_too_wide_is_cut_and_says_so() {
-        assert_eq!(cut("payments", 8), "payments");
-        assert_eq!(cut("payments", 5), "paym…");
-        assert_eq!(cut("支払い", 4), "支…");
-        assert_eq!(cut("x", 0), "");
     }
 }
