@@ -78,7 +78,8 @@ impl Strata {
         let (all, m) = (n_a + n_b, x_a + x_b);
         self.worse += x_b * n_a / all;
         self.better += x_a * n_b / all;
-        self.ratio_variance += (n_a / all) * (n_b / all) * m - x_a * x_b / all;
+        // n_A n_B m − x_A x_B N, written without a difference that rounding could turn negative.
+        self.ratio_variance += (x_a * (n_a / all)) * ((n_b - x_b) / all) + (x_b * (n_b / all)) * ((n_a - x_a) / all);
         self.weight += n_a * n_b / all;
         let (a, b) = (n_a / all, n_b / all);
         self.p += b * b * x_a - a * a * x_b + a * b * (n_a - n_b) / 2.0;
@@ -104,7 +105,7 @@ impl Strata {
 
     pub(crate) fn sato_variance(&self) -> f64 {
         let difference = (self.worse - self.better) / self.weight;
-        (difference * self.p + self.q) / (self.weight * self.weight)
+        ((difference * self.p + self.q) / (self.weight * self.weight)).max(0.0)
     }
 
     pub(crate) fn cmh_chi2(&self) -> Option<f64> {

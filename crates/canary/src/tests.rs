@@ -98,6 +98,8 @@ fn what_is_not_known_never_passes() {
     assert_eq!((small.verdict, small.regions[0].verdict), (Verdict::Pass, RegionVerdict::Uncovered));
     assert_eq!(report(&[], &policy).verdict, Verdict::NoData);
     assert_eq!(report(&[("us", 0, cell(5, 100, 0, 0))], &policy).verdict, Verdict::NoData);
+    // A region in which the canary ran alone is not compared, and nothing passes by comparison.
+    assert_eq!(report(&[fine[0], ("eu", 0, cell(0, 0, 0, 5000))], &policy).verdict, Verdict::Inconclusive);
     // Without a baseline at the same time and place nothing fails.
     assert_eq!(report(&[("us", 0, cell(0, 0, 500, 500))], &policy).verdict, Verdict::Inconclusive);
     assert_eq!(
@@ -113,6 +115,12 @@ fn gates_decide_where_evidence_cannot() {
     assert_eq!(report(&silent, &Policy::default()).verdict, Verdict::Inconclusive);
     assert_eq!(report(&silent, &slo(0.007)).verdict, Verdict::Pass);
     assert_eq!(report(&silent, &slo(0.0069)).verdict, Verdict::Inconclusive);
+    // The limit is the canary's own, and needs no baseline.
+    assert_eq!(report(&[("us", 0, cell(0, 0, 0, 1000))], &slo(0.007)).verdict, Verdict::Pass);
+    // Where all fail in both, there is no doubt about the ratio.
+    let all =
+        report(&[("us", 0, cell(7, 7, 9, 9)), ("us", 1, cell(3, 3, 11, 11))], &Policy::default()).totals.risk_ratio;
+    assert_eq!((all.estimate, all.lower, all.upper), (Some(1.0), Some(1.0), Some(1.0)));
     let weight = |weight| Policy { weight: Some(weight), ..Policy::default() };
     let bad = [("us", 0, cell(1, 9000, 60, 1000))];
     assert_eq!(report(&bad, &weight(0.1)).verdict, Verdict::Fail);

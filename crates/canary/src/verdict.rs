@@ -358,7 +358,7 @@ impl Look<'_> {
     }
 
     fn is_covered(&self, region: &Running) -> bool {
-        region.counts.n_a > 0 && region.counts.n_b >= self.policy.min_requests.max(1)
+        region.counts.n_b >= self.policy.min_requests.max(1)
     }
 
     fn covered(&self) -> impl Iterator<Item = &Running> {
@@ -387,9 +387,10 @@ impl Look<'_> {
             return Some((Verdict::Fail, ln_evidence));
         }
         let counts = &self.all.counts;
-        if self.is_region_missing || counts.n_a == 0 || counts.n_b < self.policy.min_requests.max(1) {
+        if self.is_region_missing || counts.n_b < self.policy.min_requests.max(1) {
             return None;
         }
+        // A region in which the canary ran without a baseline shows nothing, and so nothing passes by comparison.
         let least = self.covered().map(|region| region.ln.ln_pass()).reduce(f64::min);
         let passes = least.filter(|least| *least >= self.ln_pass_line());
         let upper = || rate_upper(counts.x_b, counts.n_b, self.policy.alpha);
