@@ -89,6 +89,11 @@ impl Footers {
         lock(&self.unreadable).clone()
     }
 
+    /// Whether the files lie on this machine.
+    pub(crate) fn is_local(&self) -> bool {
+        self.store.is_local()
+    }
+
     /// Whether the file is one of those.
     pub(crate) fn is_unreadable(&self, path: &Path) -> bool {
         lock(&self.unreadable).contains_key(path)

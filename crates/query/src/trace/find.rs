@@ -37,6 +37,9 @@ use crate::{Engine, QueryError, Result};
 const FILES_AT_ONCE: usize = 64;
 /// Columns of ids that are kept for the next look, in bytes of memory.
 const KEPT_BYTES_MAX: usize = 256 << 20;
+/// Columns of ids of a row group that a store sends about as quickly as nothing: they are read without being asked for, and
+/// the ids that are found next may be among them.
+const CHEAP_BYTES_MAX: i64 = 256 << 10;
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 16 << 10;
 
@@ -293,8 +296,16 @@ async fn look_into(
         .collect();
     let mut groups = Vec::new();
     let mut builder = open(reader, &footer)?;
+    let is_far = !file.footers.is_local();
     for group in in_time {
-        if may_carry(&mut builder, group, &columns, wanted).await? {
+        // What the next look would have to ask a store for, and hardly takes longer now.
+        let size: i64 = read
+            .iter()
+            .filter_map(|kind| columns[*kind])
+            .map(|column| footer.row_group(group).column(column).compressed_size())
+            .sum();
+        let is_cheap = is_far && size <= CHEAP_BYTES_MAX;
+        if is_cheap || may_carry(&mut builder, group, &columns, wanted).await? {
             groups.push(group);
         }
     }
