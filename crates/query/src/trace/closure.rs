@@ -39,6 +39,11 @@ pub enum IdKind {
 }
 
 impl IdKind {
+    /// All of them. The first three lead on: a row's ids of these kinds are looked for next.
+    pub const ALL: [IdKind; 5] = [IdKind::Trace, IdKind::Correlation, IdKind::Invocation, IdKind::Event, IdKind::Span];
+    /// How many lead on.
+    pub(super) const LEADING: usize = 3;
+
     /// The column that holds ids of this kind.
     pub const fn column(self) -> &'static str {
         match self {
@@ -197,19 +202,18 @@ pub(super) struct Hit<R> {
     pub(super) row: R,
     pub(super) time: i64,
     /// The places of these ids among those looked for, one for each kind.
-    pub(super) places: [Option<u32>; 5],
+    pub(super) places: [Option<u32>; IdKind::ALL.len()],
     /// All its ids that lead on: trace, correlation and invocation.
-    pub(super) ids: [Option<Arc<str>>; 3],
+    pub(super) ids: [Option<Arc<str>>; IdKind::LEADING],
 }
 
 impl<R> Hit<R> {
     fn ids(&self) -> impl Iterator<Item = Id> {
-        let kinds = [IdKind::Trace, IdKind::Correlation, IdKind::Invocation];
         let of = |(kind, value): (IdKind, &Option<Arc<str>>)| {
             let value = value.as_deref().filter(|value| !value.is_empty())?;
             Some(Id { kind, value: value.to_owned() })
         };
-        kinds.into_iter().zip(&self.ids).filter_map(of)
+        IdKind::ALL.into_iter().zip(&self.ids).filter_map(of)
     }
 }
 

@@ -44,10 +44,6 @@ const CHEAP_BYTES_MAX: i64 = 256 << 10;
 const BATCH_ROWS: usize = 16 << 10;
 
 const TIME: &str = "time_unix_nano";
-/// The kinds of ids, in the order of a hit's places.
-const KINDS: [IdKind; 5] = [IdKind::Trace, IdKind::Correlation, IdKind::Invocation, IdKind::Event, IdKind::Span];
-/// The kinds that every look reads, because the next one will ask for them.
-const ALWAYS: usize = 3;
 
 /// Looks into one lake, for one request.
 pub(super) struct Finder<'e> {
@@ -80,8 +76,8 @@ pub(super) type RowPlace = (u32, u32, u32);
 /// The ids of some rows.
 struct IdColumns {
     times: Int64Array,
-    /// In the order of [`KINDS`]; those that were not read are absent.
-    ids: [Option<StringViewArray>; KINDS.len()],
+    /// In the order of [`IdKind::ALL`]; those that were not read are absent.
+    ids: [Option<StringViewArray>; IdKind::ALL.len()],
 }
 
 impl<'e> Finder<'e> {
@@ -243,12 +239,12 @@ struct Wanted {
     window: Window,
     ids: Vec<Id>,
     /// By kind: the lower half of the views of the texts, which is their length and beginning.
-    beginnings: [Vec<u64>; KINDS.len()],
+    beginnings: [Vec<u64>; IdKind::ALL.len()],
 }
 
 impl Wanted {
     fn of(sought: &Sought<'_>) -> Wanted {
-        let beginnings = KINDS.map(|kind| {
+        let beginnings = IdKind::ALL.map(|kind| {
             let of_kind = sought.ids.iter().filter(|id| id.kind == kind);
             let texts: StringViewArray = of_kind.map(|id| Some(id.value.as_str())).collect();
             let mut beginnings: Vec<u64> = texts.views().iter().map(|view| beginning(*view)).collect();
@@ -290,9 +286,10 @@ async fn look_into(
     if in_time.is_empty() {
         return Ok(tally);
     }
-    let columns = KINDS.map(|kind| column_of(&footer, kind.column()));
-    let read: Vec<usize> = (0..KINDS.len())
-        .filter(|kind| columns[*kind].is_some() && (*kind < ALWAYS || !wanted.beginnings[*kind].is_empty()))
+    let columns = IdKind::ALL.map(|kind| column_of(&footer, kind.column()));
+    // Those that lead on are always read, because the next look will ask for them.
+    let read: Vec<usize> = (0..IdKind::ALL.len())
+        .filter(|kind| columns[*kind].is_some() && (*kind < IdKind::LEADING || !wanted.beginnings[*kind].is_empty()))
         .collect();
     let mut groups = Vec::new();
     let mut builder = open(reader, &footer)?;
@@ -380,10 +377,10 @@ fn may_hold(group: &RowGroupMetaData, time: usize, window: &Window) -> bool {
 async fn may_carry(
     builder: &mut ParquetRecordBatchStreamBuilder<Reader>,
     group: usize,
-    columns: &[Option<usize>; KINDS.len()],
+    columns: &[Option<usize>; IdKind::ALL.len()],
     wanted: &Wanted,
 ) -> Result<bool, ParquetError> {
-    for (kind, column) in KINDS.iter().zip(columns) {
+    for (kind, column) in IdKind::ALL.iter().zip(columns) {
         let Some(column) = column else { continue };
         if wanted.of_kind(*kind).next().is_none() {
             continue;
@@ -447,9 +444,9 @@ fn id_columns(batch: &RecordBatch, read: &[usize]) -> Result<IdColumns, ParquetE
         let Some(array) = batch.column_by_name(kind.column()) else { return Ok(None) };
         Ok(Some(cast(array, &DataType::Utf8View)?.as_string_view().clone()))
     };
-    let mut ids: [Option<StringViewArray>; KINDS.len()] = Default::default();
+    let mut ids: [Option<StringViewArray>; IdKind::ALL.len()] = Default::default();
     for kind in read {
-        ids[*kind] = text(&KINDS[*kind])?;
+        ids[*kind] = text(&IdKind::ALL[*kind])?;
     }
     let times = match batch.column_by_name(TIME) {
         Some(array) => cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
@@ -466,8 +463,8 @@ fn matching(
     (file, group, first): (u32, usize, usize),
     tally: &mut Tally<RowPlace>,
 ) {
-    let mut hits: BTreeMap<usize, [Option<u32>; KINDS.len()]> = BTreeMap::new();
-    for (index, kind) in KINDS.iter().enumerate() {
+    let mut hits: BTreeMap<usize, [Option<u32>; IdKind::ALL.len()]> = BTreeMap::new();
+    for (index, kind) in IdKind::ALL.iter().enumerate() {
         let (Some(array), Some(places)) = (&part.ids[index], places.get(kind)) else { continue };
         let beginnings = &wanted.beginnings[index];
         for (row, view) in array.views().iter().enumerate() {

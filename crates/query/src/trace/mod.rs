@@ -29,7 +29,9 @@ pub use waterfall::{LogsShown, WaterfallStyle, render_waterfall};
 use crate::answer::Completeness;
 use crate::{Engine, Result};
 use assemble::{Circumstances, assemble};
+use closure::Found;
 use find::Finder;
+use summary::summarise;
 
 /// Everything that happened for one request.
 #[derive(Clone, Debug)]
@@ -53,6 +55,28 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// What was found, put together.
+    fn of(
+        query: &str,
+        found: Found,
+        completeness: Completeness,
+        circumstances: &Circumstances,
+        correct_skew: bool,
+    ) -> Trace {
+        let mut tree = assemble(&found.events, circumstances);
+        let summary = summarise(&found.events, &mut tree, correct_skew);
+        Trace {
+            query: query.to_owned(),
+            completeness,
+            truncated: found.truncated,
+            ids: found.ids,
+            hubs: found.hubs,
+            events: found.events,
+            tree,
+            summary,
+        }
+    }
+
     /// Whether nothing is missing and nothing was cut off.
     pub fn is_complete(&self) -> bool {
         self.completeness.is_complete() && self.truncated.is_empty()
@@ -78,17 +102,6 @@ impl Engine {
             is_region_missing: !completeness.missing_regions.is_empty(),
             is_truncated: !found.truncated.is_empty(),
         };
-        let mut tree = assemble(&found.events, &circumstances);
-        let summary = summary::summarise(&found.events, &mut tree, correct_skew);
-        Ok(Trace {
-            query: start.text.clone(),
-            completeness,
-            truncated: found.truncated,
-            ids: found.ids,
-            hubs: found.hubs,
-            events: found.events,
-            tree,
-            summary,
-        })
+        Ok(Trace::of(&start.text, found, completeness, &circumstances, correct_skew))
     }
 }

@@ -16,7 +16,6 @@ use super::*;
 use crate::tests::{HOUR, HOUR_8, MINUTE, SECOND};
 
 const MS: i64 = 1_000_000;
-const KINDS: [IdKind; 5] = [IdKind::Trace, IdKind::Correlation, IdKind::Invocation, IdKind::Event, IdKind::Span];
 
 /// Rows in memory.
 struct Memory {
@@ -37,7 +36,7 @@ impl Source for Memory {
                 continue;
             }
             let mut found = [None; 5];
-            for (place, kind) in found.iter_mut().zip(KINDS) {
+            for (place, kind) in found.iter_mut().zip(IdKind::ALL) {
                 let value = match kind {
                     IdKind::Trace => record.trace_id.as_deref(),
                     IdKind::Correlation => record.correlation_id.as_deref(),
@@ -81,18 +80,7 @@ fn found_of(rows: &[Event], start: &TraceStart, bounds: &TraceBounds) -> Found {
 }
 
 fn picture(found: Found, circumstances: &Circumstances) -> Trace {
-    let mut tree = assemble(&found.events, circumstances);
-    let summary = summarise(&found.events, &mut tree, false);
-    Trace {
-        query: "asked".to_owned(),
-        completeness: Completeness::default(),
-        truncated: found.truncated,
-        ids: found.ids,
-        hubs: found.hubs,
-        events: found.events,
-        tree,
-        summary,
-    }
+    Trace::of("asked", found, Completeness::default(), circumstances, false)
 }
 
 fn json(trace: &Trace) -> String {
