@@ -91,12 +91,14 @@ impl Strata {
         }
     }
 
+    /// The risk ratio of Mantel and Haenszel, with the variance of Greenland and Robins.
     pub(crate) fn risk_ratio(&self) -> Estimate {
         let ratio = self.worse / self.better;
         let spread = Z * (self.ratio_variance / (self.worse * self.better)).sqrt();
         Estimate::of(ratio, ratio * (-spread).exp(), ratio * spread.exp())
     }
 
+    /// The risk difference of Mantel and Haenszel, with Sato's variance.
     pub(crate) fn risk_difference(&self) -> Estimate {
         let difference = (self.worse - self.better) / self.weight;
         let spread = Z * self.sato_variance().sqrt();
@@ -108,29 +110,9 @@ impl Strata {
         ((difference * self.p + self.q) / (self.weight * self.weight)).max(0.0)
     }
 
+    /// The statistic of Cochran, Mantel and Haenszel, without correction for continuity.
     pub(crate) fn cmh_chi2(&self) -> Option<f64> {
         let chi2 = self.excess * self.excess / self.excess_variance;
         chi2.is_finite().then_some(chi2)
     }
-}
-
-fn strata<'c>(cells: impl IntoIterator<Item = &'c Cell>) -> Strata {
-    let mut strata = Strata::default();
-    cells.into_iter().for_each(|cell| strata.add(cell));
-    strata
-}
-
-/// The risk ratio of Mantel and Haenszel over cells, with the variance of Greenland and Robins.
-pub fn risk_ratio<'c>(cells: impl IntoIterator<Item = &'c Cell>) -> Estimate {
-    strata(cells).risk_ratio()
-}
-
-/// The risk difference of Mantel and Haenszel over cells, with Sato's variance.
-pub fn risk_difference<'c>(cells: impl IntoIterator<Item = &'c Cell>) -> Estimate {
-    strata(cells).risk_difference()
-}
-
-/// The statistic of Cochran, Mantel and Haenszel over cells, without correction for continuity.
-pub fn cmh_chi2<'c>(cells: impl IntoIterator<Item = &'c Cell>) -> Option<f64> {
-    strata(cells).cmh_chi2()
 }

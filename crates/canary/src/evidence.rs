@@ -12,8 +12,6 @@ const MIXED_OVER: [f64; 12] = [0.1, 0.2, 1.0 / 3.0, 0.5, 1.0 / 1.5, 0.8, 1.25, 1
 /// Evidence for a failure must be so many times 1/α, because the product over regions and the mean of regions are both
 /// looked at.
 pub const PRODUCT_FACTOR: f64 = 2.0;
-/// What e-BH asks of the largest of S values, times α/S.
-pub const EBH_FACTOR: f64 = 1.0;
 
 const PER_TEST: usize = 1 + EFFECTS.len();
 pub(crate) const GRID: usize = 2 * PER_TEST + MIXED_OVER.len();
@@ -162,7 +160,7 @@ pub fn e_bh(ln_values: &[f64], alpha: f64) -> Vec<bool> {
     let all = ln_values.len() as f64;
     let counts = (1..=order.len()).rev().find(|count| {
         let least = ln_values[order[count - 1]];
-        least >= (EBH_FACTOR * all / (alpha * *count as f64)).ln()
+        least >= (all / (alpha * *count as f64)).ln()
     });
     let mut chosen = vec![false; ln_values.len()];
     order.iter().take(counts.unwrap_or(0)).for_each(|place| chosen[*place] = true);

@@ -18,8 +18,8 @@ mod tests;
 
 pub use counts::{Cell, Counts, CountsError, UNITS_MAX};
 pub use csv::{CsvError, parse_csv};
-pub use described::{Estimate, cmh_chi2, newcombe, risk_difference, risk_ratio, wilson};
-pub use evidence::{EBH_FACTOR, PRODUCT_FACTOR, e_bh};
+pub use described::{Estimate, newcombe, wilson};
+pub use evidence::{PRODUCT_FACTOR, e_bh};
 pub use gates::{SAMPLE_RATIO_MAX, rate_upper, sample_ratio};
 pub use render::{Asked, render_json, render_text};
 pub use verdict::{
