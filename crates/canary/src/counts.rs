@@ -77,12 +77,35 @@ impl CountsError {
     }
 }
 
+/// What of some counts tells of the two side by side: in each region the windows from the canary's first unit on, less so
+/// many of them. All windows of a region that the canary has not come to stay, and everything does where the two never
+/// ran together, so that it can be described.
+pub fn side_by_side(cells: Vec<(String, i64, Cell)>, exclude_first: i64) -> Vec<(String, i64, Cell)> {
+    let mut began: BTreeMap<String, i64> = BTreeMap::new();
+    for (region, window, _) in cells.iter().filter(|(.., cell)| cell.n_b > 0) {
+        let first = began.entry(region.clone()).or_insert(*window);
+        *first = (*first).min(*window);
+    }
+    let is_since = |region: &str, window: i64, after: i64| {
+        began.get(region).is_none_or(|began| window >= began.saturating_add(after))
+    };
+    let is_overlap = cells
+        .iter()
+        .any(|(region, window, cell)| cell.n_a > 0 && began.contains_key(region) && is_since(region, *window, 0));
+    match is_overlap {
+        true => cells.into_iter().filter(|(region, window, _)| is_since(region, *window, exclude_first)).collect(),
+        false => cells,
+    }
+}
+
 /// The cells of a comparison, by window and region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub(crate) regions: Vec<String>,
     /// In the order of windows, and of regions by name.
     pub(crate) cells: Vec<(i64, u32, Cell)>,
+    /// Regions in which the canary is not meant to get a share.
+    pub(crate) unshared: Vec<u32>,
 }
 
 impl Counts {
@@ -121,7 +144,18 @@ impl Counts {
                 _ => cells.push((window, region, cell)),
             }
         }
-        Ok(Counts { regions: places.into_keys().collect(), cells })
+        Ok(Counts { regions: places.into_keys().collect(), cells, unshared: Vec::new() })
+    }
+
+    /// The same, where the canary is meant to get its share only in those regions in which it got anything: a wave has
+    /// not come to the others yet.
+    pub fn shared_where_seen(mut self) -> Counts {
+        let seen = |region: u32| self.cells.iter().any(|(_, of, cell)| *of == region && cell.n_b > 0);
+        let regions = 0..u32::try_from(self.regions.len()).unwrap_or(u32::MAX);
+        let unshared: Vec<u32> = regions.filter(|region| !seen(*region)).collect();
+        // Where it got nothing at all, that is what there is to be told.
+        self.unshared = if unshared.len() < self.regions.len() { unshared } else { Vec::new() };
+        self
     }
 
     /// The regions, by name.
@@ -132,5 +166,27 @@ impl Counts {
     /// Window, region and counts of each cell, in the order of windows and regions.
     pub fn cells(&self) -> impl Iterator<Item = (i64, &str, &Cell)> {
         self.cells.iter().map(|(window, region, cell)| (*window, self.regions[*region as usize].as_str(), cell))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_before_the_canary_is_no_comparison() {
+        let cell = |n_a, n_b| Cell { n_a, n_b, ..Cell::default() };
+        let of = |cells: &[(&str, i64, Cell)]| -> Vec<(String, i64, Cell)> {
+            cells.iter().map(|(region, window, cell)| ((*region).to_owned(), *window, *cell)).collect()
+        };
+        let cells = of(&[("us", 0, cell(9, 0)), ("us", 1, cell(9, 1)), ("us", 2, cell(9, 0)), ("eu", 0, cell(9, 0))]);
+        assert_eq!(side_by_side(cells.clone(), 0), [&cells[1..3], &cells[3..]].concat());
+        assert_eq!(side_by_side(cells.clone(), 1), [&cells[2..3], &cells[3..]].concat());
+        // One after the other: there is nothing to compare, and all of it to describe.
+        let after = of(&[("us", 0, cell(9, 0)), ("us", 1, cell(0, 9))]);
+        assert_eq!(side_by_side(after.clone(), 5), after);
+        let counts = Counts::new(cells).unwrap();
+        assert_eq!(counts.clone().shared_where_seen().unshared, [0]);
+        assert_eq!(Counts::new(of(&[("eu", 0, cell(9, 0))])).unwrap().shared_where_seen().unshared, [0_u32; 0]);
     }
 }

@@ -151,36 +151,43 @@ impl Likelihood {
     /// The sum over the support in units of the term at the mode, and that of distances from the mode: of every so many-th
     /// term, times as many.
     fn strided(&self, mode: f64, ln_odds: f64, stride: f64) -> (f64, f64) {
+        let (below, above) = (self.strided_side(mode, ln_odds, -stride), self.strided_side(mode, ln_odds, stride));
+        ((below.0 + 1.0 + above.0) * stride, (below.1 + above.1) * stride)
+    }
+
+    /// The same of one side of the mode alone, without the strides' length.
+    fn strided_side(&self, mode: f64, ln_odds: f64, side: f64) -> (f64, f64) {
         let at_mode = self.ln_probability(mode);
-        let (mut sum, mut moment) = (1.0, 0.0);
-        for side in [stride, -stride] {
-            let mut distance = side;
-            loop {
-                let value = mode + distance;
-                if value < self.lowest || value > self.highest {
-                    break;
-                }
-                let term = (self.ln_probability(value) - at_mode + distance * ln_odds).exp();
-                sum += term;
-                moment += term * distance;
-                if term < LEFT_OUT_MAX {
-                    break;
-                }
-                distance += side;
+        let (mut sum, mut moment) = (0.0, 0.0);
+        let mut distance = side;
+        loop {
+            let value = mode + distance;
+            if value < self.lowest || value > self.highest {
+                break;
             }
+            let term = (self.ln_probability(value) - at_mode + distance * ln_odds).exp();
+            sum += term;
+            moment += term * distance;
+            if term < LEFT_OUT_MAX {
+                break;
+            }
+            distance += side;
         }
-        (sum * stride, moment * stride)
+        (sum, moment)
     }
 
     /// The same term by term, outwards from the mode. Terms fall faster and faster, so what is left out is bounded by a
     /// geometric series.
     fn stepwise(&self, mode: f64, odds: f64) -> (f64, f64) {
-        let (mut sum, mut moment) = (1.0, 0.0);
-        let mut term = 1.0;
-        let mut value = mode;
+        let (below, above) = (self.stepwise_below(mode, odds), self.stepwise_above(mode, odds));
+        (below.0 + 1.0 + above.0, below.1 + above.1)
+    }
+
+    fn stepwise_above(&self, mode: f64, odds: f64) -> (f64, f64) {
+        let (mut sum, mut moment, mut term, mut value) = (0.0, 0.0, 1.0, mode);
         while value < self.highest {
             let ratio = self.ratio(value) * odds;
-            if ratio < 1.0 && term * ratio < LEFT_OUT_MAX * (1.0 - ratio) * sum {
+            if ratio < 1.0 && term * ratio < LEFT_OUT_MAX * (1.0 - ratio) * (1.0 + sum) {
                 break;
             }
             term *= ratio;
@@ -188,11 +195,14 @@ impl Likelihood {
             sum += term;
             moment += term * (value - mode);
         }
-        term = 1.0;
-        value = mode;
+        (sum, moment)
+    }
+
+    fn stepwise_below(&self, mode: f64, odds: f64) -> (f64, f64) {
+        let (mut sum, mut moment, mut term, mut value) = (0.0, 0.0, 1.0, mode);
         while value > self.lowest {
             let ratio = 1.0 / (self.ratio(value - 1.0) * odds);
-            if ratio < 1.0 && term * ratio < LEFT_OUT_MAX * (1.0 - ratio) * sum {
+            if ratio < 1.0 && term * ratio < LEFT_OUT_MAX * (1.0 - ratio) * (1.0 + sum) {
                 break;
             }
             term *= ratio;
@@ -201,6 +211,21 @@ impl Likelihood {
             moment += term * (value - mode);
         }
         (sum, moment)
+    }
+
+    /// Under an odds ratio: the likeliest value, and how probable it is that the value lies below it, and above it.
+    pub(crate) fn around_mode(&self, ln_odds: f64) -> (f64, f64, f64) {
+        let odds = ln_odds.exp();
+        let mode = self.mode(odds);
+        // Term by term: the sum on one side of a lattice is not the integral.
+        let (below, above) = (self.stepwise_below(mode, odds).0, self.stepwise_above(mode, odds).0);
+        let all = below + 1.0 + above;
+        (mode, below / all, above / all)
+    }
+
+    /// What was counted: failed units of the canary.
+    pub(crate) fn value(&self) -> f64 {
+        self.x_b
     }
 
     /// Whether the value is at the low and at the high end of its support.
@@ -248,6 +273,15 @@ mod tests {
                 assert!((far - moment).abs() < 1e-7 * stepwise, "{cell:?} {ln_odds}: {far} {moment}");
             }
         }
+    }
+
+    #[test]
+    fn the_shares_around_the_mode_are_those_of_the_terms() {
+        // 5 of 20 are the canary's, 4 fail: by counting.
+        let (mode, below, above) = Likelihood::of(&cell(15, 3, 5, 1)).around_mode(0.0);
+        let of = |value: f64| ln_hypergeometric(value, 4.0, 5.0, 15.0).exp();
+        assert_eq!(mode, 1.0);
+        assert!((below - of(0.0)).abs() < 1e-12 && (above - of(2.0) - of(3.0) - of(4.0)).abs() < 1e-12);
     }
 
     #[test]

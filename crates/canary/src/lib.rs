@@ -9,19 +9,25 @@ mod described;
 mod evidence;
 mod gates;
 mod hypergeometric;
+mod plan;
 mod render;
 mod special;
 mod verdict;
+mod votes;
 
 #[cfg(test)]
 mod tests;
 
-pub use counts::{Cell, Counts, CountsError, UNITS_MAX};
+pub use counts::{Cell, Counts, CountsError, UNITS_MAX, side_by_side};
 pub use csv::{CsvError, parse_csv};
 pub use described::{Estimate, newcombe, wilson};
 pub use evidence::{PRODUCT_FACTOR, e_bh};
 pub use gates::{SAMPLE_RATIO_MAX, rate_upper, sample_ratio};
-pub use render::{Asked, render_json, render_text};
+pub use plan::{Plan, Planned, Taken};
+pub use render::{
+    Comparison, Counted, Mixed, Told, render_csv, render_html, render_json, render_junit, render_markdown, render_text,
+};
 pub use verdict::{
-    Crossing, Policy, PolicyError, Region, RegionVerdict, Report, Totals, Verdict, WindowEvidence, judge,
+    Crossing, Hypothesis, Needs, Policy, PolicyError, Region, RegionVerdict, Report, Totals, Verdict, WindowEvidence,
+    judge, judge_all,
 };

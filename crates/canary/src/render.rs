@@ -1,7 +1,207 @@
-//! A report as JSON and as text. It refuses to decide anything, and to say more digits than there are.
+//! What is said of a canary, in the forms that people and pipelines read. Nothing here decides.
 
+mod csv;
+mod html;
 mod json;
+mod junit;
+mod markdown;
 mod text;
 
-pub use json::{Asked, render_json};
+pub use self::csv::render_csv;
+pub use html::render_html;
+pub use json::render_json;
+pub use junit::render_junit;
+pub use markdown::render_markdown;
 pub use text::render_text;
+
+use crate::verdict::{Policy, Report, Verdict};
+
+/// What was compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Comparison<'a> {
+    /// The service.
+    pub service: Option<&'a str>,
+    /// The release before.
+    pub baseline: Option<&'a str>,
+    /// The release that is judged.
+    pub canary: Option<&'a str>,
+    /// What a failed unit is: `errors`, `latency` or `mixed traces`.
+    pub metric: &'a str,
+    /// What is said of it.
+    pub report: &'a Report,
+}
+
+/// Traces that met the baseline alone, the canary alone, and both: how many, and how many of them failed.
+#[derive(Clone, Debug)]
+pub struct Mixed {
+    /// Of the baseline alone.
+    pub baseline: [u64; 2],
+    /// Of the canary alone.
+    pub canary: [u64; 2],
+    /// Of both.
+    pub mixed: [u64; 2],
+    /// Those of both, compared with all others.
+    pub report: Report,
+}
+
+/// What was counted, as it was asked for; absent where counts were given.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    /// `auto`, `trace` or `invocation`.
+    pub unit: String,
+    /// How long was waited for outcomes.
+    pub settle: String,
+    /// How much was left out at the canary's beginning.
+    pub exclude_first: Option<String>,
+    /// What a failed record is, where that was said.
+    pub error: Option<String>,
+    /// From when on a unit is slow.
+    pub slow: Option<String>,
+}
+
+/// All that a report tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// Of all comparisons together.
+    pub verdict: Verdict,
+    /// What the program exits with: of the verdict, unless the caller maps it.
+    pub exit_code: u8,
+    /// By what it was judged.
+    pub policy: &'a Policy,
+    /// What was compared; at least one.
+    pub comparisons: &'a [Comparison<'a>],
+    /// Whether all regions answered and all files could be read.
+    pub is_complete: bool,
+    /// Regions that did not answer.
+    pub missing_regions: &'a [String],
+    /// What windows are called, by their numbers.
+    pub windows: &'a [String],
+    /// Whether a window is a minute.
+    pub in_minutes: bool,
+    /// What was counted.
+    pub counted: Option<&'a Counted>,
+    /// Traces that met both releases.
+    pub mixed: Option<&'a Mixed>,
+    /// Whether mixed traces can fail a canary.
+    pub gate_mixed: bool,
+    /// What to know besides, in sentences.
+    pub warnings: &'a [String],
+}
+
+impl<'a> Told<'a> {
+    /// The comparison that the verdict rests on: the first with the same.
+    pub fn decisive(&self) -> &'a Comparison<'a> {
+        self.comparisons.iter().find(|one| one.report.verdict == self.verdict).unwrap_or(&self.comparisons[0])
+    }
+
+    fn window(&self, number: i64) -> &'a str {
+        let place = usize::try_from(number).ok();
+        place.and_then(|place| self.windows.get(place)).map_or("-", String::as_str)
+    }
+
+    /// The regions to roll back, over all comparisons.
+    pub fn roll_back(&self) -> Vec<&'a str> {
+        let regions = self.comparisons.iter().flat_map(|one| &one.report.regions).filter(|region| region.roll_back);
+        let mut names: Vec<&str> = regions.map(|region| region.region.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// In one sentence, why.
+    fn reason(&self) -> String {
+        let one = self.decisive();
+        let reason = &one.report.reason;
+        match (one.metric, self.comparisons.len()) {
+            ("errors", 1) => reason.clone(),
+            (metric, _) => {
+                format!("{}{metric}: {reason}", one.service.map_or(String::new(), |name| format!("{name}, ")))
+            }
+        }
+    }
+
+    /// What would decide, in a sentence.
+    fn outlook(&self) -> Option<String> {
+        let needs = self.decisive().report.needs?;
+        let more = needs.canary_requests;
+        if more == 0 {
+            return None;
+        }
+        let when = match self.in_minutes {
+            true => format!(", which come in about {}", minutes(needs.windows)),
+            false => String::new(),
+        };
+        Some(format!(
+            "About {more} more units of the canary{when} would make it {} if things go on as they have",
+            needs.verdict.name()
+        ))
+    }
+}
+
+fn minutes(count: u64) -> String {
+    match count {
+        0..=1 => "a minute".to_owned(),
+        2..=119 => format!("{count} minutes"),
+        120..=2879 => format!("{} hours", (count + 30) / 60),
+        _ => format!("{} days", (count + 720) / 1440),
+    }
+}
+
+/// Evidence as a power of ten.
+fn power(ln: f64) -> String {
+    format!("10^{:.1}", ln / std::f64::consts::LN_10)
+}
+
+/// Three digits.
+fn digits(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 {
+        "0".to_owned()
+    } else if !(1e-4..1e6).contains(&size) {
+        format!("{value:.2e}")
+    } else {
+        let after = (2.0 - size.log10().floor()).clamp(0.0, 7.0) as usize;
+        format!("{value:.after$}")
+    }
+}
+
+fn interval(estimate: &crate::Estimate) -> String {
+    let one = |value: Option<f64>| value.map_or("?".to_owned(), digits);
+    match (estimate.lower, estimate.upper) {
+        (None, None) => one(estimate.estimate),
+        _ => format!("{} ({} to {})", one(estimate.estimate), one(estimate.lower), one(estimate.upper)),
+    }
+}
+
+fn percent(rate: &crate::Estimate) -> String {
+    let one = |value: Option<f64>| value.map_or("-".to_owned(), |value| digits(100.0 * value));
+    match rate.estimate {
+        Some(_) => format!("{} % ({} to {})", one(rate.estimate), one(rate.lower), one(rate.upper)),
+        None => "-".to_owned(),
+    }
+}
+
+/// What mixed traces tell, in a sentence.
+fn mixed_sentence(mixed: &Mixed) -> Option<String> {
+    let [n, x] = mixed.mixed;
+    if n == 0 {
+        return None;
+    }
+    let rate = |[n, x]: [u64; 2]| format!("{x} of {n}");
+    let pure = [mixed.baseline[0] + mixed.canary[0], mixed.baseline[1] + mixed.canary[1]];
+    let totals = &mixed.report.totals;
+    let times = match (pure[0] > 0 && pure[1] > 0).then(|| (x as f64 / n as f64) / (pure[1] as f64 / pure[0] as f64)) {
+        Some(times) if times >= 1.5 && x > 0 => {
+            format!("fail {} times as often as others: the releases may not get along", digits(times))
+        }
+        _ if pure[1] == 0 && x > 0 => "fail, and no others do: the releases may not get along".to_owned(),
+        _ => "fail no more often than others".to_owned(),
+    };
+    Some(format!(
+        "Traces that met both releases {times} ({} failed; {} with the baseline alone, {} with the canary alone; evidence {})",
+        rate(mixed.mixed),
+        rate(mixed.baseline),
+        rate(mixed.canary),
+        power(totals.ln_e_fail)
+    ))
+}

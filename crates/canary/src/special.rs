@@ -124,6 +124,51 @@ pub(crate) fn ln_mean_exp(values: &[f64]) -> f64 {
     ln_sum_exp(values) - (values.len() as f64).ln()
 }
 
+/// The point of the normal distribution below which this probability lies; nine digits (P. J. Acklam, 2003).
+pub(crate) fn normal_quantile(probability: f64) -> f64 {
+    const A: [f64; 6] = [
+        -3.969_683_028_665_376e1,
+        2.209_460_984_245_205e2,
+        -2.759_285_104_469_687e2,
+        1.383_577_518_672_69e2,
+        -3.066_479_806_614_716e1,
+        2.506_628_277_459_239,
+    ];
+    const B: [f64; 5] = [
+        -5.447_609_879_822_406e1,
+        1.615_858_368_580_409e2,
+        -1.556_989_798_598_866e2,
+        6.680_131_188_771_972e1,
+        -1.328_068_155_288_572e1,
+    ];
+    const C: [f64; 6] = [
+        -7.784_894_002_430_293e-3,
+        -3.223_964_580_411_365e-1,
+        -2.400_758_277_161_838,
+        -2.549_732_539_343_734,
+        4.374_664_141_464_968,
+        2.938_163_982_698_783,
+    ];
+    const D: [f64; 4] =
+        [7.784_695_709_041_462e-3, 3.224_671_290_700_398e-1, 2.445_134_137_142_996, 3.754_408_661_907_416];
+    /// From here on to the ends the curve is another one.
+    const TAIL: f64 = 0.024_25;
+    let polynomial = |coefficients: &[f64], x: f64| coefficients.iter().fold(0.0, |sum, c| sum * x + c);
+    let tail = |p: f64| {
+        let x = (-2.0 * p.ln()).sqrt();
+        polynomial(&C, x) / (polynomial(&D, x) * x + 1.0)
+    };
+    if probability < TAIL {
+        tail(probability)
+    } else if probability > 1.0 - TAIL {
+        -tail(1.0 - probability)
+    } else {
+        let x = probability - 0.5;
+        let square = x * x;
+        polynomial(&A, square) * x / (polynomial(&B, square) * square + 1.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,6 +199,14 @@ mod tests {
                 .map(|x| ln_hypergeometric(f64::from(x), f64::from(m), f64::from(marked), f64::from(others)).exp())
                 .sum();
             assert!((all - 1.0).abs() < 1e-13, "{m} {marked} {others}: {all}");
+        }
+    }
+
+    #[test]
+    fn points_of_the_normal_distribution() {
+        for (probability, point) in [(0.95, 1.644_853_627), (0.975, 1.959_963_985), (0.99, 2.326_347_874), (0.5, 0.0)] {
+            assert!((normal_quantile(probability) - point).abs() < 1e-8);
+            assert!((normal_quantile(1.0 - probability) + point).abs() < 1e-8);
         }
     }
 }

@@ -92,7 +92,7 @@ fn what_is_not_known_never_passes() {
     // One region proves nothing of another.
     let other = report(&[fine[0], ("eu", 0, cell(2, 200, 2, 150))], &policy);
     assert_eq!(other.verdict, Verdict::Inconclusive);
-    assert!(other.needs_canary_requests.unwrap() > 1000);
+    assert!(other.needs.unwrap().canary_requests > 1000);
     // A region with next to no traffic is named, and decides nothing.
     let small = report(&[fine[0], ("eu", 0, cell(2, 200, 0, 20))], &policy);
     assert_eq!((small.verdict, small.regions[0].verdict), (Verdict::Pass, RegionVerdict::Uncovered));

@@ -6,6 +6,7 @@ use crate::described::{Estimate, Strata, newcombe, wilson};
 use crate::evidence::{Grid, LnLikelihoods, PRODUCT_FACTOR, e_bh, ln_average, odds_ratio};
 use crate::gates::{SAMPLE_RATIO_MAX, rate_upper, sample_ratio};
 use crate::hypergeometric::Likelihood;
+use crate::votes::Votes;
 
 /// Failed units of both releases, and of the canary, that a failure takes at least.
 const FAILED_MIN: u64 = 5;
@@ -32,6 +33,8 @@ pub struct Policy {
     pub slo: Option<f64>,
     /// Share of traffic that the canary is meant to get.
     pub weight: Option<f64>,
+    /// Each region and window has one vote, however many units failed in it.
+    pub robust: bool,
 }
 
 impl Default for Policy {
@@ -45,6 +48,7 @@ impl Default for Policy {
             min_effect: None,
             slo: None,
             weight: None,
+            robust: false,
         }
     }
 }
@@ -187,6 +191,8 @@ pub struct Region {
 pub struct WindowEvidence {
     /// The window.
     pub window: i64,
+    /// What was counted in it.
+    pub counts: Cell,
     /// ln of the evidence that the canary is worse: the product over regions.
     pub ln_e_fail: f64,
     /// ln of the mean of the evidence of the regions.
@@ -206,6 +212,8 @@ pub struct Crossing {
     pub counts: Cell,
     /// ln of the evidence for it then.
     pub ln_evidence: f64,
+    /// Whether it passed because its own failure rate is low, whatever the baseline's.
+    pub is_by_limit: bool,
 }
 
 /// Everything that is said of a canary.
@@ -235,8 +243,32 @@ pub struct Report {
     pub windows: Vec<WindowEvidence>,
     /// The first crossing.
     pub first_crossing: Option<Crossing>,
-    /// Units of the canary that would decide, if things go on as they have.
-    pub needs_canary_requests: Option<u64>,
+    /// What would decide, if things go on as they have.
+    pub needs: Option<Needs>,
+    /// Whether the two never ran side by side: what is said describes, and decides nothing.
+    pub is_observational: bool,
+}
+
+/// What would decide, if things go on as they have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Units of the canary.
+    pub canary_requests: u64,
+    /// Windows, in which so many come.
+    pub windows: u64,
+    /// What the verdict would be then.
+    pub verdict: Verdict,
+}
+
+/// What is compared beside others, and whether all must pass for a pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Hypothesis<'c> {
+    /// What was counted.
+    pub counts: &'c Counts,
+    /// By what it is judged; α is that of the first.
+    pub policy: &'c Policy,
+    /// Nothing passes without it; else it can only fail.
+    pub must_pass: bool,
 }
 
 /// What is known of a region while windows pass.
@@ -244,15 +276,35 @@ pub struct Report {
 struct Running {
     counts: Cell,
     ln: LnLikelihoods,
+    /// In place of the likelihoods, where each window has one vote.
+    votes: Option<Votes>,
     strata: Strata,
 }
 
 impl Running {
+    fn new(policy: &Policy) -> Running {
+        Running { votes: policy.robust.then(Votes::default), ..Running::default() }
+    }
+
+    fn ln_fail(&self) -> f64 {
+        self.votes.as_ref().map_or_else(|| self.ln.ln_fail(), Votes::ln_fail)
+    }
+
+    fn ln_pass(&self) -> f64 {
+        self.votes.as_ref().map_or_else(|| self.ln.ln_pass(), Votes::ln_pass)
+    }
+
+    /// As if everything had been counted so many times.
+    fn times(&self, factor: f64) -> Running {
+        let votes = self.votes.as_ref().map(|votes| votes.times(factor));
+        Running { ln: self.ln.times(factor), votes, ..Running::default() }
+    }
+
     fn totals(&self) -> Totals {
         Totals {
             counts: self.counts,
-            ln_e_fail: self.ln.ln_fail(),
-            ln_e_pass: self.ln.ln_pass(),
+            ln_e_fail: self.ln_fail(),
+            ln_e_pass: self.ln_pass(),
             rate_a: wilson(self.counts.x_a, self.counts.n_a),
             rate_b: wilson(self.counts.x_b, self.counts.n_b),
             risk_ratio: self.strata.risk_ratio(),
@@ -262,81 +314,216 @@ impl Running {
 
 /// Judges a canary by what was counted. `is_region_missing` says that a region did not answer: nothing passes then.
 pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Report {
-    let grid = Grid::new(policy.tolerance, policy.margin);
-    let mut regions = vec![Running::default(); counts.regions.len()];
-    let mut all = Running::default();
-    let mut likelihoods = Vec::new();
-    let mut windows: Vec<WindowEvidence> = Vec::new();
-    let mut first_crossing: Option<Crossing> = None;
-    let mut ln_sample_ratio = policy.weight.map(|_| 0.0_f64);
-    let mut at = 0;
-    while let Some((window, ..)) = counts.cells.get(at) {
-        let until = at + counts.cells[at..].partition_point(|(other, ..)| other == window);
-        for (_, region, cell) in &counts.cells[at..until] {
-            let mut one = Running { counts: *cell, ..Running::default() };
-            one.strata.add(cell);
-            let of_region = &mut regions[*region as usize];
+    judge_all(&[Hypothesis { counts, policy, must_pass: true }], is_region_missing).1.swap_remove(0)
+}
+
+/// Judges several comparisons as one: each fails by e-BH over all of them, at every look, and they pass when all do that
+/// must. Windows are those of one clock.
+pub fn judge_all(hypotheses: &[Hypothesis<'_>], is_region_missing: bool) -> (Verdict, Vec<Report>) {
+    let alpha = hypotheses.first().map_or(Policy::default().alpha, |first| first.policy.alpha);
+    let mut processes: Vec<Process<'_>> = hypotheses
+        .iter()
+        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, is_region_missing))
+        .collect();
+    while let Some(window) = processes.iter().filter_map(Process::next_window).min() {
+        processes.iter_mut().for_each(|process| process.advance(window));
+        // The product over regions and the mean of them are both looked at: half of the larger one is evidence.
+        let ln_values: Vec<f64> = processes
+            .iter()
+            .map(|process| process.ln_worse().map_or(f64::NEG_INFINITY, |ln| ln - PRODUCT_FACTOR.ln()))
+            .collect();
+        let fails = e_bh(&ln_values, alpha);
+        for (process, fails) in processes.iter_mut().zip(fails) {
+            process.cross(window, fails);
+        }
+    }
+    let ln_fails: Vec<f64> =
+        processes.iter().flat_map(|process| process.regions.iter().map(Running::ln_fail)).collect();
+    let mut roll_back = e_bh(&ln_fails, alpha).into_iter();
+    let reports: Vec<Report> = processes
+        .iter()
+        .map(|process| process.report(&roll_back.by_ref().take(process.regions.len()).collect::<Vec<bool>>()))
+        .collect();
+    let has = |verdict: Verdict| reports.iter().any(|report| report.verdict == verdict);
+    let must = |verdict: Verdict| {
+        let told = || reports.iter().zip(hypotheses).filter(|(_, hypothesis)| hypothesis.must_pass);
+        told().next().is_some() && told().all(|(report, _)| report.verdict == verdict)
+    };
+    let verdict = if has(Verdict::Invalid) {
+        Verdict::Invalid
+    } else if must(Verdict::NoData) {
+        Verdict::NoData
+    } else if has(Verdict::Fail) {
+        Verdict::Fail
+    } else if must(Verdict::Pass) {
+        Verdict::Pass
+    } else {
+        Verdict::Inconclusive
+    };
+    (verdict, reports)
+}
+
+/// A comparison while windows pass.
+struct Process<'c> {
+    counts: &'c Counts,
+    policy: &'c Policy,
+    grid: Grid,
+    is_region_missing: bool,
+    at: usize,
+    regions: Vec<Running>,
+    all: Running,
+    /// Units in regions in which the canary is meant to get a share.
+    shared: Cell,
+    likelihoods: Vec<Likelihood>,
+    windows: Vec<WindowEvidence>,
+    first_crossing: Option<Crossing>,
+    ln_sample_ratio: Option<f64>,
+    is_overlap: bool,
+}
+
+impl<'c> Process<'c> {
+    fn new(counts: &'c Counts, policy: &'c Policy, is_region_missing: bool) -> Process<'c> {
+        Process {
+            counts,
+            policy,
+            grid: Grid::new(policy.tolerance, policy.margin),
+            is_region_missing,
+            at: 0,
+            regions: vec![Running::new(policy); counts.regions.len()],
+            all: Running::new(policy),
+            shared: Cell::default(),
+            likelihoods: Vec::new(),
+            windows: Vec::new(),
+            first_crossing: None,
+            ln_sample_ratio: policy.weight.map(|_| 0.0),
+            is_overlap: false,
+        }
+    }
+
+    fn next_window(&self) -> Option<i64> {
+        self.counts.cells.get(self.at).map(|(window, ..)| *window)
+    }
+
+    fn look(&self) -> Look<'_> {
+        Look {
+            policy: self.policy,
+            all: &self.all,
+            regions: &self.regions,
+            is_region_missing: self.is_region_missing,
+            is_overlap: self.is_overlap,
+        }
+    }
+
+    /// Takes in what was counted in a window, if anything was.
+    fn advance(&mut self, window: i64) {
+        if self.next_window() != Some(window) {
+            return;
+        }
+        let (counts, policy) = (self.counts, self.policy);
+        let until = self.at + counts.cells[self.at..].partition_point(|(other, ..)| *other == window);
+        let mut of_window = Cell::default();
+        for (_, region, cell) in &counts.cells[self.at..until] {
+            let of_region = &mut self.regions[*region as usize];
+            self.is_overlap |= cell.n_a > 0 && cell.n_b > 0;
             if cell.compares() {
                 let likelihood = Likelihood::of(cell);
-                let ln = LnLikelihoods::of(&likelihood, &grid);
-                likelihoods.push(likelihood);
+                if policy.robust {
+                    let votes = Votes::of(&likelihood, policy.tolerance, policy.margin);
+                    [&mut *of_region, &mut self.all]
+                        .into_iter()
+                        .filter_map(|sum| sum.votes.as_mut())
+                        .for_each(|sum| sum.add(&votes));
+                }
+                let ln = LnLikelihoods::of(&likelihood, &self.grid);
+                self.likelihoods.push(likelihood);
                 of_region.ln.add(&ln);
-                all.ln.add(&ln);
+                self.all.ln.add(&ln);
             }
-            for sum in [of_region, &mut all] {
+            for sum in [of_region, &mut self.all] {
                 sum.counts += *cell;
                 sum.strata.add(cell);
             }
+            of_window += *cell;
+            if !counts.unshared.contains(region) {
+                self.shared += *cell;
+            }
         }
-        at = until;
-        let look = Look { policy, all: &all, regions: &regions, is_region_missing };
-        if let (Some(most), Some(weight)) = (&mut ln_sample_ratio, policy.weight) {
-            *most = most.max(sample_ratio(all.counts.n_a, all.counts.n_b, weight));
+        self.at = until;
+        if let (Some(most), Some(weight)) = (&mut self.ln_sample_ratio, policy.weight) {
+            *most = most.max(sample_ratio(self.shared.n_a, self.shared.n_b, weight));
         }
-        windows.push(WindowEvidence {
-            window: *window,
-            ln_e_fail: all.ln.ln_fail(),
-            ln_e_fail_average: look.ln_average(),
-            ln_e_pass: all.ln.ln_pass(),
+        let ln_e_fail_average = self.look().ln_average();
+        self.windows.push(WindowEvidence {
+            window,
+            counts: of_window,
+            ln_e_fail: self.all.ln_fail(),
+            ln_e_fail_average,
+            ln_e_pass: self.all.ln_pass(),
         });
-        if first_crossing.is_none() {
-            first_crossing = look.crossing().map(|(verdict, ln_evidence)| Crossing {
-                verdict,
-                window: *window,
-                counts: all.counts,
-                ln_evidence,
-            });
+    }
+
+    /// ln of the evidence that the canary is worse, if enough was counted for it to decide.
+    fn ln_worse(&self) -> Option<f64> {
+        self.look().ln_worse()
+    }
+
+    /// Notes the first crossing of a line.
+    fn cross(&mut self, window: i64, fails: bool) {
+        if self.first_crossing.is_some() {
+            return;
+        }
+        let look = self.look();
+        let crossing = match fails {
+            true => look.ln_worse().map(|ln_evidence| (Verdict::Fail, ln_evidence, false)),
+            false => look.passes().map(|(ln_evidence, is_by_limit)| (Verdict::Pass, ln_evidence, is_by_limit)),
+        };
+        let counts = self.all.counts;
+        self.first_crossing = crossing.map(|(verdict, ln_evidence, is_by_limit)| Crossing {
+            verdict,
+            window,
+            counts,
+            ln_evidence,
+            is_by_limit,
+        });
+    }
+
+    fn report(&self, roll_back: &[bool]) -> Report {
+        let (all, policy, look) = (&self.all, self.policy, self.look());
+        let most = self.windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
+        let [estimate, lower, upper] = odds_ratio(&self.likelihoods, all.ln.ln_excluded_below(policy.alpha));
+        let verdict = look.verdict(self.ln_sample_ratio, self.first_crossing);
+        let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back);
+        Report {
+            verdict,
+            reason: look.reason(verdict, self.ln_sample_ratio, self.first_crossing),
+            totals: all.totals(),
+            p_always_valid: (-most).exp(),
+            odds_ratio: Estimate { estimate, lower, upper },
+            risk_difference: all.strata.risk_difference(),
+            cmh_chi2: all.strata.cmh_chi2(),
+            rate_upper: rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha),
+            ln_sample_ratio: self.ln_sample_ratio,
+            regions: named
+                .map(|((name, region), roll_back)| Region {
+                    region: name.clone(),
+                    totals: region.totals(),
+                    risk_difference: newcombe(&region.counts),
+                    verdict: look.of_region(region, *roll_back),
+                    roll_back: *roll_back,
+                })
+                .collect(),
+            windows: self.windows.clone(),
+            first_crossing: self.first_crossing,
+            needs: look.needs(verdict, self.windows_with_canary()),
+            is_observational: !self.is_overlap && all.counts.n_a > 0 && all.counts.n_b > 0,
         }
     }
-    let look = Look { policy, all: &all, regions: &regions, is_region_missing };
-    let most = windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
-    let [estimate, lower, upper] = odds_ratio(&likelihoods, all.ln.ln_excluded_below(policy.alpha));
-    let verdict = look.verdict(ln_sample_ratio, first_crossing);
-    let ln_fails: Vec<f64> = regions.iter().map(|region| region.ln.ln_fail()).collect();
-    let roll_back = e_bh(&ln_fails, policy.alpha);
-    let named = counts.regions.iter().zip(&regions).zip(roll_back);
-    Report {
-        verdict,
-        reason: look.reason(verdict, ln_sample_ratio, first_crossing),
-        totals: all.totals(),
-        p_always_valid: (-most).exp(),
-        odds_ratio: Estimate { estimate, lower, upper },
-        risk_difference: all.strata.risk_difference(),
-        cmh_chi2: all.strata.cmh_chi2(),
-        rate_upper: rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha),
-        ln_sample_ratio,
-        regions: named
-            .map(|((name, region), roll_back)| Region {
-                region: name.clone(),
-                totals: region.totals(),
-                risk_difference: newcombe(&region.counts),
-                verdict: look.of_region(region, roll_back),
-                roll_back,
-            })
-            .collect(),
-        windows,
-        first_crossing,
-        needs_canary_requests: look.needs(verdict),
+
+    /// How many windows there were from the canary's first unit on.
+    fn windows_with_canary(&self) -> u64 {
+        let first = self.windows.iter().find(|window| window.counts.n_b > 0).map(|window| window.window);
+        let last = self.windows.last().map(|window| window.window);
+        first.zip(last).map_or(0, |(first, last)| last.abs_diff(first) + 1)
     }
 }
 
@@ -346,6 +533,7 @@ struct Look<'l> {
     all: &'l Running,
     regions: &'l [Running],
     is_region_missing: bool,
+    is_overlap: bool,
 }
 
 impl Look<'_> {
@@ -367,39 +555,34 @@ impl Look<'_> {
 
     /// ln of the mean of the regions' evidence that the canary is worse.
     fn ln_average(&self) -> f64 {
-        let values: Vec<f64> = self.regions.iter().map(|region| region.ln.ln_fail()).collect();
+        let values: Vec<f64> = self.regions.iter().map(Running::ln_fail).collect();
         ln_average(&values)
     }
 
-    fn is_worse(&self, ln_evidence: f64) -> bool {
+    /// ln of the evidence that the canary is worse, if enough was counted for it to decide.
+    fn ln_worse(&self) -> Option<f64> {
         let counts = &self.all.counts;
         let enough =
             counts.n_b >= self.policy.min_requests && counts.failed() >= FAILED_MIN && counts.x_b >= FAILED_CANARY_MIN;
-        let difference = self.all.strata.risk_difference().estimate;
-        let is_large = self.policy.min_effect.is_none_or(|least| difference.is_some_and(|found| found >= least));
-        ln_evidence >= self.ln_fail_line() && enough && is_large
+        let is_large = self
+            .policy
+            .min_effect
+            .is_none_or(|least| self.all.strata.risk_difference().estimate.is_some_and(|found| found >= least));
+        (enough && is_large).then(|| self.all.ln_fail().max(self.ln_average()))
     }
 
-    /// Which line is crossed, if one is, and the evidence for it.
-    fn crossing(&self) -> Option<(Verdict, f64)> {
-        let ln_evidence = self.all.ln.ln_fail().max(self.ln_average());
-        if self.is_worse(ln_evidence) {
-            return Some((Verdict::Fail, ln_evidence));
-        }
+    /// The evidence for a pass, if there is enough, and whether it is of the failure rate alone.
+    fn passes(&self) -> Option<(f64, bool)> {
         let counts = &self.all.counts;
         if self.is_region_missing || counts.n_b < self.policy.min_requests.max(1) {
             return None;
         }
         // A region in which the canary ran without a baseline shows nothing, and so nothing passes by comparison.
-        let least = self.covered().map(|region| region.ln.ln_pass()).reduce(f64::min);
+        let least = self.covered().map(Running::ln_pass).reduce(f64::min);
         let passes = least.filter(|least| *least >= self.ln_pass_line());
         let upper = || rate_upper(counts.x_b, counts.n_b, self.policy.alpha);
         let is_below_slo = self.policy.slo.is_some_and(|slo| upper() <= slo);
-        match (passes, is_below_slo) {
-            (Some(least), _) => Some((Verdict::Pass, least)),
-            (None, true) => Some((Verdict::Pass, -self.policy.alpha.ln())),
-            (None, false) => None,
-        }
+        passes.map(|least| (least, false)).or_else(|| is_below_slo.then(|| (-self.policy.alpha.ln(), true)))
     }
 
     fn verdict(&self, ln_sample_ratio: Option<f64>, first_crossing: Option<Crossing>) -> Verdict {
@@ -419,7 +602,7 @@ impl Look<'_> {
         if !self.is_covered(region) {
             return RegionVerdict::Uncovered;
         }
-        match region.ln.ln_pass() >= self.ln_pass_line() {
+        match region.ln_pass() >= self.ln_pass_line() {
             true => RegionVerdict::Pass,
             false => RegionVerdict::Inconclusive,
         }
@@ -441,11 +624,14 @@ impl Look<'_> {
             ),
             Verdict::NoData => "nothing was counted of the canary".to_owned(),
             Verdict::Fail => format!("the canary fails more often than the baseline: {rates}"),
-            Verdict::Pass => match first_crossing.is_some_and(|crossing| crossing.ln_evidence >= self.ln_pass_line()) {
+            Verdict::Pass => match first_crossing.is_none_or(|crossing| !crossing.is_by_limit) {
                 true => format!("the canary is not worse by a factor of {}: {rates}", self.policy.margin),
                 false => format!("the canary's failure rate is below the limit: {rates}"),
             },
             Verdict::Inconclusive if counts.n_a == 0 => format!("there is no baseline to compare with: {rates}"),
+            Verdict::Inconclusive if !self.is_overlap => format!(
+                "the two never ran at the same time in one region, so this is observational and decides nothing: {rates}"
+            ),
             Verdict::Inconclusive if self.is_region_missing => {
                 format!("a region is missing, and nothing passes then: {rates}")
             }
@@ -456,8 +642,8 @@ impl Look<'_> {
         }
     }
 
-    /// How many units of the canary would decide: the evidence of what was counted, several times over.
-    fn needs(&self, verdict: Verdict) -> Option<u64> {
+    /// What would decide: the evidence of what was counted, several times over.
+    fn needs(&self, verdict: Verdict, windows: u64) -> Option<Needs> {
         let counts = &self.all.counts;
         if verdict != Verdict::Inconclusive || counts.n_b == 0 || counts.n_a == 0 {
             return None;
@@ -473,16 +659,19 @@ impl Look<'_> {
             }
             Some(to)
         };
-        let fails = |factor: f64| self.all.ln.times(factor).ln_fail() >= self.ln_fail_line();
-        let of_pass = |region: &Running, factor: f64| region.ln.times(factor).ln_pass() >= self.ln_pass_line();
+        let fails = |factor: f64| self.all.times(factor).ln_fail() >= self.ln_fail_line();
+        let of_pass = |region: &Running, factor: f64| region.times(factor).ln_pass() >= self.ln_pass_line();
         let passes = |factor: f64| {
             let mut told =
                 self.regions.iter().filter(|region| region.counts.n_b > 0 && region.counts.n_a > 0).peekable();
-            told.peek().is_some() && told.all(|region| of_pass(region, factor))
+            told.peek().is_some() && !self.is_region_missing && told.all(|region| of_pass(region, factor))
         };
+        let fail = times(&fails).map(|factor| (factor, Verdict::Fail));
+        let pass = times(&passes).map(|factor| (factor, Verdict::Pass));
+        let (factor, verdict) = [fail, pass].into_iter().flatten().min_by(|one, other| one.0.total_cmp(&other.0))?;
         let least = self.policy.min_requests as f64 / counts.n_b as f64;
-        let decides = [times(&fails), times(&passes)].into_iter().flatten().reduce(f64::min)?;
-        let more = (decides.max(least) - 1.0).max(0.0) * counts.n_b as f64;
-        Some(more.ceil() as u64)
+        let more = (factor.max(least) - 1.0).max(0.0);
+        let ahead = |so_far: u64| (more * so_far as f64).ceil() as u64;
+        Some(Needs { canary_requests: ahead(counts.n_b), windows: ahead(windows), verdict })
     }
 }

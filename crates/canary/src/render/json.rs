@@ -2,25 +2,9 @@
 
 use serde::Serialize;
 
-use crate::described::Estimate;
-use crate::verdict::{Policy, Report, Totals};
-
-/// What the report is about, besides its counts.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
-    /// The service.
-    pub service: Option<&'a str>,
-    /// The release before.
-    pub baseline: Option<&'a str>,
-    /// The release that is judged.
-    pub canary: Option<&'a str>,
-    /// Regions that did not answer.
-    pub missing_regions: &'a [String],
-    /// What windows are called, by their numbers.
-    pub windows: &'a [String],
-    /// What the program exits with: of the verdict, unless the caller maps it.
-    pub exit_code: u8,
-}
+use super::{Comparison, Counted, Told};
+use crate::described::{Estimate, wilson};
+use crate::verdict::Totals;
 
 #[derive(Serialize)]
 struct Interval {
@@ -39,17 +23,39 @@ impl From<Estimate> for Interval {
 struct Document<'a> {
     verdict: &'static str,
     exit_code: u8,
-    reason: &'a str,
+    reason: String,
     complete: bool,
     missing_regions: &'a [String],
+    #[serde(flatten)]
+    decisive: ComparisonOf<'a>,
+    policy: PolicyOf<'a>,
+    mixed: Option<MixedOf>,
+    comparisons: Vec<Judged<'a>>,
+    warnings: &'a [String],
+}
+
+/// One of several.
+#[derive(Serialize)]
+struct Judged<'a> {
+    verdict: &'static str,
+    reason: &'a str,
+    #[serde(flatten)]
+    comparison: ComparisonOf<'a>,
+}
+
+#[derive(Serialize)]
+struct ComparisonOf<'a> {
     service: Option<&'a str>,
     baseline: Option<&'a str>,
     canary: Option<&'a str>,
-    policy: PolicyOf,
+    metric: &'a str,
+    observational: bool,
     n_a: u64,
     x_a: u64,
     n_b: u64,
     x_b: u64,
+    rate_a: Interval,
+    rate_b: Interval,
     e_fail: f64,
     e_pass: f64,
     ln_e_fail: f64,
@@ -64,11 +70,11 @@ struct Document<'a> {
     regions: Vec<RegionOf<'a>>,
     windows: Vec<WindowOf<'a>>,
     first_crossing: Option<CrossingOf<'a>>,
-    needs: Needs,
+    needs: NeedsOf,
 }
 
 #[derive(Serialize)]
-struct PolicyOf {
+struct PolicyOf<'a> {
     alpha: f64,
     beta: f64,
     tolerance: f64,
@@ -77,6 +83,36 @@ struct PolicyOf {
     min_effect: Option<f64>,
     slo: Option<f64>,
     weight: Option<f64>,
+    robust: bool,
+    gate_mixed: bool,
+    unit: Option<&'a str>,
+    settle: Option<&'a str>,
+    exclude_first: Option<&'a str>,
+    error: Option<&'a str>,
+    slow: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct MixedOf {
+    baseline: Group,
+    canary: Group,
+    mixed: Group,
+    risk_ratio: Interval,
+    e: f64,
+    ln_e: f64,
+}
+
+#[derive(Serialize)]
+struct Group {
+    n: u64,
+    x: u64,
+    rate: Interval,
+}
+
+impl Group {
+    fn of([n, x]: [u64; 2]) -> Group {
+        Group { n, x, rate: wilson(x, n).into() }
+    }
 }
 
 #[derive(Serialize)]
@@ -112,6 +148,10 @@ struct RegionOf<'a> {
 #[derive(Serialize)]
 struct WindowOf<'a> {
     window: &'a str,
+    n_a: u64,
+    x_a: u64,
+    n_b: u64,
+    x_b: u64,
     e_fail: f64,
     e_pass: f64,
     ln_e_fail: f64,
@@ -131,24 +171,25 @@ struct CrossingOf<'a> {
 }
 
 #[derive(Serialize)]
-struct Needs {
+struct NeedsOf {
     canary_requests: Option<u64>,
+    minutes: Option<u64>,
+    verdict: Option<&'static str>,
 }
 
 /// The object, with a line feed behind it.
-pub fn render_json(report: &Report, policy: &Policy, asked: &Asked<'_>) -> String {
-    let window = |number: i64| usize::try_from(number).ok().and_then(|number| asked.windows.get(number));
-    let window = |number: i64| window(number).map_or("", String::as_str);
-    let Totals { counts, ln_e_fail, ln_e_pass, risk_ratio, .. } = report.totals;
+pub fn render_json(told: &Told<'_>) -> String {
+    let decisive = told.decisive();
+    let policy = told.policy;
+    let several = if told.comparisons.len() > 1 { told.comparisons } else { &[] };
+    let text = |of: fn(&Counted) -> &str| told.counted.map(of);
     let document = Document {
-        verdict: report.verdict.name(),
-        exit_code: asked.exit_code,
-        reason: &report.reason,
-        complete: asked.missing_regions.is_empty(),
-        missing_regions: asked.missing_regions,
-        service: asked.service,
-        baseline: asked.baseline,
-        canary: asked.canary,
+        verdict: told.verdict.name(),
+        exit_code: told.exit_code,
+        reason: told.reason(),
+        complete: told.is_complete,
+        missing_regions: told.missing_regions,
+        decisive: comparison(decisive, told),
         policy: PolicyOf {
             alpha: policy.alpha,
             beta: policy.beta,
@@ -158,11 +199,51 @@ pub fn render_json(report: &Report, policy: &Policy, asked: &Asked<'_>) -> Strin
             min_effect: policy.min_effect,
             slo: policy.slo,
             weight: policy.weight,
+            robust: policy.robust,
+            gate_mixed: told.gate_mixed,
+            unit: text(|counted| &counted.unit),
+            settle: text(|counted| &counted.settle),
+            exclude_first: told.counted.and_then(|counted| counted.exclude_first.as_deref()),
+            error: told.counted.and_then(|counted| counted.error.as_deref()),
+            slow: told.counted.and_then(|counted| counted.slow.as_deref()),
         },
+        mixed: told.mixed.map(|mixed| MixedOf {
+            baseline: Group::of(mixed.baseline),
+            canary: Group::of(mixed.canary),
+            mixed: Group::of(mixed.mixed),
+            risk_ratio: mixed.report.totals.risk_ratio.into(),
+            e: mixed.report.totals.ln_e_fail.exp(),
+            ln_e: mixed.report.totals.ln_e_fail,
+        }),
+        comparisons: several
+            .iter()
+            .map(|one| Judged {
+                verdict: one.report.verdict.name(),
+                reason: &one.report.reason,
+                comparison: comparison(one, told),
+            })
+            .collect(),
+        warnings: told.warnings,
+    };
+    // Numbers and texts alone: nothing in it can fail to be written.
+    serde_json::to_string(&document).map(|text| text + "\n").unwrap_or_default()
+}
+
+fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
+    let report = one.report;
+    let Totals { counts, ln_e_fail, ln_e_pass, risk_ratio, rate_a, rate_b } = report.totals;
+    ComparisonOf {
+        service: one.service,
+        baseline: one.baseline,
+        canary: one.canary,
+        metric: one.metric,
+        observational: report.is_observational,
         n_a: counts.n_a,
         x_a: counts.x_a,
         n_b: counts.n_b,
         x_b: counts.x_b,
+        rate_a: rate_a.into(),
+        rate_b: rate_b.into(),
         e_fail: ln_e_fail.exp(),
         e_pass: ln_e_pass.exp(),
         ln_e_fail,
@@ -202,7 +283,11 @@ pub fn render_json(report: &Report, policy: &Policy, asked: &Asked<'_>) -> Strin
             .windows
             .iter()
             .map(|evidence| WindowOf {
-                window: window(evidence.window),
+                window: told.window(evidence.window),
+                n_a: evidence.counts.n_a,
+                x_a: evidence.counts.x_a,
+                n_b: evidence.counts.n_b,
+                x_b: evidence.counts.x_b,
                 e_fail: evidence.ln_e_fail.exp(),
                 e_pass: evidence.ln_e_pass.exp(),
                 ln_e_fail: evidence.ln_e_fail,
@@ -212,15 +297,17 @@ pub fn render_json(report: &Report, policy: &Policy, asked: &Asked<'_>) -> Strin
             .collect(),
         first_crossing: report.first_crossing.map(|crossing| CrossingOf {
             verdict: crossing.verdict.name(),
-            window: window(crossing.window),
+            window: told.window(crossing.window),
             n_a: crossing.counts.n_a,
             x_a: crossing.counts.x_a,
             n_b: crossing.counts.n_b,
             x_b: crossing.counts.x_b,
             ln_evidence: crossing.ln_evidence,
         }),
-        needs: Needs { canary_requests: report.needs_canary_requests },
-    };
-    // Numbers and texts alone: nothing in it can fail to be written.
-    serde_json::to_string(&document).map(|text| text + "\n").unwrap_or_default()
+        needs: NeedsOf {
+            canary_requests: report.needs.map(|needs| needs.canary_requests),
+            minutes: report.needs.filter(|_| told.in_minutes).map(|needs| needs.windows),
+            verdict: report.needs.map(|needs| needs.verdict.name()),
+        },
+    }
 }

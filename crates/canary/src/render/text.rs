@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::json::Asked;
+use super::{Told, digits, interval, mixed_sentence, percent, power};
 use crate::counts::Cell;
 use crate::described::Estimate;
 use crate::evidence::PRODUCT_FACTOR;
-use crate::verdict::{Policy, Region, Report};
+use crate::verdict::{Region, Report};
 
 /// Blocks of a sparkline, from nothing to the decision line and beyond.
 const SPARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -14,58 +14,69 @@ const SPARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█
 const SPARKS_MAX: usize = 60;
 
 /// Text of several lines.
-pub fn render_text(report: &Report, policy: &Policy, asked: &Asked<'_>) -> String {
+pub fn render_text(told: &Told<'_>) -> String {
     let mut out = String::new();
-    let who = [asked.service, asked.canary].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let against = asked.baseline.map_or(String::new(), |baseline| format!(" against {baseline}"));
-    let _ = writeln!(out, "{}{}{who}{against}", report.verdict.name(), if who.is_empty() { "" } else { "  " });
-    let _ = writeln!(out, "{}.", report.reason);
-    for region in asked.missing_regions {
+    let one = told.decisive();
+    let who = [one.service, one.canary].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let against = one.baseline.map_or(String::new(), |baseline| format!(" against {baseline}"));
+    let _ = writeln!(out, "{}{}{who}{against}", told.verdict.name(), if who.is_empty() { "" } else { "  " });
+    let _ = writeln!(out, "{}.", told.reason());
+    for region in told.missing_regions {
         let _ = writeln!(out, "{region} did not answer: it is not covered, and nothing passes without it.");
     }
-    if let Some(crossing) = &report.first_crossing {
-        let window = usize::try_from(crossing.window).ok().and_then(|number| asked.windows.get(number));
+    if let Some(crossing) = &one.report.first_crossing {
         let _ = writeln!(
             out,
             "Decided after window {}, with {} units of the canary.",
-            window.map_or("-", String::as_str),
+            told.window(crossing.window),
             crossing.counts.n_b
         );
     }
-    if let Some(more) = report.needs_canary_requests {
-        let _ = writeln!(out, "About {more} more units of the canary would decide, if things go on as they have.");
+    if let Some(outlook) = told.outlook() {
+        let _ = writeln!(out, "{outlook}.");
     }
-    out.push('\n');
-    out.push_str(&table(report));
-    let rolled_back: Vec<&str> =
-        report.regions.iter().filter(|region| region.roll_back).map(|region| region.region.as_str()).collect();
-    if !rolled_back.is_empty() {
-        let _ = writeln!(out, "\nroll back: {}", rolled_back.join(", "));
+    for one in told.comparisons {
+        out.push('\n');
+        if told.comparisons.len() > 1 {
+            let names = [one.service, Some(one.metric)].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let _ = writeln!(out, "{names}: {}", one.report.verdict.name());
+        }
+        out.push_str(&table(one.report));
+        if one.report.windows.len() > 1 {
+            let line = (PRODUCT_FACTOR / told.policy.alpha).ln();
+            let _ = writeln!(
+                out,
+                "evidence over time  {}  (full: the line of {} at which it fails)",
+                sparkline(one.report, line),
+                power(line)
+            );
+        }
     }
-    if report.windows.len() > 1 {
-        let line = (PRODUCT_FACTOR / policy.alpha).ln();
-        let _ = writeln!(
-            out,
-            "\nevidence over time  {}  (full: the line of 10^{:.1} at which it fails)",
-            sparkline(report, line),
-            line / std::f64::consts::LN_10
-        );
+    let roll_back = told.roll_back();
+    if !roll_back.is_empty() {
+        let _ = writeln!(out, "\nroll back: {}", roll_back.join(", "));
     }
+    let mixed = told.mixed.and_then(mixed_sentence);
+    for sentence in mixed.iter().chain(told.warnings) {
+        let _ = writeln!(out, "\n{}.", sentence.trim_end_matches('.'));
+    }
+    let (report, policy) = (one.report, told.policy);
     let _ = writeln!(
         out,
         "\nodds ratio {} at every look (risk {}); risk ratio {}, risk difference {} (Mantel-Haenszel, 95 %); \
          p {} at any look.\nFails at evidence {:.0}, passes at {:.0} in every region with {} units of the canary or more; \
-         tolerance {}, margin {}.",
+         tolerance {}, margin {}{}.",
         interval(&report.odds_ratio),
         policy.alpha,
         interval(&report.totals.risk_ratio),
         interval(&report.risk_difference),
         digits(report.p_always_valid),
-        PRODUCT_FACTOR / policy.alpha,
+        PRODUCT_FACTOR * told.comparisons.len() as f64 / policy.alpha,
         1.0 / policy.beta,
         policy.min_requests,
         policy.tolerance,
-        policy.margin
+        policy.margin,
+        if policy.robust { "; each region has one vote a window" } else { "" }
     );
     out
 }
@@ -74,7 +85,6 @@ fn table(report: &Report) -> String {
     let header = ["region", "baseline", "canary", "rate, 95 %", "risk ratio", "worse", "not worse", "verdict"];
     let mut rows: Vec<[String; 8]> = vec![header.map(str::to_owned)];
     let failed = |x: u64, n: u64| format!("{x} of {n}");
-    let evidence = |ln: f64| format!("10^{:.1}", ln / std::f64::consts::LN_10);
     let row = |name: &str, counts: &Cell, rate: &Estimate, ratio: &Estimate, fail: f64, pass: f64, verdict: &str| {
         [
             name.to_owned(),
@@ -82,8 +92,8 @@ fn table(report: &Report) -> String {
             failed(counts.x_b, counts.n_b),
             percent(rate),
             interval(ratio),
-            evidence(fail),
-            evidence(pass),
+            power(fail),
+            power(pass),
             verdict.to_owned(),
         ]
     };
@@ -134,39 +144,11 @@ fn sparkline(report: &Report, line: f64) -> String {
     most.chunks(part.max(1)).map(spark).collect()
 }
 
-fn percent(rate: &Estimate) -> String {
-    let one = |value: Option<f64>| value.map_or("-".to_owned(), |value| digits(100.0 * value));
-    match rate.estimate {
-        Some(_) => format!("{} % ({} to {})", one(rate.estimate), one(rate.lower), one(rate.upper)),
-        None => "-".to_owned(),
-    }
-}
-
-fn interval(estimate: &Estimate) -> String {
-    let one = |value: Option<f64>| value.map_or("?".to_owned(), digits);
-    match (estimate.lower, estimate.upper) {
-        (None, None) => one(estimate.estimate),
-        _ => format!("{} ({} to {})", one(estimate.estimate), one(estimate.lower), one(estimate.upper)),
-    }
-}
-
-/// Three digits.
-fn digits(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 {
-        "0".to_owned()
-    } else if !(1e-4..1e6).contains(&size) {
-        format!("{value:.2e}")
-    } else {
-        let after = (2.0 - size.log10().floor()).clamp(0.0, 7.0) as usize;
-        format!("{value:.after$}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Counts, judge};
+    use crate::render::Comparison;
+    use crate::{Counts, Policy, judge};
 
     #[test]
     fn the_verdict_comes_first_and_no_digit_too_many() {
@@ -178,14 +160,28 @@ mod tests {
         ]);
         let policy = Policy::default();
         let windows = ["9:00".to_owned(), "9:01".to_owned()];
-        let asked = Asked {
+        let report = judge(&counts.unwrap(), &policy, false);
+        let comparison = Comparison {
             service: Some("pay"),
             canary: Some("2"),
             baseline: Some("1"),
-            windows: &windows,
-            ..Asked::default()
+            metric: "errors",
+            report: &report,
         };
-        let text = render_text(&judge(&counts.unwrap(), &policy, false), &policy, &asked);
+        let text = render_text(&Told {
+            verdict: report.verdict,
+            exit_code: 1,
+            policy: &policy,
+            comparisons: &[comparison],
+            is_complete: true,
+            missing_regions: &[],
+            windows: &windows,
+            in_minutes: true,
+            counted: None,
+            mixed: None,
+            gate_mixed: false,
+            warnings: &[],
+        });
         assert!(
             text.starts_with("FAIL  pay 2 against 1\nthe canary fails more often than the baseline: 17 of 300"),
             "{text}"
