@@ -372,7 +372,7 @@ impl Engine {
     }
 
     /// A state for one query, in which `now()` is the time given.
-    fn state(&self) -> SessionState {
+    pub(crate) fn state(&self) -> SessionState {
         let mut state = self.context.state();
         let now = arrow::temporal_conversions::timestamp_ns_to_datetime(self.extent.now_unix_nano);
         if let Some(now) = now {

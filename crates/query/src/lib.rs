@@ -7,6 +7,7 @@ mod answer;
 mod distinct;
 mod engine;
 mod error;
+mod file_set;
 mod footers;
 mod hours;
 mod landing;
@@ -18,6 +19,7 @@ mod release_map;
 mod render;
 mod spool;
 mod trace;
+mod units;
 mod views;
 
 pub use answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote, readings_batch};
@@ -31,6 +33,10 @@ pub use trace::{
     ClockSkew, Crossing, Event, FirstError, Hub, Id, IdKind, LogsShown, Mark, PickFilter, RegionTime, ReleaseSeen,
     Span, SpanSource, Status, Summary, Trace, TraceBounds, TraceStart, Tree, WaterfallStyle, Window, pick_sql,
     render_trace_html, render_trace_json, render_trace_otlp, render_waterfall,
+};
+
+pub use units::{
+    MixedCell, ServiceQuestion, ServiceUnits, Shift, UnitCell, UnitKind, UnitQuestion, Units, WINDOW_NANO,
 };
 
 /// What every function of this crate returns.

@@ -50,6 +50,11 @@ impl ReleaseMap {
         self.releases.is_empty()
     }
 
+    /// All releases, as often as they were recorded.
+    pub(crate) fn releases(&self) -> impl Iterator<Item = &str> {
+        self.releases.values().flatten().map(|(_, release)| release.as_str())
+    }
+
     /// The release of a version of a function in a region at a time.
     pub(crate) fn of(&self, region: &str, function: &str, version: &str, time_unix_nano: i64) -> Option<&str> {
         let recorded = self.releases.get(&(region.to_owned(), function.to_owned(), version.to_owned()))?;

@@ -49,7 +49,7 @@ const SPAN_IN_PROGRESS: &str = "span.in_progress";
 pub(crate) const UTC: &str = "+00:00";
 
 /// A bigint of nanoseconds as a point in time.
-fn timestamp_of(nanos: Expr) -> Expr {
+pub(crate) fn timestamp_of(nanos: Expr) -> Expr {
     cast(nanos, DataType::Timestamp(TimeUnit::Nanosecond, Some(UTC.into())))
 }
 
@@ -171,7 +171,7 @@ async fn plan(
 }
 
 /// A column by its name as it is: `col` would take a dot in it for a table's name.
-fn named(name: &str) -> Expr {
+pub(crate) fn named(name: &str) -> Expr {
     Expr::Column(Column::new_unqualified(name))
 }
 

@@ -11,30 +11,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringViewArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Float64Type, Int32Type, Int64Type, Schema};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use datafusion::common::runtime::SpawnedTask;
 use futures::StreamExt;
-use futures::future::try_join_all;
 use futures::stream;
-use object_store::ObjectMeta;
-use object_store::path::Path;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, RowSelection};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
-use parquet::file::statistics::Statistics;
-use transect_lake::{HourRange, Serving};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use transect_schema::{COLUMNS, ColumnType, Record, Value};
 
 use super::closure::{Event, Hit, Id, IdKind, Look, Sought, Source, Tally, Window, places, trace_number};
-use crate::footers::{Footers, Reader};
-use crate::hours::Bounds;
+use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, column_of, may_hold, open};
+use crate::footers::Reader;
 use crate::release_map::ReleaseMap;
 use crate::{Engine, QueryError, Result};
 
-/// Files asked at once: as many requests as a store answers side by side.
-const FILES_AT_ONCE: usize = 64;
 /// Columns of ids that are kept for the next look, in bytes of memory.
 const KEPT_BYTES_MAX: usize = 256 << 20;
 /// Columns of ids of a row group that a store sends about as quickly as nothing: they are read without being asked for, and
@@ -43,24 +36,11 @@ const CHEAP_BYTES_MAX: i64 = 256 << 10;
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 16 << 10;
 
-const TIME: &str = "time_unix_nano";
-
 /// Looks into one lake, for one request.
 pub(super) struct Finder<'e> {
-    engine: &'e Engine,
-    listed: Option<HourRange>,
-    files: Vec<Arc<File>>,
-    numbers: HashMap<(usize, Path), u32>,
+    files: FileSet<'e>,
     releases: Option<ReleaseMap>,
     kept: Arc<Mutex<Kept>>,
-}
-
-/// A file of the lake.
-struct File {
-    number: u32,
-    place: usize,
-    footers: Arc<Footers>,
-    meta: ObjectMeta,
 }
 
 /// Columns of ids that were read: by file and row group.
@@ -82,75 +62,7 @@ struct IdColumns {
 
 impl<'e> Finder<'e> {
     pub(super) fn new(engine: &'e Engine) -> Finder<'e> {
-        Finder {
-            engine,
-            listed: None,
-            files: Vec::new(),
-            numbers: HashMap::new(),
-            releases: None,
-            kept: Arc::default(),
-        }
-    }
-
-    /// Lists the hours in which records of this time can have arrived, unless that is done.
-    async fn list(&mut self, window: &Window) -> Result<()> {
-        let (landing, extent) = (self.engine.landing(), self.engine.extent());
-        let bounds = Bounds { min: Some(window.since_unix_nano), max: Some(window.until_unix_nano) };
-        let needed = bounds.arrival_hours(extent.lateness_nano, extent.now_unix_nano);
-        let covers = |listed: &HourRange| listed.intersect(&needed) == needed;
-        if self.listed.as_ref().is_some_and(covers) {
-            return Ok(());
-        }
-        let range = match self.listed {
-            Some(listed) => HourRange { first: listed.first.min(needed.first), last: listed.last.max(needed.last) },
-            None => needed,
-        };
-        let regions = extent.regions.as_slice();
-        landing.begin_counting();
-        let places = 0..landing.places().len();
-        let listed = try_join_all(places.map(|place| landing.list(place, regions, &range)))
-            .await
-            .map_err(|error| crate::error::from_datafusion(error, "", &Default::default()))?;
-        for (place, hours) in listed.iter().enumerate() {
-            let footers = &landing.places()[place].footers;
-            for meta in hours.iter().flat_map(|hour| &hour.files) {
-                let number =
-                    u32::try_from(self.files.len()).map_err(|error| QueryError::Internal(error.to_string()))?;
-                if let std::collections::hash_map::Entry::Vacant(entry) =
-                    self.numbers.entry((place, meta.location.clone()))
-                {
-                    entry.insert(number);
-                    let (footers, meta) = (Arc::clone(footers), meta.clone());
-                    self.files.push(Arc::new(File { number, place, footers, meta }));
-                }
-            }
-        }
-        self.listed = Some(range);
-        let bytes = self.files.iter().map(|file| file.meta.size).sum();
-        match self.engine.bytes_max() {
-            Some(bytes_max) if bytes > bytes_max => Err(QueryError::TooLarge { bytes, bytes_max }),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether a file can be read, as far as is known.
-    fn is_there(&self, file: &File) -> bool {
-        let place = &self.engine.landing().places()[file.place];
-        !matches!(place.store.serving(), Serving::Nothing(_)) && !file.footers.is_unreadable(&file.meta.location)
-    }
-
-    /// What went wrong with a file: nothing to stop for if it, or its region, is left out and named for it.
-    fn forgive<T>(&self, file: &File, outcome: Result<T, ParquetError>) -> Result<Option<T>> {
-        match outcome {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => {
-                let error = file.footers.note(&file.meta.location, error);
-                match self.is_there(file) {
-                    false => Ok(None),
-                    true => Err(QueryError::UnreadableFile { message: error.to_string() }),
-                }
-            }
-        }
+        Finder { files: FileSet::new(engine), releases: None, kept: Arc::default() }
     }
 }
 
@@ -162,7 +74,7 @@ impl Source for Finder<'_> {
             return self.look_now(sought).await;
         }
         // Side by side: nothing of a row is said before its release is known, but it can be found.
-        let engine = self.engine;
+        let engine = self.files.engine();
         let (releases, look) = futures::future::join(engine.read_releases(), self.look_now(sought)).await;
         self.releases = Some(releases);
         look
@@ -173,8 +85,7 @@ impl Source for Finder<'_> {
         for (file, group, row) in rows {
             by_file.entry(*file).or_default().push((*group, *row));
         }
-        let files =
-            by_file.into_iter().filter_map(|(number, rows)| Some((Arc::clone(self.files.get(number as usize)?), rows)));
+        let files = by_file.into_iter().filter_map(|(number, rows)| Some((self.files.of_number(number)?, rows)));
         let tasks = files.collect::<Vec<_>>().into_iter().map(|(file, mut rows)| {
             rows.sort_unstable();
             SpawnedTask::spawn(async move {
@@ -186,7 +97,7 @@ impl Source for Finder<'_> {
         let mut events = Vec::with_capacity(rows.len());
         while let Some(done) = tasks.next().await {
             let (file, rows, read) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
-            let Some(records) = self.forgive(&file, read)? else { continue };
+            let Some(records) = self.files.forgive(&file, read)? else { continue };
             for ((group, row), record) in rows.into_iter().zip(records) {
                 let release = self.release(&record);
                 events.push(((file.number, group, row), Event { record, release }));
@@ -198,10 +109,9 @@ impl Source for Finder<'_> {
 
 impl Finder<'_> {
     async fn look_now(&mut self, sought: &Sought<'_>) -> Result<Look<RowPlace>> {
-        self.list(&sought.window).await?;
+        self.files.list(sought.window.since_unix_nano, sought.window.until_unix_nano).await?;
         let wanted = Arc::new(Wanted::of(sought));
-        let files: Vec<Arc<File>> = self.files.iter().filter(|file| self.is_there(file)).cloned().collect();
-        let looks = files.into_iter().map(|file| {
+        let looks = self.files.there().into_iter().map(|file| {
             let (wanted, kept) = (Arc::clone(&wanted), Arc::clone(&self.kept));
             let tally = Tally::new(sought);
             // A task each, so that files of this machine are decoded on all processors.
@@ -214,7 +124,7 @@ impl Finder<'_> {
         let mut all = Tally::new(sought);
         while let Some(done) = looks.next().await {
             let (file, found) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
-            if let Some(tally) = self.forgive(&file, found)? {
+            if let Some(tally) = self.files.forgive(&file, found)? {
                 all.merge(tally);
             }
         }
@@ -265,11 +175,6 @@ fn beginning(view: u128) -> u64 {
     view as u64
 }
 
-/// The column of a name in a file, if it has one.
-fn column_of(footer: &ParquetMetaData, name: &str) -> Option<usize> {
-    footer.file_metadata().schema_descr().columns().iter().position(|column| column.path().string() == name)
-}
-
 /// The rows of a file that carry one of the ids.
 async fn look_into(
     file: &File,
@@ -281,7 +186,11 @@ async fn look_into(
     let footer = reader.get_metadata(None).await?;
     let time = column_of(&footer, TIME);
     let in_time: Vec<usize> = (0..footer.num_row_groups())
-        .filter(|group| time.is_none_or(|time| may_hold(footer.row_group(*group), time, &wanted.window)))
+        .filter(|group| {
+            time.is_none_or(|time| {
+                may_hold(footer.row_group(*group), time, wanted.window.since_unix_nano, wanted.window.until_unix_nano)
+            })
+        })
         .collect();
     if in_time.is_empty() {
         return Ok(tally);
@@ -292,7 +201,7 @@ async fn look_into(
         .filter(|kind| columns[*kind].is_some() && (*kind < IdKind::LEADING || !wanted.beginnings[*kind].is_empty()))
         .collect();
     let mut groups = Vec::new();
-    let mut builder = open(reader, &footer)?;
+    let mut builder = open(reader, &footer, |_| DataType::Utf8View)?;
     let is_far = !file.footers.is_local();
     for group in in_time {
         // What the next look would have to ask a store for, and hardly takes longer now.
@@ -366,13 +275,6 @@ fn keep(kept: &Mutex<Kept>, key: (u32, usize), columns: Vec<IdColumns>) -> Arc<V
     columns
 }
 
-/// Whether a row group can hold a row of this time, by its statistics.
-fn may_hold(group: &RowGroupMetaData, time: usize, window: &Window) -> bool {
-    let Some(Statistics::Int64(statistics)) = group.column(time).statistics() else { return true };
-    let begins = statistics.min_opt().is_none_or(|min| *min <= window.until_unix_nano);
-    begins && statistics.max_opt().is_none_or(|max| *max >= window.since_unix_nano)
-}
-
 /// Whether a row group can hold one of the ids, by its bloom filters.
 async fn may_carry(
     builder: &mut ParquetRecordBatchStreamBuilder<Reader>,
@@ -391,23 +293,6 @@ async fn may_carry(
         }
     }
     Ok(false)
-}
-
-/// A reader of a file whose footer is known, which gives text as views.
-fn open(
-    reader: Reader,
-    footer: &Arc<ParquetMetaData>,
-) -> Result<ParquetRecordBatchStreamBuilder<Reader>, ParquetError> {
-    let as_written = ArrowReaderMetadata::try_new(Arc::clone(footer), ArrowReaderOptions::new())?;
-    let fields = as_written.schema().fields().iter().map(|field| match field.data_type() {
-        DataType::Utf8 => Arc::new(Field::clone(field).with_data_type(DataType::Utf8View)),
-        _ => Arc::clone(field),
-    });
-    let schema =
-        Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), as_written.schema().metadata().clone()));
-    let options = ArrowReaderOptions::new().with_schema(schema);
-    let metadata = ArrowReaderMetadata::try_new(Arc::clone(footer), options)?;
-    Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata))
 }
 
 /// Where in a list of row groups, read one after the other, the next row is.
@@ -518,7 +403,7 @@ async fn read_rows(file: &File, rows: &[(u32, u32)]) -> Result<Vec<Record<'stati
         before += total(group);
     }
     let selection = RowSelection::from_consecutive_ranges(ranges.into_iter(), before);
-    let builder = open(reader, &footer)?;
+    let builder = open(reader, &footer, |_| DataType::Utf8View)?;
     let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
     let descr = footer.file_metadata().schema_descr();
     let known = descr.columns().iter().enumerate();

@@ -1,0 +1,158 @@
+//! The files of the lake that can hold records of some time, for those who read columns of them without planning a query.
+//! It refuses to let one file, or one region, that cannot be read end a question: what is left out is named.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use futures::future::try_join_all;
+use object_store::ObjectMeta;
+use object_store::path::Path;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use parquet::file::statistics::Statistics;
+use transect_lake::{HourRange, Serving};
+
+use crate::footers::{Footers, Reader};
+use crate::hours::Bounds;
+use crate::{Engine, QueryError, Result};
+
+/// Files asked at once: as many requests as a store answers side by side.
+pub(crate) const FILES_AT_ONCE: usize = 64;
+
+/// The column of the time that a record tells.
+pub(crate) const TIME: &str = "time_unix_nano";
+
+/// A file of the lake.
+pub(crate) struct File {
+    /// Its number among the files of the set.
+    pub(crate) number: u32,
+    /// The location that it lies in, by its number.
+    pub(crate) place: usize,
+    pub(crate) footers: Arc<Footers>,
+    pub(crate) meta: ObjectMeta,
+}
+
+/// The files that were listed so far.
+pub(crate) struct FileSet<'e> {
+    engine: &'e Engine,
+    listed: Option<HourRange>,
+    files: Vec<Arc<File>>,
+    numbers: HashMap<(usize, Path), u32>,
+}
+
+impl<'e> FileSet<'e> {
+    pub(crate) fn new(engine: &'e Engine) -> FileSet<'e> {
+        FileSet { engine, listed: None, files: Vec::new(), numbers: HashMap::new() }
+    }
+
+    pub(crate) fn engine(&self) -> &'e Engine {
+        self.engine
+    }
+
+    pub(crate) fn of_number(&self, number: u32) -> Option<Arc<File>> {
+        self.files.get(number as usize).cloned()
+    }
+
+    /// The files that can be read, as far as is known.
+    pub(crate) fn there(&self) -> Vec<Arc<File>> {
+        self.files.iter().filter(|file| self.is_there(file)).cloned().collect()
+    }
+
+    /// Lists the hours in which records of this time can have arrived, unless that is done.
+    pub(crate) async fn list(&mut self, since_unix_nano: i64, until_unix_nano: i64) -> Result<()> {
+        let (landing, extent) = (self.engine.landing(), self.engine.extent());
+        let bounds = Bounds { min: Some(since_unix_nano), max: Some(until_unix_nano) };
+        let needed = bounds.arrival_hours(extent.lateness_nano, extent.now_unix_nano);
+        let covers = |listed: &HourRange| listed.intersect(&needed) == needed;
+        if self.listed.as_ref().is_some_and(covers) {
+            return Ok(());
+        }
+        let range = match self.listed {
+            Some(listed) => HourRange { first: listed.first.min(needed.first), last: listed.last.max(needed.last) },
+            None => needed,
+        };
+        let regions = extent.regions.as_slice();
+        landing.begin_counting();
+        let places = 0..landing.places().len();
+        let listed = try_join_all(places.map(|place| landing.list(place, regions, &range)))
+            .await
+            .map_err(|error| crate::error::from_datafusion(error, "", &Default::default()))?;
+        for (place, hours) in listed.iter().enumerate() {
+            let footers = &landing.places()[place].footers;
+            for meta in hours.iter().flat_map(|hour| &hour.files) {
+                let number =
+                    u32::try_from(self.files.len()).map_err(|error| QueryError::Internal(error.to_string()))?;
+                if let std::collections::hash_map::Entry::Vacant(entry) =
+                    self.numbers.entry((place, meta.location.clone()))
+                {
+                    entry.insert(number);
+                    let (footers, meta) = (Arc::clone(footers), meta.clone());
+                    self.files.push(Arc::new(File { number, place, footers, meta }));
+                }
+            }
+        }
+        self.listed = Some(range);
+        let bytes = self.files.iter().map(|file| file.meta.size).sum();
+        match self.engine.bytes_max() {
+            Some(bytes_max) if bytes > bytes_max => Err(QueryError::TooLarge { bytes, bytes_max }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a file can be read, as far as is known.
+    pub(crate) fn is_there(&self, file: &File) -> bool {
+        self.is_place_there(file.place) && !file.footers.is_unreadable(&file.meta.location)
+    }
+
+    /// Whether a location answers, as far as is known.
+    pub(crate) fn is_place_there(&self, place: usize) -> bool {
+        !matches!(self.engine.landing().places()[place].store.serving(), Serving::Nothing(_))
+    }
+
+    /// What went wrong with a file: nothing to stop for if it, or its region, is left out and named for it.
+    pub(crate) fn forgive<T>(&self, file: &File, outcome: Result<T, ParquetError>) -> Result<Option<T>> {
+        match outcome {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => {
+                let error = file.footers.note(&file.meta.location, error);
+                match self.is_there(file) {
+                    false => Ok(None),
+                    true => Err(QueryError::UnreadableFile { message: error.to_string() }),
+                }
+            }
+        }
+    }
+}
+
+/// The column of a name in a file, if it has one.
+pub(crate) fn column_of(footer: &ParquetMetaData, name: &str) -> Option<usize> {
+    footer.file_metadata().schema_descr().columns().iter().position(|column| column.path().string() == name)
+}
+
+/// Whether a row group can hold a row of this time, by its statistics.
+pub(crate) fn may_hold(group: &RowGroupMetaData, time: usize, since_unix_nano: i64, until_unix_nano: i64) -> bool {
+    let Some(Statistics::Int64(statistics)) = group.column(time).statistics() else { return true };
+    let begins = statistics.min_opt().is_none_or(|min| *min <= until_unix_nano);
+    begins && statistics.max_opt().is_none_or(|max| *max >= since_unix_nano)
+}
+
+/// A reader of a file whose footer is known, which gives texts as the type that is wanted of each.
+pub(crate) fn open(
+    reader: Reader,
+    footer: &Arc<ParquetMetaData>,
+    text_type: impl Fn(&str) -> DataType,
+) -> Result<ParquetRecordBatchStreamBuilder<Reader>, ParquetError> {
+    let as_written = ArrowReaderMetadata::try_new(Arc::clone(footer), ArrowReaderOptions::new())?;
+    let fields = as_written.schema().fields().iter().map(|field| match field.data_type() {
+        DataType::Utf8 => Arc::new(Field::clone(field).with_data_type(text_type(field.name()))),
+        _ => Arc::clone(field),
+    });
+    let schema =
+        Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), as_written.schema().metadata().clone()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    let metadata = ArrowReaderMetadata::try_new(Arc::clone(footer), options)?;
+    Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata))
+}

@@ -1,0 +1,170 @@
+//! How many units of work two releases of a service had in each region and minute, and how many of them failed: what
+//! `transect canary` judges. All regions are read at once, and every record counts as often as it is delivered: once.
+//!
+//! A unit is a trace, for each release and region by itself, else an invocation. It belongs to the minute of its first
+//! record, and fails if something of the service failed in it that did not come from elsewhere.
+
+mod origin;
+mod scan;
+mod survey;
+mod tally;
+
+use std::collections::BTreeMap;
+
+use crate::answer::Completeness;
+use crate::file_set::FileSet;
+use crate::{Engine, Result};
+
+/// The length of a window: a minute.
+pub const WINDOW_NANO: i64 = 60_000_000_000;
+
+/// A unit's records lie at most so far from its first one; what began earlier than this before the first window may be
+/// counted there.
+const UNIT_NANO_MAX: i64 = 3_600_000_000_000;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnitKind {
+    /// A trace where there is one, else an invocation.
+    #[default]
+    Auto,
+    /// Traces alone.
+    Trace,
+    /// Invocations, whatever trace they are of.
+    Invocation,
+}
+
+/// A service whose releases are compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceQuestion {
+    /// Its name.
+    pub service: String,
+    /// The release before; none for the one with most traffic before the canary appeared.
+    pub baseline: Option<String>,
+    /// The release that is judged.
+    pub canary: String,
+}
+
+/// What is to be counted.
+#[derive(Clone, Debug)]
+pub struct UnitQuestion {
+    /// The services.
+    pub services: Vec<ServiceQuestion>,
+    /// The beginning of the first window; nanoseconds since 1970.
+    pub since_unix_nano: i64,
+    /// The end of the last window; nanoseconds since 1970. What happened at it is not counted.
+    pub until_unix_nano: i64,
+    /// How long after the end of its window a unit may still fail.
+    pub settle_nano: i64,
+    /// What a unit is.
+    pub unit: UnitKind,
+    /// What a failed record is, as SQL over the columns of `telemetry`; none for what usually is.
+    pub error: Option<String>,
+    /// From which duration on a unit is slow.
+    pub slow_nano: Option<i64>,
+}
+
+/// Units of a region and window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitCell {
+    /// The region.
+    pub region: String,
+    /// The beginning of the window; nanoseconds since 1970.
+    pub window_unix_nano: i64,
+    /// Units of the baseline.
+    pub n_a: u64,
+    /// Those that failed.
+    pub x_a: u64,
+    /// Those that were slow.
+    pub slow_a: u64,
+    /// Units of the canary.
+    pub n_b: u64,
+    /// Those that failed.
+    pub x_b: u64,
+    /// Those that were slow.
+    pub slow_b: u64,
+}
+
+/// Traces of a window, whatever regions they crossed, and how many of them failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MixedCell {
+    /// The beginning of the window; nanoseconds since 1970.
+    pub window_unix_nano: i64,
+    /// Traces that met the baseline alone.
+    pub baseline: [u64; 2],
+    /// Traces that met the canary alone.
+    pub canary: [u64; 2],
+    /// Traces that met both.
+    pub mixed: [u64; 2],
+}
+
+/// Another service that ran several releases in a region while the comparison went on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shift {
+    /// The region.
+    pub region: String,
+    /// The service.
+    pub service: String,
+    /// Its releases.
+    pub releases: Vec<String>,
+}
+
+/// What was counted of a service.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceUnits {
+    /// The service.
+    pub service: String,
+    /// The release before; none if there was no other.
+    pub baseline: Option<String>,
+    /// The release that is judged.
+    pub canary: String,
+    /// By window and region.
+    pub cells: Vec<UnitCell>,
+    /// Traces by window.
+    pub mixed: Vec<MixedCell>,
+    /// Units that failed, or were slow, only later than was waited for: they count as good.
+    pub late_units: u64,
+    /// Whether some records of the service name neither trace nor invocation: they cannot be counted.
+    pub has_records_without_id: bool,
+    /// Calls by release, whichever it is: what to choose from.
+    pub releases: BTreeMap<String, u64>,
+    /// Other services that shifted at the same time.
+    pub shifts: Vec<Shift>,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Units {
+    /// In the order of the question.
+    pub services: Vec<ServiceUnits>,
+    /// All services that wrote something.
+    pub services_seen: Vec<String>,
+    /// Whether it rests on everything that it should.
+    pub completeness: Completeness,
+}
+
+impl Engine {
+    /// Counts units. The time range of the engine plays no part: windows are named by the question.
+    pub async fn units(&self, question: &UnitQuestion) -> Result<Units> {
+        self.landing().begin_question();
+        let error = std::sync::Arc::new(self.error_rule(question.error.as_deref())?);
+        let (releases, mut files) = (self.read_releases().await, FileSet::new(self));
+        files.list(question.since_unix_nano - UNIT_NANO_MAX, question.until_unix_nano + question.settle_nano).await?;
+        let counted = loop {
+            let there = files.there().len();
+            let counted = scan::count(&files, question, &error, &releases).await?;
+            // A region or file that was lost in between is left out from the beginning, not by halves.
+            if files.there().len() == there {
+                break counted;
+            }
+        };
+        let completeness = self.completeness();
+        if let Some(error) = self.nothing_answers(&completeness) {
+            return Err(error);
+        }
+        if counted.services_seen.is_empty() {
+            self.check_for_telemetry().await?;
+        }
+        Ok(Units { completeness, ..counted })
+    }
+}

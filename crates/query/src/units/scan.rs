@@ -1,0 +1,657 @@
+//! Reads the records of the lake for counting: first who wrote them, then the records of the services that are asked for
+//! and all failures, and last, where several services failed in a trace, what called what. Columns of few values are read
+//! as their dictionaries, and columns of ids for the rows alone that are wanted. It refuses to plan a query: no plan
+//! groups twenty million ids as quickly as a table of numbers.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef};
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::logical_expr::Expr;
+use datafusion::physical_expr::PhysicalExpr;
+use futures::{StreamExt, stream};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
+use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+use transect_lake::read_schema;
+
+use super::survey::{Emitter, Name, Seen, Survey};
+use super::tally::{FailureKey, Links, PlainSet, Row, Tally, gather, id_number, span_number};
+use super::{UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
+use crate::answer::Completeness;
+use crate::error::{Names, from_datafusion};
+use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, column_of, may_hold, open};
+use crate::footers::Reader;
+use crate::release_map::ReleaseMap;
+use crate::views::{RELEASE, timestamp_of};
+use crate::{Engine, QueryError, Result};
+
+/// Rows decoded at once.
+const BATCH_ROWS: usize = 8 << 10;
+/// OpenTelemetry's lowest number of an error, and HTTP's.
+const SEVERITY_ERROR: i32 = 17;
+const HTTP_ERROR: i32 = 500;
+
+/// The columns that say who wrote a record.
+const EMITTER: [&str; 5] = ["cloud_region", "faas_name", "faas_version", "service_name", "service_version"];
+/// Columns of few values besides, and those that say whether something failed.
+const KIND: [&str; 3] = ["signal", "event_name", "status_code"];
+const NUMBERS: [&str; 2] = ["severity_number", "http_response_status_code"];
+/// Columns of the records that are counted.
+const COUNTED: [&str; 4] = ["trace_id", "faas_invocation_id", "span_id", "duration_nano"];
+/// Columns whose values hardly repeat.
+const UNIQUE: [&str; 2] = ["span_id", "parent_span_id"];
+const LINKED: [&str; 4] = ["trace_id", "faas_invocation_id", "span_id", "parent_span_id"];
+
+/// What a failed record is.
+pub(super) enum ErrorRule {
+    /// Severity ERROR or above, a failed span or invocation, HTTP 500 or above.
+    Usual,
+    /// An expression over these columns.
+    Sql {
+        expression: Arc<dyn PhysicalExpr>,
+        schema: SchemaRef,
+        /// Why it could not be computed of some record: that is no fault of a file.
+        failure: Mutex<Option<String>>,
+    },
+}
+
+impl Engine {
+    /// Plans what a failed record is.
+    pub(super) fn error_rule(&self, sql: Option<&str>) -> Result<ErrorRule> {
+        let Some(sql) = sql else { return Ok(ErrorRule::Usual) };
+        let explain = |error| from_datafusion(error, sql, &Names::default());
+        let mut fields: Vec<Field> = read_schema().fields().iter().map(|field| Field::clone(field)).collect();
+        let timestamp = DataType::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, Some(crate::views::UTC.into()));
+        fields.push(Field::new("timestamp", timestamp, true));
+        let whole = DFSchema::try_from(Schema::new(fields)).map_err(explain)?;
+        let state = self.state();
+        let expression = state.create_logical_expr(sql, &whole).map_err(explain)?;
+        let expression = expression
+            .transform_up(|expr| {
+                Ok(match &expr {
+                    Expr::Column(column) if column.name == "timestamp" => {
+                        Transformed::yes(timestamp_of(crate::views::named(TIME)))
+                    }
+                    _ => Transformed::no(expr),
+                })
+            })
+            .map_err(explain)?
+            .data;
+        let usage = |message: &str| QueryError::Usage { message: format!("`{sql}`: {message}"), hint: None };
+        let columns = expression.column_refs();
+        if columns.iter().any(|column| column.name == RELEASE) {
+            return Err(usage("a release is no failure; compare other columns"));
+        }
+        let read = read_schema();
+        let used: Vec<Field> = read
+            .fields()
+            .iter()
+            .filter(|field| columns.iter().any(|column| column.name == *field.name()))
+            .map(|field| Field::clone(field))
+            .collect();
+        let schema = Arc::new(Schema::new(used));
+        let planned = DFSchema::try_from(Arc::clone(&schema)).map_err(explain)?;
+        let expression = state.create_physical_expr(expression, &planned).map_err(explain)?;
+        match expression.data_type(&schema).map_err(explain)? {
+            DataType::Boolean => Ok(ErrorRule::Sql { expression, schema, failure: Mutex::default() }),
+            _ => Err(usage("it gives no yes or no; compare something, such as http_response_status_code >= 429")),
+        }
+    }
+}
+
+/// Counts the units of a question in the files that are there.
+pub(super) async fn count(
+    files: &FileSet<'_>,
+    question: &UnitQuestion,
+    error: &Arc<ErrorRule>,
+    releases: &ReleaseMap,
+) -> Result<Units> {
+    let until_unix_nano = question.until_unix_nano.saturating_add(question.settle_nano);
+    let since_unix_nano = question.since_unix_nano.saturating_sub(UNIT_NANO_MAX);
+    let range = Range { since_unix_nano, until_unix_nano };
+    let mut seen = Seen::default();
+    each(files, move |file| async move { survey_file(&file, range).await }, |_, found: Seen| seen.merge(&found))
+        .await?;
+    let survey = Arc::new(Survey::new(seen, releases, since_unix_nano));
+    let services = question.services.iter().filter_map(|asked| survey.names.find(&asked.service));
+    let asked: Arc<Vec<Name>> = Arc::new(services.collect());
+
+    let places: BTreeMap<usize, Arc<Tally>> = files.there().iter().map(|file| (file.place, Arc::default())).collect();
+    let context = Arc::new(Context {
+        range,
+        slow_nano: question.slow_nano,
+        error: Arc::clone(error),
+        survey: Arc::clone(&survey),
+        asked,
+    });
+    let tally_file = |file: Arc<File>| {
+        let (context, tally) = (Arc::clone(&context), places.get(&file.place).cloned().unwrap_or_default());
+        async move { count_file(&file, &context, &tally).await }
+    };
+    let done = each(files, tally_file, |_, ()| ()).await;
+    if let ErrorRule::Sql { failure, .. } = error.as_ref()
+        && let Some(message) = failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    {
+        let message = format!("`{}`: {message}", question.error.as_deref().unwrap_or_default());
+        return Err(QueryError::Usage { message, hint: None });
+    }
+    done?;
+
+    let tallies = places.iter().filter(|(place, _)| files.is_place_there(**place)).map(|(_, tally)| tally.as_ref());
+    let gathered = gather(tallies, &survey, releases);
+    drop(places);
+    let drafts: Vec<_> = question.services.iter().map(|asked| gathered.draft(asked, question)).collect();
+    let (traces, invocations) = gathered.to_look_up(&drafts);
+    let mut links = Links::default();
+    if !traces.is_empty() || !invocations.is_empty() {
+        let mut wanted = Wanted { traces: Arc::new(traces), invocations: Arc::new(invocations), functions: None };
+        each(files, linking(range, &wanted), |_, found| links.merge(found)).await?;
+        let mut rest = PlainSet::clone(&wanted.invocations);
+        rest.retain(|invocation| !links.trace_of.contains_key(invocation));
+        if !rest.is_empty() {
+            let functions = gathered.functions_of(&rest).into_iter();
+            let functions = functions.map(|function| survey.names.text(function).to_owned()).collect();
+            wanted = Wanted { invocations: Arc::new(rest), functions: Some(Arc::new(functions)), ..wanted };
+            each(files, linking(range, &wanted), |_, found| links.merge(found)).await?;
+        }
+    }
+    let failures = gathered.failures_by_trace(&links);
+    Ok(Units {
+        services: drafts.into_iter().map(|draft| draft.count(question, &failures, &links, &survey)).collect(),
+        services_seen: survey.services_seen(),
+        completeness: Completeness::default(),
+    })
+}
+
+type Linking = std::pin::Pin<Box<dyn Future<Output = Result<Links, ParquetError>> + Send>>;
+
+fn linking(range: Range, wanted: &Wanted) -> impl Fn(Arc<File>) -> Linking {
+    let wanted = wanted.clone();
+    move |file| {
+        let wanted = wanted.clone();
+        Box::pin(async move { link_file(&file, range, &wanted).await })
+    }
+}
+
+/// Does something with each file that is there, on all processors, and something with what comes of it.
+async fn each<T, W, F>(files: &FileSet<'_>, work: W, mut take: impl FnMut(&File, T)) -> Result<()>
+where
+    T: Send + 'static,
+    W: Fn(Arc<File>) -> F,
+    F: Future<Output = Result<T, ParquetError>> + Send + 'static,
+{
+    let tasks = files.there().into_iter().map(|file| {
+        let work = work(Arc::clone(&file));
+        SpawnedTask::spawn(async move { (file, work.await) })
+    });
+    let mut tasks = stream::iter(tasks).buffer_unordered(FILES_AT_ONCE);
+    while let Some(done) = tasks.next().await {
+        let (file, outcome) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
+        if let Some(value) = files.forgive(&file, outcome)? {
+            take(&file, value);
+        }
+    }
+    Ok(())
+}
+
+/// From when to when records are read; the end is not within.
+#[derive(Clone, Copy)]
+struct Range {
+    since_unix_nano: i64,
+    until_unix_nano: i64,
+}
+
+impl Range {
+    fn holds(&self, time: i64) -> bool {
+        time >= self.since_unix_nano && time < self.until_unix_nano
+    }
+}
+
+struct Context {
+    range: Range,
+    slow_nano: Option<i64>,
+    error: Arc<ErrorRule>,
+    survey: Arc<Survey>,
+    /// The services that are asked for.
+    asked: Arc<Vec<Name>>,
+}
+
+/// A file that is being read.
+struct Opened {
+    builder: ParquetRecordBatchStreamBuilder<Reader>,
+    footer: Arc<ParquetMetaData>,
+    groups: Vec<usize>,
+}
+
+/// Opens a file and chooses the row groups that can hold records of the range.
+async fn open_file(file: &File, range: Range) -> Result<Option<Opened>, ParquetError> {
+    let mut reader = Reader::new(&file.footers, &file.meta);
+    let footer = reader.get_metadata(None).await?;
+    let Some(time) = column_of(&footer, TIME) else { return Ok(None) };
+    let in_time =
+        |group: &usize| may_hold(footer.row_group(*group), time, range.since_unix_nano, range.until_unix_nano);
+    let groups: Vec<usize> = (0..footer.num_row_groups()).filter(in_time).collect();
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let builder = open(reader, &footer, |name| match UNIQUE.contains(&name) {
+        true => DataType::Utf8View,
+        // Ids of traces and invocations repeat within a row group, too: each is looked at once.
+        false => DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)),
+    })?;
+    Ok(Some(Opened { builder, footer, groups }))
+}
+
+fn mask<'n>(footer: &ParquetMetaData, names: impl IntoIterator<Item = &'n str>) -> ProjectionMask {
+    let leaves = names.into_iter().filter_map(|name| column_of(footer, name));
+    ProjectionMask::leaves(footer.file_metadata().schema_descr(), leaves)
+}
+
+/// The value of each row by the number that `number` gives each distinct one; nought where there is none.
+fn numbered<N: Copy + Default>(
+    batch: &RecordBatch,
+    name: &str,
+    mut number: impl FnMut(&str) -> N,
+) -> Result<Vec<N>, ParquetError> {
+    let Some(array) = batch.column_by_name(name) else { return Ok(vec![N::default(); batch.num_rows()]) };
+    if let Some(texts) = array.as_string_view_opt() {
+        let of_text = |text: Option<&str>| match text {
+            Some(text) if !text.is_empty() => number(text),
+            _ => N::default(),
+        };
+        return Ok(texts.iter().map(of_text).collect());
+    }
+    let wanted = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let cast_array: ArrayRef;
+    let array = match array.data_type() == &wanted {
+        true => array,
+        false => {
+            cast_array = cast(array, &wanted)?;
+            &cast_array
+        }
+    };
+    let dictionary = array.as_dictionary::<Int32Type>();
+    let values = dictionary.values().as_string::<i32>();
+    // Not every value of a dictionary need stand in a row, and what does not is nobody's.
+    let mut numbers: Vec<Option<N>> = vec![None; values.len()];
+    let keys = dictionary.keys();
+    let mut of = |key: i32| {
+        let Ok(key) = usize::try_from(key) else { return N::default() };
+        match numbers.get_mut(key) {
+            Some(known) => *known.get_or_insert_with(|| match values.is_null(key) || values.value(key).is_empty() {
+                true => N::default(),
+                false => number(values.value(key)),
+            }),
+            None => N::default(),
+        }
+    };
+    Ok(match keys.null_count() {
+        0 => keys.values().iter().map(|key| of(*key)).collect(),
+        _ => keys.iter().map(|key| key.map_or(N::default(), &mut of)).collect(),
+    })
+}
+
+fn times(batch: &RecordBatch) -> Result<Int64Array, ParquetError> {
+    integers(batch, TIME)
+}
+
+fn integers(batch: &RecordBatch, name: &str) -> Result<Int64Array, ParquetError> {
+    Ok(match batch.column_by_name(name) {
+        Some(array) => cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
+        None => Int64Array::new_null(batch.num_rows()),
+    })
+}
+
+/// Logs and spans are counted; metrics are numbers.
+const METRIC: u32 = 1;
+const SPAN: u32 = 2;
+const LOG: u32 = 3;
+
+fn signal(text: &str) -> u32 {
+    match text {
+        "metric" => METRIC,
+        "span" => SPAN,
+        _ => LOG,
+    }
+}
+
+/// The emitter of each row.
+fn emitters(
+    batch: &RecordBatch,
+    mut name: impl FnMut(&str) -> Name,
+    mut number: impl FnMut(Emitter) -> u32,
+) -> Result<Vec<u32>, ParquetError> {
+    let [region, function, version, service, release] = {
+        let mut columns = Vec::with_capacity(EMITTER.len());
+        for column in EMITTER {
+            columns.push(numbered(batch, column, &mut name)?);
+        }
+        <[Vec<u32>; EMITTER.len()]>::try_from(columns).unwrap_or_default()
+    };
+    // Neighbours are mostly of one stream.
+    let mut last: Option<(Emitter, u32)> = None;
+    let mut known: HashMap<Emitter, u32> = HashMap::new();
+    Ok((0..batch.num_rows())
+        .map(|row| {
+            let emitter = Emitter {
+                region: region[row],
+                function: function[row],
+                version: version[row],
+                service: service[row],
+                release: release[row],
+            };
+            match last {
+                Some((same, number)) if same == emitter => number,
+                _ => {
+                    let found = *known.entry(emitter).or_insert_with(|| number(emitter));
+                    last = Some((emitter, found));
+                    found
+                }
+            }
+        })
+        .collect())
+}
+
+async fn survey_file(file: &File, range: Range) -> Result<Seen, ParquetError> {
+    let mut seen = Seen::default();
+    let Some(Opened { builder, footer, groups }) = open_file(file, range).await? else { return Ok(seen) };
+    let mask = mask(&footer, EMITTER.into_iter().chain([TIME, KIND[0]]));
+    let mut stream = builder.with_projection(mask).with_row_groups(groups).with_batch_size(BATCH_ROWS).build()?;
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let signals = numbered(&batch, KIND[0], signal)?;
+        let times = times(&batch)?;
+        let shared = std::cell::RefCell::new(&mut seen);
+        let numbers = emitters(
+            &batch,
+            |text| shared.borrow_mut().names.number(text),
+            |emitter| shared.borrow_mut().number(emitter),
+        )?;
+        for (row, number) in numbers.into_iter().enumerate() {
+            if !times.is_null(row) && signals[row] != METRIC && range.holds(times.value(row)) {
+                let minute = (times.value(row) - range.since_unix_nano) / WINDOW_NANO;
+                seen.times(number).add(times.value(row), usize::try_from(minute).unwrap_or(0));
+            }
+        }
+    }
+    Ok(seen)
+}
+
+/// A row that is wanted, before its ids are known.
+#[derive(Clone, Copy)]
+struct Chosen {
+    emitter: u32,
+    time_unix_nano: i64,
+    is_asked: bool,
+    is_error: bool,
+    signal: u32,
+    has_duration: bool,
+}
+
+/// What is told of each row before its ids are read.
+fn choose(batch: &RecordBatch, context: &Context, chosen: &mut VecDeque<Chosen>) -> Result<BooleanArray, ParquetError> {
+    const STARTS: u32 = 1;
+    const REPORT: u32 = 2;
+    const IN_PROGRESS: u32 = 3;
+    const ERROR: u32 = 1;
+    let survey = &context.survey;
+    const UNKNOWN: u32 = u32::MAX;
+    let numbers = emitters(
+        batch,
+        |text| survey.names.find(text).unwrap_or(0),
+        |emitter| survey.find(&emitter).unwrap_or(UNKNOWN),
+    )?;
+    let signals = numbered(batch, KIND[0], signal)?;
+    let events = numbered(batch, KIND[1], |text| match text {
+        "platform.report" => REPORT,
+        "span.in_progress" => IN_PROGRESS,
+        text if text.starts_with("platform.") => STARTS,
+        _ => 0,
+    })?;
+    let statuses = numbered(batch, KIND[2], |text| if text == "ERROR" { ERROR } else { 0 })?;
+    let times = times(batch)?;
+    let errors = match context.error.as_ref() {
+        ErrorRule::Usual => {
+            let [severities, codes] = [integers(batch, NUMBERS[0])?, integers(batch, NUMBERS[1])?];
+            let at_least = |array: &Int64Array, row: usize, least: i32| {
+                array.is_valid(row) && array.value(row) >= i64::from(least)
+            };
+            let is_error = |row: usize| {
+                let of_status = match signals[row] {
+                    SPAN => events[row] != IN_PROGRESS,
+                    _ => events[row] == STARTS || events[row] == REPORT,
+                };
+                signals[row] == LOG && at_least(&severities, row, SEVERITY_ERROR)
+                    || of_status && statuses[row] == ERROR
+                    || at_least(&codes, row, HTTP_ERROR)
+            };
+            (0..batch.num_rows()).map(is_error).collect()
+        }
+        ErrorRule::Sql { expression, schema, failure } => evaluate(expression, schema, batch).inspect_err(|error| {
+            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        })?,
+    };
+    let asked: Vec<bool> = {
+        // By emitter, because that is few.
+        let mut known: HashMap<u32, bool> = HashMap::new();
+        let is_asked = |number: u32| number != UNKNOWN && context.asked.contains(&survey.service(number));
+        numbers.iter().map(|number| *known.entry(*number).or_insert_with(|| is_asked(*number))).collect()
+    };
+    let mut selected = Vec::with_capacity(batch.num_rows());
+    for row in 0..batch.num_rows() {
+        let is_counted = numbers[row] != UNKNOWN
+            && !times.is_null(row)
+            && signals[row] != METRIC
+            && context.range.holds(times.value(row))
+            && (asked[row] || errors[row] && survey.service(numbers[row]) != 0);
+        selected.push(is_counted);
+        if is_counted {
+            chosen.push_back(Chosen {
+                emitter: numbers[row],
+                time_unix_nano: times.value(row),
+                is_asked: asked[row],
+                is_error: errors[row],
+                signal: signals[row],
+                has_duration: events[row] == REPORT || signals[row] == SPAN && events[row] != IN_PROGRESS,
+            });
+        }
+    }
+    Ok(BooleanArray::from(selected))
+}
+
+fn evaluate(
+    expression: &Arc<dyn PhysicalExpr>,
+    schema: &SchemaRef,
+    batch: &RecordBatch,
+) -> Result<Vec<bool>, ParquetError> {
+    let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
+        Some(array) => cast(array, field.data_type()),
+        None => ScalarValue::try_from(field.data_type())
+            .and_then(|nothing| nothing.to_array_of_size(batch.num_rows()))
+            .map_err(|error| arrow::error::ArrowError::ComputeError(error.to_string())),
+    });
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let nullable: Vec<Field> = schema.fields().iter().map(|field| Field::clone(field).with_nullable(true)).collect();
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    let rows = RecordBatch::try_new_with_options(Arc::new(Schema::new(nullable)), columns, &options)?;
+    let failed = |error: datafusion::error::DataFusionError| ParquetError::General(error.to_string());
+    let value = expression.evaluate(&rows).map_err(failed)?.into_array(batch.num_rows()).map_err(failed)?;
+    let value = value.as_boolean();
+    Ok((0..batch.num_rows()).map(|row| value.is_valid(row) && value.value(row)).collect())
+}
+
+async fn count_file(file: &File, context: &Arc<Context>, tally: &Tally) -> Result<(), ParquetError> {
+    let Some(Opened { builder, footer, groups }) = open_file(file, context.range).await? else { return Ok(()) };
+    let chosen: Arc<Mutex<VecDeque<Chosen>>> = Arc::default();
+    let of_error = match context.error.as_ref() {
+        ErrorRule::Usual => NUMBERS.map(str::to_owned).to_vec(),
+        ErrorRule::Sql { schema, .. } => schema.fields().iter().map(|field| field.name().clone()).collect(),
+    };
+    let first = EMITTER.into_iter().chain(KIND).chain([TIME]).chain(of_error.iter().map(String::as_str));
+    let predicate = {
+        let (context, chosen) = (Arc::clone(context), Arc::clone(&chosen));
+        ArrowPredicateFn::new(mask(&footer, first), move |batch| {
+            let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
+            choose(&batch, &context, &mut chosen)
+                .map_err(|error| arrow::error::ArrowError::ComputeError(error.to_string()))
+        })
+    };
+    let mut stream = builder
+        .with_projection(mask(&footer, COUNTED))
+        .with_row_filter(RowFilter::new(vec![Box::new(predicate)]))
+        .with_row_groups(groups)
+        .with_batch_size(BATCH_ROWS)
+        .build()?;
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let traces = numbered(&batch, COUNTED[0], id_number)?;
+        let invocations = numbered(&batch, COUNTED[1], id_number)?;
+        let spans = numbered(&batch, COUNTED[2], span_number)?;
+        let durations = integers(&batch, COUNTED[3])?;
+        rows.clear();
+        failures.clear();
+        let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in 0..batch.num_rows() {
+            let Some(of) = chosen.pop_front() else {
+                return Err(ParquetError::General("a filter passed more rows than it chose".to_owned()));
+            };
+            let duration = durations.is_valid(row).then(|| durations.value(row).max(0));
+            // A span tells when it began, and everything else when it was over.
+            let over = of.time_unix_nano.saturating_add(match of.signal {
+                SPAN => duration.unwrap_or(0),
+                _ => 0,
+            });
+            let slow = context.slow_nano.zip(duration).is_some_and(|(slow, duration)| duration > slow);
+            let counted = Row {
+                emitter: of.emitter,
+                time_unix_nano: of.time_unix_nano,
+                trace: traces[row],
+                invocation: invocations[row],
+                span: if of.is_error { spans[row] } else { 0 },
+                failed_unix_nano: of.is_error.then_some(over),
+                slow_unix_nano: (of.has_duration && slow).then_some(over),
+            };
+            if of.is_error && (counted.trace != 0 || counted.invocation != 0) {
+                let service = context.survey.service(of.emitter);
+                let Row { trace, invocation, span, .. } = counted;
+                let function = context.survey.emitter(of.emitter).function;
+                let key = FailureKey { service, function, trace, invocation, span };
+                failures.push((key, over));
+            }
+            if of.is_asked {
+                rows.push(counted);
+            }
+        }
+        drop(chosen);
+        tally.add(&rows, &context.survey);
+        tally.add_failures(&failures);
+    }
+    Ok(())
+}
+
+/// What the rows of a file tell of how these traces hang together, and of which trace these invocations are: spans and
+/// Lambda's own records, or, where those tell no trace, all others.
+async fn link_file(file: &File, range: Range, wanted: &Wanted) -> Result<Links, ParquetError> {
+    const PLATFORM: u32 = 1;
+    let mut links = Links::default();
+    let Some(Opened { builder, footer, groups }) = open_file(file, range).await? else { return Ok(links) };
+    let explain = |error: ParquetError| arrow::error::ArrowError::ComputeError(error.to_string());
+    let functions = wanted.functions.clone();
+    let of_others = functions.is_some();
+    let kinds = [KIND[0], KIND[1], TIME].into_iter().chain(of_others.then_some(EMITTER[1]));
+    let is_of_kind = ArrowPredicateFn::new(mask(&footer, kinds), move |batch| {
+        let signals = numbered(&batch, KIND[0], signal).map_err(explain)?;
+        let events = numbered(&batch, KIND[1], |text| u32::from(text.starts_with("platform."))).map_err(explain)?;
+        let times = times(&batch).map_err(explain)?;
+        let named = |functions: &Arc<BTreeSet<String>>| {
+            let is_asked = |text: &str| if functions.contains(text) { ASKED } else { TOLD };
+            let unnamed = if functions.contains("") { ASKED } else { TOLD };
+            numbered(&batch, EMITTER[1], is_asked).map(|asked| (asked, unnamed))
+        };
+        let functions = functions.as_ref().map(named).transpose().map_err(explain)?;
+        let is_wanted = |row: usize| {
+            let links = signals[row] == SPAN || events[row] == PLATFORM;
+            let is_of_kind = match &functions {
+                None => links,
+                Some((asked, unnamed)) => {
+                    !links && if asked[row] == 0 { *unnamed == ASKED } else { asked[row] == ASKED }
+                }
+            };
+            times.is_valid(row) && range.holds(times.value(row)) && signals[row] != METRIC && is_of_kind
+        };
+        Ok((0..batch.num_rows()).map(is_wanted).map(Some).collect())
+    });
+    let is_asked = {
+        let wanted = wanted.clone();
+        ArrowPredicateFn::new(mask(&footer, [LINKED[0], LINKED[1]]), move |batch| {
+            // By distinct id, not by row.
+            let traces = numbered(&batch, LINKED[0], |text| match wanted.traces.contains(&id_number(text)) {
+                true => ASKED,
+                false => TOLD,
+            });
+            let invocations = numbered(&batch, LINKED[1], |text| match wanted.invocations.contains(&id_number(text)) {
+                true => ASKED,
+                false => TOLD,
+            });
+            let (traces, invocations) = (traces.map_err(explain)?, invocations.map_err(explain)?);
+            let is_asked = |(trace, invocation): (&u8, &u8)| *trace == ASKED || *trace == TOLD && *invocation == ASKED;
+            Ok(traces.iter().zip(&invocations).map(is_asked).map(Some).collect())
+        })
+    };
+    let mut stream = builder
+        .with_projection(mask(&footer, LINKED.into_iter().chain([KIND[1]])))
+        .with_row_filter(RowFilter::new(vec![Box::new(is_of_kind), Box::new(is_asked)]))
+        .with_row_groups(groups)
+        .with_batch_size(BATCH_ROWS)
+        .build()?;
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let of_trace = numbered(&batch, LINKED[0], id_number)?;
+        let of_invocation = numbered(&batch, LINKED[1], id_number)?;
+        let spans = numbered(&batch, LINKED[2], span_number)?;
+        let above = numbered(&batch, LINKED[3], span_number)?;
+        let events = numbered(&batch, KIND[1], |text| u32::from(text.starts_with("platform.")))?;
+        for row in 0..batch.num_rows() {
+            let (trace, invocation, span) = (of_trace[row], of_invocation[row], spans[row]);
+            if trace != 0 && wanted.invocations.contains(&invocation) {
+                let greatest = links.trace_of.entry(invocation).or_insert(trace);
+                *greatest = (*greatest).max(trace);
+            }
+            if of_others || span == 0 || !wanted.traces.contains(&trace) {
+                continue;
+            }
+            if invocation != 0 {
+                let own = (events[row] != PLATFORM, span);
+                let least = links.span_of.entry(invocation).or_insert(own);
+                *least = (*least).min(own);
+            }
+            if above[row] != 0 {
+                let least = links.parents.entry((trace, span)).or_insert(above[row]);
+                *least = (*least).min(above[row]);
+            }
+        }
+    }
+    Ok(links)
+}
+
+/// What a row tells of an id: nothing, some id, or one that is asked for.
+const TOLD: u8 = 1;
+const ASKED: u8 = 2;
+
+/// Traces and invocations that are looked up.
+#[derive(Clone)]
+struct Wanted {
+    traces: Arc<PlainSet<u128>>,
+    invocations: Arc<PlainSet<u128>>,
+    /// Where spans and Lambda's own records have told nothing: the other records of these functions, "" of none.
+    functions: Option<Arc<BTreeSet<String>>>,
+}

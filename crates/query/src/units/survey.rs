@@ -1,0 +1,320 @@
+//! Who wrote the records: functions with their versions, the services and releases that they state, and how often. From it
+//! follows whose a record is that does not say so itself. It refuses to count records: those may have been delivered
+//! twice. Their times are counted, each once.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use transect_lake::LATEST;
+
+use super::WINDOW_NANO;
+use super::tally::PlainHash;
+use crate::release_map::ReleaseMap;
+
+/// A name; 0 where there is none.
+pub(super) type Name = u32;
+
+/// Names by number.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    numbers: HashMap<Arc<str>, Name>,
+    texts: Vec<Arc<str>>,
+}
+
+impl Default for Names {
+    fn default() -> Names {
+        Names { numbers: HashMap::new(), texts: vec![Arc::from("")] }
+    }
+}
+
+impl Names {
+    /// The number of a name; an empty one is none.
+    pub(super) fn number(&mut self, text: &str) -> Name {
+        if text.is_empty() {
+            return 0;
+        }
+        if let Some(number) = self.numbers.get(text) {
+            return *number;
+        }
+        let (text, number) = (Arc::<str>::from(text), Name::try_from(self.texts.len()).unwrap_or(0));
+        self.texts.push(Arc::clone(&text));
+        self.numbers.insert(text, number);
+        number
+    }
+
+    pub(super) fn find(&self, text: &str) -> Option<Name> {
+        self.numbers.get(text).copied()
+    }
+
+    pub(super) fn text(&self, number: Name) -> &str {
+        self.texts.get(number as usize).map_or("", |text| text)
+    }
+
+    /// The place of each name in their order; none comes first.
+    fn ranks(&self) -> Vec<u32> {
+        let mut order: Vec<usize> = (0..self.texts.len()).collect();
+        order.sort_by(|one, other| self.texts[*one].cmp(&self.texts[*other]));
+        let mut ranks = vec![0; order.len()];
+        for (rank, place) in (0..).zip(order) {
+            ranks[place] = rank;
+        }
+        ranks
+    }
+}
+
+/// What records say of who wrote them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Emitter {
+    pub(super) region: Name,
+    pub(super) function: Name,
+    pub(super) version: Name,
+    pub(super) service: Name,
+    pub(super) release: Name,
+}
+
+/// Times that are kept of an emitter: more of them are a sample.
+const TIMES_MAX: usize = 1024;
+
+/// When an emitter wrote: the minutes, as bits, and how many times there were. Of many times those are kept whose hashes
+/// are lowest, so that the same times are the same sample in any order and however often they come.
+#[derive(Clone, Debug)]
+pub(super) struct Times {
+    minutes: Vec<u64>,
+    sample: HashSet<i64, PlainHash>,
+    hash_max: u64,
+}
+
+impl Default for Times {
+    fn default() -> Times {
+        Times { minutes: Vec::new(), sample: HashSet::default(), hash_max: u64::MAX }
+    }
+}
+
+fn hash(time: i64) -> u64 {
+    let mixed = (time as u64 ^ time as u64 >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+    (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
+}
+
+impl Times {
+    /// A time, and its minute from the beginning.
+    pub(super) fn add(&mut self, time: i64, minute: usize) {
+        let place = minute / 64;
+        if self.minutes.len() <= place {
+            self.minutes.resize(place + 1, 0);
+        }
+        self.minutes[place] |= 1 << (minute % 64);
+        if hash(time) <= self.hash_max {
+            self.sample.insert(time);
+            self.shrink();
+        }
+    }
+
+    fn shrink(&mut self) {
+        while self.sample.len() > TIMES_MAX {
+            self.hash_max /= 2;
+            self.sample.retain(|time| hash(*time) <= self.hash_max);
+        }
+    }
+
+    fn unite(&mut self, other: &Times) {
+        if self.minutes.len() < other.minutes.len() {
+            self.minutes.resize(other.minutes.len(), 0);
+        }
+        self.minutes.iter_mut().zip(&other.minutes).for_each(|(sum, bits)| *sum |= bits);
+        self.hash_max = self.hash_max.min(other.hash_max);
+        self.sample.retain(|time| hash(*time) <= self.hash_max);
+        self.sample.extend(other.sample.iter().filter(|time| hash(**time) <= self.hash_max));
+        self.shrink();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.sample.is_empty() && self.hash_max == u64::MAX
+    }
+
+    /// How many there were, as far as the sample tells.
+    fn count(&self) -> u64 {
+        let share = (self.hash_max as f64 + 1.0) / 2.0_f64.powi(64);
+        (self.sample.len() as f64 / share) as u64
+    }
+
+    fn has_any(&self, from: usize, until: usize) -> bool {
+        (from..until).any(|minute| self.minutes.get(minute / 64).is_some_and(|bits| bits >> (minute % 64) & 1 == 1))
+    }
+}
+
+/// What was seen, file by file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    pub(super) names: Names,
+    numbers: HashMap<Emitter, u32>,
+    emitters: Vec<(Emitter, Times)>,
+}
+
+impl Seen {
+    /// The number of an emitter, from 0.
+    pub(super) fn number(&mut self, emitter: Emitter) -> u32 {
+        *self.numbers.entry(emitter).or_insert_with(|| {
+            self.emitters.push((emitter, Times::default()));
+            u32::try_from(self.emitters.len() - 1).unwrap_or(0)
+        })
+    }
+
+    pub(super) fn times(&mut self, number: u32) -> &mut Times {
+        &mut self.emitters[number as usize].1
+    }
+
+    pub(super) fn merge(&mut self, other: &Seen) {
+        let names: Vec<Name> = other.names.texts.iter().map(|text| self.names.number(text)).collect();
+        let name = |number: Name| names[number as usize];
+        // A row group also holds records of other times.
+        for (emitter, times) in other.emitters.iter().filter(|(_, times)| !times.is_empty()) {
+            let number = self.number(Emitter {
+                region: name(emitter.region),
+                function: name(emitter.function),
+                version: name(emitter.version),
+                service: name(emitter.service),
+                release: name(emitter.release),
+            });
+            self.times(number).unite(times);
+        }
+    }
+}
+
+/// Region, function and version.
+type Version = (Name, Name, Name);
+
+/// What follows from all that was seen.
+pub(super) struct Survey {
+    pub(super) names: Names,
+    numbers: HashMap<Emitter, u32>,
+    emitters: Vec<(Emitter, Times)>,
+    ranks: Vec<u32>,
+    /// By emitter.
+    services: Vec<Name>,
+    /// What is stated of a version most often.
+    stated: HashMap<Version, Name>,
+    /// What is recorded for a version; `$LATEST`, whose release depends on the time, by itself.
+    recorded: HashMap<Version, Name>,
+    first_unix_nano: i64,
+}
+
+impl Survey {
+    /// `first_unix_nano` is the beginning of the first minute.
+    pub(super) fn new(mut seen: Seen, records: &ReleaseMap, first_unix_nano: i64) -> Survey {
+        for release in records.releases() {
+            seen.names.number(release);
+        }
+        let mut recorded = HashMap::new();
+        for (emitter, _) in &seen.emitters {
+            let key = (emitter.region, emitter.function, emitter.version);
+            let [region, function, version] = [key.0, key.1, key.2].map(|name| seen.names.text(name).to_owned());
+            if version != LATEST
+                && let Some(release) = records.of(&region, &function, &version, i64::MAX)
+            {
+                let release = release.to_owned();
+                recorded.insert(key, seen.names.number(&release));
+            }
+        }
+        let ranks = seen.names.ranks();
+        let most = |times: &BTreeMap<Name, Times>, greatest: bool| {
+            let rank = |name: &Name| i64::from(ranks[*name as usize]) * if greatest { 1 } else { -1 };
+            times.iter().max_by_key(|(name, times)| (times.count(), rank(name))).map(|(name, _)| *name)
+        };
+        let mut by_function: HashMap<Name, BTreeMap<Name, Times>> = HashMap::new();
+        for (emitter, times) in &seen.emitters {
+            if emitter.function != 0 && emitter.service != 0 {
+                by_function.entry(emitter.function).or_default().entry(emitter.service).or_default().unite(times);
+            }
+        }
+        let service_of: HashMap<Name, Name> =
+            by_function.iter().filter_map(|(function, times)| Some((*function, most(times, false)?))).collect();
+        let service = |emitter: &Emitter| match emitter.function {
+            0 => emitter.service,
+            function => service_of.get(&function).copied().unwrap_or(function),
+        };
+        let services: Vec<Name> = seen.emitters.iter().map(|(emitter, _)| service(emitter)).collect();
+        let mut by_version: HashMap<Version, BTreeMap<Name, Times>> = HashMap::new();
+        for ((emitter, times), service) in seen.emitters.iter().zip(&services) {
+            let states_it = emitter.service == 0 || emitter.service == *service;
+            let is_fixed = emitter.version != 0 && seen.names.text(emitter.version) != LATEST;
+            if emitter.function != 0 && is_fixed && emitter.release != 0 && states_it {
+                let key = (emitter.region, emitter.function, emitter.version);
+                by_version.entry(key).or_default().entry(emitter.release).or_default().unite(times);
+            }
+        }
+        let stated = by_version.iter().filter_map(|(version, times)| Some((*version, most(times, true)?))).collect();
+        let Seen { names, numbers, emitters } = seen;
+        Survey { names, numbers, emitters, ranks, services, stated, recorded, first_unix_nano }
+    }
+
+    pub(super) fn emitter(&self, number: u32) -> &Emitter {
+        &self.emitters[number as usize].0
+    }
+
+    pub(super) fn find(&self, emitter: &Emitter) -> Option<u32> {
+        self.numbers.get(emitter).copied()
+    }
+
+    /// Whose the records of an emitter are; 0 if nothing tells.
+    pub(super) fn service(&self, number: u32) -> Name {
+        self.services[number as usize]
+    }
+
+    /// The greater one of two names.
+    pub(super) fn greater(&self, one: Name, other: Name) -> Name {
+        if self.ranks[one as usize] >= self.ranks[other as usize] { one } else { other }
+    }
+
+    /// The release that a record states, if it speaks of the service that it is of.
+    pub(super) fn stated_release(&self, number: u32) -> Name {
+        let emitter = self.emitter(number);
+        match emitter.service == 0 || emitter.service == self.service(number) {
+            true => emitter.release,
+            false => 0,
+        }
+    }
+
+    /// The release of what states none: what is recorded for its version, else what that version states elsewhere, else
+    /// the version. `latest` looks up what `$LATEST` was.
+    pub(super) fn release_of(&self, version: Version, latest: impl Fn() -> Option<Name>) -> Name {
+        if version.2 != 0 && self.names.text(version.2) == LATEST {
+            return latest().unwrap_or(version.2);
+        }
+        self.recorded.get(&version).or_else(|| self.stated.get(&version)).copied().unwrap_or(version.2)
+    }
+
+    /// All services, in the order of their names.
+    pub(super) fn services_seen(&self) -> Vec<String> {
+        let mut names: Vec<&str> = self.services.iter().map(|name| self.names.text(*name)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The releases of each service but one that wrote something in a region from one time until another, where they
+    /// were several.
+    pub(super) fn shifts(&self, region: Name, but: Name, from: i64, until: i64) -> BTreeMap<Name, Vec<String>> {
+        let minute = |time: i64| usize::try_from((time - self.first_unix_nano) / WINDOW_NANO).unwrap_or(0);
+        let (from, until) = (minute(from), minute(until));
+        let mut by_service: BTreeMap<Name, Vec<String>> = BTreeMap::new();
+        for (number, (emitter, times)) in (0..).zip(&self.emitters) {
+            let service = self.service(number);
+            if emitter.region != region || service == but || service == 0 || !times.has_any(from, until) {
+                continue;
+            }
+            let release = match self.stated_release(number) {
+                0 => self.release_of((emitter.region, emitter.function, emitter.version), || None),
+                release => release,
+            };
+            if release != 0 {
+                by_service.entry(service).or_default().push(self.names.text(release).to_owned());
+            }
+        }
+        for releases in by_service.values_mut() {
+            releases.sort_unstable();
+            releases.dedup();
+        }
+        by_service.retain(|_, releases| releases.len() > 1);
+        by_service
+    }
+}

@@ -1,0 +1,632 @@
+//! Records into calls, calls into units, units into counts. Pure. Every step gives the same whatever comes in which order
+//! and however often. It refuses to count what tells no release, or no id.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{Mutex, PoisonError};
+
+use transect_lake::LATEST;
+use twox_hash::XxHash3_128;
+
+use super::origin::{Failing, Parents, came_from_elsewhere};
+use super::survey::{Name, Survey};
+use super::{MixedCell, ServiceQuestion, ServiceUnits, Shift, UnitCell, UnitKind, UnitQuestion, WINDOW_NANO};
+use crate::release_map::ReleaseMap;
+
+/// Parts of a table, so that several threads can fill it.
+const SHARDS: usize = 64;
+/// Never: what has not failed.
+const NEVER: i64 = i64::MAX;
+
+/// A hasher of numbers that are hashes, or random, already.
+#[derive(Default)]
+pub(super) struct Plain(u64);
+
+impl Hasher for Plain {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0.rotate_left(29) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_u128(&mut self, number: u128) {
+        let bytes = number.to_le_bytes();
+        for half in bytes.chunks_exact(8) {
+            self.write_u64(half.try_into().map_or(0, u64::from_le_bytes));
+        }
+    }
+
+    fn write_i64(&mut self, number: i64) {
+        self.write_u64(u64::from_ne_bytes(number.to_ne_bytes()));
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.write_u64(u64::from(number));
+    }
+}
+
+pub(super) type PlainHash = BuildHasherDefault<Plain>;
+pub(super) type PlainMap<K, V> = HashMap<K, V, PlainHash>;
+pub(super) type PlainSet<K> = std::collections::HashSet<K, PlainHash>;
+
+/// An id as a number, never 0: 32 hex digits, or a UUID, as what they are, and any other text as its hash. Trace ids are
+/// in the order of their texts.
+pub(super) fn id_number(text: &str) -> u128 {
+    let bytes = text.as_bytes();
+    let digits = |part: &[u8]| -> Option<u128> {
+        part.iter().try_fold(0_u128, |number, byte| {
+            let digit = match byte {
+                b'0'..=b'9' => byte - b'0',
+                b'a'..=b'f' => byte - b'a' + 10,
+                _ => return None,
+            };
+            Some(number << 4 | u128::from(digit))
+        })
+    };
+    let is_uuid = bytes.len() == 36 && [8, 13, 18, 23].iter().all(|place| bytes[*place] == b'-');
+    let number = match bytes.len() {
+        32 => digits(bytes),
+        36 if is_uuid => [0..8, 9..13, 14..18, 19..23, 24..36]
+            .into_iter()
+            .try_fold(0_u128, |number, part| Some(number << (4 * part.len()) | digits(&bytes[part])?)),
+        _ => None,
+    };
+    number.unwrap_or_else(|| XxHash3_128::oneshot(bytes)).max(1)
+}
+
+/// A span's id as a number; 0 where there is none.
+pub(super) fn span_number(text: &str) -> u64 {
+    match text.len() {
+        0 => 0,
+        16 => u64::from_str_radix(text, 16).unwrap_or_else(|_| hashed(text)),
+        _ => hashed(text),
+    }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "half of a hash is one")]
+fn hashed(text: &str) -> u64 {
+    XxHash3_128::oneshot(text.as_bytes()) as u64
+}
+
+/// One record of a service that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    pub(super) emitter: u32,
+    pub(super) time_unix_nano: i64,
+    /// 0 if it names none.
+    pub(super) trace: u128,
+    /// 0 if it names none.
+    pub(super) invocation: u128,
+    pub(super) span: u64,
+    /// When it had failed; none if it did not.
+    pub(super) failed_unix_nano: Option<i64>,
+    /// When it had been slow; none if it was not.
+    pub(super) slow_unix_nano: Option<i64>,
+}
+
+/// What is known of a call: an invocation, or what a trace without one did in a service.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    region: Name,
+    service: Name,
+    function: Name,
+    version: Name,
+    release: Name,
+    first_unix_nano: i64,
+    trace: u128,
+    invocation: u128,
+    failed_unix_nano: i64,
+    failed_span: u64,
+    slow_unix_nano: i64,
+}
+
+/// A failure of any service in a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct FailureKey {
+    pub(super) service: Name,
+    pub(super) function: Name,
+    pub(super) trace: u128,
+    pub(super) invocation: u128,
+    pub(super) span: u64,
+}
+
+/// What one location of the lake holds.
+pub(super) struct Tally {
+    calls: Vec<Mutex<PlainMap<u128, Call>>>,
+    failures: Mutex<PlainMap<FailureKey, i64>>,
+    without_id: Mutex<BTreeSet<Name>>,
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally {
+            calls: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
+            failures: Mutex::default(),
+            without_id: Mutex::default(),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The key of a call.
+fn key(row: &Row, survey: &Survey) -> Option<u128> {
+    let emitter = survey.emitter(row.emitter);
+    let mixed = |id: u128, more: [u32; 3]| {
+        let spread = u128::from(more[0]) << 96 | u128::from(more[1]) << 64 | u128::from(more[2]) << 32;
+        id.wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645)
+            ^ spread.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+    };
+    if row.invocation != 0 {
+        return Some(mixed(row.invocation, [emitter.region, survey.service(row.emitter), 0]));
+    }
+    // Without an invocation it is one call for each release that a trace met.
+    let release = match survey.stated_release(row.emitter) {
+        0 => survey.release_of((emitter.region, emitter.function, emitter.version), || None),
+        release => release,
+    };
+    (row.trace != 0).then(|| mixed(row.trace, [emitter.region, survey.service(row.emitter), release | 1 << 31]))
+}
+
+impl Tally {
+    /// Adds records of the services that are asked for.
+    pub(super) fn add(&self, rows: &[Row], survey: &Survey) {
+        let mut by_shard: Vec<Vec<(u128, usize)>> = vec![Vec::new(); SHARDS];
+        for (index, row) in rows.iter().enumerate() {
+            match key(row, survey) {
+                Some(key) => by_shard[(key >> 64) as usize % SHARDS].push((key, index)),
+                None => {
+                    lock(&self.without_id).insert(survey.service(row.emitter));
+                }
+            }
+        }
+        for (shard, keys) in self.calls.iter().zip(by_shard) {
+            if keys.is_empty() {
+                continue;
+            }
+            let mut calls = lock(shard);
+            for (key, index) in keys {
+                let row = &rows[index];
+                let emitter = survey.emitter(row.emitter);
+                let failed = row.failed_unix_nano.unwrap_or(NEVER);
+                let call = calls.entry(key).or_insert(Call {
+                    region: emitter.region,
+                    service: survey.service(row.emitter),
+                    function: 0,
+                    version: 0,
+                    release: 0,
+                    first_unix_nano: row.time_unix_nano,
+                    trace: row.trace,
+                    invocation: row.invocation,
+                    failed_unix_nano: NEVER,
+                    failed_span: 0,
+                    slow_unix_nano: NEVER,
+                });
+                call.function = survey.greater(call.function, emitter.function);
+                call.version = survey.greater(call.version, emitter.version);
+                call.release = survey.greater(call.release, survey.stated_release(row.emitter));
+                call.first_unix_nano = call.first_unix_nano.min(row.time_unix_nano);
+                call.trace = call.trace.max(row.trace);
+                // The earliest; of several at that time the one with the lowest span that has one.
+                let order = |at: i64, span: u64| (at, span == 0, span);
+                if order(failed, row.span) < order(call.failed_unix_nano, call.failed_span) {
+                    (call.failed_unix_nano, call.failed_span) = (failed, row.span);
+                }
+                call.slow_unix_nano = call.slow_unix_nano.min(row.slow_unix_nano.unwrap_or(NEVER));
+            }
+        }
+    }
+
+    /// Adds failures of any service.
+    pub(super) fn add_failures(&self, found: &[(FailureKey, i64)]) {
+        if found.is_empty() {
+            return;
+        }
+        let mut failures = lock(&self.failures);
+        for (key, at_unix_nano) in found {
+            let earliest = failures.entry(*key).or_insert(*at_unix_nano);
+            *earliest = (*earliest).min(*at_unix_nano);
+        }
+    }
+}
+
+/// What the rows of a trace tell of how its parts hang together.
+#[derive(Debug, Default)]
+pub(super) struct Links {
+    pub(super) parents: Parents,
+    /// The span of an invocation: Lambda's own records tell it best.
+    pub(super) span_of: PlainMap<u128, (bool, u64)>,
+    pub(super) trace_of: PlainMap<u128, u128>,
+}
+
+impl Links {
+    pub(super) fn merge(&mut self, other: Links) {
+        for (key, parent) in other.parents {
+            let least = self.parents.entry(key).or_insert(parent);
+            *least = (*least).min(parent);
+        }
+        for (invocation, span) in other.span_of {
+            let least = self.span_of.entry(invocation).or_insert(span);
+            *least = (*least).min(span);
+        }
+        for (invocation, trace) in other.trace_of {
+            let greatest = self.trace_of.entry(invocation).or_insert(trace);
+            *greatest = (*greatest).max(trace);
+        }
+    }
+}
+
+/// One call with its release known.
+#[derive(Clone, Copy)]
+struct Told {
+    key: u128,
+    call: Call,
+    release: Name,
+}
+
+/// Which of the two releases a unit is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Baseline,
+    Canary,
+    /// Neither: it is not counted, but what failed in it tells where other failures came from.
+    Other,
+}
+
+/// What makes calls one unit: a trace, or a call; and its region and release.
+type UnitKey = (u128, u64);
+
+/// A unit.
+#[derive(Clone, Copy, Debug)]
+struct Unit {
+    region: Name,
+    side: Side,
+    trace: u128,
+    /// An invocation that failed first, and its failure.
+    failed: Option<(u128, Failing)>,
+    first_unix_nano: i64,
+    slow_unix_nano: i64,
+}
+
+/// What is left to be looked up before the units of a service can be counted.
+pub(super) struct Draft<'q> {
+    question: &'q ServiceQuestion,
+    service: Name,
+    baseline: Name,
+    units: PlainMap<UnitKey, Unit>,
+    releases: BTreeMap<String, u64>,
+    has_records_without_id: bool,
+}
+
+/// All failures, by trace, and those whose trace is not known.
+#[derive(Default)]
+pub(super) struct Failures {
+    by_trace: PlainMap<u128, Vec<(Name, u128, Failing)>>,
+    /// With the function.
+    of_invocations: Vec<(Name, u128, Failing, Name)>,
+}
+
+/// Calls and failures of all locations.
+pub(super) struct Gathered<'s> {
+    survey: &'s Survey,
+    records: &'s ReleaseMap,
+    calls: Vec<PlainMap<u128, Call>>,
+    failures: Failures,
+    without_id: BTreeSet<Name>,
+}
+
+pub(super) fn gather<'s, 't>(
+    tallies: impl Iterator<Item = &'t Tally>,
+    survey: &'s Survey,
+    records: &'s ReleaseMap,
+) -> Gathered<'s> {
+    let mut calls = Vec::new();
+    let mut failures = Failures::default();
+    let mut without_id = BTreeSet::new();
+    for tally in tallies {
+        calls.extend(tally.calls.iter().map(|shard| std::mem::take(&mut *lock(shard))));
+        for (key, at_unix_nano) in lock(&tally.failures).iter() {
+            let failing = Failing { span: key.span, at_unix_nano: *at_unix_nano, since_unix_nano: i64::MIN };
+            match key.trace {
+                0 => failures.of_invocations.push((key.service, key.invocation, failing, key.function)),
+                trace => failures.by_trace.entry(trace).or_default().push((key.service, key.invocation, failing)),
+            }
+        }
+        without_id.extend(lock(&tally.without_id).iter().copied());
+    }
+    Gathered { survey, records, calls, failures, without_id }
+}
+
+impl Gathered<'_> {
+    /// The calls of a service, with their releases.
+    fn told(&self, service: Name) -> impl Iterator<Item = Told> {
+        let (survey, records) = (self.survey, self.records);
+        let all = self.calls.iter().flatten().filter(move |(_, call)| service != 0 && call.service == service);
+        all.map(move |(key, call)| {
+            let latest = || {
+                let [region, function] = [call.region, call.function].map(|name| survey.names.text(name));
+                survey.names.find(records.of(region, function, LATEST, call.first_unix_nano)?)
+            };
+            let release = match call.release {
+                0 => survey.release_of((call.region, call.function, call.version), latest),
+                release => release,
+            };
+            Told { key: *key, call: *call, release }
+        })
+    }
+
+    /// The units of a service.
+    pub(super) fn draft<'q>(&self, asked: &'q ServiceQuestion, question: &UnitQuestion) -> Draft<'q> {
+        let survey = self.survey;
+        let name = |text: &str| survey.names.find(text).unwrap_or(0);
+        let (service, canary) = (name(&asked.service), name(&asked.canary));
+        let in_time = |call: &Call| {
+            call.first_unix_nano >= question.since_unix_nano && call.first_unix_nano < question.until_unix_nano
+        };
+        let of_service = || self.told(service);
+        let mut by_release: BTreeMap<Name, u64> = BTreeMap::new();
+        let mut appeared = NEVER;
+        for told in of_service().filter(|told| in_time(&told.call) && told.release != 0) {
+            *by_release.entry(told.release).or_default() += 1;
+            if told.release == canary && canary != 0 {
+                appeared = appeared.min(told.call.first_unix_nano);
+            }
+        }
+        let baseline = match &asked.baseline {
+            Some(baseline) => name(baseline),
+            None => {
+                let mut before: BTreeMap<Name, u64> = BTreeMap::new();
+                for told in of_service().filter(|told| in_time(&told.call) && told.call.first_unix_nano < appeared) {
+                    *before.entry(told.release).or_default() += 1;
+                }
+                let most = |counts: &BTreeMap<Name, u64>| {
+                    let others = counts.iter().filter(|(name, _)| **name != 0 && **name != canary);
+                    let most = others.max_by_key(|(name, count)| (**count, survey.names.text(**name)));
+                    most.map(|(name, _)| *name)
+                };
+                most(&before).or_else(|| most(&by_release)).unwrap_or(0)
+            }
+        };
+        let mut units: PlainMap<UnitKey, Unit> = PlainMap::default();
+        for told in of_service() {
+            let call = &told.call;
+            let side = match told.release {
+                0 => Side::Other,
+                release if release == canary => Side::Canary,
+                release if release == baseline => Side::Baseline,
+                _ => Side::Other,
+            };
+            if side == Side::Other && call.failed_unix_nano == NEVER {
+                continue;
+            }
+            let is_trace = match question.unit {
+                UnitKind::Invocation => false,
+                UnitKind::Auto => call.trace != 0,
+                UnitKind::Trace if call.trace == 0 => continue,
+                UnitKind::Trace => true,
+            };
+            let key = if is_trace { call.trace } else { told.key };
+            // The first record of an invocation is that of its beginning; of other calls nobody knows.
+            let since_unix_nano = if call.invocation == 0 { i64::MIN } else { call.first_unix_nano };
+            let failing = Failing { span: call.failed_span, at_unix_nano: call.failed_unix_nano, since_unix_nano };
+            let failed = (call.failed_unix_nano != NEVER).then_some((call.invocation, failing));
+            let new = Unit {
+                region: call.region,
+                side,
+                trace: call.trace,
+                failed,
+                first_unix_nano: call.first_unix_nano,
+                slow_unix_nano: call.slow_unix_nano,
+            };
+            let place = u64::from(call.region) << 33 | u64::from(told.release) << 1 | u64::from(is_trace);
+            units
+                .entry((key, place))
+                .and_modify(|unit| {
+                    unit.first_unix_nano = unit.first_unix_nano.min(new.first_unix_nano);
+                    unit.slow_unix_nano = unit.slow_unix_nano.min(new.slow_unix_nano);
+                    let order = |failed: &Option<(u128, Failing)>| {
+                        let (invocation, failing) =
+                            failed.unwrap_or((0, Failing { span: 0, at_unix_nano: NEVER, since_unix_nano: i64::MIN }));
+                        (failing.at_unix_nano, failing.span == 0, failing.span, invocation)
+                    };
+                    if order(&new.failed) < order(&unit.failed) {
+                        unit.failed = new.failed;
+                    }
+                })
+                .or_insert(new);
+        }
+        let releases = by_release.into_iter().map(|(name, count)| (survey.names.text(name).to_owned(), count));
+        Draft {
+            question: asked,
+            service,
+            baseline,
+            units,
+            releases: releases.collect(),
+            has_records_without_id: self.without_id.contains(&service),
+        }
+    }
+
+    /// The traces in which a unit failed beside another service, or another unit, so that it has to be known what called
+    /// what; and the invocations of which the trace has to be known.
+    pub(super) fn to_look_up(&self, drafts: &[Draft<'_>]) -> (PlainSet<u128>, PlainSet<u128>) {
+        let mut traces = PlainSet::default();
+        let mut failed: PlainMap<u128, u32> = PlainMap::default();
+        for draft in drafts {
+            for (_, unit) in draft.units.iter().filter(|(_, unit)| unit.failed.is_some() && unit.trace != 0) {
+                let count = failed.entry(unit.trace).or_default();
+                *count += 1;
+                let others = self.failures.by_trace.get(&unit.trace);
+                // One whose trace is not known yet may be of any.
+                if !self.failures.of_invocations.is_empty()
+                    || *count > 1
+                    || others.is_some_and(|others| others.iter().any(|(name, ..)| *name != draft.service))
+                {
+                    traces.insert(unit.trace);
+                }
+            }
+        }
+        let services: BTreeSet<Name> = drafts.iter().map(|draft| draft.service).collect();
+        let is_other = |name: &Name| services.len() > 1 || !services.contains(name);
+        let invocations = self.failures.of_invocations.iter().filter(|(name, ..)| is_other(name));
+        match failed.is_empty() {
+            true => (traces, PlainSet::default()),
+            false => (traces, invocations.map(|(_, invocation, ..)| *invocation).collect()),
+        }
+    }
+}
+
+impl Draft<'_> {
+    /// Counts the units, given how the traces in question hang together.
+    pub(super) fn count(
+        self,
+        question: &UnitQuestion,
+        failures: &PlainMap<u128, Vec<(Name, Failing)>>,
+        links: &Links,
+        survey: &Survey,
+    ) -> ServiceUnits {
+        // A failure without a span happened in that of its invocation.
+        let placed = |(invocation, failing): (u128, Failing)| match (failing.span, links.span_of.get(&invocation)) {
+            (0, Some((_, span))) => Failing { span: *span, ..failing },
+            _ => failing,
+        };
+        let mut by_unit: PlainMap<u128, Vec<(UnitKey, Failing)>> = PlainMap::default();
+        for (key, unit) in self.units.iter().filter(|(_, unit)| unit.trace != 0) {
+            by_unit.entry(unit.trace).or_default().extend(unit.failed.map(|failed| (*key, placed(failed))));
+        }
+        let window = |unit: &Unit| {
+            let passed = unit.first_unix_nano - question.since_unix_nano;
+            question.since_unix_nano + passed.div_euclid(WINDOW_NANO) * WINDOW_NANO
+        };
+        let mut cells: BTreeMap<(i64, &str), UnitCell> = BTreeMap::new();
+        let mut traces: PlainMap<u128, (i64, [bool; 2], bool)> = PlainMap::default();
+        let mut late_units = 0;
+        let is_counted = |unit: &Unit| {
+            unit.side != Side::Other
+                && unit.first_unix_nano >= question.since_unix_nano
+                && unit.first_unix_nano < question.until_unix_nano
+        };
+        for (key, unit) in self.units.iter().filter(|(_, unit)| is_counted(unit)) {
+            let (window, region) = (window(unit), survey.names.text(unit.region));
+            let in_time = |at: i64| at < window.saturating_add(WINDOW_NANO).saturating_add(question.settle_nano);
+            let failed = unit.failed.map(placed).filter(|failing| {
+                let in_trace = failures.get(&unit.trace).map_or(&[][..], Vec::as_slice);
+                let of = |is_own: bool| {
+                    let some = in_trace.iter().filter(move |(service, _)| (*service == self.service) == is_own);
+                    some.map(|(_, failing)| *failing)
+                };
+                // What a unit fails by is not looked at for longer than the unit itself.
+                let of_others: Vec<Failing> = of(false).filter(|other| in_time(other.at_unix_nano)).collect();
+                let of_units = by_unit.get(&unit.trace).map_or(&[][..], Vec::as_slice);
+                // Those whose trace only their call tells are among those of the units.
+                let of_own: Vec<Failing> = of(true).chain(of_units.iter().map(|(_, failing)| *failing)).collect();
+                let of_units = of_units.iter().filter(|(other, failing)| other != key && in_time(failing.at_unix_nano));
+                let of_units: Vec<Failing> = of_units.map(|(_, failing)| *failing).collect();
+                unit.trace == 0
+                    || !came_from_elsewhere(unit.trace, failing, &of_others, &of_own, &of_units, &links.parents)
+            });
+            let is_slow = unit.slow_unix_nano != NEVER;
+            let is_late = failed.is_some_and(|failing| !in_time(failing.at_unix_nano))
+                || is_slow && !in_time(unit.slow_unix_nano);
+            late_units += u64::from(is_late);
+            let failed = u64::from(failed.is_some_and(|failing| in_time(failing.at_unix_nano)));
+            let slow = u64::from(is_slow && in_time(unit.slow_unix_nano));
+            let cell = cells.entry((window, region)).or_insert_with(|| UnitCell {
+                region: region.to_owned(),
+                window_unix_nano: window,
+                n_a: 0,
+                x_a: 0,
+                slow_a: 0,
+                n_b: 0,
+                x_b: 0,
+                slow_b: 0,
+            });
+            match unit.side != Side::Baseline {
+                false => (cell.n_a, cell.x_a, cell.slow_a) = (cell.n_a + 1, cell.x_a + failed, cell.slow_a + slow),
+                true => (cell.n_b, cell.x_b, cell.slow_b) = (cell.n_b + 1, cell.x_b + failed, cell.slow_b + slow),
+            }
+            if unit.trace != 0 {
+                let trace = traces.entry(unit.trace).or_insert((window, [false; 2], false));
+                trace.0 = trace.0.min(window);
+                trace.1[usize::from(unit.side == Side::Canary)] = true;
+                trace.2 |= failed > 0;
+            }
+        }
+        let mut began: BTreeMap<&str, i64> = BTreeMap::new();
+        for ((window, region), cell) in &cells {
+            if cell.n_b > 0 {
+                began.entry(region).or_insert(*window);
+            }
+        }
+        let mut mixed: BTreeMap<i64, MixedCell> = BTreeMap::new();
+        for (window, met, failed) in traces.into_values() {
+            let cell = mixed.entry(window).or_insert(MixedCell { window_unix_nano: window, ..MixedCell::default() });
+            let counts = match met {
+                [true, true] => &mut cell.mixed,
+                [false, true] => &mut cell.canary,
+                _ => &mut cell.baseline,
+            };
+            counts[0] += 1;
+            counts[1] += u64::from(failed);
+        }
+        let mut shifts = Vec::new();
+        for (region, from) in &began {
+            let number = survey.names.find(region).unwrap_or(0);
+            for (service, releases) in survey.shifts(number, self.service, *from, question.until_unix_nano) {
+                let (region, service) = ((*region).to_owned(), survey.names.text(service).to_owned());
+                shifts.push(Shift { region, service, releases });
+            }
+        }
+        let name = |name: Name| (name != 0).then(|| survey.names.text(name).to_owned());
+        ServiceUnits {
+            service: self.question.service.clone(),
+            baseline: self.question.baseline.clone().or_else(|| name(self.baseline)),
+            canary: self.question.canary.clone(),
+            cells: cells.into_values().collect(),
+            mixed: mixed.into_values().collect(),
+            late_units,
+            has_records_without_id: self.has_records_without_id,
+            releases: self.releases,
+            shifts,
+        }
+    }
+}
+
+impl Gathered<'_> {
+    /// The functions of these invocations.
+    pub(super) fn functions_of(&self, invocations: &PlainSet<u128>) -> BTreeSet<Name> {
+        let of_these =
+            self.failures.of_invocations.iter().filter(|(_, invocation, ..)| invocations.contains(invocation));
+        of_these.map(|(.., function)| *function).collect()
+    }
+
+    /// All failures by trace, those of invocations whose trace is known by now among them.
+    pub(super) fn failures_by_trace(&self, links: &Links) -> PlainMap<u128, Vec<(Name, Failing)>> {
+        let mut by_trace: PlainMap<u128, Vec<(Name, Failing)>> = PlainMap::default();
+        let mut add = |trace: u128, service: Name, invocation: u128, failing: &Failing| {
+            let span = match (failing.span, links.span_of.get(&invocation)) {
+                (0, Some((_, span))) => *span,
+                (span, _) => span,
+            };
+            by_trace.entry(trace).or_default().push((service, Failing { span, ..*failing }));
+        };
+        for (trace, failures) in &self.failures.by_trace {
+            failures.iter().for_each(|(service, invocation, failing)| add(*trace, *service, *invocation, failing));
+        }
+        for (service, invocation, failing, _) in &self.failures.of_invocations {
+            if let Some(trace) = links.trace_of.get(invocation) {
+                add(*trace, *service, *invocation, failing);
+            }
+        }
+        by_trace
+    }
+}
