@@ -38,7 +38,7 @@ pub struct Global {
     #[arg(long, value_name = "REGION", global = true, help_heading = "Lake", add = ArgValueCandidates::new(names::regions))]
     pub region: Vec<String>,
     /// From when on: 90s, 15m, 2h, 7d ago, an RFC 3339 time, or a date
-    #[arg(long, value_name = "TIME", global = true, help_heading = "Time")]
+    #[arg(long, alias = "start", value_name = "TIME", global = true, help_heading = "Time")]
     pub since: Option<String>,
     /// Until when: as --since, or `now`
     #[arg(long, value_name = "TIME", global = true, help_heading = "Time")]
@@ -86,8 +86,12 @@ pub enum FormatName {
     Csv,
     /// A Parquet file
     Parquet,
-    /// `trace` only: a page for a browser, in one file
+    /// `trace` and `canary`: a page for a browser, in one file
     Html,
+    /// `canary` only: JUnit XML, for build servers
+    Junit,
+    /// `canary` only: for a comment on a pull request
+    Markdown,
     /// `trace` only: OTLP/JSON, a line of spans and a line of log records
     Otlp,
     /// `schema` only: the column list of a Glue table
@@ -119,7 +123,7 @@ pub enum Command {
     /// Follow one request across regions and releases
     Trace(Trace),
     /// Judge a canary release by what was counted: is it worse, where, how sure
-    Canary(Canary),
+    Canary(Box<Canary>),
     /// Which release runs where, and how it does; `record` and `import` add what a function's versions are
     Releases(Releases),
     /// Print the columns of a telemetry row
@@ -336,58 +340,181 @@ pub struct Trace {
     pub limit: usize,
 }
 
-/// Judges a canary release against its baseline by counts of requests and failed requests, region by region and window by
-/// window. It may be asked as often as one likes: its risk of an error holds for all looks together, and for any mix of
+/// Says whether a release, the canary, fails more often than the one before, the baseline, by units of both in each region
+/// and minute. It may be asked as often as one likes: its risk of an error holds for all looks together, and for any mix of
 /// regions. For an automatic rollback --alpha 0.01 is recommended.
 ///
-/// The counts are comma-separated values with the columns region, window, n_a, x_a, n_b and x_b: units and failed units of
-/// the baseline, and of the canary. Windows are looked at one after the other, and the first that decides counts.
+/// A unit is a trace, for each release and region by itself, else an invocation. It has failed if something of the service
+/// in it did: a record of severity ERROR or above, a failed or timed-out invocation, an error span, or HTTP 500 or above;
+/// but not if that began in another service. Minutes are looked at one after the other, once they are over for --settle,
+/// and the first that decides counts. A region that does not answer, or holds too little, never passes.
+///
+/// A pipeline waits with --watch, or asks again and again with --state. Counts of one's own come with --counts: a
+/// comma-separated file with the columns region, window, n_a, x_a, n_b and x_b, units and failed units of baseline and canary;
+/// --format csv writes the same.
 #[derive(Debug, Args)]
 #[command(
+    args_conflicts_with_subcommands = true,
     after_help = "Exit codes: 0 PASS · 1 FAIL · 4 INCONCLUSIVE · 5 NO_DATA · 6 INVALID: traffic is not shared as --weight says\n\n\
-    Examples:\n  transect canary --counts counts.csv\n  \
-    transect canary --counts - --alpha 0.01 --slo .5% --weight 10% --format json < counts.csv"
+    Examples:\n  transect canary --service payments --baseline 1.4.1 --canary 1.4.2 --since 1h\n  \
+    transect canary --service payments --baseline auto --canary 1.4.2 --alpha 0.01 --weight 10% --watch --deadline 30m\n  \
+    transect canary --service payments --baseline auto --canary 1.4.2 --state wave1.json --format markdown\n  \
+    transect canary --counts - --slo .5% --format json < counts.csv\n  \
+    transect canary plan --rate .1% --detect .5% --share 10%"
 )]
 pub struct Canary {
-    /// The counts, or `-` for stdin
-    #[arg(long, value_name = "FILE")]
-    pub counts: PathBuf,
-    /// What the service is called in the report
-    #[arg(long, value_name = "NAME")]
-    pub service: Option<String>,
-    /// What the release before is called in the report
-    #[arg(long, value_name = "RELEASE")]
+    #[command(subcommand)]
+    pub command: Option<CanaryCommand>,
+    /// The service; repeatable, and then all of them must pass
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::services))]
+    pub service: Vec<String>,
+    /// The release before; `auto`: the one with most traffic before the canary appeared
+    #[arg(long, value_name = "RELEASE|auto", add = ArgValueCandidates::new(names::releases))]
     pub baseline: Option<String>,
-    /// What the release that is judged is called in the report
-    #[arg(long, value_name = "RELEASE")]
+    /// The release that is judged
+    #[arg(long, value_name = "RELEASE", add = ArgValueCandidates::new(names::releases))]
     pub canary: Option<String>,
-    /// Risk of calling an equal release worse
-    #[arg(long, value_name = "RISK", default_value = "0.05", help_heading = "Policy")]
-    pub alpha: String,
-    /// Risk of passing a release that is worse by the margin
-    #[arg(long, value_name = "RISK", default_value = "0.05", help_heading = "Policy")]
-    pub beta: String,
-    /// Odds ratio up to which a canary is no worse
-    #[arg(long, value_name = "RATIO", default_value_t = 1.0, help_heading = "Policy")]
-    pub tolerance: f64,
-    /// Odds ratio that a pass rules out
-    #[arg(long, value_name = "RATIO", default_value_t = 2.0, help_heading = "Policy")]
-    pub margin: f64,
-    /// Requests of the canary without which nothing is decided, and a region is not covered
-    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Policy")]
-    pub min_requests: u64,
+    /// Judge these counts instead of a lake's; `-` for stdin
+    #[arg(long, value_name = "FILE")]
+    pub counts: Option<PathBuf>,
+    #[command(flatten)]
+    pub counting: CanaryCounting,
+    #[command(flatten)]
+    pub policy: CanaryPolicy,
+    #[command(flatten)]
+    pub waiting: CanaryWaiting,
+}
+
+/// What is counted.
+#[derive(Debug, Args)]
+pub struct CanaryCounting {
+    /// What a failed record is, in SQL over the columns of `telemetry`
+    #[arg(long, value_name = "SQL", help_heading = "Counting")]
+    pub error: Option<String>,
+    /// Compare latency too: a unit that takes longer than this is a slow one
+    #[arg(long, value_name = "DURATION", help_heading = "Counting")]
+    pub slow: Option<String>,
+    /// What is counted; `auto`: traces, and invocations without one
+    #[arg(long, value_enum, value_name = "UNIT", help_heading = "Counting")]
+    pub unit: Option<UnitName>,
+    /// Leave out so much of the canary's beginning in each region: cold starts
+    #[arg(long, value_name = "DURATION", help_heading = "Counting")]
+    pub exclude_first: Option<String>,
+    /// How long after its minute a unit's failure is waited for: the longest invocation, and delivery [default: 5m]
+    #[arg(long, value_name = "DURATION", help_heading = "Counting")]
+    pub settle: Option<String>,
+}
+
+/// What the verdict is to be.
+#[derive(Debug, Args)]
+pub struct CanaryPolicy {
+    /// A TOML file with any of these by their names, such as min_requests = 500; flags come before it
+    #[arg(long = "policy", value_name = "FILE", help_heading = "Policy")]
+    pub file: Option<PathBuf>,
+    /// Risk of calling an equal release worse [default: 0.05]
+    #[arg(long, value_name = "RISK", help_heading = "Policy")]
+    pub alpha: Option<String>,
+    /// Risk of passing a release that is worse by the margin [default: 0.05]
+    #[arg(long, value_name = "RISK", help_heading = "Policy")]
+    pub beta: Option<String>,
+    /// Odds ratio up to which a canary is no worse [default: 1]
+    #[arg(long, value_name = "RATIO", help_heading = "Policy")]
+    pub tolerance: Option<f64>,
+    /// Odds ratio that a pass rules out [default: 2]
+    #[arg(long, value_name = "RATIO", help_heading = "Policy")]
+    pub margin: Option<f64>,
+    /// Units of the canary without which nothing is decided, and a region is not covered [default: 100]
+    #[arg(long, value_name = "N", help_heading = "Policy")]
+    pub min_requests: Option<u64>,
     /// Difference of failure rates that a failure takes at least
     #[arg(long, value_name = "RATE", help_heading = "Policy")]
     pub min_effect: Option<String>,
     /// Failure rate below which a canary passes whatever its baseline does
     #[arg(long, value_name = "RATE", help_heading = "Policy")]
     pub slo: Option<String>,
-    /// Share of requests that the canary is meant to get
+    /// Share of requests that the canary is meant to get in the regions that it has come to
     #[arg(long, value_name = "SHARE", help_heading = "Policy")]
     pub weight: Option<String>,
+    /// Each region has one vote a minute, however many units failed in it: for failures that come in bursts
+    #[arg(long, help_heading = "Policy")]
+    pub robust: bool,
+    /// Fail, too, when traces that met both releases fail more often than others
+    #[arg(long, help_heading = "Policy")]
+    pub gate_mixed: bool,
     /// What INCONCLUSIVE exits with instead of 4: 1 or 0
     #[arg(long, value_enum, value_name = "AS", help_heading = "Policy")]
     pub on_inconclusive: Option<OnInconclusive>,
+}
+
+/// How it is asked again.
+#[derive(Debug, Args)]
+pub struct CanaryWaiting {
+    /// Keep what was counted and decided here between calls: minutes are read once, and a decision stays
+    #[arg(long, value_name = "FILE", help_heading = "Waiting")]
+    pub state: Option<PathBuf>,
+    /// Look again until it is decided
+    #[arg(long, help_heading = "Waiting")]
+    pub watch: bool,
+    /// How often [default: 1m]
+    #[arg(long, value_name = "DURATION", requires = "watch", help_heading = "Waiting")]
+    pub every: Option<String>,
+    /// How long at most [default: 30m]
+    #[arg(long, value_name = "DURATION", requires = "watch", help_heading = "Waiting")]
+    pub deadline: Option<String>,
+}
+
+/// What else there is to canaries.
+#[derive(Debug, Subcommand)]
+pub enum CanaryCommand {
+    /// How many requests of a canary it takes to see a failure rate, by simulation
+    Plan(CanaryPlan),
+}
+
+/// Says how many requests of the canary it takes until a failure rate is seen, and until an equal release passes: by
+/// simulation, the same for the same seed. With --service, and a lake, also how long that takes with the traffic that the
+/// service has had.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  transect canary plan --rate .1% --detect .5% --share 10%\n  \
+    transect canary plan --rate .1% --detect .5% --share 10% --service payments --since 24h")]
+pub struct CanaryPlan {
+    /// Failure rate of the baseline
+    #[arg(long, value_name = "RATE")]
+    pub rate: String,
+    /// Failure rate of a canary that should be found out
+    #[arg(long, value_name = "RATE")]
+    pub detect: String,
+    /// Share of requests that the canary gets
+    #[arg(long, value_name = "SHARE")]
+    pub share: String,
+    /// The service whose traffic is looked up in the lake
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::services))]
+    pub service: Option<String>,
+    /// Risk of calling an equal release worse
+    #[arg(long, value_name = "RISK", default_value = "0.05")]
+    pub alpha: String,
+    /// Risk of passing a release that is worse by the margin; and of a fixed plan to miss what it should detect
+    #[arg(long, value_name = "RISK", default_value = "0.05")]
+    pub beta: String,
+    /// Odds ratio that a pass rules out
+    #[arg(long, value_name = "RATIO", default_value_t = 2.0)]
+    pub margin: f64,
+    /// Rollouts that are simulated
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub trials: u32,
+    /// Another seed gives other rollouts
+    #[arg(long, value_name = "S", default_value_t = 7)]
+    pub seed: u64,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum UnitName {
+    /// Traces, and invocations without one
+    Auto,
+    /// Traces alone
+    Trace,
+    /// Invocations
+    Invocation,
 }
 
 /// What a pipeline takes INCONCLUSIVE for.

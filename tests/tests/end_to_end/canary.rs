@@ -1,8 +1,12 @@
-//! `transect canary --counts`: verdicts with their exit codes, as pipelines act on them.
+//! `transect canary`: verdicts with their exit codes, as pipelines act on them; from counts of one's own, and from the
+//! sample's lake, whose truth is known.
 
+use std::collections::BTreeMap;
 use std::io::Write;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::*;
 
@@ -27,6 +31,10 @@ fn each_verdict_has_its_exit_code() {
         ("us,0,10000,10,0,0\n", &[], 5, "NO_DATA"),
         ("us,0,9000,1,1000,1\n", &["--weight", "50%"], 6, "INVALID"),
         ("us,0,10000,0,1000,0\n", &["--slo", "1%"], 0, "PASS"),
+        // One after the other is no comparison.
+        ("us,0,10000,10,0,0\nus,1,0,0,10000,900\n", &[], 4, "INCONCLUSIVE"),
+        // A burst of one minute is one vote.
+        ("us,0,9000,0,1000,60\n", &["--robust"], 4, "INCONCLUSIVE"),
     ] {
         let answer = judge(counts, &[further, &["--format", "json"]].concat());
         assert_eq!((answer.code, answer.stderr.as_str()), (code, ""), "{counts} {further:?}");
@@ -58,8 +66,313 @@ fn what_cannot_be_judged_is_refused() {
     check("us,0,one,2,1,0\n", &[], "line 2: n_a is `one`, not a whole number");
     check("", &["--alpha", "2"], "--alpha 2: not a rate");
     check("", &["--margin", "0.5"], "--margin is 0.5: it must be above the tolerance");
-    check("", &["--format", "csv"], "`transect canary` does not write csv");
+    check("", &["--format", "parquet"], "`transect canary` does not write parquet");
+    check("", &["--slow", "2s"], "--slow is about what a lake holds");
     let missing = run(&["canary", "--counts", "/nonexistent.csv"]);
     assert_eq!(missing.code, 2);
     assert!(missing.stderr.contains("counts /nonexistent.csv: open"), "{}", missing.stderr);
+    let folder = TempDir::new().unwrap();
+    // A lake in which nothing lies.
+    std::fs::create_dir(folder.path().join("landing")).unwrap();
+    let refused = |arguments: &[&str], sentence: &str| {
+        let answer = run(&[&["canary", "--lake", text(folder.path())], arguments].concat());
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{}", answer.stderr);
+        assert!(answer.stderr.contains(sentence), "{}", answer.stderr);
+    };
+    refused(&[], "no --service");
+    refused(&["--service", "a"], "no --canary");
+    refused(&["--service", "a", "--canary", "2"], "no --baseline");
+    refused(&["--service", "a", "--canary", "2", "--baseline", "2"], "--baseline and --canary are both 2");
+    refused(&["--every", "1m"], "--watch");
+    let policy = folder.path().join("policy.toml");
+    std::fs::write(&policy, "alpha = 0.01\nmin_request = 5\n").unwrap();
+    refused(&["--policy", text(&policy)], "min_request");
+    let known = ["--service", "a", "--canary", "2", "--baseline", "1"];
+    refused(&[&known[..], &["--error", "nonsense > 3"]].concat(), "nonsense");
+    let empty = run(&[&["canary", "--lake", text(folder.path())], &known[..]].concat());
+    assert_eq!(empty.code, 5, "{}", empty.stderr);
+}
+
+#[test]
+fn a_policy_file_says_what_flags_do_not() {
+    let folder = TempDir::new().unwrap();
+    let policy = folder.path().join("policy.toml");
+    std::fs::write(&policy, "alpha = \"1%\"\nmargin = 3\nmin_requests = 7\non_inconclusive = \"fail\"\n").unwrap();
+    let answer =
+        judge("us,0,10000,10,1000,5\n", &["--policy", text(&policy), "--min-requests", "9", "--format", "json"]);
+    let report: Value = serde_json::from_str(&answer.stdout).unwrap();
+    let policy = &report["policy"];
+    assert_eq!(
+        (&policy["alpha"], &policy["margin"], &policy["min_requests"], answer.code),
+        (&json!(0.01), &json!(3.0), &json!(9), 1)
+    );
+}
+
+#[test]
+fn a_report_comes_in_the_forms_of_pipelines() {
+    let counts = "a<b>&\"c\",0,9000,0,1000,6\n\"us\",0,9000,0,1000,0\n";
+    let of = |format: &str| judge(counts, &["--service", "pay", "--canary", "2|`x`", "--format", format]);
+    let junit = of("junit").stdout;
+    assert!(junit.contains("<testsuite name=\"canary pay 2|`x` errors\" tests=\"3\" failures=\"2\""), "{junit}");
+    assert!(junit.contains("name=\"a&lt;b&gt;&amp;&quot;c&quot;\"") && !junit.contains("<b>"), "{junit}");
+    let markdown = of("markdown").stdout;
+    assert!(markdown.starts_with("### ❌ FAIL `pay` `2  x `\n"), "{markdown}");
+    assert!(markdown.contains("**Roll back:** `a<b>&\"c\"`") && markdown.contains("| a&lt;b&gt;"), "{markdown}");
+    let page = of("html").stdout;
+    assert!(page.starts_with("<!") && page.contains("<title>FAIL pay 2|`x`</title>"), "{}", &page[..200]);
+    assert!(!page.contains("a<b>"));
+    // What is written as counts is read as counts.
+    let again = judge(of("csv").stdout.strip_prefix(HEADER).unwrap(), &["--format", "json"]);
+    assert_eq!(again.stdout, judge(counts, &["--format", "json"]).stdout);
+}
+
+#[test]
+fn a_plan_says_how_many_requests_it_takes() {
+    let plan = |further: &[&str]| {
+        let fixed = ["canary", "plan", "--rate", ".1%", "--detect", ".5%", "--share", "10%", "--trials", "60"];
+        run(&[&fixed, further].concat())
+    };
+    let answer = plan(&["--format", "json"]);
+    let planned: Value = serde_json::from_str(&answer.stdout).unwrap();
+    let half = planned["fails"]["half"]["canary_requests"].as_u64().unwrap();
+    assert!((700..2000).contains(&half), "{planned}");
+    assert_eq!(planned["fixed"]["canary_requests"], 2074);
+    assert_eq!(answer.stdout, plan(&["--format", "json"]).stdout);
+    assert!(plan(&[]).stdout.contains("2074 requests of the canary"));
+    // With the traffic of a lake it is minutes, too.
+    let lake = text(&sample().lake);
+    let further = ["--service", "payments", "--lake", lake, "--since", SINCE, "--until", UNTIL, "--format", "json"];
+    let planned: Value = serde_json::from_str(&plan(&further).stdout).unwrap();
+    assert!(planned["fails"]["half"]["minutes"].as_u64().unwrap() > 0, "{planned}");
+    assert_eq!(plan(&["--rate", "1%"]).code, 2);
+}
+
+/// The sample, large enough for its bad canary to be found out.
+struct Sample {
+    _folder: TempDir,
+    lake: PathBuf,
+    truth: Value,
+}
+
+const SINCE: &str = "2026-11-21T08:00:00Z";
+const UNTIL: &str = "2026-11-21T10:00:00Z";
+
+fn sample() -> &'static Sample {
+    static SAMPLE: OnceLock<Sample> = OnceLock::new();
+    SAMPLE.get_or_init(|| {
+        let folder = TempDir::new().unwrap();
+        let lake = folder.path().join("sample");
+        let made = run(&["demo", "--quiet", "--invocations", "30000", "--dir", text(&lake)]);
+        assert_eq!(made.code, 0, "{}", made.stderr);
+        let truth = std::fs::read_to_string(lake.join("truth.json")).unwrap();
+        Sample { _folder: folder, lake, truth: serde_json::from_str(&truth).unwrap() }
+    })
+}
+
+/// `transect canary` of payments over the whole sample, in the past.
+fn of_sample(lake: &Path, further: &[&str]) -> Answer {
+    let fixed = ["canary", "--lake", text(lake), "--service", "payments", "--since", SINCE, "--until", UNTIL];
+    run(&[&fixed, further].concat())
+}
+
+fn report(lake: &Path, further: &[&str]) -> (i32, Value) {
+    let answer = of_sample(lake, &[further, &["--format", "json"]].concat());
+    (answer.code, serde_json::from_str(&answer.stdout).unwrap_or_else(|_| panic!("{}", answer.stderr)))
+}
+
+fn regions(report: &Value) -> BTreeMap<&str, &Value> {
+    report["regions"].as_array().unwrap().iter().map(|region| (region["region"].as_str().unwrap(), region)).collect()
+}
+
+const RELEASE: [&str; 4] = ["--baseline", "1.4.1", "--canary", "1.4.2"];
+const BACK: [&str; 4] = ["--baseline", "1.4.2", "--canary", "1.4.1"];
+
+#[test]
+fn counts_are_the_truth() {
+    let Sample { lake, truth, .. } = sample();
+    // A canary's side is whole: from its own first unit on.
+    for (releases, side) in [(RELEASE, "canary"), (BACK, "baseline")] {
+        let (_, report) = report(lake, &[&releases[..], &["--unit", "invocation"]].concat());
+        let found = regions(&report);
+        for expected in truth["canary"]["regions"].as_array().unwrap() {
+            let region = found[expected["region"].as_str().unwrap()];
+            let expected = &expected[side];
+            assert_eq!((&region["n_b"], &region["x_b"]), (&expected["invocations"], &expected["failed"]), "{region}");
+        }
+    }
+}
+
+#[test]
+fn the_bad_canary_fails_where_it_is_bad() {
+    let Sample { lake, truth, .. } = sample();
+    let bad = truth["canary"]["worse_in_region"].as_str().unwrap();
+    for further in [&[][..], &["--unit", "invocation"], &["--alpha", "0.01"]] {
+        let (code, report) = report(lake, &[&RELEASE[..], further].concat());
+        assert_eq!((code, &report["verdict"]), (1, &json!("FAIL")), "{}", report["reason"]);
+        for (name, region) in regions(&report) {
+            assert_eq!(region["roll_back"], name == bad, "{name}");
+            assert_eq!(region["verdict"] == "FAIL", name == bad, "{name}");
+        }
+        let crossing = &report["first_crossing"];
+        assert!(crossing["n_b"].as_u64().unwrap() < report["n_b"].as_u64().unwrap());
+        assert!(crossing["window"].as_str().unwrap().starts_with("2026-11-21T0"));
+    }
+    // Where it is not bad, nothing fails, and what is open says what it takes.
+    let elsewhere = ["--region", "us-west-2", "--region", "eu-west-2"];
+    let (code, report) = report(lake, &[&RELEASE[..], &elsewhere].concat());
+    assert!(code == 0 || code == 4 && report["needs"]["canary_requests"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!(regions(&report).len(), 2);
+}
+
+#[test]
+fn a_fix_of_a_broken_baseline_is_not_blocked_by_it() {
+    let Sample { lake, truth, .. } = sample();
+    let bad = truth["canary"]["worse_in_region"].as_str().unwrap();
+    let (code, report) = report(lake, &[&BACK[..], &["--region", bad]].concat());
+    assert_eq!((code, &report["verdict"]), (0, &json!("PASS")), "{}", report["reason"]);
+}
+
+#[test]
+fn the_baseline_is_found() {
+    let lake = &sample().lake;
+    let (_, report) = report(lake, &["--baseline", "auto", "--canary", "1.4.2"]);
+    assert_eq!(report["baseline"], "1.4.1");
+    let unknown = of_sample(lake, &["--baseline", "auto", "--canary", "9.9.9"]);
+    assert_eq!(unknown.code, 5);
+    assert!(unknown.stderr.contains("there are 1.4.1, 1.4.2"), "{}", unknown.stderr);
+    let nobody = run(&["canary", "--lake", text(lake), "--service", "pay", "--baseline", "1", "--canary", "2"]);
+    assert_eq!(nobody.code, 5);
+    assert!(nobody.stderr.contains("nothing was found of service pay"), "{}", nobody.stderr);
+}
+
+#[test]
+fn duplicates_and_another_order_change_no_digit() {
+    let folder = TempDir::new().unwrap();
+    let (once, twice) = (folder.path().join("once"), folder.path().join("twice"));
+    let made = run(&["demo", "--quiet", "--dir", text(&once)]);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let mut payloads = files_below(&once.join("payloads"));
+    payloads.retain(|path| path.extension().is_some_and(|ending| ending == "json"));
+    for _ in 0..2 {
+        payloads.reverse();
+        let files: Vec<&str> = payloads.iter().map(|path| text(path)).collect();
+        let options = ["ingest", "--quiet", "--force", "--row-group-rows", "700", "--lake", text(&twice)];
+        let loaded = run(&[&options[..], &files].concat());
+        assert_eq!(loaded.code, 0, "{}", loaded.stderr);
+    }
+    for further in [&[][..], &["--unit", "invocation", "--slow", "300ms", "--robust"]] {
+        let arguments = [&RELEASE[..], further].concat();
+        assert_eq!(report(&once, &arguments), report(&twice, &arguments));
+    }
+}
+
+#[test]
+fn a_missing_region_never_passes() {
+    let folder = TempDir::new().unwrap();
+    let lake = &sample().lake;
+    let region = |name: &str| {
+        let place = folder.path().join(name).join("landing");
+        std::fs::create_dir_all(&place).unwrap();
+        let part = format!("region={name}");
+        let from = lake.join("landing").join(&part);
+        for file in files_below(&from) {
+            let to = place.join(&part).join(file.strip_prefix(&from).unwrap());
+            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+            std::fs::copy(&file, to).unwrap();
+        }
+        format!("{name}={}", text(&folder.path().join(name)))
+    };
+    let here = ["us-west-2", "us-east-2"].map(region);
+    let gone = format!("eu-west-2={}", text(&folder.path().join("nowhere")));
+    let fixed = ["canary", "--service", "payments", "--since", SINCE, "--until", UNTIL, "--format", "json"];
+    let lakes = ["--lake", &here[0], "--lake", &here[1], "--lake", &gone];
+    // What would pass where it is known.
+    let passing = [&fixed[..], &BACK, &["--lake", &here[1]]].concat();
+    assert_eq!(run(&passing).code, 0);
+    let answer = run(&[&fixed[..], &BACK, &lakes].concat());
+    let report: Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!((answer.code, &report["complete"]), (4, &json!(false)), "{}", answer.stderr);
+    assert_eq!(report["missing_regions"], json!(["eu-west-2"]));
+    assert!(answer.stderr.contains("incomplete without eu-west-2"), "{}", answer.stderr);
+    // What fails, fails.
+    assert_eq!(run(&[&fixed[..], &RELEASE, &lakes].concat()).code, 1);
+    let strict = run(&[&fixed[..], &BACK, &lakes, &["--strict"]].concat());
+    assert_eq!((strict.code, strict.stdout.as_str()), (3, ""));
+}
+
+#[test]
+fn a_pipeline_asks_again_and_a_decision_stays() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state.json");
+    let lake = &sample().lake;
+    let ask = |until: &str, further: &[&str]| {
+        let fixed = ["canary", "--lake", text(lake), "--service", "payments", "--since", SINCE, "--until", until];
+        let state = ["--baseline", "auto", "--canary", "1.4.2", "--state", text(&state), "--format", "json"];
+        let answer = run(&[&fixed[..], &state, further].concat());
+        (answer.code, serde_json::from_str::<Value>(&answer.stdout).unwrap_or(json!(answer.stderr)))
+    };
+    let mut looks = Vec::new();
+    for minute in (5..120).step_by(5) {
+        let until = format!("2026-11-21T{:02}:{:02}:00Z", 8 + minute / 60, minute % 60);
+        looks.push(ask(&until, &[]));
+    }
+    let decided = looks.iter().position(|(code, _)| *code == 1).unwrap();
+    assert!(decided > 0 && looks[..decided].iter().all(|(code, _)| [4, 5].contains(code)));
+    // What comes later changes nothing, and is not even read.
+    assert!(looks[decided..].iter().all(|look| *look == looks[decided]));
+    // The same as at once: what was counted by then, and where it was crossed.
+    let last = looks[decided].1["windows"].as_array().unwrap().last().unwrap()["window"].as_str().unwrap().to_owned();
+    let (_, at_once) = report(lake, &RELEASE);
+    for key in ["window", "n_b", "x_b", "ln_evidence"] {
+        assert_eq!(looks[decided].1["first_crossing"][key], at_once["first_crossing"][key], "{key}");
+    }
+    assert!(last.as_str() >= at_once["first_crossing"]["window"].as_str().unwrap());
+    // Another question has another state.
+    let (code, message) = ask(UNTIL, &["--alpha", "0.01"]);
+    assert_eq!(code, 2);
+    assert!(message.as_str().unwrap().contains("begun with alpha 0.05, and this asks with 0.01"), "{message}");
+    std::fs::write(&state, "{}").unwrap();
+    assert_eq!(ask(UNTIL, &[]).0, 2);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::remove_file(&state).unwrap();
+        ask(UNTIL, &[]);
+        assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o077, 0);
+    }
+}
+
+#[test]
+fn who_watches_is_told_when_it_is_decided_and_at_the_deadline() {
+    let lake = &sample().lake;
+    let watched = of_sample(lake, &[&RELEASE[..], &["--watch", "--every", "1h", "--deadline", "1h"]].concat());
+    assert_eq!(watched.code, 1);
+    assert!(watched.stdout.starts_with("FAIL"), "{}", watched.stdout);
+    let open = ["--baseline", "1.4.1", "--canary", "9.9.9", "--watch", "--deadline", "0s"];
+    assert_eq!(of_sample(lake, &open).code, 5);
+}
+
+#[test]
+fn latency_and_several_services_are_judged_together() {
+    let lake = &sample().lake;
+    let further = ["--slow", "2s", "--gate-mixed", "--service", "edge"];
+    let (_, report) = report(lake, &[&RELEASE[..], &further].concat());
+    let named: Vec<(&str, &str)> = report["comparisons"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["service"].as_str().unwrap(), one["metric"].as_str().unwrap()))
+        .collect();
+    let metrics = ["errors", "latency", "mixed traces"];
+    let expected: Vec<(&str, &str)> =
+        ["payments", "edge"].iter().flat_map(|service| metrics.map(|metric| (*service, metric))).collect();
+    assert_eq!(named, expected);
+    assert!(report["mixed"]["mixed"]["n"].as_u64().unwrap() > 0, "{}", report["mixed"]);
+    assert_eq!(report["policy"]["slow"], "2s");
+    // What a failed record is can be said.
+    let (_, none) = self::report(lake, &[&RELEASE[..], &["--error", "severity_number > 24"]].concat());
+    assert_eq!((&none["x_a"], &none["x_b"]), (&json!(0), &json!(0)));
+    // Another service that shifts meanwhile is named.
+    let warnings = none["warnings"].to_string();
+    assert!(warnings.contains("cart ran") && warnings.contains("can be each other's"), "{warnings}");
 }

@@ -1,47 +1,116 @@
-//! `transect canary`: a verdict by counts, and its exit code. It refuses to know how it is reached; that is
-//! `transect-canary`'s.
+//! `transect canary`: a verdict by counts, of a lake or of one's own, and its exit code. It refuses to know how it is
+//! reached; that is `transect-canary`'s, and counting is `transect-query`'s.
+
+mod counting;
+mod plan;
+mod policy;
+mod state;
 
 use std::fs::File;
-use std::io::{BufReader, Read, stdin};
+use std::io::{BufReader, IsTerminal, Read, stdin};
+use std::time::Duration;
 
 use anyhow::Context;
-use transect_canary::{Asked, Policy, Verdict, judge, parse_csv, render_json, render_text};
+use transect_canary::{
+    Cell, Comparison, Counts, Hypothesis, Mixed, Policy, Report, Told, Verdict, judge, judge_all, parse_csv,
+    render_csv, render_html, render_json, render_junit, render_markdown, render_text, side_by_side,
+};
 
-use crate::arguments::{Canary, Global, OnInconclusive};
+use self::counting::Counting;
+use self::policy::Asked;
+use self::state::{Look, Series};
+use crate::arguments::{Canary, CanaryCommand, FormatName, Global, OnInconclusive};
 use crate::failure::{Failure, USAGE};
 use crate::output;
-use crate::range::parse_rate;
+
+/// How a report is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+    Html,
+    Junit,
+    Markdown,
+    Csv,
+}
 
 pub fn run(own: &Canary, global: &Global) -> Result<(), Failure> {
-    let is_json = output::wants_json(global, "canary")?;
-    let policy = policy(own)?;
-    let refuse = |error: anyhow::Error| Failure::Because {
-        code: USAGE,
-        error: error.context(format!("counts {}", own.counts.display())),
-        hint: Some("the first line is region,window,n_a,x_a,n_b,x_b, and each further one a region and window".into()),
-    };
-    let text: Box<dyn Read> = match own.counts.as_os_str() == "-" {
-        true => Box::new(stdin().lock()),
-        false => Box::new(BufReader::new(File::open(&own.counts).context("open").map_err(refuse)?)),
-    };
-    let (counts, windows) = parse_csv(text).map_err(|error| refuse(error.into()))?;
-    let report = judge(&counts, &policy, false);
-    let exit_code = match (report.verdict, own.on_inconclusive) {
+    if let Some(CanaryCommand::Plan(plan)) = &own.command {
+        return plan::run(plan, global);
+    }
+    let form = form(global)?;
+    let asked = Asked::of(own)?;
+    match &own.counts {
+        Some(path) => of_counts(path, own, &asked, form, global),
+        None => of_lake(own, &asked, form, global),
+    }
+}
+
+fn form(global: &Global) -> Result<Form, Failure> {
+    let ending = global.output.as_deref().and_then(|path| path.extension()?.to_str());
+    Ok(match (global.format, ending) {
+        (Some(FormatName::Table), _) => Form::Text,
+        (Some(FormatName::Json), _) | (None, Some("json")) => Form::Json,
+        (Some(FormatName::Html), _) | (None, Some("html" | "htm")) => Form::Html,
+        (Some(FormatName::Junit), _) | (None, Some("xml")) => Form::Junit,
+        (Some(FormatName::Markdown), _) | (None, Some("md")) => Form::Markdown,
+        (Some(FormatName::Csv), _) | (None, Some("csv")) => Form::Csv,
+        (None, _) => Form::Text,
+        (Some(other), _) => {
+            return Err(Failure::usage(
+                format!("`transect canary` does not write {}", other.name()),
+                "it writes table, json, html, junit or markdown, and its counts as csv",
+            ));
+        }
+    })
+}
+
+/// What is said, before it is written.
+struct Answer<'a> {
+    verdict: Verdict,
+    policy: &'a Policy,
+    comparisons: &'a [Comparison<'a>],
+    missing_regions: &'a [String],
+    is_complete: bool,
+    windows: &'a [String],
+    counting: Option<&'a Counting>,
+    mixed: Option<&'a Mixed>,
+    warnings: &'a [String],
+    /// Of the first comparison.
+    counts: &'a Counts,
+}
+
+/// Writes a report and ends with the code of its verdict.
+fn say(answer: &Answer<'_>, asked: &Asked, form: Form, global: &Global) -> Result<(), Failure> {
+    let exit_code = match (answer.verdict, asked.on_inconclusive) {
         (Verdict::Inconclusive, Some(OnInconclusive::Fail)) => Verdict::Fail.exit_code(),
         (Verdict::Inconclusive, Some(OnInconclusive::Pass)) => Verdict::Pass.exit_code(),
         (verdict, _) => verdict.exit_code(),
     };
-    let asked = Asked {
-        service: own.service.as_deref(),
-        baseline: own.baseline.as_deref(),
-        canary: own.canary.as_deref(),
-        missing_regions: &[],
-        windows: &windows,
+    let told = Told {
+        verdict: answer.verdict,
         exit_code,
+        policy: answer.policy,
+        comparisons: answer.comparisons,
+        is_complete: answer.is_complete,
+        missing_regions: answer.missing_regions,
+        windows: answer.windows,
+        in_minutes: answer.counting.is_some(),
+        counted: answer.counting.map(|counting| &counting.counted),
+        mixed: answer.mixed,
+        gate_mixed: asked.gate_mixed,
+        warnings: answer.warnings,
     };
-    let text = match is_json {
-        true => render_json(&report, &policy, &asked),
-        false => render_text(&report, &policy, &asked),
+    if form == Form::Html && global.output.is_none() && std::io::stdout().is_terminal() {
+        return Err(Failure::usage("a page is not for a terminal", "name a file with --output canary.html"));
+    }
+    let text = match form {
+        Form::Text => render_text(&told),
+        Form::Json => render_json(&told),
+        Form::Html => render_html(&told),
+        Form::Junit => render_junit(&told),
+        Form::Markdown => render_markdown(&told),
+        Form::Csv => render_csv(answer.counts, answer.windows),
     };
     match output::print(global, &text) {
         // Whoever closed the pipe still acts on the code.
@@ -54,20 +123,238 @@ pub fn run(own: &Canary, global: &Global) -> Result<(), Failure> {
     }
 }
 
-fn policy(own: &Canary) -> Result<Policy, Failure> {
-    let rate = |name: &str, text: &Option<String>| text.as_deref().map(|text| parse_rate(name, text)).transpose();
-    let policy = Policy {
-        alpha: parse_rate("--alpha", &own.alpha)?,
-        beta: parse_rate("--beta", &own.beta)?,
-        tolerance: own.tolerance,
-        margin: own.margin,
-        min_requests: own.min_requests,
-        min_effect: rate("--min-effect", &own.min_effect)?,
-        slo: rate("--slo", &own.slo)?,
-        weight: rate("--weight", &own.weight)?,
+fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, global: &Global) -> Result<(), Failure> {
+    for (is_there, name) in [
+        (asked.error.is_some(), "--error"),
+        (asked.slow.is_some(), "--slow"),
+        (asked.unit.is_some(), "--unit"),
+        (asked.exclude_first.is_some(), "--exclude-first"),
+        (asked.settle.is_some(), "--settle"),
+        (asked.gate_mixed, "--gate-mixed"),
+        (own.waiting.state.is_some(), "--state"),
+        (own.waiting.watch, "--watch"),
+        (asked.services.len() > 1, "more than one --service"),
+    ] {
+        if is_there {
+            return Err(Failure::usage(
+                format!("{name} is about what a lake holds, and --counts brings counts"),
+                "leave one of them out",
+            ));
+        }
+    }
+    let refuse = |error: anyhow::Error| Failure::Because {
+        code: USAGE,
+        error: error.context(format!("counts {}", path.display())),
+        hint: Some("the first line is region,window,n_a,x_a,n_b,x_b, and each further one a region and window".into()),
     };
-    policy.check().map_err(|error| {
-        Failure::usage(format!("--{error}").replace('_', "-"), "`transect canary --help` says what each is")
-    })?;
-    Ok(policy)
+    let text: Box<dyn Read> = match path.as_os_str() == "-" {
+        true => Box::new(stdin().lock()),
+        false => Box::new(BufReader::new(File::open(path).context("open").map_err(refuse)?)),
+    };
+    let (counts, windows) = parse_csv(text).map_err(|error| refuse(error.into()))?;
+    let report = judge(&counts, &asked.policy, false);
+    let comparison = Comparison {
+        service: asked.services.first().map(String::as_str),
+        baseline: asked.baseline.as_deref(),
+        canary: asked.canary.as_deref(),
+        metric: "errors",
+        report: &report,
+    };
+    let answer = Answer {
+        verdict: report.verdict,
+        policy: &asked.policy,
+        comparisons: &[comparison],
+        missing_regions: &[],
+        is_complete: true,
+        windows: &windows,
+        counting: None,
+        mixed: None,
+        warnings: &[],
+        counts: &counts,
+    };
+    say(&answer, asked, form, global)
+}
+
+fn of_lake(own: &Canary, asked: &Asked, form: Form, global: &Global) -> Result<(), Failure> {
+    let counting = Counting::of(asked, global)?;
+    let mut series = Series::open(own.waiting.state.as_deref(), &counting)?;
+    if global.dry_run {
+        return counting.dry_run(&series, global);
+    }
+    let watch = own.waiting.watch.then(|| asked.waiting()).transpose()?;
+    let began = std::time::Instant::now();
+    loop {
+        let outcome = look(&counting, &mut series, asked, global);
+        let wait = match (&watch, &outcome) {
+            (None, _) => None,
+            (Some(_), Ok(judged)) if judged.is_decided() => None,
+            // A lake that does not answer may do so at the next look; what is wrong with the question stays wrong.
+            (Some(_), Err(Failure::Because { code, .. })) if *code == USAGE => None,
+            (Some(_), Err(Failure::Interrupted)) => None,
+            (Some((every, deadline)), _) => deadline.checked_sub(began.elapsed()).map(|left| left.min(*every)),
+        };
+        match (wait.filter(|wait| !wait.is_zero()), outcome) {
+            (Some(wait), outcome) => {
+                match outcome {
+                    Ok(judged) => judged.say_progress(global),
+                    Err(failure) => drop(failure.report()),
+                }
+                sleep(wait)?;
+            }
+            (None, outcome) => return outcome?.say(asked, &counting, form, global),
+        }
+    }
+}
+
+fn sleep(wait: Duration) -> Result<(), Failure> {
+    output::block_on(None, tokio::time::sleep(wait))
+}
+
+/// One look, judged.
+struct Judged {
+    verdict: Verdict,
+    /// Service, baseline, canary, metric and what is said of it.
+    comparisons: Vec<(String, Option<String>, String, &'static str, Report)>,
+    counts: Counts,
+    windows: Vec<String>,
+    mixed: Option<Mixed>,
+    look: Look,
+    policy: Policy,
+}
+
+/// Counts what is new, and judges all.
+fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global) -> Result<Judged, Failure> {
+    let look = match series.is_decided() {
+        // The first crossing is the decision, and nothing that comes later changes it.
+        true => Look::default(),
+        false => {
+            let look = counting.look(series, global)?;
+            series.save()?;
+            look
+        }
+    };
+    let errors_policy = asked.policy;
+    let latency_policy = Policy { slo: None, ..errors_policy };
+    let mixed_policy = Policy { slo: None, weight: None, ..errors_policy };
+    let steps = series.steps();
+    let mut all: Vec<(usize, &'static str, Counts, &Policy, bool)> = Vec::new();
+    let mut mixed = Vec::new();
+    for (index, service) in series.services().iter().enumerate() {
+        for (metric, policy) in [("errors", &errors_policy), ("latency", &latency_policy)] {
+            if metric == "latency" && counting.slow_nano.is_none() {
+                continue;
+            }
+            let counts = counts(service.cells(metric == "latency"), counting.exclude_first, &steps)?;
+            all.push((index, metric, counts.shared_where_seen(), policy, true));
+        }
+        let (sums, cells) = service.mixed(counting.exclude_first);
+        let cells = Counts::new(steps.place(cells)).map_err(internal)?;
+        mixed.push((sums, judge(&cells, &mixed_policy, false)));
+        if asked.gate_mixed {
+            all.push((index, "mixed traces", cells, &mixed_policy, false));
+        }
+    }
+    let hypotheses: Vec<Hypothesis<'_>> = all
+        .iter()
+        .map(|(.., counts, policy, must_pass)| Hypothesis { counts, policy, must_pass: *must_pass })
+        .collect();
+    let (verdict, reports) = judge_all(&hypotheses, !look.is_complete);
+    drop(hypotheses);
+    let decisive = reports.iter().position(|report| report.verdict == verdict).unwrap_or(0);
+    let service = all.get(decisive).map_or(0, |(index, ..)| *index);
+    let mixed = (!mixed.is_empty()).then(|| mixed.swap_remove(service));
+    let mixed = mixed.map(|([baseline, canary, mixed], report)| Mixed { baseline, canary, mixed, report });
+    let first = all.first().map_or_else(Counts::default, |(_, _, counts, ..)| counts.clone());
+    let comparisons = all
+        .iter()
+        .zip(reports)
+        .map(|((index, metric, ..), report)| {
+            let service = &series.services()[*index];
+            (service.service.clone(), service.baseline.clone(), service.canary.clone(), *metric, report)
+        })
+        .collect();
+    let judged =
+        Judged { verdict, comparisons, counts: first, windows: steps.names(), mixed, look, policy: asked.policy };
+    if judged.is_decided() && judged.verdict != Verdict::Invalid {
+        series.decide(judged.verdict)?;
+    }
+    Ok(judged)
+}
+
+/// Cells of minutes as counts of steps.
+fn counts(cells: Vec<(String, i64, i64, Cell)>, exclude_first: i64, steps: &state::Steps) -> Result<Counts, Failure> {
+    // The look at which a cell was counted plays no part in what is compared, only in its order.
+    let looks: std::collections::HashMap<(String, i64), i64> =
+        cells.iter().map(|(region, minute, look, _)| ((region.clone(), *minute), *look)).collect();
+    let cells = cells.into_iter().map(|(region, minute, _, cell)| (region, minute, cell)).collect();
+    let kept = side_by_side(cells, exclude_first).into_iter().map(|(region, minute, cell)| {
+        let look = looks.get(&(region.clone(), minute)).copied().unwrap_or(0);
+        (region, minute, look, cell)
+    });
+    Counts::new(steps.place(kept.collect())).map_err(internal)
+}
+
+fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    Failure::Because { code: crate::failure::INTERNAL, error: error.into(), hint: None }
+}
+
+impl Judged {
+    fn is_decided(&self) -> bool {
+        matches!(self.verdict, Verdict::Pass | Verdict::Fail | Verdict::Invalid)
+    }
+
+    /// A line while it is waited for.
+    fn say_progress(&self, global: &Global) {
+        let counts = self.comparisons.first().map(|(.., report)| report.totals.counts).unwrap_or_default();
+        let window = self.windows.last().map_or("no minute is over yet", String::as_str);
+        output::say(
+            global,
+            &format!(
+                "{window}  {}  {} of {} canary units failed, {} of {} of the baseline",
+                self.verdict.name(),
+                counts.x_b,
+                counts.n_b,
+                counts.x_a,
+                counts.n_a
+            ),
+        );
+    }
+
+    fn say(&self, asked: &Asked, counting: &Counting, form: Form, global: &Global) -> Result<(), Failure> {
+        for (region, reason) in &self.look.missing {
+            output::warn(&format!("transect: incomplete without {region}: {reason}"));
+        }
+        if global.strict && !self.look.is_complete {
+            output::warn("  nothing is printed, as --strict asks");
+            return Err(Failure::Incomplete);
+        }
+        for hint in &self.look.hints {
+            output::say(global, &format!("transect: {hint}"));
+        }
+        let comparisons: Vec<Comparison<'_>> = self
+            .comparisons
+            .iter()
+            .map(|(service, baseline, canary, metric, report)| Comparison {
+                service: Some(service),
+                baseline: baseline.as_deref(),
+                canary: Some(canary),
+                metric,
+                report,
+            })
+            .collect();
+        let missing: Vec<String> = self.look.missing_regions.clone();
+        let answer = Answer {
+            verdict: self.verdict,
+            policy: &self.policy,
+            comparisons: &comparisons,
+            missing_regions: &missing,
+            is_complete: self.look.is_complete,
+            windows: &self.windows,
+            counting: Some(counting),
+            mixed: self.mixed.as_ref(),
+            warnings: &self.look.warnings,
+            counts: &self.counts,
+        };
+        say(&answer, asked, form, global)
+    }
 }

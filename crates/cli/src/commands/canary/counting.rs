@@ -1,0 +1,233 @@
+//! Which minutes of which lake are counted at a look. It refuses to count a minute before it is over, and to count one
+//! twice.
+
+use serde_json::{Value, json};
+use transect_canary::Counted;
+use transect_query::{EngineOptions, ServiceQuestion, UnitKind, UnitQuestion, Units, WINDOW_NANO};
+
+use super::policy::{Asked, SETTLE};
+use super::state::{Look, Series};
+use crate::arguments::{Global, UnitName};
+use crate::failure::Failure;
+use crate::range::parse_duration;
+use crate::{config, output};
+
+/// Where no range is named.
+const SINCE_NANO: i64 = 24 * 60 * WINDOW_NANO;
+/// Names in a hint.
+const NAMES_MAX: usize = 12;
+
+/// What is counted, whenever that is.
+pub struct Counting {
+    pub services: Vec<ServiceQuestion>,
+    pub counted: Counted,
+    pub slow_nano: Option<i64>,
+    /// Minutes of each region's beginning that are left out.
+    pub exclude_first: i64,
+    /// What a state must have been begun with.
+    pub asked: Value,
+    unit: UnitKind,
+    settle_nano: i64,
+}
+
+impl Counting {
+    pub fn of(asked: &Asked, global: &Global) -> Result<Counting, Failure> {
+        let missing = |what: &str, hint: &str| Failure::usage(format!("no {what}"), hint);
+        if asked.services.is_empty() {
+            return Err(missing("--service", "name the service, or bring counts of your own with --counts"));
+        }
+        let canary = asked
+            .canary
+            .as_ref()
+            .ok_or_else(|| missing("--canary", "name the release that is judged; `transect releases` lists them"))?;
+        let baseline = asked
+            .baseline
+            .as_deref()
+            .ok_or_else(|| missing("--baseline", "name the release before, or let it be found with --baseline auto"))?;
+        if baseline == canary {
+            return Err(Failure::usage(
+                format!("--baseline and --canary are both {canary}"),
+                "name two releases; `transect releases` lists them",
+            ));
+        }
+        let mut services = asked.services.clone();
+        services.sort_unstable();
+        if services.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Failure::usage("a --service is named twice", "name each once"));
+        }
+        let settle = asked.settle.clone().unwrap_or_else(|| SETTLE.to_owned());
+        let duration =
+            |name: &str, text: &Option<String>| text.as_deref().map(|text| parse_duration(name, text)).transpose();
+        let exclude_nano = duration("--exclude-first", &asked.exclude_first)?.unwrap_or(0);
+        let slow_nano = duration("--slow", &asked.slow)?;
+        let unit = asked.unit.unwrap_or(UnitName::Auto);
+        let unit_name = match unit {
+            UnitName::Auto => "auto",
+            UnitName::Trace => "trace",
+            UnitName::Invocation => "invocation",
+        };
+        let policy = &asked.policy;
+        Ok(Counting {
+            services: asked
+                .services
+                .iter()
+                .map(|service| ServiceQuestion {
+                    service: service.clone(),
+                    baseline: (baseline != "auto").then(|| baseline.to_owned()),
+                    canary: canary.clone(),
+                })
+                .collect(),
+            exclude_first: exclude_nano.saturating_add(WINDOW_NANO - 1) / WINDOW_NANO,
+            slow_nano,
+            unit: match unit {
+                UnitName::Auto => UnitKind::Auto,
+                UnitName::Trace => UnitKind::Trace,
+                UnitName::Invocation => UnitKind::Invocation,
+            },
+            settle_nano: parse_duration("--settle", &settle)?,
+            asked: json!({
+                "service": asked.services, "baseline": baseline, "canary": canary, "region": global.region,
+                "alpha": policy.alpha, "beta": policy.beta, "tolerance": policy.tolerance, "margin": policy.margin,
+                "min_requests": policy.min_requests, "min_effect": policy.min_effect, "slo": policy.slo,
+                "weight": policy.weight, "robust": policy.robust, "gate_mixed": asked.gate_mixed,
+                "error": asked.error, "slow": asked.slow, "unit": unit_name,
+                "exclude_first": asked.exclude_first, "settle": settle,
+            }),
+            counted: Counted {
+                unit: unit_name.to_owned(),
+                settle,
+                exclude_first: asked.exclude_first.clone(),
+                error: asked.error.clone(),
+                slow: asked.slow.clone(),
+            },
+        })
+    }
+
+    /// The minutes that a look is about: from the one after those that were counted, to the last that is over.
+    fn question(&self, series: &Series, options: &EngineOptions) -> UnitQuestion {
+        let minute = |time: i64| time.div_euclid(WINDOW_NANO) * WINDOW_NANO;
+        let now = options.now_unix_nano;
+        let since = series.since_unix_nano(|| minute(options.since_unix_nano.unwrap_or(now - SINCE_NANO)));
+        let over = minute(now.saturating_sub(self.settle_nano));
+        let until = options.until_unix_nano.map_or(over, |until| minute(until).min(over)).max(since);
+        let services = self.services.iter().map(|asked| ServiceQuestion {
+            baseline: asked.baseline.clone().or_else(|| series.baseline(&asked.service)),
+            ..asked.clone()
+        });
+        UnitQuestion {
+            services: services.collect(),
+            since_unix_nano: since,
+            until_unix_nano: until,
+            settle_nano: self.settle_nano,
+            unit: self.unit,
+            error: self.counted.error.clone(),
+            slow_nano: self.slow_nano,
+        }
+    }
+
+    fn options(&self, global: &Global) -> Result<(EngineOptions, EngineOptions), Failure> {
+        let options = output::engine_options(global)?;
+        // Where to look follows from the minutes.
+        let open = EngineOptions { since_unix_nano: None, until_unix_nano: None, ..options.clone() };
+        Ok((options, open))
+    }
+
+    /// Prints what a look would read.
+    pub fn dry_run(&self, series: &Series, global: &Global) -> Result<(), Failure> {
+        let (options, open) = self.options(global)?;
+        let question = self.question(series, &options);
+        let engine = output::open(config::configured(global)?, open)?;
+        let sql = format!(
+            "SELECT count(*) FROM telemetry WHERE time_unix_nano BETWEEN {} AND {}",
+            question.since_unix_nano - SINCE_NANO / 24,
+            question.until_unix_nano + question.settle_nano
+        );
+        let table = Global {
+            format: None,
+            output: None,
+            lake: Vec::new(),
+            config: None,
+            region: Vec::new(),
+            since: None,
+            until: None,
+            lateness: global.lateness.clone(),
+            max_bytes: None,
+            ..*global
+        };
+        output::dry_run(&engine, &sql, &[], &table)
+    }
+
+    /// Counts the minutes that are over and were not counted yet, and adds them to the series.
+    pub fn look(&self, series: &mut Series, global: &Global) -> Result<Look, Failure> {
+        let (options, open) = self.options(global)?;
+        let question = self.question(series, &options);
+        let engine = output::open(config::configured(global)?, open)?;
+        let watch = output::Watch::new(&engine, global);
+        let units = output::block_on(Some(&watch), engine.units(&question))??;
+        drop(watch);
+        if global.verbose {
+            output::say_cost(global, &engine, None);
+        }
+        series.add(&question, &units);
+        Ok(look_of(&units, series))
+    }
+}
+
+fn look_of(units: &Units, series: &Series) -> Look {
+    let mut look = Look { is_complete: units.completeness.is_complete(), ..Look::default() };
+    for missing in &units.completeness.missing_regions {
+        look.missing_regions.push(missing.region.clone());
+        look.missing.push((missing.region.clone(), missing.reason.clone()));
+    }
+    for file in &units.completeness.unreadable_files {
+        look.missing.push((file.path.clone(), file.reason.clone()));
+        look.warnings.push(format!("{} could not be read, and nothing passes without it", file.path));
+    }
+    for service in &units.services {
+        let name = &service.service;
+        for shift in &service.shifts {
+            look.warnings.push(format!(
+                "{} ran {} in {} meanwhile: its errors and those of {name} can be each other's",
+                shift.service,
+                list(shift.releases.iter().cloned()),
+                shift.region
+            ));
+        }
+        if service.late_units > 0 {
+            look.warnings.push(format!(
+                "{} units of {name} failed, or were slow, later than --settle after their minute and count as good: \
+                 a longer --settle would count them",
+                service.late_units
+            ));
+        }
+        if series.has_canary(name) {
+            continue;
+        }
+        let hint = match (units.services_seen.contains(name), service.releases.is_empty()) {
+            (false, _) => {
+                format!("nothing was found of service {name}; there are {}", list(units.services_seen.clone()))
+            }
+            (true, true) if service.has_records_without_id => {
+                format!("the records of {name} name neither trace nor invocation, and cannot be counted")
+            }
+            (true, true) => format!("{name} did nothing in the minutes that are over"),
+            (true, false) => format!(
+                "release {} of {name} has done nothing in the minutes that are over; there are {}; what a function's \
+                 versions are is recorded by `transect releases record`",
+                service.canary,
+                list(service.releases.keys().cloned())
+            ),
+        };
+        look.hints.push(hint);
+    }
+    look
+}
+
+fn list(names: impl IntoIterator<Item = String>) -> String {
+    let names: Vec<String> = names.into_iter().collect();
+    match names.len() {
+        0 => "none".to_owned(),
+        count if count > NAMES_MAX => format!("{} and {} more", names[..NAMES_MAX].join(", "), count - NAMES_MAX),
+        _ => names.join(", "),
+    }
+}

@@ -1,0 +1,334 @@
+//! What was counted at the looks of a pipeline, one after the other, and what was decided: minutes are counted once and
+//! never revised, and the first decision stays. It refuses a state that was begun with another question.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tempfile::NamedTempFile;
+use transect_canary::{Cell, Verdict};
+use transect_query::{UnitQuestion, Units, WINDOW_NANO};
+
+use super::counting::Counting;
+use crate::failure::{Failure, USAGE};
+
+const VERSION: u32 = 1;
+/// A month of minutes in thirty regions is a tenth of this.
+const FILE_BYTES_MAX: u64 = 1 << 30;
+
+/// What a look found besides counts.
+#[derive(Debug)]
+pub struct Look {
+    pub is_complete: bool,
+    pub missing_regions: Vec<String>,
+    /// Regions and files, and why.
+    pub missing: Vec<(String, String)>,
+    pub warnings: Vec<String>,
+    pub hints: Vec<String>,
+}
+
+impl Default for Look {
+    fn default() -> Look {
+        Look {
+            is_complete: true,
+            missing_regions: Vec::new(),
+            missing: Vec::new(),
+            warnings: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+}
+
+/// What was counted in a region and minute.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Counted {
+    region: String,
+    /// Minutes since the series began.
+    minute: i64,
+    /// The look that it was counted at.
+    look: i64,
+    /// Units, failed and slow ones, of baseline and canary.
+    baseline: [u64; 3],
+    canary: [u64; 3],
+}
+
+/// Traces of a minute: how many, and how many of them failed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Traces {
+    minute: i64,
+    look: i64,
+    baseline: [u64; 2],
+    canary: [u64; 2],
+    mixed: [u64; 2],
+}
+
+/// A service of the series.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Service {
+    pub service: String,
+    pub baseline: Option<String>,
+    pub canary: String,
+    counted: Vec<Counted>,
+    traces: Vec<Traces>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    transect_canary_state: u32,
+    asked: Value,
+    since_unix_nano: i64,
+    /// Ends of the looks, as minutes since the series began.
+    looks: Vec<i64>,
+    /// Regions that did not answer, and from which minute on they are to be counted.
+    behind: BTreeMap<String, i64>,
+    services: Vec<Service>,
+    decided: Option<String>,
+}
+
+/// The looks so far.
+pub struct Series {
+    path: Option<PathBuf>,
+    kept: Kept,
+    is_begun: bool,
+}
+
+impl Series {
+    /// What a file holds, or a new series.
+    pub fn open(path: Option<&Path>, counting: &Counting) -> Result<Series, Failure> {
+        let services = counting.services.iter().map(|asked| Service {
+            service: asked.service.clone(),
+            baseline: asked.baseline.clone(),
+            canary: asked.canary.clone(),
+            counted: Vec::new(),
+            traces: Vec::new(),
+        });
+        let new = Kept {
+            transect_canary_state: VERSION,
+            asked: counting.asked.clone(),
+            since_unix_nano: 0,
+            looks: Vec::new(),
+            behind: BTreeMap::new(),
+            services: services.collect(),
+            decided: None,
+        };
+        let Some(path) = path else { return Ok(Series { path: None, kept: new, is_begun: false }) };
+        let refuse = |error: anyhow::Error, hint: &str| Failure::Because {
+            code: USAGE,
+            error: error.context(format!("state {}", path.display())),
+            hint: Some(hint.to_owned()),
+        };
+        let text = match std::fs::metadata(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Series { path: Some(path.to_owned()), kept: new, is_begun: false });
+            }
+            Ok(found) if found.len() > FILE_BYTES_MAX => {
+                Err(anyhow!("it has {} bytes, which no state has", found.len()))
+            }
+            _ => std::fs::read(path).context("read"),
+        };
+        let other = "name another file, or remove this one to begin anew";
+        let kept: Kept = text
+            .and_then(|text| serde_json::from_slice(&text).context("it is no state of `transect canary`"))
+            .map_err(|error| refuse(error, other))?;
+        if kept.transect_canary_state != VERSION {
+            let error = anyhow!("it is of version {}, and this reads {VERSION}", kept.transect_canary_state);
+            return Err(refuse(error, other));
+        }
+        if let Some(key) = differing(&kept.asked, &new.asked) {
+            let (was, is) = (&kept.asked[&key], &new.asked[&key]);
+            let error = anyhow!("it was begun with {key} {was}, and this asks with {is}");
+            return Err(refuse(error, "a running canary keeps its policy: name another file for another question"));
+        }
+        Ok(Series { path: Some(path.to_owned()), is_begun: !kept.looks.is_empty(), kept })
+    }
+
+    /// Whether a decision has been made.
+    pub fn is_decided(&self) -> bool {
+        self.kept.decided.is_some()
+    }
+
+    pub fn services(&self) -> &[Service] {
+        &self.kept.services
+    }
+
+    /// From when on a look counts.
+    pub fn since_unix_nano(&self, first: impl FnOnce() -> i64) -> i64 {
+        if !self.is_begun {
+            return first();
+        }
+        let next = self.kept.behind.values().copied().chain([self.next_minute()]).min().unwrap_or(0);
+        self.kept.since_unix_nano + next * WINDOW_NANO
+    }
+
+    fn next_minute(&self) -> i64 {
+        self.kept.looks.last().copied().unwrap_or(0)
+    }
+
+    /// The release before, where it was found at an earlier look.
+    pub fn baseline(&self, service: &str) -> Option<String> {
+        self.kept.services.iter().find(|of| of.service == service)?.baseline.clone()
+    }
+
+    /// Whether a canary has done anything.
+    pub fn has_canary(&self, service: &str) -> bool {
+        let of = self.kept.services.iter().find(|of| of.service == service);
+        of.is_some_and(|of| of.counted.iter().any(|cell| cell.canary[0] > 0))
+    }
+
+    /// Adds what a look has counted.
+    pub fn add(&mut self, question: &UnitQuestion, units: &Units) {
+        let kept = &mut self.kept;
+        if !self.is_begun {
+            kept.since_unix_nano = question.since_unix_nano;
+            self.is_begun = true;
+        }
+        let minute = |time: i64| (time - kept.since_unix_nano).div_euclid(WINDOW_NANO);
+        let look = i64::try_from(kept.looks.len()).unwrap_or(i64::MAX);
+        let (counted, until) = (kept.looks.last().copied().unwrap_or(0), minute(question.until_unix_nano));
+        let since = minute(question.since_unix_nano);
+        for (of, found) in kept.services.iter_mut().zip(&units.services) {
+            // Without a canary there is nothing before which a release could have been the one with most traffic.
+            if of.baseline.is_none() && found.cells.iter().any(|cell| cell.n_b > 0) {
+                of.baseline.clone_from(&found.baseline);
+            }
+            for cell in &found.cells {
+                let at = (cell.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
+                let is_new = at >= counted || kept.behind.get(&cell.region).is_some_and(|from| at >= *from);
+                if is_new {
+                    of.counted.push(Counted {
+                        region: cell.region.clone(),
+                        minute: at,
+                        look,
+                        baseline: [cell.n_a, cell.x_a, cell.slow_a],
+                        canary: [cell.n_b, cell.x_b, cell.slow_b],
+                    });
+                }
+            }
+            for traces in &found.mixed {
+                let at = (traces.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
+                if at >= counted {
+                    let (baseline, canary, mixed) = (traces.baseline, traces.canary, traces.mixed);
+                    of.traces.push(Traces { minute: at, look, baseline, canary, mixed });
+                }
+            }
+        }
+        let missing: BTreeSet<&str> =
+            units.completeness.missing_regions.iter().map(|missing| missing.region.as_str()).collect();
+        kept.behind.retain(|region, _| missing.contains(region.as_str()));
+        for region in missing {
+            kept.behind.entry(region.to_owned()).or_insert(counted.max(since));
+        }
+        kept.looks.push(until.max(counted));
+    }
+
+    /// Keeps what was decided.
+    pub fn decide(&mut self, verdict: Verdict) -> Result<(), Failure> {
+        if self.kept.decided.is_none() {
+            self.kept.decided = Some(verdict.name().to_owned());
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    /// Writes the file, whole or not at all.
+    pub fn save(&self) -> Result<(), Failure> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let write = || {
+            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            let mut file = NamedTempFile::new_in(directory)?;
+            serde_json::to_writer(&mut file, &self.kept)?;
+            file.flush()?;
+            file.as_file().sync_all()?;
+            file.persist(path).map_err(|error| error.error)?;
+            Ok::<_, std::io::Error>(())
+        };
+        write().with_context(|| format!("write state {}", path.display())).map_err(Failure::incomplete)
+    }
+
+    /// The order in which minutes were counted: look by look, and in each by time.
+    pub fn steps(&self) -> Steps {
+        let mut steps =
+            Steps { places: HashMap::new(), minutes: Vec::new(), since_unix_nano: self.kept.since_unix_nano };
+        let mut from = 0;
+        for (look, until) in (0..).zip(&self.kept.looks) {
+            let all = self.kept.services.iter().flat_map(|of| &of.counted);
+            let late: BTreeSet<i64> =
+                all.filter(|cell| cell.look == look && cell.minute < from).map(|cell| cell.minute).collect();
+            for minute in late.into_iter().chain(from..*until) {
+                let place = i64::try_from(steps.minutes.len()).unwrap_or(i64::MAX);
+                steps.places.insert((look, minute), place);
+                steps.minutes.push(minute);
+            }
+            from = *until;
+        }
+        steps
+    }
+}
+
+impl Service {
+    /// Region, minute, look and what was counted.
+    pub fn cells(&self, slow: bool) -> Vec<(String, i64, i64, Cell)> {
+        let failed = if slow { 2 } else { 1 };
+        self.counted
+            .iter()
+            .map(|of| {
+                let (a, b) = (of.baseline, of.canary);
+                (of.region.clone(), of.minute, of.look, Cell { n_a: a[0], x_a: a[failed], n_b: b[0], x_b: b[failed] })
+            })
+            .collect()
+    }
+
+    /// Traces from the canary's first minute on, less so many: those of the baseline alone, of the canary alone and of
+    /// both; and those of both beside all others, minute by minute.
+    #[allow(clippy::type_complexity, reason = "two plain lists")]
+    pub fn mixed(&self, exclude_first: i64) -> ([[u64; 2]; 3], Vec<(String, i64, i64, Cell)>) {
+        let first = self.counted.iter().filter(|of| of.canary[0] > 0).map(|of| of.minute).min();
+        let from = first.map_or(i64::MAX, |first| first.saturating_add(exclude_first));
+        let mut sums = [[0; 2]; 3];
+        let mut cells = Vec::new();
+        for of in self.traces.iter().filter(|of| of.minute >= from) {
+            for (sum, counts) in sums.iter_mut().zip([of.baseline, of.canary, of.mixed]) {
+                sum[0] += counts[0];
+                sum[1] += counts[1];
+            }
+            let pure = [of.baseline[0] + of.canary[0], of.baseline[1] + of.canary[1]];
+            let cell = Cell { n_a: pure[0], x_a: pure[1], n_b: of.mixed[0], x_b: of.mixed[1] };
+            cells.push(("all".to_owned(), of.minute, of.look, cell));
+        }
+        (sums, cells)
+    }
+}
+
+/// The first key in which two questions differ.
+fn differing(was: &Value, is: &Value) -> Option<String> {
+    let keys = was.as_object().into_iter().chain(is.as_object()).flat_map(|object| object.keys());
+    keys.into_iter().find(|key| was.get(*key) != is.get(*key)).cloned()
+}
+
+/// Minutes in the order in which they were counted.
+pub struct Steps {
+    places: HashMap<(i64, i64), i64>,
+    minutes: Vec<i64>,
+    since_unix_nano: i64,
+}
+
+impl Steps {
+    /// Region, step and what was counted.
+    pub fn place(&self, cells: Vec<(String, i64, i64, Cell)>) -> Vec<(String, i64, Cell)> {
+        let place = |look: i64, minute: i64| self.places.get(&(look, minute)).copied().unwrap_or(i64::MAX);
+        cells.into_iter().map(|(region, minute, look, cell)| (region, place(look, minute), cell)).collect()
+    }
+
+    /// What the minutes are called.
+    pub fn names(&self) -> Vec<String> {
+        let name = |minute: &i64| {
+            let time = self.since_unix_nano + minute * WINDOW_NANO;
+            jiff::Timestamp::from_nanosecond(i128::from(time))
+                .map_or_else(|_| time.to_string(), |time| time.to_string())
+        };
+        self.minutes.iter().map(name).collect()
+    }
+}
