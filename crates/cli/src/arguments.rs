@@ -107,35 +107,40 @@ impl FormatName {
     }
 }
 
-/// What to do.
+/// What to do. Each says in a line what it is, beside what it says of itself at length: a comment here would take the place of
+/// that.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a three-region sample lake and walk through it
+    #[command(about = "Make a three-region sample lake and walk through it")]
     Demo(Demo),
-    /// Load CloudWatch Logs subscription payloads into the lake
+    #[command(about = "Load CloudWatch Logs subscription payloads into the lake")]
     Ingest(Ingest),
-    /// Ask the lake in SQL
+    #[command(about = "Ask the lake in SQL")]
     Sql(Sql),
-    /// Ask a saved question; without a name, list them
+    #[command(about = "Ask a saved question; without a name, list them")]
     Query(Query),
-    /// Read log records, newest last
+    #[command(about = "Read log records, newest last")]
     Logs(Logs),
-    /// Follow one request across regions and releases
+    #[command(about = "Follow one request across regions and releases")]
     Trace(Trace),
-    /// Judge a canary release by what was counted: is it worse, where, how sure
+    #[command(about = "Judge a canary release by what was counted: is it worse, where, how sure")]
     Canary(Box<Canary>),
-    /// Which release runs where, and how it does; `record` and `import` add what a function's versions are
+    #[command(
+        about = "Which release runs where, and how it does; `record` and `import` add what a function's versions are"
+    )]
     Releases(Releases),
     /// Print the columns of a telemetry row
     Schema,
-    /// Print a completion script for a shell
+    #[command(about = "Print a completion script for a shell")]
     Completions(Completions),
-    /// Write the manual pages into a directory
+    #[command(about = "Write the manual pages into a directory")]
     Man(Man),
 }
 
-/// Makes a deterministic sample of an active-active shop in three regions: real CloudWatch payloads and the truth about
-/// them, loads it by the same path as `ingest`, and asks it three saved questions.
+/// Makes a deterministic sample of an active-active shop in three regions.
+///
+/// Real CloudWatch payloads and the truth about them are written, loaded by the same path as `ingest`, and asked three saved
+/// questions.
 #[derive(Debug, Args)]
 pub struct Demo {
     /// Where the sample lake goes
@@ -191,7 +196,9 @@ pub struct Ingest {
     pub row_group_rows: Option<usize>,
 }
 
-/// Answers one SQL query over all regions. Tables: `telemetry` (every row, with `timestamp` and `release`; a record that
+/// Answers one SQL query over all regions.
+///
+/// Tables: `telemetry` (every row, with `timestamp` and `release`; a record that
 /// was delivered twice stands in it twice) and the views `logs`, `spans`, `invocations` and `metrics` (each once), `traces`
 /// (one row a trace) and `releases` (one row a service, release and region).
 /// `transect schema` prints the columns; JSON text is opened by `json_get(attributes, 'key', …)` or `attributes->>'key'`.
@@ -466,12 +473,14 @@ pub struct CanaryWaiting {
 /// What else there is to canaries.
 #[derive(Debug, Subcommand)]
 pub enum CanaryCommand {
-    /// How many requests of a canary it takes to see a failure rate, by simulation
+    #[command(about = "How many requests of a canary it takes to see a failure rate, by simulation")]
     Plan(CanaryPlan),
 }
 
 /// Says how many requests of the canary it takes until a failure rate is seen, and until an equal release passes: by
-/// simulation, the same for the same seed. With --service, and a lake, also how long that takes with the traffic that the
+/// simulation, the same for the same seed.
+///
+/// With --service, and a lake, also how long that takes with the traffic that the
 /// service has had.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  transect canary plan --rate .1% --detect .5% --share 10%\n  \
@@ -582,13 +591,15 @@ pub struct Releases {
 
 #[derive(Debug, Subcommand)]
 pub enum ReleasesCommand {
-    /// Record which release a version of a function is, in the regions of --region
+    #[command(about = "Record which release a version of a function is, in the regions of --region")]
     Record(ReleasesRecord),
-    /// Record a whole map: {release: {region: {function: {"version", "codeSha256"}}}}
+    #[command(about = "Record a whole map: {release: {region: {function: {\"version\", \"codeSha256\"}}}}")]
     Import(ReleasesImport),
 }
 
-/// Writes a small file into `releases/` of each region named. The same statement twice is one file, and nothing is ever
+/// Writes a small file into `releases/` of each region named.
+///
+/// The same statement twice is one file, and nothing is ever
 /// overwritten: what was recorded last for a version counts.
 #[derive(Debug, Args)]
 pub struct ReleasesRecord {

@@ -35,7 +35,12 @@ pub fn row_format(global: &Global) -> Result<Format, Failure> {
         Some(name) => {
             let name = name.name();
             name.parse().map_err(|_| {
-                let command = if matches!(name.as_str(), "html" | "otlp") { "trace ID" } else { "schema" };
+                let command = match name.as_str() {
+                    "otlp" => "trace ID",
+                    "html" => "trace ID` or `transect canary",
+                    "junit" | "markdown" => "canary",
+                    _ => "schema",
+                };
                 Failure::usage(
                     format!("--format {name} is for `transect {command}`"),
                     "rows come as table, json, ndjson, csv or parquet",
