@@ -36,7 +36,8 @@ pub use trace::{
 };
 
 pub use units::{
-    MixedCell, ServiceQuestion, ServiceUnits, Shift, UnitCell, UnitKind, UnitQuestion, Units, WINDOW_NANO,
+    MixedCell, ServiceQuestion, ServiceUnits, Shift, UNIT_NANO_MAX, UnitCell, UnitKind, UnitQuestion, Units,
+    WINDOW_NANO,
 };
 
 /// What every function of this crate returns.

@@ -20,7 +20,7 @@ pub const WINDOW_NANO: i64 = 60_000_000_000;
 
 /// A unit's records lie at most so far from its first one; what began earlier than this before the first window may be
 /// counted there.
-const UNIT_NANO_MAX: i64 = 3_600_000_000_000;
+pub const UNIT_NANO_MAX: i64 = 3_600_000_000_000;
 
 /// What is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -266,23 +266,23 @@ fn duplicates_and_another_order_change_no_digit() {
     }
 }
 
+/// A region of the sample in a folder of its own, as an argument of --lake.
+fn region_of(lake: &Path, folder: &Path, name: &str) -> String {
+    let part = format!("region={name}");
+    let (from, to) = (lake.join("landing").join(&part), folder.join(name).join("landing").join(&part));
+    for file in files_below(&from) {
+        let to = to.join(file.strip_prefix(&from).unwrap());
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(&file, to).unwrap();
+    }
+    format!("{name}={}", text(&folder.join(name)))
+}
+
 #[test]
 fn a_missing_region_never_passes() {
     let folder = TempDir::new().unwrap();
     let lake = &sample().lake;
-    let region = |name: &str| {
-        let place = folder.path().join(name).join("landing");
-        std::fs::create_dir_all(&place).unwrap();
-        let part = format!("region={name}");
-        let from = lake.join("landing").join(&part);
-        for file in files_below(&from) {
-            let to = place.join(&part).join(file.strip_prefix(&from).unwrap());
-            std::fs::create_dir_all(to.parent().unwrap()).unwrap();
-            std::fs::copy(&file, to).unwrap();
-        }
-        format!("{name}={}", text(&folder.path().join(name)))
-    };
-    let here = ["us-west-2", "us-east-2"].map(region);
+    let here = ["us-west-2", "us-east-2"].map(|name| region_of(lake, folder.path(), name));
     let gone = format!("eu-west-2={}", text(&folder.path().join("nowhere")));
     let fixed = ["canary", "--service", "payments", "--since", SINCE, "--until", UNTIL, "--format", "json"];
     let lakes = ["--lake", &here[0], "--lake", &here[1], "--lake", &gone];
@@ -298,6 +298,38 @@ fn a_missing_region_never_passes() {
     assert_eq!(run(&[&fixed[..], &RELEASE, &lakes].concat()).code, 1);
     let strict = run(&[&fixed[..], &BACK, &lakes, &["--strict"]].concat());
     assert_eq!((strict.code, strict.stdout.as_str()), (3, ""));
+}
+
+#[test]
+fn a_region_that_was_missing_is_caught_up_with() {
+    let folder = TempDir::new().unwrap();
+    let lake = &sample().lake;
+    let here = ["us-west-2", "eu-west-2"].map(|name| region_of(lake, folder.path(), name));
+    let state = folder.path().join("state.json");
+    let ask = |until: &str, further: &[&str]| {
+        let fixed = ["canary", "--service", "payments", "--since", SINCE, "--until", until, "--format", "json"];
+        // Nothing is decided by so little, and so all is counted.
+        let policy = ["--min-requests", "1000000", "--lake", &here[0], "--lake", &here[1]];
+        let answer = run(&[&fixed[..], &RELEASE, &policy, further].concat());
+        serde_json::from_str::<Value>(&answer.stdout).unwrap_or_else(|_| panic!("{}", answer.stderr))
+    };
+    let kept = ["--state", text(&state)];
+    // One region is away at the second look, and back at the third.
+    ask("2026-11-21T08:50:00Z", &kept);
+    std::fs::rename(folder.path().join("us-west-2"), folder.path().join("away")).unwrap();
+    let without = ask("2026-11-21T09:05:00Z", &kept);
+    assert_eq!((&without["complete"], &without["missing_regions"]), (&json!(false), &json!(["us-west-2"])));
+    std::fs::rename(folder.path().join("away"), folder.path().join("us-west-2")).unwrap();
+    let back = ask("2026-11-21T09:20:00Z", &kept);
+    let at_once = ask("2026-11-21T09:20:00Z", &[]);
+    assert_eq!(back["complete"], true);
+    let counts = |report: &Value| -> Vec<Value> {
+        let of =
+            |region: &&Value| json!([region["region"], region["n_a"], region["x_a"], region["n_b"], region["x_b"]]);
+        regions(report).values().map(of).collect()
+    };
+    assert_eq!(counts(&back), counts(&at_once));
+    assert_ne!(counts(&back), counts(&without));
 }
 
 #[test]

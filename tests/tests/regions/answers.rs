@@ -54,6 +54,53 @@ fn buckets_answer_as_directories_do() {
     }
 }
 
+#[test]
+fn a_canary_is_judged_the_same_from_buckets_and_does_not_pass_without_a_region() {
+    let world = World::new();
+    // So small a sample passes by the limit alone.
+    let question = [
+        &["canary", "--service", "payments", "--baseline", "1.4.2", "--canary", "1.4.1"][..],
+        &[
+            "--since",
+            "2026-11-21T08:00:00Z",
+            "--until",
+            "2026-11-21T10:00:00Z",
+            "--slo",
+            "60%",
+            "--min-requests",
+            "1",
+            "--format",
+            "json",
+        ],
+    ]
+    .concat();
+    let (found, expected) = (world.run(&question), world.local(&question));
+    assert_eq!((found.code, found.stdout.as_str()), (0, expected.stdout.as_str()), "{}", found.stderr);
+    // Faults that pass change nothing.
+    for fault in [Fault::Unavailable(5), Fault::Cut(7)] {
+        world.stores.iter().for_each(|store| store.fail(fault));
+        let _ = std::fs::remove_dir_all(world.cache());
+        let answer = world.run(&question);
+        assert!(answer.stdout == expected.stdout, "{fault:?}: {}", answer.stderr);
+    }
+    world.stores.iter().for_each(|store| store.fail(Fault::None));
+    // A region that never answers, or stops answering when its files are listed already, is left out as a whole.
+    let elsewhere = world.local(&[&question[..], &["--region", REGIONS[1], "--region", REGIONS[2]]].concat()).json();
+    for fault in [Fault::BlackHole, Fault::BlackHoleForObjects, Fault::Denied] {
+        world.stores[0].fail(fault);
+        let _ = std::fs::remove_dir_all(world.cache());
+        let answer = world.run(&question);
+        assert_eq!(answer.code, 4, "{fault:?}: {}", answer.stderr);
+        let report = answer.json();
+        assert_eq!((&report["complete"], &report["missing_regions"]), (&json!(false), &json!([REGIONS[0]])));
+        assert_eq!(report["regions"], elsewhere["regions"], "{fault:?}");
+        assert!(answer.stderr.contains(&format!("incomplete without {}: ", REGIONS[0])), "{}", answer.stderr);
+        for secret in [BUCKET, SECRET_KEY] {
+            assert!(!answer.stderr.contains(secret), "{}", answer.stderr);
+        }
+    }
+}
+
 /// The story of the sample that all regions have a part in.
 fn story() -> serde_json::Value {
     let truth = std::fs::read(crate::world::sample().join("truth.json")).unwrap();

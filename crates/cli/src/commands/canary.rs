@@ -224,10 +224,10 @@ struct Judged {
 
 /// Counts what is new, and judges all.
 fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global) -> Result<Judged, Failure> {
-    let look = match series.is_decided() {
-        // The first crossing is the decision, and nothing that comes later changes it.
-        true => Look::default(),
-        false => {
+    // The first crossing is the decision, and nothing that comes later changes it.
+    let look = match series.decided() {
+        Some(look) => look,
+        None => {
             let look = counting.look(series, global)?;
             series.save()?;
             look
@@ -276,7 +276,7 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
     let judged =
         Judged { verdict, comparisons, counts: first, windows: steps.names(), mixed, look, policy: asked.policy };
     if judged.is_decided() && judged.verdict != Verdict::Invalid {
-        series.decide(judged.verdict)?;
+        series.decide(judged.verdict, &judged.look)?;
     }
     Ok(judged)
 }

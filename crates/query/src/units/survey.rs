@@ -318,3 +318,55 @@ impl Survey {
         by_service
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_the_same_sample_in_any_order_and_however_often() {
+        let all: Vec<i64> = (0..50_000).map(|number| 1_795_248_000_000_000_000 + 977_777 * number).collect();
+        let of = |times: &mut dyn Iterator<Item = &i64>| {
+            let mut seen = Times::default();
+            times.for_each(|time| seen.add(*time, 3));
+            seen
+        };
+        let (forward, backward) = (of(&mut all.iter()), of(&mut all.iter().rev().chain(&all)));
+        let mut parts = of(&mut all[..30_000].iter());
+        parts.unite(&of(&mut all[20_000..].iter()));
+        for other in [&backward, &parts] {
+            assert_eq!((&forward.sample, forward.hash_max), (&other.sample, other.hash_max));
+        }
+        assert!((45_000..55_000).contains(&forward.count()), "{}", forward.count());
+        // Few are counted one by one.
+        assert_eq!(of(&mut all[..1000].iter().chain(&all[..9])).count(), 1000);
+        assert!(forward.has_any(3, 4) && !forward.has_any(0, 3));
+    }
+
+    #[test]
+    fn a_record_is_whose_its_function_mostly_is_and_a_crash_is_of_its_version() {
+        let mut seen = Seen::default();
+        let mut add = |function: &str, version: &str, service: &str, release: &str, times: std::ops::Range<i64>| {
+            let names = &mut seen.names;
+            let [region, function, version, service, release] =
+                ["us", function, version, service, release].map(|text| names.number(text));
+            let number = seen.number(Emitter { region, function, version, service, release });
+            times.for_each(|time| seen.times(number).add(time, 0));
+            number
+        };
+        let (stated, other) = (add("pay-api", "7", "pay", "2", 0..9), add("pay-api", "7", "cart", "9", 9..12));
+        let (silent, nobody) = (add("pay-api", "7", "", "", 0..99), add("", "", "", "", 0..1));
+        let itself = add("cart", "3", "", "", 0..1);
+        let survey = Survey::new(seen, &ReleaseMap::new(Vec::new()), 0);
+        let service = |number: u32| survey.names.text(survey.service(number));
+        assert_eq!([stated, other, silent, nobody, itself].map(service), ["pay", "pay", "pay", "", "cart"]);
+        // What was said of another service is no release of this one.
+        assert_eq!((survey.stated_release(other), survey.names.text(survey.stated_release(stated))), (0, "2"));
+        let of = |number: u32| {
+            let emitter = survey.emitter(number);
+            survey.names.text(survey.release_of((emitter.region, emitter.function, emitter.version), || None))
+        };
+        assert_eq!((of(silent), of(itself)), ("2", "3"));
+        assert_eq!(survey.services_seen(), ["cart", "pay"]);
+    }
+}

@@ -462,7 +462,8 @@ impl Gathered<'_> {
         let mut traces = PlainSet::default();
         let mut failed: PlainMap<u128, u32> = PlainMap::default();
         for draft in drafts {
-            for (_, unit) in draft.units.iter().filter(|(_, unit)| unit.failed.is_some() && unit.trace != 0) {
+            let is_in_doubt = |unit: &&Unit| unit.failed.is_some() && unit.trace != 0;
+            for unit in draft.units.values().filter(is_in_doubt) {
                 let count = failed.entry(unit.trace).or_default();
                 *count += 1;
                 let others = self.failures.by_trace.get(&unit.trace);
@@ -501,13 +502,15 @@ impl Draft<'_> {
         };
         let mut by_unit: PlainMap<u128, Vec<(UnitKey, Failing)>> = PlainMap::default();
         for (key, unit) in self.units.iter().filter(|(_, unit)| unit.trace != 0) {
-            by_unit.entry(unit.trace).or_default().extend(unit.failed.map(|failed| (*key, placed(failed))));
+            if let Some(failed) = unit.failed {
+                by_unit.entry(unit.trace).or_default().push((*key, placed(failed)));
+            }
         }
         let window = |unit: &Unit| {
             let passed = unit.first_unix_nano - question.since_unix_nano;
             question.since_unix_nano + passed.div_euclid(WINDOW_NANO) * WINDOW_NANO
         };
-        let mut cells: BTreeMap<(i64, &str), UnitCell> = BTreeMap::new();
+        let mut cells: PlainMap<(i64, Name), UnitCell> = PlainMap::default();
         let mut traces: PlainMap<u128, (i64, [bool; 2], bool)> = PlainMap::default();
         let mut late_units = 0;
         let is_counted = |unit: &Unit| {
@@ -516,7 +519,7 @@ impl Draft<'_> {
                 && unit.first_unix_nano < question.until_unix_nano
         };
         for (key, unit) in self.units.iter().filter(|(_, unit)| is_counted(unit)) {
-            let (window, region) = (window(unit), survey.names.text(unit.region));
+            let window = window(unit);
             let in_time = |at: i64| at < window.saturating_add(WINDOW_NANO).saturating_add(question.settle_nano);
             let failed = unit.failed.map(placed).filter(|failing| {
                 let in_trace = failures.get(&unit.trace).map_or(&[][..], Vec::as_slice);
@@ -540,8 +543,8 @@ impl Draft<'_> {
             late_units += u64::from(is_late);
             let failed = u64::from(failed.is_some_and(|failing| in_time(failing.at_unix_nano)));
             let slow = u64::from(is_slow && in_time(unit.slow_unix_nano));
-            let cell = cells.entry((window, region)).or_insert_with(|| UnitCell {
-                region: region.to_owned(),
+            let cell = cells.entry((window, unit.region)).or_insert_with(|| UnitCell {
+                region: survey.names.text(unit.region).to_owned(),
                 window_unix_nano: window,
                 n_a: 0,
                 x_a: 0,
@@ -561,11 +564,11 @@ impl Draft<'_> {
                 trace.2 |= failed > 0;
             }
         }
+        let mut cells: Vec<UnitCell> = cells.into_values().collect();
+        cells.sort_by(|one, other| (one.window_unix_nano, &one.region).cmp(&(other.window_unix_nano, &other.region)));
         let mut began: BTreeMap<&str, i64> = BTreeMap::new();
-        for ((window, region), cell) in &cells {
-            if cell.n_b > 0 {
-                began.entry(region).or_insert(*window);
-            }
+        for cell in cells.iter().filter(|cell| cell.n_b > 0) {
+            began.entry(&cell.region).or_insert(cell.window_unix_nano);
         }
         let mut mixed: BTreeMap<i64, MixedCell> = BTreeMap::new();
         for (window, met, failed) in traces.into_values() {
@@ -591,7 +594,7 @@ impl Draft<'_> {
             service: self.question.service.clone(),
             baseline: self.question.baseline.clone().or_else(|| name(self.baseline)),
             canary: self.question.canary.clone(),
-            cells: cells.into_values().collect(),
+            cells,
             mixed: mixed.into_values().collect(),
             late_units,
             has_records_without_id: self.has_records_without_id,
@@ -628,5 +631,23 @@ impl Gathered<'_> {
             }
         }
         by_trace
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_numbers_in_the_order_of_their_texts() {
+        assert_eq!(id_number("0000000000000000000000000000000a"), 10);
+        assert_eq!(id_number("00000000-0000-0000-0000-0000000000ff"), 255);
+        assert!(id_number(&"a".repeat(32)) < id_number(&"b".repeat(32)));
+        // Anything else is told apart all the same, and nothing is no id.
+        assert_ne!(id_number("order-1"), id_number("order-2"));
+        assert_ne!(id_number(&"A".repeat(32)), id_number(&"a".repeat(32)));
+        assert_eq!(id_number(&"0".repeat(32)), 1);
+        assert_eq!((span_number(""), span_number("00000000000000ff")), (0, 255));
+        assert_ne!(span_number("one"), span_number("two"));
     }
 }

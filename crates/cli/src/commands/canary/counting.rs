@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use transect_canary::Counted;
-use transect_query::{EngineOptions, ServiceQuestion, UnitKind, UnitQuestion, Units, WINDOW_NANO};
+use transect_query::{EngineOptions, ServiceQuestion, UNIT_NANO_MAX, UnitKind, UnitQuestion, Units, WINDOW_NANO};
 
 use super::policy::{Asked, SETTLE};
 use super::state::{Look, Series};
@@ -139,22 +139,10 @@ impl Counting {
         let engine = output::open(config::configured(global)?, open)?;
         let sql = format!(
             "SELECT count(*) FROM telemetry WHERE time_unix_nano BETWEEN {} AND {}",
-            question.since_unix_nano - SINCE_NANO / 24,
+            question.since_unix_nano - UNIT_NANO_MAX,
             question.until_unix_nano + question.settle_nano
         );
-        let table = Global {
-            format: None,
-            output: None,
-            lake: Vec::new(),
-            config: None,
-            region: Vec::new(),
-            since: None,
-            until: None,
-            lateness: global.lateness.clone(),
-            max_bytes: None,
-            ..*global
-        };
-        output::dry_run(&engine, &sql, &[], &table)
+        output::dry_run(&engine, &sql, &[], global)
     }
 
     /// Counts the minutes that are over and were not counted yet, and adds them to the series.
@@ -174,14 +162,16 @@ impl Counting {
 }
 
 fn look_of(units: &Units, series: &Series) -> Look {
-    let mut look = Look { is_complete: units.completeness.is_complete(), ..Look::default() };
+    let mut look = Look { is_complete: units.completeness.is_complete() && series.is_whole(), ..Look::default() };
     for missing in &units.completeness.missing_regions {
         look.missing_regions.push(missing.region.clone());
         look.missing.push((missing.region.clone(), missing.reason.clone()));
     }
     for file in &units.completeness.unreadable_files {
         look.missing.push((file.path.clone(), file.reason.clone()));
-        look.warnings.push(format!("{} could not be read, and nothing passes without it", file.path));
+    }
+    for path in series.unreadable() {
+        look.warnings.push(format!("{path} could not be read, and nothing passes without it"));
     }
     for service in &units.services {
         let name = &service.service;

@@ -20,7 +20,7 @@ const VERSION: u32 = 1;
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// What a look found besides counts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Look {
     pub is_complete: bool,
     pub missing_regions: Vec<String>,
@@ -84,8 +84,19 @@ struct Kept {
     looks: Vec<i64>,
     /// Regions that did not answer, and from which minute on they are to be counted.
     behind: BTreeMap<String, i64>,
+    /// Files that could not be read when their minutes were counted: nothing passes any more.
+    unreadable: BTreeSet<String>,
     services: Vec<Service>,
-    decided: Option<String>,
+    decided: Option<Decided>,
+}
+
+/// A decision, and what was known then.
+#[derive(Debug, Serialize, Deserialize)]
+struct Decided {
+    verdict: String,
+    is_complete: bool,
+    missing_regions: Vec<String>,
+    warnings: Vec<String>,
 }
 
 /// The looks so far.
@@ -111,6 +122,7 @@ impl Series {
             since_unix_nano: 0,
             looks: Vec::new(),
             behind: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
             services: services.collect(),
             decided: None,
         };
@@ -145,9 +157,25 @@ impl Series {
         Ok(Series { path: Some(path.to_owned()), is_begun: !kept.looks.is_empty(), kept })
     }
 
-    /// Whether a decision has been made.
-    pub fn is_decided(&self) -> bool {
-        self.kept.decided.is_some()
+    /// What was found at the look at which a decision was made, if it has been.
+    pub fn decided(&self) -> Option<Look> {
+        let decided = self.kept.decided.as_ref()?;
+        Some(Look {
+            is_complete: decided.is_complete,
+            missing_regions: decided.missing_regions.clone(),
+            warnings: decided.warnings.clone(),
+            ..Look::default()
+        })
+    }
+
+    /// Whether all files could be read when their minutes were counted.
+    pub fn is_whole(&self) -> bool {
+        self.kept.unreadable.is_empty()
+    }
+
+    /// The files that could not be read.
+    pub fn unreadable(&self) -> impl Iterator<Item = &String> {
+        self.kept.unreadable.iter()
     }
 
     pub fn services(&self) -> &[Service] {
@@ -221,13 +249,19 @@ impl Series {
         for region in missing {
             kept.behind.entry(region.to_owned()).or_insert(counted.max(since));
         }
+        kept.unreadable.extend(units.completeness.unreadable_files.iter().map(|file| file.path.clone()));
         kept.looks.push(until.max(counted));
     }
 
     /// Keeps what was decided.
-    pub fn decide(&mut self, verdict: Verdict) -> Result<(), Failure> {
+    pub fn decide(&mut self, verdict: Verdict, look: &Look) -> Result<(), Failure> {
         if self.kept.decided.is_none() {
-            self.kept.decided = Some(verdict.name().to_owned());
+            self.kept.decided = Some(Decided {
+                verdict: verdict.name().to_owned(),
+                is_complete: look.is_complete,
+                missing_regions: look.missing_regions.clone(),
+                warnings: look.warnings.clone(),
+            });
             self.save()?;
         }
         Ok(())
