@@ -17,18 +17,28 @@ const PER_TEST: usize = 1 + EFFECTS.len();
 pub(crate) const GRID: usize = 2 * PER_TEST + MIXED_OVER.len();
 
 /// The odds ratios whose likelihood is followed: the tolerance and worse, the margin and better, and those of the
-/// confidence sequence. Logarithms.
+/// confidence sequence.
 #[derive(Clone, Debug)]
-pub(crate) struct Grid([f64; GRID]);
+pub(crate) struct Grid {
+    /// Logarithms and odds ratios, each once: many are in more than one of the three.
+    distinct: Vec<(f64, f64)>,
+    places: [usize; GRID],
+}
 
 impl Grid {
     pub(crate) fn new(tolerance: f64, margin: f64) -> Grid {
-        let mut grid = [0.0; GRID];
         let worse = std::iter::once(1.0).chain(EFFECTS).map(|effect| (tolerance * effect).ln());
         let better = std::iter::once(1.0).chain(EFFECTS).map(|effect| (margin / effect).ln());
         let all = worse.chain(better).chain(MIXED_OVER.map(f64::ln));
-        grid.iter_mut().zip(all).for_each(|(place, value)| *place = value);
-        Grid(grid)
+        let (mut distinct, mut places): (Vec<(f64, f64)>, _) = (Vec::new(), [0; GRID]);
+        for (place, ln_odds) in places.iter_mut().zip(all) {
+            let known = distinct.iter().position(|(other, _)| *other == ln_odds);
+            *place = known.unwrap_or_else(|| {
+                distinct.push((ln_odds, ln_odds.exp()));
+                distinct.len() - 1
+            });
+        }
+        Grid { distinct, places }
     }
 }
 
@@ -44,7 +54,11 @@ impl Default for LnLikelihoods {
 
 impl LnLikelihoods {
     pub(crate) fn of(likelihood: &Likelihood, grid: &Grid) -> LnLikelihoods {
-        LnLikelihoods(grid.0.map(|ln_odds| likelihood.ln(ln_odds)))
+        let mut values = [0.0; GRID];
+        for (value, (ln_odds, odds)) in values.iter_mut().zip(&grid.distinct) {
+            *value = likelihood.ln_at(*ln_odds, *odds);
+        }
+        LnLikelihoods(grid.places.map(|place| values[place]))
     }
 
     pub(crate) fn add(&mut self, other: &LnLikelihoods) {

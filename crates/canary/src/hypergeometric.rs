@@ -91,10 +91,10 @@ impl Likelihood {
         from
     }
 
-    /// ln of the likelihood of an odds ratio over that of 1, given the logarithm of the odds ratio.
-    pub(crate) fn ln(&self, ln_odds: f64) -> f64 {
+    /// ln of the likelihood of an odds ratio over that of 1, given the odds ratio and its logarithm.
+    pub(crate) fn ln_at(&self, ln_odds: f64, odds: f64) -> f64 {
         match self.is_plain(ln_odds) {
-            true => (self.x_b - self.lowest) * ln_odds - self.polynomial(ln_odds.exp()).ln(),
+            true => (self.x_b - self.lowest) * ln_odds - self.polynomial(odds).ln(),
             false => self.wide(ln_odds).0,
         }
     }
@@ -240,6 +240,12 @@ mod tests {
 
     fn cell(n_a: u64, x_a: u64, n_b: u64, x_b: u64) -> Cell {
         Cell { n_a, x_a, n_b, x_b }
+    }
+
+    impl Likelihood {
+        fn ln(&self, ln_odds: f64) -> f64 {
+            self.ln_at(ln_odds, ln_odds.exp())
+        }
     }
 
     #[test]
