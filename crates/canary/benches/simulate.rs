@@ -3,35 +3,18 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "what is simulated is well formed, and is to be seen")]
 
-use transect_canary::{Cell, Counts, Plan, Policy, Verdict, judge};
+use transect_canary::{Cell, Counts, Plan, Policy, Random, Verdict, judge};
 
-/// Numbers that look like chance (Steele, Lea and Flood, 2014).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    fn unit(&mut self) -> f64 {
-        ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
-    }
-
-    /// How many of so many units fail, from failure to failure.
-    fn failures(&mut self, units: u64, rate: f64) -> u64 {
-        let ln_good = (-rate).ln_1p();
-        let (mut at, mut failed) = (0.0, 0);
-        loop {
-            at += (self.unit().ln() / ln_good).floor() + 1.0;
-            if at > units as f64 {
-                return failed;
-            }
-            failed += 1;
+/// How many of so many units fail, from failure to failure.
+fn failures(random: &mut Random, units: u64, rate: f64) -> u64 {
+    let ln_good = (-rate).ln_1p();
+    let (mut at, mut failed) = (0.0, 0);
+    loop {
+        at += (random.unit().ln() / ln_good).floor() + 1.0;
+        if at > units as f64 {
+            return failed;
         }
+        failed += 1;
     }
 }
 
@@ -59,7 +42,7 @@ enum Failures {
 }
 
 /// Counts of a rollout: the canary's share goes up from 1 % to 50 %.
-fn rollout(regions: &[Region], looks: i64, failures: Failures, random: &mut Random) -> Counts {
+fn rollout(regions: &[Region], looks: i64, hang: Failures, random: &mut Random) -> Counts {
     let mut cells = Vec::new();
     for minute in 0..looks {
         let share = 0.01 + 0.49 * minute as f64 / looks as f64;
@@ -68,15 +51,15 @@ fn rollout(regions: &[Region], looks: i64, failures: Failures, random: &mut Rand
             let units = (region.a_minute as f64 * (1.0 + 0.5 * (minute as f64 / 40.0).sin())) as u64;
             let n_b = (units as f64 * share).round() as u64;
             let n_a = units - n_b;
-            let times = if failures == Failures::Outages && minute % 20 == 7 { 10.0 } else { 1.0 };
+            let times = if hang == Failures::Outages && minute % 20 == 7 { 10.0 } else { 1.0 };
             let rate = region.rate * times;
-            let (x_a, x_b) = match failures {
+            let (x_a, x_b) = match hang {
                 Failures::Bursts => {
-                    let bursts = random.failures(units, rate / 5.0);
+                    let bursts = failures(random, units, rate / 5.0);
                     let of_canary = (0..bursts).filter(|_| random.unit() < share).count() as u64;
                     ((5 * (bursts - of_canary)).min(n_a), (5 * of_canary).min(n_b))
                 }
-                _ => (random.failures(n_a, rate), random.failures(n_b, worse(rate, region.odds))),
+                _ => (failures(random, n_a, rate), failures(random, n_b, worse(rate, region.odds))),
             };
             cells.push((region.name, minute, Cell { n_a, x_a, n_b, x_b }));
         }
@@ -100,7 +83,7 @@ fn main() {
     const TRIALS: usize = 1000;
     const LOOKS: i64 = 480;
     let verdicts = |odds: f64, failures: Failures, policy: &Policy| {
-        let mut random = Random(7);
+        let mut random = Random::new(7);
         (0..TRIALS)
             .map(|_| judge(&rollout(&unequal(odds), LOOKS, failures, &mut random), policy, false))
             .map(|report| report.first_crossing.map(|crossing| crossing.verdict))
@@ -139,7 +122,7 @@ fn main() {
             })
             .collect()
     };
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     let (mut failed, mut exactly, mut others) = (0, 0, 0);
     for _ in 0..TRIALS {
         let report = judge(&rollout(&six(5.0), 120, Failures::Alone, &mut random), &plain, false);

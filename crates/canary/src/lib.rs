@@ -23,7 +23,7 @@ pub use csv::{CsvError, parse_csv};
 pub use described::{Estimate, newcombe, wilson};
 pub use evidence::{PRODUCT_FACTOR, e_bh};
 pub use gates::{SAMPLE_RATIO_MAX, rate_upper, sample_ratio};
-pub use plan::{Plan, Planned, Taken};
+pub use plan::{Plan, Planned, Random, Taken};
 pub use render::{
     Comparison, Counted, Mixed, Told, render_csv, render_html, render_json, render_junit, render_markdown, render_text,
 };

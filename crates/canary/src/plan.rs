@@ -55,10 +55,16 @@ pub struct Planned {
     pub passes: Taken,
 }
 
-/// Numbers that look like chance (Steele, Lea and Flood, 2014).
-struct Random(u64);
+/// Numbers that look like chance (Steele, Lea and Flood, 2014): the same for the same seed.
+#[derive(Clone, Debug)]
+pub struct Random(u64);
 
 impl Random {
+    /// From a seed.
+    pub fn new(seed: u64) -> Random {
+        Random(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -67,8 +73,8 @@ impl Random {
         mixed ^ mixed >> 31
     }
 
-    /// Above 0, up to 1.
-    fn unit(&mut self) -> f64 {
+    /// A number above 0, up to 1.
+    pub fn unit(&mut self) -> f64 {
         ((self.next() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 }
