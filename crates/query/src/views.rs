@@ -42,8 +42,11 @@ fn event_key() -> [(Expr, &'static str); 4] {
     std::array::from_fn(|index| (named(EVENT_KEY[index]), names[index]))
 }
 
+/// OpenTelemetry's lowest number of an error.
+pub(crate) const SEVERITY_ERROR: i32 = 17;
+
 /// What marks the copy of a span that was written before the span ended.
-const SPAN_IN_PROGRESS: &str = "span.in_progress";
+pub(crate) const SPAN_IN_PROGRESS: &str = "span.in_progress";
 
 /// The offset that `now()` and time literals have here as well, so that comparing them needs no cast.
 pub(crate) const UTC: &str = "+00:00";

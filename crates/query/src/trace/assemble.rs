@@ -8,15 +8,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::closure::Event;
 use super::span::{Mark, Span, SpanSource, Status, Tree};
+use crate::views::{SEVERITY_ERROR, SPAN_IN_PROGRESS};
 
-/// OpenTelemetry's lowest number of an error.
-const SEVERITY_ERROR: i32 = 17;
 /// No Lambda invocation runs longer.
 const INVOCATION_NANO_MAX: i64 = 900 * 1_000_000_000;
 /// What X-Ray calls the service of spans below the first of a service.
 const UNKNOWN_SERVICE: &str = "UnknownService";
 const END_TIME: &str = "endTimeUnixNano";
-const IN_PROGRESS: &str = "span.in_progress";
 
 /// What stands around the records.
 #[derive(Clone, Debug, Default)]
@@ -114,7 +112,7 @@ impl<'e> Assembly<'e> {
         }
         for (key, mut copies) in copies {
             // The best one first: it has ended, and was written last.
-            let is_open = |index: &usize| events[*index].record.event_name.as_deref() == Some(IN_PROGRESS);
+            let is_open = |index: &usize| events[*index].record.event_name.as_deref() == Some(SPAN_IN_PROGRESS);
             copies.sort_by_key(|index| {
                 let record = &events[*index].record;
                 (is_open(index), std::cmp::Reverse((record.observed_time_unix_nano, record.event_id.as_ref())))

@@ -30,13 +30,12 @@ use crate::error::{Names, from_datafusion};
 use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, column_of, may_hold, open};
 use crate::footers::Reader;
 use crate::release_map::ReleaseMap;
-use crate::views::{RELEASE, timestamp_of};
+use crate::views::{RELEASE, SEVERITY_ERROR, SPAN_IN_PROGRESS, UTC, named, timestamp_of};
 use crate::{Engine, QueryError, Result};
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8 << 10;
-/// OpenTelemetry's lowest number of an error, and HTTP's.
-const SEVERITY_ERROR: i32 = 17;
+/// HTTP's lowest number of a failure of the server.
 const HTTP_ERROR: i32 = 500;
 
 /// The columns that say who wrote a record.
@@ -69,7 +68,7 @@ impl Engine {
         let Some(sql) = sql else { return Ok(ErrorRule::Usual) };
         let explain = |error| from_datafusion(error, sql, &Names::default());
         let mut fields: Vec<Field> = read_schema().fields().iter().map(|field| Field::clone(field)).collect();
-        let timestamp = DataType::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, Some(crate::views::UTC.into()));
+        let timestamp = DataType::Timestamp(arrow::datatypes::TimeUnit::Nanosecond, Some(UTC.into()));
         fields.push(Field::new("timestamp", timestamp, true));
         let whole = DFSchema::try_from(Schema::new(fields)).map_err(explain)?;
         let state = self.state();
@@ -77,9 +76,7 @@ impl Engine {
         let expression = expression
             .transform_up(|expr| {
                 Ok(match &expr {
-                    Expr::Column(column) if column.name == "timestamp" => {
-                        Transformed::yes(timestamp_of(crate::views::named(TIME)))
-                    }
+                    Expr::Column(column) if column.name == "timestamp" => Transformed::yes(timestamp_of(named(TIME))),
                     _ => Transformed::no(expr),
                 })
             })
@@ -412,7 +409,7 @@ fn choose(batch: &RecordBatch, context: &Context, chosen: &mut VecDeque<Chosen>)
     let signals = numbered(batch, KIND[0], signal)?;
     let events = numbered(batch, KIND[1], |text| match text {
         "platform.report" => REPORT,
-        "span.in_progress" => IN_PROGRESS,
+        SPAN_IN_PROGRESS => IN_PROGRESS,
         text if text.starts_with("platform.") => STARTS,
         _ => 0,
     })?;

@@ -20,7 +20,10 @@ use datafusion_functions_json::udfs::{json_get_float_udf, json_get_int_udf};
 use transect_lake::NANOS_PER_HOUR;
 
 use super::once::each_event_once;
-use super::{EVENT_KEY, RELEASE, Records, is_needle, named, only_about, plan, pushdown, release, timestamp_of, within};
+use super::{
+    EVENT_KEY, RELEASE, Records, SEVERITY_ERROR, is_needle, named, only_about, plan, pushdown, release, timestamp_of,
+    within,
+};
 use crate::hours::{Bounds, bounds};
 use crate::landing::Extent;
 
@@ -31,9 +34,6 @@ const RECORDS_NANO_MAX: i64 = NANOS_PER_HOUR;
 
 /// Stands between what a text is ordered by and the text itself; no event id holds it.
 const MARK: &str = "\u{1}";
-
-/// OpenTelemetry's lowest number of an error.
-const SEVERITY_ERROR: i32 = 17;
 
 /// What makes records one invocation. An asynchronous retry keeps the request id, and so stays one.
 const INVOCATION_KEY: [&str; 4] = ["cloud_account_id", "cloud_region", "aws_log_group", "faas_invocation_id"];
