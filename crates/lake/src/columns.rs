@@ -36,6 +36,20 @@ fn schema(data_type: impl Fn(&Column) -> DataType) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+/// Records as they would lie in a file.
+///
+/// # Errors
+/// They are more than Arrow can hold at once: 2 GiB of text in a column.
+pub fn record_batch<'r>(
+    records: impl IntoIterator<Item = &'r Record<'r>>,
+) -> Result<RecordBatch, arrow::error::ArrowError> {
+    let mut rows = Rows::new(write_schema());
+    for record in records {
+        rows.append(record);
+    }
+    rows.take()
+}
+
 enum ColumnBuilder {
     BigInt(Int64Builder),
     Int(Int32Builder),

@@ -4,6 +4,7 @@
 //! This crate never prints and never reads the environment: paths, credentials, limits and clocks are passed in. It knows Arrow
 //! and Parquet, and no query engine.
 
+mod batch;
 mod cache;
 mod columns;
 mod error;
@@ -17,8 +18,9 @@ mod sources;
 mod store;
 mod writer;
 
+pub use batch::Batch;
 pub use cache::{CACHE_BYTES_MAX, DiskCache};
-pub use columns::{read_schema, write_schema};
+pub use columns::{read_schema, record_batch, write_schema};
 pub use error::LakeError;
 pub use listing::{HourFiles, HourRange, list_hours};
 pub use location::{Bucket, Lake, Place, RegionLocation};

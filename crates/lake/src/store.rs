@@ -5,7 +5,9 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io::Write as _;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -20,13 +22,14 @@ use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
     BackoffConfig, ClientOptions, CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult,
-    MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, RetryConfig,
-    coalesce_ranges,
+    MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMultipartOptions, PutOptions, PutPayload, PutResult,
+    RetryConfig, coalesce_ranges,
 };
 use tokio::sync::{OnceCell, watch};
 
 use crate::location::{Bucket, Place};
 use crate::requests::{Connector, Requests};
+use crate::writer::create_private_directory;
 use crate::{LakeError, RegionLocation};
 
 type StoreResult<T> = object_store::Result<T>;
@@ -264,6 +267,28 @@ impl RegionStore {
     }
 }
 
+/// Files that hold logs are their owner's alone, and so are the folders above them; a file appears whole.
+fn write_private(directory: &std::path::Path, path: &Path, bytes: &[u8]) -> crate::Result<()> {
+    let (folder, file) = private_place(directory, path)?;
+    let failure = |error| LakeError::from_io("write", &file, error);
+    let mut temporary = tempfile::NamedTempFile::new_in(&folder).map_err(failure)?;
+    temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all()).map_err(failure)?;
+    temporary.persist(&file).map(drop).map_err(|error| failure(error.error))
+}
+
+fn rename_private(directory: &std::path::Path, from: &Path, to: &Path) -> crate::Result<()> {
+    let (_, file) = private_place(directory, to)?;
+    std::fs::rename(directory.join(from.as_ref()), &file).map_err(|error| LakeError::from_io("write", &file, error))
+}
+
+/// The folder of a file, made where it is not there yet, and the file.
+fn private_place(directory: &std::path::Path, path: &Path) -> crate::Result<(PathBuf, PathBuf)> {
+    let file = directory.join(path.as_ref());
+    let folder = file.parent().unwrap_or(directory).to_owned();
+    create_private_directory(&folder)?;
+    Ok((folder, file))
+}
+
 /// Whether a directory is there and may be listed.
 fn check(directory: &std::path::Path) -> crate::Result<()> {
     match std::fs::read_dir(directory) {
@@ -476,6 +501,36 @@ impl RegionStore {
             _ => reason(&error),
         };
         LakeError::NoAnswer { region: self.location.label().to_owned(), reason }
+    }
+
+    /// The bytes of an object.
+    pub async fn read(&self, path: &Path) -> StoreResult<Bytes> {
+        self.get_opts(path, GetOptions::default()).await?.bytes().await
+    }
+
+    /// Puts an object in the place of what was there under this name.
+    pub async fn write(&self, path: &Path, bytes: Bytes) -> StoreResult<()> {
+        if let Some(directory) = self.location.place().directory() {
+            return write_private(directory, path, &bytes).map_err(|error| generic(Box::new(error)));
+        }
+        self.put_opts(path, PutPayload::from_bytes(bytes), PutOptions::default()).await.map(drop)
+    }
+
+    /// Removes an object; one that is not there is as good as removed.
+    pub async fn remove(&self, path: &Path) -> StoreResult<()> {
+        match self.ask(0, |store| async move { store.delete(path).await }).await {
+            Err(Error::NotFound { .. }) => Ok(()),
+            removed => removed,
+        }
+    }
+
+    /// Gives an object another name: first it has both, then only the new one.
+    pub async fn rename(&self, from: &Path, to: &Path) -> StoreResult<()> {
+        if let Some(directory) = self.location.place().directory() {
+            return rename_private(directory, from, to).map_err(|error| generic(Box::new(error)));
+        }
+        self.ask(0, |store| async move { store.copy(from, to).await }).await?;
+        self.remove(from).await
     }
 
     /// Every object below a folder, behind `offset` in the order of keys where one is given.

@@ -367,7 +367,7 @@ fn withdraw(paths: &[PathBuf]) {
 
 /// Creates a directory and those above it, for their owner alone: log lines hold what their authors never meant to
 /// publish.
-fn create_private_directory(path: &Path) -> Result<()> {
+pub(crate) fn create_private_directory(path: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -1,0 +1,134 @@
+//! Records that go to a region's place together, a bucket or a directory, under a name that whoever brings them has chosen:
+//! brought again under the same name, they take the place of what was there, so that nothing is there twice.
+//!
+//! It refuses to make anything visible before all of it is written, and to write to a replica.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+use transect_schema::Record;
+
+use crate::{
+    HourUtc, Lake, LakeError, LakeWriter, Partition, Published, RegionLocation, RegionStore, Result, WriterOptions,
+};
+
+/// A file is one request to the store and is held in memory for it.
+const FILE_BYTES_MAX: usize = 64 << 20;
+
+/// Records on their way.
+pub struct Batch {
+    // Before the folder, whose files it writes.
+    writer: LakeWriter,
+    folder: TempDir,
+}
+
+impl Batch {
+    /// A batch that is kept in a folder of its own below `scratch` until it is delivered, for its owner alone.
+    pub fn new(scratch: &Path) -> Result<Batch> {
+        let folder = tempfile::Builder::new()
+            .prefix("transect-")
+            .tempdir_in(scratch)
+            .map_err(|error| LakeError::from_io("write to", scratch, error))?;
+        let lake = Lake::new(vec![RegionLocation::directory_of(None, folder.path())?])?;
+        let options = WriterOptions { file_bytes_max: FILE_BYTES_MAX, ..WriterOptions::default() };
+        Ok(Batch { writer: LakeWriter::new(&lake, options)?, folder })
+    }
+
+    /// Adds a row to the hour in which it was observed.
+    pub fn append(&mut self, region: &str, record: &Record<'_>) -> Result<()> {
+        let partition = Partition::new(region, HourUtc::from_unix_nano(record.observed_time_unix_nano))?;
+        self.writer.append(&partition, record)
+    }
+
+    /// Lays everything into the hours of a place, as `<name>.parquet`, `<name>-2.parquet` and so on in each.
+    ///
+    /// # Errors
+    /// The place does not take it. Some hours may be there then, under the names that the next attempt uses again.
+    pub async fn deliver(self, store: &RegionStore, name: &str) -> Result<Published> {
+        let published = self.writer.publish()?;
+        let mut files = Vec::new();
+        files_below(self.folder.path(), &mut files)?;
+        files.sort();
+        let mut last: Option<(&Path, u32)> = None;
+        for file in &files {
+            let folder = file.parent().unwrap_or(self.folder.path());
+            let number = last.filter(|(before, _)| *before == folder).map_or(1, |(_, number)| number + 1);
+            last = Some((folder, number));
+            let numbered = if number == 1 { format!("{name}.parquet") } else { format!("{name}-{number}.parquet") };
+            let relative = folder.strip_prefix(self.folder.path()).unwrap_or(folder).to_string_lossy().into_owned();
+            let bytes = std::fs::read(file).map_err(|error| LakeError::from_io("read", file, error))?;
+            let path = object_store::path::Path::from(format!("{relative}/{numbered}"));
+            store.write(&path, bytes.into()).await.map_err(|error| store.explain("write to", error))?;
+        }
+        Ok(published)
+    }
+}
+
+fn files_below(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
+    let failure = |error| LakeError::from_io("list", folder, error);
+    for entry in std::fs::read_dir(folder).map_err(failure)? {
+        let path = entry.map_err(failure)?.path();
+        if path.is_dir() { files_below(&path, files)? } else { files.push(path) }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Access;
+
+    fn record(event_id: &str, hour: i64) -> Record<'static> {
+        Record {
+            event_id: event_id.to_owned().into(),
+            signal: "log".into(),
+            observed_time_unix_nano: hour * crate::NANOS_PER_HOUR,
+            ..Record::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_same_name_twice_is_there_once_and_private() {
+        let (scratch, lake) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = RegionStore::new(RegionLocation::directory_of(None, lake.path()).unwrap(), Access::default());
+        for _ in 0..2 {
+            let mut batch = Batch::new(scratch.path()).unwrap();
+            for hour in [1, 2] {
+                batch.append("us-east-2", &record("7", hour)).unwrap();
+            }
+            let published = batch.deliver(&store, "redrive-7").await.unwrap();
+            assert_eq!((published.files, published.rows), (2, 2));
+        }
+        let mut files = Vec::new();
+        files_below(lake.path(), &mut files).unwrap();
+        files.sort();
+        let names: Vec<_> =
+            files.iter().map(|file| file.strip_prefix(lake.path()).unwrap().to_str().unwrap()).collect();
+        assert_eq!(
+            names,
+            [
+                "landing/region=us-east-2/date=1970-01-01/hour=01/redrive-7.parquet",
+                "landing/region=us-east-2/date=1970-01-01/hour=02/redrive-7.parquet"
+            ]
+        );
+        assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+        #[cfg(unix)]
+        for file in &files {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o077, 0);
+        }
+    }
+
+    #[tokio::test]
+    async fn objects_move_and_go() {
+        let lake = tempfile::tempdir().unwrap();
+        let store = RegionStore::new(RegionLocation::directory_of(None, lake.path()).unwrap(), Access::default());
+        let (from, to) = ("failed/a".into(), "redriven/failed/a".into());
+        store.write(&from, "x".into()).await.unwrap();
+        store.rename(&from, &to).await.unwrap();
+        assert!(matches!(store.read(&from).await, Err(object_store::Error::NotFound { .. })));
+        assert_eq!(store.read(&to).await.unwrap(), "x");
+        store.remove(&to).await.unwrap();
+        store.remove(&to).await.unwrap();
+    }
+}
