@@ -4,6 +4,7 @@
 
 #![allow(clippy::expect_used, reason = "a test that cannot find its program has nothing to look at")]
 
+pub mod aws;
 pub mod server;
 
 use std::path::{Path, PathBuf};

@@ -4,8 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -14,10 +13,11 @@ use hyper_util::rt::TokioIo;
 ///
 /// # Panics
 /// If there is no port to be had on loopback.
-pub fn serve<A, F>(runtime: &tokio::runtime::Runtime, answer: A) -> SocketAddr
+pub fn serve<A, F, B>(runtime: &tokio::runtime::Runtime, answer: A) -> SocketAddr
 where
     A: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<Response<Full<Bytes>>, std::io::Error>> + Send + 'static,
+    F: Future<Output = Result<Response<B>, std::io::Error>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + 'static,
 {
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("loopback has a free port");
     let address = listener.local_addr().expect("a bound socket has an address");

@@ -2,11 +2,15 @@
 //!
 //! It refuses to act on them.
 
+mod cloud;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, PathCompleter};
+
+pub use cloud::*;
 
 use crate::names;
 
@@ -15,7 +19,7 @@ use crate::names;
 #[command(name = "transect", version, max_term_width = 100, propagate_version = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 fine · 2 usage or configuration · 3 incomplete: a region or a file did not answer · \
-    5 nothing found · 70 our bug · 130 Ctrl-C; of canary: 0 PASS · 1 FAIL · 4 INCONCLUSIVE · 5 NO_DATA · 6 INVALID. A closed pipe is 0. stdout carries data, stderr carries talk."
+    5 nothing found · 70 our bug · 130 Ctrl-C; of canary: 0 PASS · 1 FAIL · 4 INCONCLUSIVE · 5 NO_DATA · 6 INVALID; of rollout: 1 rolled back · 4 held; of doctor: 1 findings. A closed pipe is 0. stdout carries data, stderr carries talk."
 )]
 pub struct Arguments {
     #[command(flatten)]
@@ -129,6 +133,20 @@ pub enum Command {
         about = "Which release runs where, and how it does; `record` and `import` add what a function's versions are"
     )]
     Releases(Releases),
+    #[command(about = "Forward the log groups of every region: what is covered, what is not, and put it right")]
+    Subscribe(Subscribe),
+    #[command(about = "Read what CloudWatch Logs still holds into the lake")]
+    Backfill(Backfill),
+    #[command(about = "Show log events as they are written, from all regions")]
+    Tail(Tail),
+    #[command(about = "Deliver into the lake what was left undelivered")]
+    Redrive(Redrive),
+    #[command(about = "List what was left undelivered, by cause")]
+    Failed(Failed),
+    #[command(about = "Look at what is installed in each region, and say what to mend")]
+    Doctor(Doctor),
+    #[command(about = "Move a release's share wave by wave, judged by the canary, rolled back where it fails")]
+    Rollout(Box<Rollout>),
     /// Print the columns of a telemetry row
     Schema,
     #[command(about = "Print a completion script for a shell")]

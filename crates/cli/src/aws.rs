@@ -27,19 +27,24 @@ pub async fn access(lake: &Lake, region_timeout: Duration) -> Access {
     if !lake.has_buckets() {
         return access;
     }
-    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-    // Asking an instance for its region takes seconds where there is none, and a region's name tells as much.
-    let named = lake.locations().iter().find_map(|location| location.name()).map(|name| Region::new(name.to_owned()));
-    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(ProfileFileRegionProvider::new())
-        .or_else(named);
-    let sdk = aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region).http_client(http).load().await;
+    let sdk = sdk(lake.locations().iter().find_map(|location| location.name())).await;
     access.region = sdk.region().map(ToString::to_string);
     access.endpoint = s3_endpoint(&sdk).or_else(|| sdk.endpoint_url().map(str::to_owned));
     access.credentials = sdk
         .credentials_provider()
         .map(|provider| Arc::new(Credentials { provider, bound: region_timeout, kept: Mutex::default() }) as Arc<_>);
     access
+}
+
+/// What the SDK finds: credentials, endpoints, and a region, for which the one named stands where nothing else says one.
+pub async fn sdk(region: Option<&str>) -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    // Asking an instance for its region takes seconds where there is none, and a region's name tells as much.
+    let named = region.map(|name| Region::new(name.to_owned()));
+    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::new())
+        .or_else(named);
+    aws_config::defaults(BehaviorVersion::v2026_01_12()).region(region).http_client(http).load().await
 }
 
 /// `AWS_ENDPOINT_URL_S3`, or what a profile's `services` section says for S3.

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod aws;
+mod cloud;
 mod commands;
 mod config;
 mod failure;
@@ -12,6 +13,7 @@ mod loader;
 mod names;
 mod output;
 mod range;
+mod rows;
 
 use std::process::ExitCode;
 
@@ -45,6 +47,13 @@ fn main() -> ExitCode {
         Command::Trace(own) => commands::trace::run(own, global),
         Command::Canary(own) => commands::canary::run(own, global),
         Command::Releases(own) => commands::releases::run(own, global),
+        Command::Subscribe(own) => commands::subscribe::run(own, global),
+        Command::Backfill(own) => commands::backfill::run(own, global),
+        Command::Tail(own) => commands::tail::run(own, global),
+        Command::Redrive(own) => commands::redrive::run(own, global),
+        Command::Failed(own) => commands::redrive::list(own, global),
+        Command::Doctor(own) => commands::doctor::run(own, global),
+        Command::Rollout(own) => commands::rollout::run(own, global),
         Command::Schema => commands::schema::run(global),
         Command::Completions(own) => commands::completions::run(own),
         Command::Man(own) => commands::man::run(own),

@@ -10,6 +10,7 @@ mod conformance;
 mod faults;
 mod firehose;
 mod nothing_is_lost;
+mod recovery;
 mod runtime_api;
 mod start;
 mod world;

@@ -64,9 +64,14 @@ impl World {
         &self.runtime
     }
 
+    /// The lake that all regions share.
+    pub fn lake(&self) -> PathBuf {
+        self.folder.path().join("lake")
+    }
+
     /// The rows that the command line gives for a statement over the lake.
     pub fn sql(&self, statement: &str) -> Vec<Value> {
-        let lake = self.folder.path().join("lake");
+        let lake = self.lake();
         let output = Command::new(program("transect"))
             .args(["sql", "--format", "json", "--lake", lake.to_str().unwrap(), statement])
             .env_remove("TRANSECT_LAKE")

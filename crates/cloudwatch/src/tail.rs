@@ -1,0 +1,383 @@
+//! What log groups say at this moment, in all regions at once: live tail sessions of CloudWatch, or polling where there are
+//! none, normalised and merged in the order of time, so that a line is the record that the lake is going to hold. Only its id
+//! is another where it came by live tail, which tells none.
+//!
+//! It refuses to print, to store, and to be silent about what is not shown: what CloudWatch sampled, what is polled instead,
+//! a session that broke off and a region that does not answer come as notes between the records, and what is missing in the
+//! end stands in the summary. Log groups that are made after it began are not followed.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::{join, join_all};
+use futures::stream::FuturesUnordered;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, sleep_until, timeout};
+use transect_normalize::{Normalizer, Options};
+use transect_schema::Record;
+use wildmatch::WildMatch;
+
+use self::order::Order;
+use self::read::{Reader, Wanted};
+use self::standing::Standing;
+use crate::subscribe::{self, Group};
+use crate::{Account, Missing, Names, Pace, Region, account_of};
+
+mod live;
+mod order;
+mod poll;
+mod read;
+mod seen;
+mod standing;
+
+/// Log groups of one session (StartLiveTail).
+const SESSION_GROUPS_MAX: usize = 10;
+/// Sessions in a region: each is paid for by the minute, and the account's quota is shared with whoever else is looking. Beyond
+/// the groups that they hold, all are polled, which costs nothing but the calls.
+const SESSIONS_MAX: usize = 5;
+/// DescribeLogGroups in all regions (CloudWatch Logs quotas).
+const LISTS_PER_SECOND: u32 = 10;
+/// FilterLogEvents in most regions; some allow more (CloudWatch Logs quotas).
+const POLLS_PER_SECOND: u32 = 5;
+/// Answers of FilterLogEvents that may be awaited at the same time in a region: one that is slow is not to lower the pace, and
+/// each may hold 1 MB.
+const POLLS_IN_FLIGHT_MAX: usize = 4;
+/// When it is said that a region is still awaited.
+const SLOW_AFTER: Duration = Duration::from_secs(10);
+/// Waits between tries double from the first to the last.
+const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// Batches that wait for the merge: enough that one region's burst does not hold up another's, and no more.
+const ARRIVALS_MAX: usize = 64;
+
+/// What is to be followed and shown.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The names of the deployment, whose own log groups are left out.
+    pub names: Names,
+    /// Patterns of log groups, with `*` and `?`; all, where there is none.
+    pub groups: Vec<String>,
+    /// CloudWatch's filter pattern, which CloudWatch applies; everything, where there is none.
+    pub pattern: Option<String>,
+    /// Services, or functions where no service is stated; any if empty.
+    pub services: Vec<String>,
+    /// OpenTelemetry's number of the least severity; records that failed count as errors.
+    pub severity_min: Option<i32>,
+    /// Whether to poll although there is live tail.
+    pub poll: bool,
+    /// How long; for ever, where there is none.
+    pub duration: Option<Duration>,
+    /// How lines are read, redaction included.
+    pub normalize: Options,
+}
+
+/// What comes, in the order in which it is to be shown.
+#[derive(Clone, Debug)]
+pub enum Tailed {
+    /// A log record.
+    Record(Box<Record<'static>>),
+    /// Something to know about a region.
+    Note {
+        /// Which.
+        region: String,
+        /// What.
+        text: String,
+    },
+}
+
+/// What was shown, and what was not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Records handed out.
+    pub records: u64,
+    /// Log groups that were followed, over all regions. Where it is 0 and nothing is missing, no log group matched.
+    pub groups: usize,
+    /// Whether CloudWatch left events out, because more came than a session takes.
+    pub sampled: bool,
+    /// Regions, or log groups of them, that were not followed in the end.
+    pub missing: Vec<Missing>,
+}
+
+/// What a region sends to the merge.
+enum Arrival {
+    Records(Vec<Record<'static>>),
+    Note { region: String, text: String },
+    Sampled,
+}
+
+/// What all regions share.
+struct Shared<'t> {
+    request: &'t Request,
+    reader: Reader,
+    now_unix_nano: &'t (dyn Fn() -> i64 + Sync),
+}
+
+/// One region that is followed.
+struct Watch<'t> {
+    shared: &'t Shared<'t>,
+    region: &'t Region,
+    /// Whose it is; unknown where the Security Token Service did not say.
+    account: Option<Account>,
+    standing: &'t Standing,
+    pace: Pace,
+    in_flight: Semaphore,
+    out: mpsc::Sender<Arrival>,
+}
+
+/// Hands out every record and note by `each`, until that returns false, the request's duration is over, or there is nothing
+/// left to follow. Dropping the future ends it, too, and with it all sessions. `now_unix_nano` is the clock, in nanoseconds
+/// since 1970.
+///
+/// While `each` does not return, nothing is read; CloudWatch keeps ten seconds of a session for a slow reader and drops the
+/// oldest then, without a word (StartLiveTail).
+pub async fn tail(
+    regions: &[Region],
+    request: &Request,
+    now_unix_nano: &(dyn Fn() -> i64 + Sync),
+    mut each: impl FnMut(Tailed) -> bool,
+) -> Summary {
+    let end = request.duration.and_then(|duration| Instant::now().checked_add(duration));
+    let wanted = Wanted { services: request.services.clone(), severity_min: request.severity_min };
+    let reader = Reader::new(Normalizer::new(&request.normalize), wanted);
+    let shared = Shared { request, reader, now_unix_nano };
+    let standings: Vec<Standing> = regions.iter().map(|_| Standing::default()).collect();
+    let (out, mut arrivals) = mpsc::channel(ARRIVALS_MAX);
+    let followed =
+        regions.iter().zip(&standings).map(|(region, standing)| follow(&shared, region, standing, out.clone()));
+    let mut followed: FuturesUnordered<_> = followed.collect();
+    drop(out);
+    let mut merge = Merge { order: Order::default(), each: &mut each, records: 0, sampled: false };
+    loop {
+        let due = merge.order.next_due();
+        let is_wanted = tokio::select! {
+            () = at(end) => break,
+            Some(()) = followed.next() => true,
+            arrival = arrivals.recv() => match arrival {
+                Some(arrival) => merge.take(arrival),
+                None => break,
+            },
+            () = at(due) => true,
+        };
+        if !(is_wanted && merge.release()) {
+            return merge.summary(regions, &standings);
+        }
+    }
+    let mut is_wanted = true;
+    while is_wanted && let Ok(arrival) = arrivals.try_recv() {
+        is_wanted = merge.take(arrival);
+    }
+    if is_wanted {
+        merge.finish();
+    }
+    merge.summary(regions, &standings)
+}
+
+/// The records of all regions on their way to whoever shows them.
+struct Merge<'m, E> {
+    order: Order<Box<Record<'static>>>,
+    each: &'m mut E,
+    records: u64,
+    sampled: bool,
+}
+
+impl<E: FnMut(Tailed) -> bool> Merge<'_, E> {
+    /// Whether more is wanted.
+    fn take(&mut self, arrival: Arrival) -> bool {
+        match arrival {
+            Arrival::Records(records) => {
+                let now = Instant::now();
+                for record in records {
+                    self.order.push(record.time_unix_nano, read::text_bytes(&record), Box::new(record), now);
+                }
+                true
+            }
+            Arrival::Note { region, text } => (self.each)(Tailed::Note { region, text }),
+            Arrival::Sampled => {
+                self.sampled = true;
+                true
+            }
+        }
+    }
+
+    fn release(&mut self) -> bool {
+        let due = self.order.release(Instant::now());
+        self.hand_out(due)
+    }
+
+    fn finish(&mut self) {
+        let rest = self.order.drain();
+        self.hand_out(rest);
+    }
+
+    fn hand_out(&mut self, records: Vec<Box<Record<'static>>>) -> bool {
+        records.into_iter().all(|record| {
+            self.records += 1;
+            (self.each)(Tailed::Record(record))
+        })
+    }
+
+    fn summary(&self, regions: &[Region], standings: &[Standing]) -> Summary {
+        let missing = regions.iter().zip(standings).filter_map(|(region, standing)| {
+            Some(Missing { region: region.name.clone(), reason: standing.missing()? })
+        });
+        Summary {
+            records: self.records,
+            groups: standings.iter().map(Standing::followed).sum(),
+            sampled: self.sampled,
+            missing: missing.collect(),
+        }
+    }
+}
+
+/// At that instant, or never.
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The wait after so many failures in a row.
+fn backoff(failures: u32) -> Duration {
+    BACKOFF_FIRST.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(BACKOFF_MAX)
+}
+
+impl Watch<'_> {
+    async fn send(&self, arrival: Arrival) {
+        // Who has nobody to tell is about to be dropped.
+        let _ = self.out.send(arrival).await;
+    }
+
+    async fn note(&self, text: impl Into<String>) {
+        self.send(Arrival::Note { region: self.region.name.clone(), text: text.into() }).await;
+    }
+
+    /// Says it, unless it was said about this region before.
+    async fn note_once(&self, text: String) {
+        if self.standing.is_new(&text) {
+            self.note(text).await;
+        }
+    }
+
+    fn now_ms(&self) -> i64 {
+        (self.shared.now_unix_nano)().div_euclid(1_000_000)
+    }
+
+    fn owner(&self) -> &str {
+        self.account.as_ref().map_or("", |account| &account.id)
+    }
+}
+
+/// Follows a region until there is nothing left of it to follow.
+async fn follow(shared: &Shared<'_>, region: &Region, standing: &Standing, out: mpsc::Sender<Arrival>) {
+    let mut watch = Watch {
+        shared,
+        region,
+        account: None,
+        standing,
+        pace: Pace::per_second(POLLS_PER_SECOND),
+        in_flight: Semaphore::new(POLLS_IN_FLIGHT_MAX),
+        out,
+    };
+    let since_ms = watch.now_ms() - poll::OVERLAP_MS;
+    let lists = Pace::per_second(LISTS_PER_SECOND);
+    let (groups, account) = {
+        let mut asked = std::pin::pin!(join(subscribe::groups(region, &lists), account_of(region)));
+        match timeout(SLOW_AFTER, &mut asked).await {
+            Ok(answers) => answers,
+            Err(_) => {
+                watch.note("has not answered yet").await;
+                asked.await
+            }
+        }
+    };
+    let groups = match groups {
+        Ok(groups) => groups,
+        Err(fault) => {
+            standing.fail(fault.to_string());
+            watch.note(format!("is not followed: {fault}")).await;
+            return;
+        }
+    };
+    let account = match account {
+        Ok(account) => {
+            watch.account = Some(account.clone());
+            Ok(account)
+        }
+        Err(fault) => Err(fault.to_string()),
+    };
+    let groups = choose(groups, shared.request);
+    let plan = Plan::of(groups, shared.request.poll, account.as_ref().map_err(String::as_str));
+    standing.list(plan.sessions.iter().flatten().chain(&plan.polled).cloned());
+    if plan.left_out > 0 {
+        watch.note(format!("{} log groups are left out: only Logs Insights reads their class", plan.left_out)).await;
+    }
+    if let Some(why) = &plan.why {
+        watch.note_once(format!("polled instead of live tail: {why}")).await;
+    }
+    let arns = account.as_ref().map(|account| plan.arns(account, &region.name)).unwrap_or_default();
+    let sessions = plan.sessions.into_iter().zip(arns);
+    let sessions = sessions.map(|(groups, arns)| live::follow(&watch, groups, arns, since_ms));
+    join(join_all(sessions), poll::follow(&watch, plan.polled, since_ms, seen::Seen::default())).await;
+    if standing.is_given_up() {
+        watch.note("is given up").await;
+    }
+}
+
+/// The groups that are wished, without those that the pipeline writes: who tails is not to read the tail's own trail.
+fn choose(groups: Vec<Group>, request: &Request) -> Vec<Group> {
+    let own = request.names.own_groups();
+    let patterns: Vec<WildMatch> = request.groups.iter().map(|pattern| WildMatch::new(pattern)).collect();
+    let is_wished = |group: &Group| {
+        !own.contains(&group.name)
+            && (patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&group.name)))
+    };
+    groups.into_iter().filter(is_wished).collect()
+}
+
+/// How the groups of a region are followed.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Plan {
+    /// The groups of each session.
+    sessions: Vec<Vec<String>>,
+    /// The groups that are polled.
+    polled: Vec<String>,
+    /// Groups that nothing can follow.
+    left_out: usize,
+    /// Why groups are polled for which live tail was wished.
+    why: Option<String>,
+}
+
+impl Plan {
+    /// Pure. The standard class alone has live tail and FilterLogEvents, as it alone takes subscription filters (CloudWatch
+    /// Logs, log classes).
+    fn of(groups: Vec<Group>, poll: bool, account: Result<&Account, &str>) -> Plan {
+        let count = groups.len();
+        let names = groups.into_iter().filter(|group| group.takes_filters).map(|group| group.name);
+        let names: Vec<String> = names.collect();
+        let left_out = count - names.len();
+        let why = match account {
+            _ if poll || names.is_empty() => None,
+            Err(reason) => Some(reason.to_owned()),
+            Ok(_) if names.len() > SESSIONS_MAX * SESSION_GROUPS_MAX => Some(format!(
+                "{} log groups are more than {SESSIONS_MAX} sessions of {SESSION_GROUPS_MAX} hold \
+                 (fewer match a narrower --group)",
+                names.len()
+            )),
+            Ok(_) => {
+                let sessions = names.chunks(SESSION_GROUPS_MAX).map(<[String]>::to_vec).collect();
+                return Plan { sessions, left_out, ..Plan::default() };
+            }
+        };
+        Plan { polled: names, left_out, why, ..Plan::default() }
+    }
+
+    /// The groups of each session as StartLiveTail wants them: whole, and without the `:*` that DescribeLogGroups adds.
+    fn arns(&self, account: &Account, region: &str) -> Vec<Vec<String>> {
+        let arn = |name: &String| format!("arn:{}:logs:{region}:{}:log-group:{name}", account.partition, account.id);
+        self.sessions.iter().map(|groups| groups.iter().map(arn).collect()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

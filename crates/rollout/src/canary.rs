@@ -1,0 +1,148 @@
+//! What a run of `transect canary --format json` says, by its exit code and its report together. It refuses to take
+//! anything for a pass but exit code 0 with a report that says PASS and lacks nothing.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::verdict::{JudgeError, Said, Verdict};
+
+/// What the program exits with when it was asked wrongly.
+const USAGE: i32 = 2;
+
+/// The parts of a report that count here.
+#[derive(Deserialize)]
+struct Report {
+    verdict: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    complete: bool,
+    #[serde(default)]
+    missing_regions: Vec<String>,
+    #[serde(default)]
+    regions: Vec<Region>,
+    #[serde(default)]
+    comparisons: Vec<Comparison>,
+}
+
+#[derive(Deserialize)]
+struct Comparison {
+    #[serde(default)]
+    regions: Vec<Region>,
+}
+
+#[derive(Deserialize)]
+struct Region {
+    region: String,
+    #[serde(default)]
+    n_b: u64,
+    #[serde(default)]
+    roll_back: bool,
+}
+
+/// The verdict of a run: its exit code (none if it was killed), stdout, and stderr for the reason where there is no report.
+pub fn read_canary(exit_code: Option<i32>, stdout: &str, stderr: &str) -> Result<Verdict, JudgeError> {
+    let talk = stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it said nothing");
+    let Some(exit_code) = exit_code else {
+        return Err(JudgeError::Unanswered(format!("transect canary was killed: {talk}")));
+    };
+    if exit_code == USAGE {
+        return Err(JudgeError::Refused(talk.to_owned()));
+    }
+    let without =
+        |what: &str| JudgeError::Unanswered(format!("transect canary ended with exit code {exit_code} {what}: {talk}"));
+    let report: Report = serde_json::from_str(stdout).map_err(|_| without("and no report"))?;
+    let said = Said::parse(&report.verdict).ok_or_else(|| without("and a verdict that nobody knows"))?;
+    // A policy may map INCONCLUSIVE to another code for pipelines; what is done about it is decided here.
+    let is_told = match said {
+        Said::Pass => exit_code == 0,
+        Said::Fail => exit_code == 1,
+        Said::Inconclusive => matches!(exit_code, 0 | 1 | 4),
+        Said::NoData => exit_code == 5,
+        Said::Invalid => exit_code == 6,
+    };
+    if !is_told {
+        return Err(without(&format!("and a report that says {}", said.name())));
+    }
+    // Each comparison of several lists its regions; a single one stands at the top.
+    let lists: Vec<&Vec<Region>> = match report.comparisons.is_empty() {
+        true => vec![&report.regions],
+        false => report.comparisons.iter().map(|one| &one.regions).collect(),
+    };
+    let mut requests: BTreeMap<String, u64> = BTreeMap::new();
+    let mut roll_back: Vec<String> = Vec::new();
+    for row in lists.into_iter().flatten() {
+        requests.entry(row.region.clone()).and_modify(|least| *least = row.n_b.min(*least)).or_insert(row.n_b);
+        if said == Said::Fail && row.roll_back && !roll_back.contains(&row.region) {
+            roll_back.push(row.region.clone());
+        }
+    }
+    let is_partial = said == Said::Pass && (!report.complete || !report.missing_regions.is_empty());
+    let (said, reason) = match is_partial {
+        true => (
+            Said::Inconclusive,
+            format!("it passes by what could be read, and not everything could: {}", report.reason),
+        ),
+        false => (said, report.reason),
+    };
+    Ok(Verdict { said, reason, roll_back, missing_regions: report.missing_regions, requests })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(exit_code: Option<i32>, stdout: &str) -> Result<Said, JudgeError> {
+        read_canary(exit_code, stdout, "reading\ntransect: no such lake\n").map(|verdict| verdict.said)
+    }
+
+    #[test]
+    fn exit_code_and_report_must_say_the_same() {
+        let report = |verdict: &str| format!("{{\"verdict\":\"{verdict}\",\"complete\":true}}");
+        assert_eq!(check(Some(0), &report("PASS")), Ok(Said::Pass));
+        assert_eq!(check(Some(1), &report("FAIL")), Ok(Said::Fail));
+        assert_eq!(check(Some(5), &report("NO_DATA")), Ok(Said::NoData));
+        assert_eq!(check(Some(6), &report("INVALID")), Ok(Said::Invalid));
+        for mapped in [0, 1, 4] {
+            assert_eq!(check(Some(mapped), &report("INCONCLUSIVE")), Ok(Said::Inconclusive));
+        }
+        for (code, verdict) in [(1, "PASS"), (0, "FAIL"), (3, "PASS"), (3, "INCONCLUSIVE"), (0, "SPLENDID")] {
+            assert!(matches!(check(Some(code), &report(verdict)), Err(JudgeError::Unanswered(_))), "{code} {verdict}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_no_pass() {
+        for stdout in ["", "PASS", "{}", "[]", "null"] {
+            assert!(matches!(check(Some(0), stdout), Err(JudgeError::Unanswered(_))), "{stdout}");
+        }
+        assert!(matches!(check(None, "{\"verdict\":\"PASS\",\"complete\":true}"), Err(JudgeError::Unanswered(_))));
+        assert_eq!(check(Some(2), ""), Err(JudgeError::Refused("transect: no such lake".to_owned())));
+    }
+
+    #[test]
+    fn a_pass_that_lacks_something_is_none() {
+        for partial in
+            ["\"complete\":false", "\"complete\":true,\"missing_regions\":[\"eu-west-2\"]", "\"reason\":\"fine\""]
+        {
+            assert_eq!(
+                check(Some(0), &format!("{{\"verdict\":\"PASS\",{partial}}}")),
+                Ok(Said::Inconclusive),
+                "{partial}"
+            );
+        }
+    }
+
+    #[test]
+    fn regions_are_those_of_all_comparisons() {
+        let stdout = r#"{"verdict":"FAIL","reason":"worse","complete":true,
+            "regions":[{"region":"us-east-2","n_b":900,"roll_back":false}],
+            "comparisons":[
+                {"regions":[{"region":"us-east-2","n_b":900,"roll_back":false},{"region":"eu-west-2","n_b":70,"roll_back":true}]},
+                {"regions":[{"region":"us-east-2","n_b":300,"roll_back":false},{"region":"eu-west-2","n_b":80,"roll_back":true}]}]}"#;
+        let verdict = read_canary(Some(1), stdout, "").unwrap();
+        assert_eq!(verdict.roll_back, ["eu-west-2"]);
+        assert_eq!(verdict.requests, BTreeMap::from([("us-east-2".to_owned(), 300), ("eu-west-2".to_owned(), 70)]));
+    }
+}

@@ -1,0 +1,253 @@
+//! `transect backfill`: what CloudWatch Logs holds comes into the lake, whole, under the ids that the forwarder gives, and
+//! once, however often it is run and wherever it was killed.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use transect_tests::aws::{Fault, When};
+
+use crate::world::{REGIONS, World, of_operation};
+
+/// 2026-11-21T08:00:00Z.
+const BEGIN_UNIX_MILLI: i64 = 1_795_248_000_000;
+const SINCE: &str = "2026-11-21T08:00:00Z";
+const UNTIL: &str = "2026-11-21T11:00:00Z";
+const GROUPS: [&str; 3] = ["/aws/lambda/carts", "/aws/lambda/orders", "/aws/lambda/payments"];
+const EVENTS: i64 = 40;
+
+fn message(service: &str, number: i64) -> String {
+    let level = if number % 7 == 0 { "ERROR" } else { "INFO" };
+    json!({ "level": level, "message": format!("{service} said {number}"), "service": service }).to_string()
+}
+
+/// Every group of every region has said something over three hours, two streams at a time, and something before and after.
+fn filled() -> World {
+    let world = World::new();
+    for region in REGIONS {
+        world.aws.region(region, |region| {
+            region.page_events_max = 10;
+            for group in GROUPS {
+                let service = group.rsplit('/').next().unwrap();
+                for number in 0..EVENTS {
+                    let stream = format!("2026/11/21/[7]{:032x}", number % 2);
+                    region.log(group, &stream, BEGIN_UNIX_MILLI + number * 4 * 60_000, &message(service, number));
+                }
+                region.log(group, "2026/11/21/[7]before", BEGIN_UNIX_MILLI - 1, "before the range");
+                region.log(group, "2026/11/21/[7]after", BEGIN_UNIX_MILLI + 3 * 3_600_000, "after the range");
+            }
+            region.log("/ecs/other", "task", BEGIN_UNIX_MILLI, "not wished");
+            region.log("/aws/lambda/transect-forwarder", "2026/11/21/[1]own", BEGIN_UNIX_MILLI, "the pipeline's own");
+        });
+    }
+    world
+}
+
+/// What must be there then.
+const ALL: i64 = (REGIONS.len() * GROUPS.len()) as i64 * EVENTS;
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn arguments<'a>(lake: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec![
+        "backfill",
+        "--group",
+        "/aws/lambda/*",
+        "--since",
+        SINCE,
+        "--until",
+        UNTIL,
+        "--rate",
+        "100",
+        "--lake",
+        text(lake),
+    ];
+    for region in REGIONS {
+        arguments.extend(["--region", region]);
+    }
+    arguments.extend(more);
+    arguments
+}
+
+fn lake(world: &World, name: &str) -> PathBuf {
+    let lake = world.folder.path().join(name);
+    std::fs::create_dir_all(&lake).unwrap();
+    lake
+}
+
+/// Runs a statement over the lake.
+fn sql(world: &World, lake: &Path, statement: &str) -> Vec<Value> {
+    world.rows(&["sql", "--lake", text(lake), statement]).well().rows
+}
+
+fn count(world: &World, lake: &Path) -> i64 {
+    sql(world, lake, "SELECT count(*) AS n FROM logs")[0]["n"].as_i64().unwrap()
+}
+
+/// Everything is there, and nothing else.
+fn assert_whole(world: &World, lake: &Path) {
+    let rows = sql(
+        world,
+        lake,
+        "SELECT cloud_region, aws_log_group, count(*) AS n, count(DISTINCT event_id) AS ids, \
+         count(DISTINCT aws_log_stream) AS streams, sum(CASE WHEN severity_text = 'ERROR' THEN 1 ELSE 0 END) AS errors \
+         FROM logs GROUP BY 1, 2 ORDER BY 1, 2",
+    );
+    let mut expected = Vec::new();
+    let mut regions = REGIONS;
+    regions.sort();
+    for region in regions {
+        for group in GROUPS {
+            let row = json!({ "cloud_region": region, "aws_log_group": group, "n": EVENTS, "ids": EVENTS, "streams": 2, "errors": 6 });
+            expected.push(row);
+        }
+    }
+    assert_eq!(rows, expected);
+}
+
+#[test]
+fn events_of_all_groups_and_regions_come_whole_and_once() {
+    let world = filled();
+    let lake = lake(&world, "lake");
+    let answer = world.run(&arguments(&lake, &["--format", "json"]));
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    let summary: Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(summary["events"], ALL, "{summary}");
+    assert_whole(&world, &lake);
+    // Ids are those of CloudWatch Logs, which are those of a subscription.
+    let ids = world.aws.region("us-east-2", |region| {
+        let mut ids: Vec<String> =
+            region.groups["/aws/lambda/orders"].events.iter().map(|event| event.id.clone()).collect();
+        ids.truncate(EVENTS as usize);
+        ids
+    });
+    let found = sql(
+        &world,
+        &lake,
+        "SELECT event_id FROM logs WHERE cloud_region = 'us-east-2' AND aws_log_group = '/aws/lambda/orders' ORDER BY event_id",
+    );
+    assert_eq!(found, ids.iter().map(|id| json!({ "event_id": id })).collect::<Vec<_>>());
+
+    let again = world.run(&arguments(&lake, &[]));
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert_whole(&world, &lake);
+    assert_eq!(count(&world, &lake), ALL);
+}
+
+#[test]
+fn a_service_that_throttles_or_loses_answers_is_asked_again() {
+    let world = filled();
+    let lake = lake(&world, "lake");
+    world.aws.fail("*", "*", When::Every(3), Fault::Throttled);
+    world.aws.fail("*", "FilterLogEvents", When::Every(7), Fault::CutAfter);
+    world.aws.fail("*", "FilterLogEvents", When::Every(11), Fault::Unavailable);
+    let answer = world.run(&arguments(&lake, &[]));
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert!(world.aws.calls().iter().filter(|call| call.status != 200).count() > 20);
+    assert_whole(&world, &lake);
+}
+
+#[test]
+fn killed_and_taken_up_again_it_ends_the_same_and_does_not_begin_anew() {
+    let world = filled();
+    let whole = lake(&world, "whole");
+    assert_eq!(world.run(&arguments(&whole, &[])).code, 0);
+    let calls_of_all = of_operation(&world.aws.take_calls(), "FilterLogEvents").len();
+
+    for calls_until_killed in [1, calls_of_all / 2, calls_of_all - 1] {
+        let lake = lake(&world, &format!("killed-{calls_until_killed}"));
+        let state = world.folder.path().join(format!("state-{calls_until_killed}"));
+        world.aws.fail("*", "FilterLogEvents", When::After(calls_until_killed), Fault::Hang);
+        let mut running = world.start(&arguments(&lake, &["--state", text(&state)]));
+        // All that may be answered was, and somebody waits for what never comes.
+        world.aws.wait_for_calls(|calls| of_operation(calls, "FilterLogEvents").len() > calls_until_killed);
+        running.child.kill().unwrap();
+        running.child.wait().unwrap();
+        world.aws.heal();
+        world.aws.take_calls();
+
+        let answer = world.run(&arguments(&lake, &["--state", text(&state)]));
+        assert_eq!(answer.code, 0, "{}", answer.stderr);
+        let calls = of_operation(&world.aws.take_calls(), "FilterLogEvents").len();
+        assert!(calls_until_killed < calls_of_all / 2 || calls < calls_of_all, "all {calls} calls were made again");
+        assert_whole(&world, &lake);
+        // What is done is not asked for again.
+        assert_eq!(world.run(&arguments(&lake, &["--state", text(&state)])).code, 0);
+        assert_eq!(of_operation(&world.aws.take_calls(), "FilterLogEvents").len(), 0);
+    }
+}
+
+#[test]
+fn what_the_forwarder_has_sent_counts_once() {
+    let world = filled();
+    let lake = lake(&world, "lake");
+    // The same events as a subscription delivers them.
+    let payloads = world.folder.path().join("us-east-2");
+    std::fs::create_dir_all(&payloads).unwrap();
+    let documents: Vec<Value> = world.aws.region("us-east-2", |region| {
+        let groups = GROUPS.iter().map(|group| &region.groups[*group]);
+        groups
+            .flat_map(|group| {
+                group.events.iter().filter(|event| event.stream.ends_with(['0', '1'])).map(|event| {
+                    json!({
+                        "messageType": "DATA_MESSAGE",
+                        "owner": "123456789012",
+                        "logGroup": group.name,
+                        "logStream": event.stream,
+                        "subscriptionFilters": ["transect"],
+                        "logEvents": [{ "id": event.id, "timestamp": event.timestamp_unix_milli, "message": event.message }],
+                    })
+                })
+            })
+            .collect()
+    });
+    let file = payloads.join("payloads.json");
+    std::fs::write(&file, documents.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")).unwrap();
+    let ingested = world.run(&["ingest", "--lake", text(&lake), "--region", "us-east-2", text(&file)]);
+    assert_eq!(ingested.code, 0, "{}", ingested.stderr);
+    let of_one_region = GROUPS.len() as i64 * EVENTS;
+    assert_eq!(count(&world, &lake), of_one_region);
+
+    let only = ["backfill", "--group", "/aws/lambda/*", "--since", SINCE, "--until", UNTIL, "--rate", "100"];
+    let answer = world.run(&[&only[..], &["--region", "us-east-2", "--lake", text(&lake)]].concat());
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert_eq!(count(&world, &lake), of_one_region);
+    // It is the rule for duplicates that counts them once: they are there twice.
+    let stored = sql(&world, &lake, "SELECT count(*) AS n, count(DISTINCT event_id) AS ids FROM telemetry");
+    assert_eq!(stored[0]["ids"], of_one_region);
+}
+
+#[test]
+fn a_region_that_is_down_is_told_and_the_others_come() {
+    let world = filled();
+    let lake = lake(&world, "lake");
+    world.aws.fail_region("us-west-2");
+    let answer = world.run(&arguments(&lake, &[]));
+    assert_eq!(answer.code, 3, "{}", answer.stderr);
+    assert!(answer.stderr.contains("us-west-2"), "{}", answer.stderr);
+    assert_eq!(count(&world, &lake), ALL / 3 * 2);
+    world.aws.heal();
+    assert_eq!(world.run(&arguments(&lake, &[])).code, 0);
+    assert_whole(&world, &lake);
+}
+
+#[test]
+fn groups_that_cannot_be_searched_are_told_and_the_others_come() {
+    let world = filled();
+    let lake = lake(&world, "lake");
+    world.aws.region("us-east-2", |region| region.group("/aws/lambda/cheap").class = "INFREQUENT_ACCESS".to_owned());
+    let answer = world.run(&arguments(&lake, &[]));
+    assert_eq!(answer.code, 3, "{}", answer.stderr);
+    assert!(answer.stderr.contains("/aws/lambda/cheap"), "{}", answer.stderr);
+    assert_whole(&world, &lake);
+}
+
+#[test]
+fn nothing_that_matches_is_told() {
+    let world = filled();
+    let lake = lake(&world, "lake");
+    let only = ["backfill", "--group", "/nothing/*", "--since", SINCE, "--until", UNTIL, "--region", "us-east-2"];
+    let answer = world.run(&[&only[..], &["--lake", text(&lake)]].concat());
+    assert_eq!(answer.code, 5, "{}", answer.stderr);
+}
