@@ -554,31 +554,43 @@ def everywhere(groups, of=REGIONS):
     return {(region, name): value for region in of for name, value in groups.items()}
 
 
+# How the groups stand before anything is done.
+STATES = everywhere(
+    {
+        OWN_GROUPS[0]: "own",
+        OWN_GROUPS[1]: "own",
+        "/aws/lambda/cart": "missing",
+        "/ecs/shop": "missing",
+        "/aws/lambda/pay-test": "excluded",
+        "/aws/lambda/pay": "missing",
+        "/aws/lambda/audited": "missing",
+        "/aws/lambda/full": "blocked",
+        "/aws/lambda/stale": "differs",
+        "/aws/lambda/elsewhere": "differs",
+        "/aws/lambda/by-hand": "covered",
+    }
+) | {(REGIONS[0], name): "missing" for name in PAGED}
+ACTIONS = {key: "put_filter" if state in ("missing", "differs", "blocked") else "none" for key, state in STATES.items()}
+
+
 def subscribes(cloud):
     subscribe_world(cloud)
+    subscribe_shows_a_plan(cloud)
+    subscribe_applies_it(cloud)
+    subscribe_puts_retention(cloud)
+    subscribe_leaves_others_alone(cloud)
+    subscribe_does_without_a_region(cloud)
+    subscribe_puts_the_accounts_policy(cloud)
+
+
+def subscribe_shows_a_plan(cloud):
     before = state_of(cloud)
     asked = ["subscribe", *regions(), "--exclude", "*-test"]
     answer, rows, whole = cloud.rows(*asked, "--plan")
     same("subscribe --plan: exit code", (answer.code, whole["complete"], whole["missing_regions"]), (0, True, []))
-    states = everywhere(
-        {
-            OWN_GROUPS[0]: "own",
-            OWN_GROUPS[1]: "own",
-            "/aws/lambda/cart": "missing",
-            "/ecs/shop": "missing",
-            "/aws/lambda/pay-test": "excluded",
-            "/aws/lambda/pay": "missing",
-            "/aws/lambda/audited": "missing",
-            "/aws/lambda/full": "blocked",
-            "/aws/lambda/stale": "differs",
-            "/aws/lambda/elsewhere": "differs",
-            "/aws/lambda/by-hand": "covered",
-        }
-    ) | {(REGIONS[0], name): "missing" for name in PAGED}
-    same("subscribe --plan: every group of every page, and how it stands", column(rows, "state"), states)
-    same("subscribe --plan: each group once", len(rows), len(states))
-    actions = {key: "put_filter" if state in ("missing", "differs", "blocked") else "none" for key, state in states.items()}
-    same("subscribe --plan: what --apply would do", column(rows, "action"), actions)
+    same("subscribe --plan: every group of every page, and how it stands", column(rows, "state"), STATES)
+    same("subscribe --plan: each group once", len(rows), len(STATES))
+    same("subscribe --plan: what --apply would do", column(rows, "action"), ACTIONS)
     same(
         "subscribe --plan: retention and its cost",
         {key: (days, usd is None) for (key, days), usd in zip(column(rows, "retention_days").items(), column(rows, "monthly_usd").values(), strict=True)},
@@ -599,7 +611,11 @@ def subscribes(cloud):
         rows,
     )
 
-    # What is possible is done, and what is not hinders nothing else.
+
+def subscribe_applies_it(cloud):
+    """What is possible is done, and what is not hinders nothing else."""
+    before = state_of(cloud)
+    asked = ["subscribe", *regions(), "--exclude", "*-test"]
     answer, rows, whole = cloud.rows(*asked, "--apply")
     same("subscribe --apply: exit code, for a group that is full", (answer.code, whole["complete"]), (3, True))
     ours = {NAME: ("", "arn")}
@@ -627,11 +643,11 @@ def subscribes(cloud):
     after = state_of(cloud)
     same("subscribe --apply: the filters that AWS has", timeless(after), expected)
     puts = Counter((call.region, call.detail["logGroupName"]) for call in cloud.door.noted("PutSubscriptionFilter"))
-    same("subscribe --apply: each filter is put once", puts, Counter(key for key, action in actions.items() if action == "put_filter"))
+    same("subscribe --apply: each filter is put once", puts, Counter(key for key, action in ACTIONS.items() if action == "put_filter"))
     same(
         "subscribe --apply: nothing else is put", Counter(call.action for call in cloud.door.writes()), Counter({"PutSubscriptionFilter": sum(puts.values())})
     )
-    done = {key: "blocked" if state == "blocked" else "covered" if state in ("missing", "differs") else state for key, state in states.items()}
+    done = {key: "blocked" if state == "blocked" else "covered" if state in ("missing", "differs") else state for key, state in STATES.items()}
     same("subscribe --apply: how every group stands", column(rows, "state"), done)
     blocked = [row for row in rows if row["state"] == "blocked"]
     check(
@@ -652,16 +668,19 @@ def subscribes(cloud):
     answer, again, _ = cloud.rows(*asked, "--exclude", "*/full", "--apply")
     same("subscribe --apply a third time: the same rows", (answer.code, again), (0, rows))
 
-    # Retention. Without the many groups, of which each takes its time.
+
+def subscribe_puts_retention(cloud):
+    # The many groups take their time.
     for name in PAGED:
         cloud.client("logs", REGIONS[0]).delete_log_group(logGroupName=name)
-    after = {key: value for key, value in after.items() if key[1] not in PAGED}
+    before = state_of(cloud)
+    asked = ["subscribe", *regions(), "--exclude", "*-test"]
     answer = cloud.run(*asked, "--retention", "8", "--apply")
     same("subscribe --retention 8: refused before anything is asked", (answer.code, cloud.door.calls), (2, []))
     asked += ["--exclude", "*/full", "--retention", "30"]
     answer, rows, _ = cloud.rows(*asked)
-    endless = {key for key, (days, _) in after.items() if days is None}
-    wished = {key for key in endless if states[key] not in ("own", "excluded") and key[1] != "/aws/lambda/full"}
+    endless = {key for key, (days, _) in before.items() if days is None}
+    wished = {key for key in endless if STATES[key] not in ("own", "excluded") and key[1] != "/aws/lambda/full"}
     same(
         "subscribe --retention --plan: for groups that never expire",
         {key for key, action in column(rows, "action").items() if action == "put_retention"},
@@ -672,7 +691,7 @@ def subscribes(cloud):
     same(
         "subscribe --retention --apply: what AWS has",
         {key: value[0] for key, value in state_of(cloud).items()},
-        {key: 30 if key in wished else days for key, (days, _) in after.items()},
+        {key: 30 if key in wished else days for key, (days, _) in before.items()},
     )
     same(
         "subscribe --retention --apply: what the rows say",
@@ -694,7 +713,9 @@ def subscribes(cloud):
         [(REGIONS[1], "PutSubscriptionFilter"), (REGIONS[1], "PutRetentionPolicy")],
     )
 
-    # Another deployment beside it, some of its groups, another pattern.
+
+def subscribe_leaves_others_alone(cloud):
+    """Another deployment beside the first, some of its groups, another pattern; and the pipeline's own groups."""
     before = timeless(state_of(cloud))
     chosen = ["--name", "blue", "--match", "/ecs/*", "--match", "/aws/lambda/c?rt", "--exclude", "/aws/lambda/cart", "--filter", '{ $.level = "ERROR" }']
     answer, rows, _ = cloud.rows("subscribe", *regions(), *chosen, "--apply")
@@ -717,7 +738,6 @@ def subscribes(cloud):
         [("/ecs/shop", "differs", "put_filter")],
     )
 
-    # The pipeline's own groups.
     cloud.client("logs", REGIONS[0]).put_subscription_filter(logGroupName=OWN_GROUPS[0], filterName="loop", filterPattern="", destinationArn=arn(REGIONS[0]))
     answer, rows, _ = cloud.rows("subscribe", *regions(REGIONS[0]), "--match", "*forwarder", "--apply")
     row = next(row for row in rows if row["log_group"] == OWN_GROUPS[0])
@@ -727,7 +747,9 @@ def subscribes(cloud):
         (row, cloud.door.writes()),
     )
 
-    # A region that refuses, and one without a forwarder.
+
+def subscribe_does_without_a_region(cloud):
+    """One that refuses, and one without a forwarder."""
     cloud.door.refused = {REGIONS[0]}
     asked = ["subscribe", *regions(), "--exclude", "*/full", "--exclude", "*-test"]
     answer, rows, whole = cloud.rows(*asked, "--apply")
@@ -749,7 +771,9 @@ def subscribes(cloud):
     )
     check("subscribe: why there", "InvalidParameter" in next(row["detail"] for row in rows if row["state"] == "blocked"), rows)
 
-    # The account's policy, by our door.
+
+def subscribe_puts_the_accounts_policy(cloud):
+    """By our door, which keeps it."""
     answer = cloud.run("subscribe", *regions(), "--policy", "account", "--match", "/ecs/*")
     same("subscribe --policy account --match: refused before anything is asked", (answer.code, cloud.door.calls), (2, []))
     before = state_of(cloud)
@@ -896,29 +920,30 @@ def holds_exactly(name, rows, events):
     same(f"{name}: the account", {row["cloud_account_id"] for row in rows}, {ACCOUNT})
 
 
+GROUPS = ["--group", "/aws/lambda/*", "--group", "/ecs/s?op"]
+ASKED = [*GROUPS, "--since", rfc3339(BEGIN_MS), "--until", rfc3339(END_MS), "--rate", "100", "--format", "json"]
+# Windows of a day, of each of ten groups.
+WINDOWS = 10 * ((END_MS - 1) // DAY_MS - BEGIN_MS // DAY_MS + 1)
+
+
 def backfills(cloud):
     backfill_world(cloud)
-    asked = [
-        "--group",
-        "/aws/lambda/*",
-        "--group",
-        "/ecs/s?op",
-        "--since",
-        rfc3339(BEGIN_MS),
-        "--until",
-        rfc3339(END_MS),
-        "--rate",
-        "100",
-        "--format",
-        "json",
-    ]
     events = events_of(cloud, BEGIN_MS, END_MS)
     assert len(events) == 10_050 + 3 * (2 * 32 + 10 + 3), len(events)
+    backfill_refuses(cloud)
+    first, rows = backfill_brings_everything(cloud, events)
+    backfill_and_forwarder_count_once(cloud, events, rows)
+    backfill_goes_on_from_its_state(cloud, first)
+    backfill_is_killed(cloud, first)
+    backfill_reads_short_pages(cloud, events, rows)
+    backfill_does_without_a_region(cloud, first)
 
+
+def backfill_refuses(cloud):
     for name, arguments, code in [
         ("without --since", ["--group", "*"], 2),
-        ("--rate 0", [*asked, "--rate", "0"], 2),
-        ("--dry-run", [*asked, "--dry-run"], 0),
+        ("--rate 0", [*ASKED, "--rate", "0"], 2),
+        ("--dry-run", [*ASKED, "--dry-run"], 0),
     ]:
         answer = cloud.run("backfill", *lake(), *[each for each in arguments if each != "--format" and each != "json"])
         same(
@@ -926,17 +951,18 @@ def backfills(cloud):
             (answer.code, [call for call in cloud.door.calls if call.service != "sts"]),
             (code, []),
         )
-    answer = cloud.run("backfill", *lake(), "--group", "/nobody", *asked[4:])
+    answer = cloud.run("backfill", *lake(), "--group", "/nobody", *ASKED[4:])
     same("backfill of a group that is not there", (answer.code, cloud.door.noted("FilterLogEvents")), (5, []))
 
-    answer = cloud.run("backfill", *lake(), *asked)
+
+def backfill_brings_everything(cloud, events):
+    answer = cloud.run("backfill", *lake(), *ASKED)
     same("backfill: exit code", answer.code, 0)
     found = json.loads(answer.out or "{}")
     rows = cloud.landed()
-    day_windows = (END_MS - 1) // DAY_MS - BEGIN_MS // DAY_MS + 1
     counted = {
         "groups": 10,
-        "windows": 10 * day_windows,
+        "windows": WINDOWS,
         "windows_done_before": 0,
         "events": len(events),
         "records": len(rows),
@@ -961,23 +987,21 @@ def backfills(cloud):
         not any(SECRET in (row["body"] or "") for row in rows) and sum("[redacted" in (row["body"] or "") for row in rows) == 3,
     )
 
-    # What a query counts.
-    sql = "SELECT cloud_region, count(*) AS n FROM {} GROUP BY 1 ORDER BY 1"
-
-    def counted_by_transect(table):
-        answer, counts, whole = cloud.rows("sql", *lake(), sql.format(table))
-        assert answer.code == 0, answer
-        return {row["cloud_region"]: row["n"] for row in counts}
-
-    logs = dict(Counter(row["cloud_region"] for row in rows if row["signal"] == "log"))
-    same("backfill: `transect sql` counts the same", counted_by_transect("logs"), logs)
-
-    # Twice.
-    answer = cloud.run("backfill", *lake(), *asked)
+    answer = cloud.run("backfill", *lake(), *ASKED)
     same("backfill again: the same objects, to the byte", (answer.code, everything(cloud)), (0, first))
     same("backfill again: the same numbers", json.loads(answer.out or "{}"), found)
+    return first, rows
 
-    # What the forwarder has sent as well counts once.
+
+def counted_by_transect(cloud, table):
+    answer, rows, _ = cloud.rows("sql", *lake(), f"SELECT cloud_region, count(*) AS n FROM {table} GROUP BY 1")
+    assert answer.code == 0, answer
+    return {row["cloud_region"]: row["n"] for row in rows}
+
+
+def backfill_and_forwarder_count_once(cloud, events, rows):
+    logs = dict(Counter(row["cloud_region"] for row in rows if row["signal"] == "log"))
+    same("backfill: `transect sql` counts the same", counted_by_transect(cloud, "logs"), logs)
     payloads = cloud.folder / "payloads"
     for region in REGIONS:
         (payloads / region).mkdir(parents=True)
@@ -1004,14 +1028,15 @@ def backfills(cloud):
         cloud.put(key.split("region=")[1].split("/")[0], key, file.read_bytes())
     same(
         "what was forwarded and brought again lies there twice",
-        counted_by_transect("telemetry"),
+        counted_by_transect(cloud, "telemetry"),
         {region: 2 * sum(row["cloud_region"] == region for row in rows) for region in REGIONS},
     )
-    same("what was forwarded and brought again counts once", counted_by_transect("logs"), logs)
+    same("what was forwarded and brought again counts once", counted_by_transect(cloud, "logs"), logs)
 
-    # A state: what is done is left out.
+
+def backfill_goes_on_from_its_state(cloud, first):
     cloud.make_buckets("state")
-    stated = ["backfill", *lake("state"), *asked, "--state", "pay.backfill"]
+    stated = ["backfill", *lake("state"), *ASKED, "--state", "pay.backfill"]
     answer = cloud.run(*stated)
     same("backfill --state: the objects that it brings without", (answer.code, everything(cloud, "state")), (0, first))
     state = (cloud.folder / "pay.backfill").read_text()
@@ -1020,18 +1045,18 @@ def backfills(cloud):
     same(
         "backfill --state again: all was done before",
         (answer.code, again.get("windows"), again.get("windows_done_before"), again.get("events")),
-        (0, 0, 10 * day_windows, 0),
+        (0, 0, WINDOWS, 0),
     )
     same("backfill --state again: nothing is read and nothing written", (cloud.door.noted("FilterLogEvents"), cloud.door.writes()), ([], []))
     lines = state.splitlines(keepends=True)
-    same("backfill --state: a line a window", len(lines), 1 + 10 * day_windows)
+    same("backfill --state: a line a window", len(lines), 1 + WINDOWS)
     (cloud.folder / "pay.backfill").write_text("".join(lines[:-2]) + lines[-2][:-9])
     answer = cloud.run(*stated)
     again = json.loads(answer.out or "{}")
     same(
         "backfill --state with a line cut off: what was cut off is brought again",
         (answer.code, again.get("windows"), again.get("windows_done_before")),
-        (0, 2, 10 * day_windows - 2),
+        (0, 2, WINDOWS - 2),
     )
     same("backfill --state with a line cut off: the same objects", everything(cloud, "state"), first)
     same(
@@ -1040,7 +1065,7 @@ def backfills(cloud):
         True,
     )
     (cloud.folder / "other.txt").write_text("something else\n")
-    answer = cloud.run("backfill", *lake("state"), *asked, "--state", "other.txt")
+    answer = cloud.run("backfill", *lake("state"), *ASKED, "--state", "other.txt")
     same("backfill --state of another program", (answer.code, (cloud.folder / "other.txt").read_text()), (2, "something else\n"))
 
     # What is not over is not done.
@@ -1067,9 +1092,12 @@ def backfills(cloud):
             (0, {"event 1", "event 2"} if each == 2 else {"event 1"}),
         )
 
-    # Killed, and run again.
+    same("backfill leaves nothing on this machine", list((cloud.folder / "tmp").iterdir()), [])
+
+
+def backfill_is_killed(cloud, first):
     cloud.make_buckets("killed")
-    killed = ["backfill", *lake("killed"), *asked, "--state", "killed.backfill"]
+    killed = ["backfill", *lake("killed"), *ASKED, "--state", "killed.backfill"]
     kills = [
         cloud.kill(number, lambda call: call.service == "s3" and call.action == "Put", is_heard, *killed)
         for number, is_heard in [(1, False), (1, True), (5, False), (9, True), (14, True)]
@@ -1080,21 +1108,24 @@ def backfills(cloud):
     answer = cloud.run(*killed)
     again = json.loads(answer.out or "{}")
     same("backfill after it was killed: the same objects, to the byte", (answer.code, everything(cloud, "killed")), (0, first))
-    check("backfill after it was killed: not from the beginning", 0 < again.get("windows_done_before", 0) < 10 * day_windows, again)
+    check("backfill after it was killed: not from the beginning", 0 < again.get("windows_done_before", 0) < WINDOWS, again)
 
-    # Pages as short as the service may make them: a day of more than twenty is brought by the hour.
+
+def backfill_reads_short_pages(cloud, events, rows):
+    """As short as the service may make them: a day of more than twenty is brought by the hour."""
     cloud.make_buckets("hours")
     cloud.door.page_events = 400
-    answer = cloud.run("backfill", *lake("hours"), *asked)
+    answer = cloud.run("backfill", *lake("hours"), *ASKED)
     cloud.door.page_events = None
     found = json.loads(answer.out or "{}")
     same("backfill by short pages: what it says that it brought", (answer.code, found.get("events"), found.get("records")), (0, len(events), len(rows)))
     holds_exactly("backfill by short pages", cloud.landed("hours"), events)
-    check("backfill by short pages: by the hour", found.get("windows", 0) > 10 * day_windows, found)
+    check("backfill by short pages: by the hour", found.get("windows", 0) > WINDOWS, found)
 
-    # Regions and their buckets.
+
+def backfill_does_without_a_region(cloud, first):
     cloud.make_buckets("missing", REGIONS[1:])
-    answer = cloud.run("backfill", *lake("missing"), *asked)
+    answer = cloud.run("backfill", *lake("missing"), *ASKED)
     found = json.loads(answer.out or "{}")
     same(
         "backfill without a bucket: the others",
@@ -1104,7 +1135,7 @@ def backfills(cloud):
     check("backfill without a bucket: why", REGIONS[0] in answer.err and "bucket does not exist" in answer.err and "telemetry" not in answer.err, answer.err)
     cloud.make_buckets("one")
     cloud.door.refused = {REGIONS[2]}
-    answer = cloud.run("backfill", *lake("one"), *asked)
+    answer = cloud.run("backfill", *lake("one"), *ASKED)
     cloud.door.refused = set()
     found = json.loads(answer.out or "{}")
     same(
@@ -1113,7 +1144,7 @@ def backfills(cloud):
         (3, REGIONS[2:], {key: body for key, body in first.items() if key[0] != REGIONS[2]}),
     )
     cloud.make_buckets("chosen")
-    answer = cloud.run("backfill", *lake("chosen"), *asked, "--region", REGIONS[1], "--no-redact")
+    answer = cloud.run("backfill", *lake("chosen"), *ASKED, "--region", REGIONS[1], "--no-redact")
     rows = cloud.landed("chosen")
     same(
         "backfill --region --no-redact",
@@ -1122,7 +1153,7 @@ def backfills(cloud):
     )
     since, until = BEGIN_MS + 90 * 60_000 + 1, BEGIN_MS + 26 * HOUR_MS - 1
     cloud.make_buckets("inside")
-    answer = cloud.run("backfill", *lake("inside"), *asked[:4], "--since", rfc3339(since), "--until", rfc3339(until), *asked[8:])
+    answer = cloud.run("backfill", *lake("inside"), *GROUPS, "--since", rfc3339(since), "--until", rfc3339(until), *ASKED[8:])
     holds_exactly("backfill of a range inside an hour", cloud.landed("inside"), events_of(cloud, since, until))
 
 
@@ -1135,10 +1166,29 @@ def lines_of(cloud, *arguments):
     return answer, [json.loads(line) for line in answer.out.splitlines()]
 
 
+def told(rows):
+    return [(row["cloud_region"], int(row["observed_time_unix_nano"]) // 1_000_000, row["body"]) for row in rows]
+
+
 def tails(cloud):
+    tail_polls(cloud)
+    tail_lets_through_what_is_wished(cloud)
+    tail_ends(cloud)
+    tail_listens(cloud)
+
+
+# Enough for a second reading, and for one.
+LONG, SHORT = [*regions(), "--poll", "--for", "5s"], [*regions(), "--poll", "--for", "2s"]
+REFUSED = json.dumps({"level": "ERROR", "message": "card refused", "service": "payments"})
+
+
+def milliseconds():
+    return int(datetime.datetime.now(UTC).timestamp() * 1000)
+
+
+def tail_polls(cloud):
     cloud.begin()
-    now_ms = int(datetime.datetime.now(UTC).timestamp() * 1000)
-    refused = json.dumps({"level": "ERROR", "message": "card refused", "service": "payments"})
+    now_ms = milliseconds()
     shown = []
     for number, region in enumerate(REGIONS):
         events = [
@@ -1147,14 +1197,10 @@ def tails(cloud):
             (now_ms - 3_000 + 10 * number, f"{region} again"),
         ]
         cloud.put_events(region, "/aws/lambda/pay", STREAMS[0], events + [(now_ms - 120_000, f"{region} long ago")])
-        cloud.put_events(region, "/ecs/shop", "shop/1", [(now_ms - 2_000 + 10 * number, refused)])
+        cloud.put_events(region, "/ecs/shop", "shop/1", [(now_ms - 2_000 + 10 * number, REFUSED)])
         cloud.put_events(region, OWN_GROUPS[0], STREAMS[0], [(now_ms - 2_000, "the forwarder's own")])
         cloud.put_events(region, OWN_GROUPS[1], "delivery", [(now_ms - 2_000, "the stream's own")])
-        shown += [(region, time, "card refused" if text == refused else text) for time, text in [*events, (now_ms - 2_000 + 10 * number, refused)]]
-    asked = [*regions(), "--poll", "--for", "3s"]
-
-    def told(rows):
-        return [(row["cloud_region"], int(row["observed_time_unix_nano"]) // 1_000_000, row["body"]) for row in rows]
+        shown += [(region, time, "card refused" if text == REFUSED else text) for time, text in [*events, (now_ms - 2_000 + 10 * number, REFUSED)]]
 
     # What is written while it is followed: after each group was read once.
     late, waiting, lock = [], {(region, group) for region in REGIONS for group in ("/aws/lambda/pay", "/ecs/shop")}, threading.Lock()
@@ -1165,13 +1211,13 @@ def tails(cloud):
         with lock:
             if key in waiting:
                 waiting.remove(key)
-                time = int(datetime.datetime.now(UTC).timestamp() * 1000)
+                time = milliseconds()
                 cloud.put_events(*key, "new", [(time, f"{key} while it is followed")])
                 late.append((key[0], time, f"{key} while it is followed"))
         return answer
 
     cloud.door.around = around
-    answer, rows = lines_of(cloud, *asked)
+    answer, rows = lines_of(cloud, *LONG)
     cloud.door.around = lambda call, proceed: proceed()
     same("tail --poll --for: exit code", answer.code, 0)
     same("tail --poll: each event of all regions once, what came meanwhile, and nothing older", Counter(told(rows)), Counter(shown + late))
@@ -1189,7 +1235,8 @@ def tails(cloud):
     }
     check("tail --poll: with CloudWatch's ids", rows and all(row["event_id"] in ids[(row["cloud_region"], row["aws_log_group"])] for row in rows), rows[:2])
 
-    short = [*regions(), "--poll", "--for", "1s"]
+
+def tail_lets_through_what_is_wished(cloud):
     for name, more, expected in [
         ("FILTER", ["refused"], "card refused"),
         ("--service", ["--service", "payments"], "card refused"),
@@ -1197,20 +1244,22 @@ def tails(cloud):
         ("--group", ["--group", "/ecs/s?op", "--level", "warn"], "card refused"),
     ]:
         # What was written before is as old as this takes: it is written anew.
-        time = int(datetime.datetime.now(UTC).timestamp() * 1000)
+        time = milliseconds()
         for region in REGIONS:
-            cloud.put_events(region, "/ecs/shop", name, [(time, refused)])
-        answer, rows = lines_of(cloud, *short, *more)
+            cloud.put_events(region, "/ecs/shop", name, [(time, REFUSED)])
+        answer, rows = lines_of(cloud, *SHORT, *more)
         found = {(row["cloud_region"], row["body"]) for row in rows}
         same(f"tail {name}: what it lets through, and nothing else", (answer.code, found), (0, {(region, expected) for region in REGIONS}))
-    answer = cloud.run("tail", *short, "--utc", "--group", "/ecs/shop")
+    answer = cloud.run("tail", *SHORT, "--utc", "--group", "/ecs/shop")
     line = next((line for line in answer.out.splitlines() if "card refused" in line), "")
     check("tail: a line as `transect logs` prints it", answer.code == 0 and all(part in line for part in ("payments", "ERROR", "Z")), answer)
-    answer = cloud.run("tail", *short, "--group", "/nobody")
+    answer = cloud.run("tail", *SHORT, "--group", "/nobody")
     same("tail of a group that is not there", (answer.code, cloud.door.noted("FilterLogEvents")), (5, []))
 
-    # Ctrl-C.
-    cloud.put_events(REGIONS[0], "/ecs/shop", "ctrl-c", [(int(datetime.datetime.now(UTC).timestamp() * 1000), "the last line")])
+
+def tail_ends(cloud):
+    """By Ctrl-C, and without a region that refuses."""
+    cloud.put_events(REGIONS[0], "/ecs/shop", "ctrl-c", [(milliseconds(), "the last line")])
     process = subprocess.Popen(
         [TRANSECT, "tail", *regions(), "--poll", "--group", "/ecs/*", "--format", "ndjson"],
         cwd=cloud.folder,
@@ -1226,10 +1275,9 @@ def tails(cloud):
     _, err = process.communicate(timeout=60)
     same("tail: Ctrl-C ends it, and is no error", (process.returncode, err), (0, ""))
 
-    # A region that refuses.
-    cloud.put_events(REGIONS[0], "/ecs/shop", "still", [(int(datetime.datetime.now(UTC).timestamp() * 1000), "still here")])
+    cloud.put_events(REGIONS[0], "/ecs/shop", "still", [(milliseconds(), "still here")])
     cloud.door.refused = {REGIONS[1]}
-    answer, rows = lines_of(cloud, *short, "--group", "/ecs/*")
+    answer, rows = lines_of(cloud, *SHORT, "--group", "/ecs/*")
     cloud.door.refused = set()
     check(
         "tail without a region that refuses: the others",
@@ -1238,8 +1286,11 @@ def tails(cloud):
     )
     check("tail without a region that refuses: why", REGIONS[1] in answer.err and "UnrecognizedClient" in answer.err, answer.err)
 
-    # Live tail. moto tells everything there ever was, of the group that was made last, and ends the session: what is tried is that it
-    # is begun as AWS wants it, read, and begun again, and that no line comes twice.
+
+def tail_listens(cloud):
+    """moto tells everything there ever was, of the group that was made last, and ends the session: what is tried is that it is begun as
+    AWS wants it, read, and begun again, and that no line comes twice."""
+    now_ms = milliseconds()
     for region in REGIONS:
         cloud.put_events(region, "/aws/lambda/live", STREAMS[0], [(now_ms + each // 2, f"{region} line {each // 2}") for each in range(6)])
     answer, rows = lines_of(cloud, *regions(), "--group", "/aws/lambda/l*", "--for", "3s")
@@ -1428,9 +1479,18 @@ def beside(objects):
 def redrives(cloud):
     cloud.begin()
     worlds = redrive_world(cloud)
-    before = everything(cloud)
     events = {key: time for world in worlds.values() for key, time in world[1].items()}
+    failed_lists_what_was_left(cloud, worlds)
+    redrive_delivers(cloud, worlds, events)
+    redrive_has_nothing_left(cloud, worlds, events)
+    redrive_takes_what_is_odd(cloud)
+    redrive_goes_by_parts_and_folders(cloud, events)
+    redrive_does_without_a_bucket(cloud)
+    redrive_is_killed(cloud)
 
+
+def failed_lists_what_was_left(cloud, worlds):
+    before = everything(cloud)
     answer, rows, whole = cloud.rows("failed", *lake())
     found = Counter()
     for row in rows:
@@ -1459,15 +1519,18 @@ def redrives(cloud):
     )
     same("redrive --dry-run: nothing is written", (cloud.door.writes(), everything(cloud)), ([], before))
 
-    def reported(rows):
-        """By region, source and whether it was delivered: objects, those delivered, those left."""
-        found = Counter()
-        for row in rows:
-            found[(row["cloud_region"], row["source"], "" if row["reason"] == "" else "left", "objects")] += row["objects"]
-            found[(row["cloud_region"], row["source"], "delivered", "sum")] += row["delivered"]
-            found[(row["cloud_region"], row["source"], "left", "sum")] += row["left"]
-        return dict(found)
 
+def reported(rows):
+    """By region, source and whether it was delivered: objects, those delivered, those left."""
+    found = Counter()
+    for row in rows:
+        found[(row["cloud_region"], row["source"], "" if row["reason"] == "" else "left", "objects")] += row["objects"]
+        found[(row["cloud_region"], row["source"], "delivered", "sum")] += row["delivered"]
+        found[(row["cloud_region"], row["source"], "left", "sum")] += row["left"]
+    return dict(found)
+
+
+def redrive_delivers(cloud, worlds, events):
     answer, rows, whole = cloud.rows("redrive", *lake())
     same("redrive: exit code, for what is left still", (answer.code, whole["complete"], whole["missing_regions"]), (3, True, []))
     landed = cloud.landed()
@@ -1546,7 +1609,9 @@ def redrives(cloud):
         Counter({region: 7 for region in REGIONS}),
     )
 
-    # Put right by hand, and delivered then.
+
+def redrive_has_nothing_left(cloud, worlds, events):
+    # Put right by hand.
     for region, world in worlds.items():
         for key in {*world[5], *world[4]}:
             cloud.client("s3", region).delete_object(Bucket=bucket_of(region), Key=key)
@@ -1567,6 +1632,8 @@ def redrives(cloud):
         {*events, (REGIONS[0], "/aws/lambda/kept", STREAMS[0], f"{number:056}")},
     )
 
+
+def redrive_takes_what_is_odd(cloud):
     odd = f"failed/region={REGIONS[0]}/copy of 100 % [1]~.json"
     cloud.put(REGIONS[0], odd, FAILED_EVENT)
     answer, rows, _ = cloud.rows("redrive", *lake())
@@ -1585,7 +1652,9 @@ def redrives(cloud):
         answer, rows, _ = cloud.rows(command, *lake())
         same(f"{command} where there is nothing but the folder that a console has made", (answer.code, rows), (5, []))
 
-    # One source after the other is the same as both.
+
+def redrive_goes_by_parts_and_folders(cloud, events):
+    """One source after the other is the same as both; and Lambda's objects lie at the bucket's root, wherever the lake is."""
     worlds = redrive_world(cloud, "parts", REGIONS[:1])
     region, place = REGIONS[0], lake("parts")[:2]
     answer = cloud.run("redrive", *place, "--from", "failed")
@@ -1594,7 +1663,6 @@ def redrives(cloud):
     same("redrive --from errors after it", beside(cloud.objects(region, "parts")), redriven(worlds[region]))
     same("redrive by parts: the same events", {identity(row) for row in cloud.landed("parts", [region])}, {key for key in events if key[0] == region})
 
-    # A lake that is a folder of its bucket: Lambda's objects lie at the root all the same.
     redrive_world(cloud, "folder", REGIONS[:1], "team/")
     answer = cloud.run("redrive", "--lake", f"{region}=s3://{bucket_of(region, 'folder')}/team")
     found = beside(cloud.objects(region, "folder"))
@@ -1607,7 +1675,8 @@ def redrives(cloud):
         {key for key in events if key[0] == region},
     )
 
-    # Regions and their buckets.
+
+def redrive_does_without_a_bucket(cloud):
     worlds = redrive_world(cloud, "missing", REGIONS[1:])
     answer, rows, whole = cloud.rows("redrive", *lake("missing"))
     same(
@@ -1621,7 +1690,9 @@ def redrives(cloud):
     answer, rows, whole = cloud.rows("failed", *lake("missing"))
     same("failed without a bucket", (answer.code, whole["missing_regions"], {row["cloud_region"] for row in rows}), (3, REGIONS[:1], set(REGIONS[1:])))
 
-    # Killed at every request that writes: before S3 hears of it, and right after.
+
+def redrive_is_killed(cloud):
+    """At every request that writes: before S3 hears of it, and right after."""
     region, kills, ended, miscounted = REGIONS[0], 0, {}, {}
     some = {key: body for key, body in left_over(region)[0].items() if key.endswith(("-0", "-1", "control", "nothing-kept", "mixed", "broken"))}
 
@@ -1973,11 +2044,20 @@ def doctors(cloud):
     )
     check("doctor: no bucket's name", "telemetry-" not in answer.out + answer.err, answer.out)
 
+    doctor_finds_what_is_broken(cloud, sound)
+    doctor_lets_pass(cloud, sound)
+    doctor_reads_the_clock(cloud, sound)
+    doctor_says_what_it_cannot_see(cloud, sound)
+
+
+def doctor_finds_what_is_broken(cloud, sound):
     # In two regions at a time. Of regions that differ the one that comes first counts: that stays as it is.
     half = (len(BREAKS) + 1) // 2
     tried = 0
     for pair in itertools.zip_longest(BREAKS[:half], BREAKS[half:]):
         broken = [(region, *each) for region, each in zip(REGIONS[1:], pair, strict=True) if each]
+        # However long all this takes, the newest object is a new one.
+        cloud.put(REGIONS[0], newest_key(REGIONS[0]), b"what is in it is not looked at")
         for region, _, damage, *_ in broken:
             damage(cloud, region)
         answer, found, _ = findings(cloud)
@@ -2015,7 +2095,9 @@ def doctors(cloud):
             put_region(cloud, region)
     print(f"{tried} fixes tried" + ("" if AWS_CLI else ", those alone that need no AWS CLI: there is none"))
 
-    # What is no finding.
+
+def doctor_lets_pass(cloud, sound):
+    """What is no finding, and of findings those that are asked for."""
     put_forwarder(cloud, REGIONS[1], weights={"2": 0.1})
     answer, found, _ = findings(cloud)
     check(
@@ -2049,7 +2131,9 @@ def doctors(cloud):
     for region in (REGIONS[0], REGIONS[2]):
         put_region(cloud, region)
 
-    # The clock, by our door.
+
+def doctor_reads_the_clock(cloud, sound):
+    """By our door, which dates the answers."""
     for ahead, state, word in [(600, "fail", "ahead of AWS"), (-600, "fail", "behind AWS"), (60, "warn", "ahead of AWS"), (10, "ok", "ahead of AWS")]:
         cloud.door.ahead_seconds = ahead
         answer, found, _ = findings(cloud)
@@ -2062,7 +2146,9 @@ def doctors(cloud):
             found[(REGIONS[0], "clock")],
         )
 
-    # A bucket, a region, credentials and a lake that are not there.
+
+def doctor_says_what_it_cannot_see(cloud, sound):
+    """A bucket, a region, a permission, credentials and a lake that are not there."""
     region = REGIONS[2]
     drop_bucket(cloud, region)
     answer, found, whole = findings(cloud)

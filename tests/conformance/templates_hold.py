@@ -1296,7 +1296,7 @@ def _(template: Template, verdict: Verdict) -> None:
 
 
 # Where the command line calls AWS, and what it calls there.
-CALLERS = ("crates/cloudwatch/src", "crates/rollout/src", "crates/cli/src", "crates/forwarder/src/deliver.rs")
+CALLERS = ("crates/cloudwatch/src", "crates/rollout/src", "crates/cli/src")
 CALLED_SERVICES = ("firehose", "lambda", "logs")
 
 

@@ -56,7 +56,7 @@ impl Rows {
     /// Writes them where the arguments say, and says what they are without.
     pub fn print(self, global: &Global, completeness: &Completeness) -> Result<(), Failure> {
         let format = output::row_format(global)?;
-        if !(global.strict && !completeness.is_complete()) {
+        if !global.strict || completeness.is_complete() {
             let batch =
                 RecordBatch::try_from_iter(self.columns).context("lay out the answer").map_err(Failure::incomplete)?;
             let mut destination = Destination::open(global)?;

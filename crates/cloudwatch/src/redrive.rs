@@ -206,6 +206,8 @@ impl Stores {
                 let store = self.store(is_at_root);
                 let listed = store.list_all(&Path::from(folder), None).await;
                 let mut objects = listed.map_err(|error| store.explain("list", error))?;
+                // The console of S3 marks folders by empty objects.
+                objects.retain(|object| object.size > 0);
                 objects.sort_by(|one, other| one.location.cmp(&other.location));
                 left.extend(objects.into_iter().map(|meta| Left { source: *source, is_at_root, meta }));
             }

@@ -209,7 +209,7 @@ impl<E: FnMut(Tailed) -> bool> Merge<'_, E> {
         self.hand_out(rest);
     }
 
-    fn hand_out(&mut self, records: Vec<Box<Record<'static>>>) -> bool {
+    fn hand_out(&mut self, records: impl IntoIterator<Item = Box<Record<'static>>>) -> bool {
         records.into_iter().all(|record| {
             self.records += 1;
             (self.each)(Tailed::Record(record))

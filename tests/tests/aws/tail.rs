@@ -181,9 +181,10 @@ fn a_session_that_ends_is_followed_by_another() {
     }
     let mut again: Vec<LiveTail> = REGIONS.iter().map(|_| world.aws.live_tail()).collect();
     again.sort_by_key(|session| REGIONS.iter().position(|region| *region == session.region));
-    for session in &again {
+    let begun = now();
+    for (after, session) in (0..).zip(&again) {
         let line = line("orders", "INFO", &format!("afterwards in {}", session.region));
-        session.update(false, &[event(now(), &line)]);
+        session.update(false, &[event(begun + after, &line)]);
     }
     // What nobody heard in between may be lost, and each region says so.
     for _ in REGIONS {

@@ -39,6 +39,8 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
             "for example --since 2026-11-20T08:00:00Z --until 2026-11-20T12:00:00Z, or --since 6h --until now",
         ));
     };
+    // What is still to come is another run's.
+    let until = until.min(options.now_unix_nano);
     let configured = config::configured(global)?;
     let regions = if global.region.is_empty() { cloud::of_lake(&configured)? } else { cloud::regions(global)? };
     let state = own.state.as_deref().map(State::open).transpose()?;

@@ -24,7 +24,7 @@ async fn stores(
     deployment: &Deployment,
     global: &Global,
 ) -> Result<Vec<(String, Stores)>, Failure> {
-    let regions = if global.region.is_empty() { named(configured)? } else { global.region.clone() };
+    let regions = if global.region.is_empty() { named(configured)? } else { cloud::regions(global)? };
     let names = cloud::names(deployment)?;
     let access = aws::access(&configured.lake, configured.region_timeout).await;
     let mut stores = Vec::new();

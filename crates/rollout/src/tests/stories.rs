@@ -341,7 +341,8 @@ fn a_change_between_reading_and_setting_is_noticed_and_the_wave_taken_back() {
     let told = &mut |_: &Event| {};
     let mut all = World { cloud: &mut cloud, judge: &mut judge, clock: &mut clock, store: &mut store, told };
     let outcome = loop {
-        let action = rollout.step(observation, Moment(BEGIN));
+        let now = all.clock.now();
+        let action = rollout.step(observation, now);
         if matches!(&action, Action::ReadAlias { region } if region == "us-west-2") {
             reads += 1;
             if reads == 2 {
