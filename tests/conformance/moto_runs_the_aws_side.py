@@ -1442,7 +1442,7 @@ def left_over(region):
         f"{folder}direct": (unconverted(json.dumps(raw)), "DataFormatConversion.MalformedData", 1),
         f"{folder}broken": (broken, "DataFormatConversion.ParseError", 1),
         f"errors/region={region}/processing-failed/date=2026-11-21/hour=08/strange": ("no line of the-payload\n", "unreadable", 1),
-        f"{folder}empty": ("", "unreadable", 0),
+        f"{folder}blank": ("\n", "unreadable", 0),
     }
     for key, (body, cause, count) in errors.items():
         objects[key] = body
@@ -1451,7 +1451,7 @@ def left_over(region):
     for row in rows:
         events[(region, row["aws_log_group"], STREAMS[0], row["event_id"])] = row["observed_time_unix_nano"] // 1_000_000
     events[(region, raw["logGroup"], STREAMS[0], raw["logEvents"][0]["id"])] = BEGIN_MS + 5
-    bad |= {key: errors[key][0] for key in (f"{folder}broken", f"{folder}empty", f"errors/region={region}/processing-failed/date=2026-11-21/hour=08/strange")}
+    bad |= {key: errors[key][0] for key in (f"{folder}broken", f"{folder}blank", f"errors/region={region}/processing-failed/date=2026-11-21/hour=08/strange")}
     return {key: body.encode() for key, body in objects.items()}, events, causes, {*bad, *others}, {f"{folder}mixed.left": broken.encode()}, set(bad)
 
 
@@ -1486,6 +1486,7 @@ def redrives(cloud):
     redrive_takes_what_is_odd(cloud)
     redrive_goes_by_parts_and_folders(cloud, events)
     redrive_does_without_a_bucket(cloud)
+    nothing_is_written_to_replicas(cloud)
     redrive_is_killed(cloud)
 
 
@@ -1689,6 +1690,24 @@ def redrive_does_without_a_bucket(cloud):
         same(f"redrive without a bucket: the others are done ({region})", beside(cloud.objects(region, "missing")), redriven(worlds[region]))
     answer, rows, whole = cloud.rows("failed", *lake("missing"))
     same("failed without a bucket", (answer.code, whole["missing_regions"], {row["cloud_region"] for row in rows}), (3, REGIONS[:1], set(REGIONS[1:])))
+
+
+def replicated(cloud, name, spare):
+    """A configuration in which each region's bucket has a replica."""
+    text = "".join(
+        f'[[region]]\nname = "{region}"\nurl = "s3://{bucket_of(region, name)}"\nreplica = "s3://{bucket_of(region, spare)}"\n' for region in REGIONS
+    )
+    (cloud.folder / "replicated.toml").write_text(text)
+    return ["--config", "replicated.toml"]
+
+
+def nothing_is_written_to_replicas(cloud):
+    """What waits in a bucket was copied to its replica; while the bucket is away it waits on."""
+    redrive_world(cloud, "spare")
+    before = everything(cloud, "spare")
+    for command, more in [("redrive", []), ("backfill", ASKED)]:
+        answer = cloud.run(command, *replicated(cloud, "nowhere", "spare"), *more)
+        same(f"{command} where there are but replicas: nothing is done", (answer.code, everything(cloud, "spare")), (3, before))
 
 
 def redrive_is_killed(cloud):
@@ -2161,6 +2180,13 @@ def doctor_says_what_it_cannot_see(cloud, sound):
     )
     check("doctor: without a bucket: why", "does not exist" in found[(region, "bucket")][0][1] and "telemetry-" not in answer.out, found)
     same("doctor: without a bucket: its release records are not known", states(found)[(region, "forwarder")], ["unknown"])
+    cloud.make_buckets("spare")
+    for each in REGIONS:
+        cloud.put(each, newest_key(each), b"what is in it is not looked at", "spare")
+    answer, rows, _ = cloud.rows("doctor", *replicated(cloud, NAME, "spare"))
+    found = {(row["cloud_region"], row["check"]): row["state"] for row in rows if row["check"] in ("bucket", "delivery")}
+    expected = {(each, which): "warn" if (each, which) == (region, "bucket") else "ok" for each in REGIONS for which in ("bucket", "delivery")}
+    same("doctor: without a bucket that has a replica", (answer.code, found), (1, expected))
     put_region(cloud, region)
     cloud.door.refused = {region}
     answer, found, whole = findings(cloud)

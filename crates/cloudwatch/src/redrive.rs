@@ -8,7 +8,7 @@
 
 mod parse;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path as Folder;
 
 use bytes::Bytes;
@@ -204,11 +204,15 @@ impl Stores {
             };
             for (is_at_root, folder) in folders {
                 let store = self.store(is_at_root);
-                let listed = store.list_all(&Path::from(folder), None).await;
+                let folder = Path::from(folder);
+                let listed = store.list_all(&folder, None).await;
                 let mut objects = listed.map_err(|error| store.explain("list", error))?;
-                // The console of S3 marks folders by empty objects.
-                objects.retain(|object| object.size > 0);
                 objects.sort_by(|one, other| one.location.cmp(&other.location));
+                let folders = folders_of(&objects);
+                // The console of S3 marks folders by empty objects, whose names end where the folder's does.
+                objects.retain(|object| {
+                    object.size > 0 || (object.location != folder && !folders.contains(object.location.as_ref()))
+                });
                 left.extend(objects.into_iter().map(|meta| Left { source: *source, is_at_root, meta }));
             }
         }
@@ -398,6 +402,16 @@ enum Found {
     Here(Bytes),
     Moved(Bytes),
     Gone,
+}
+
+/// The folders that hold something.
+fn folders_of(objects: &[ObjectMeta]) -> HashSet<String> {
+    let mut folders = HashSet::new();
+    for object in objects {
+        let key = object.location.as_ref();
+        folders.extend(key.match_indices('/').map(|(end, _)| key.get(..end).unwrap_or_default().to_owned()));
+    }
+    folders
 }
 
 /// A key as the store has named it: it is not to be encoded a second time.

@@ -146,6 +146,9 @@ async fn bucket_with_failures() -> Arc<InMemory> {
         put(&bucket, &format!("failed/region={REGION}/{number}"), &kept_event(number)).await;
     }
     put(&bucket, "aws/lambda/async/transect-forwarder/2026/11/21/a", &kept_event(3)).await;
+    // As the console of S3 marks folders: their names lose the slash at the end when they are listed.
+    put(&bucket, &format!("failed/region={REGION}"), "").await;
+    put(&bucket, &format!("errors/region={REGION}/format-conversion-failed"), "").await;
     let odd = Path::parse(format!("failed/region={REGION}/copy of 100 % [1]~.json")).unwrap();
     bucket.put(&odd, kept_event(8).into()).await.unwrap();
     put(&bucket, "aws/lambda/async/other/2026/11/21/a", &kept_event(4)).await;
@@ -188,8 +191,10 @@ async fn everything_readable_is_delivered_once_and_moved_and_the_rest_stays_with
         [
             // Another function's is none of ours.
             "aws/lambda/async/other/2026/11/21/a",
+            "errors/region=us-east-2/format-conversion-failed",
             "errors/region=us-east-2/format-conversion-failed/x.left",
             "errors/region=us-east-2/format-conversion-failed/y",
+            "failed/region=us-east-2",
             "redriven/aws/lambda/async/transect-forwarder/2026/11/21/a",
             "redriven/errors/region=us-east-2/format-conversion-failed/x",
             "redriven/failed/region=us-east-2/0",
