@@ -38,6 +38,8 @@ const BATCH_BYTES_MAX: u64 = 64 << 20;
 const OBJECT_BYTES_MAX: u64 = 512 << 20;
 /// Objects that are read at the same time.
 const READS_AT_ONCE: usize = 8;
+/// Objects that are moved at the same time: each takes two requests, one after the other.
+const MOVES_AT_ONCE: usize = 16;
 /// Objects that `failed` opens to learn their cause; the newest. The others are counted by folder.
 pub const CAUSES_READ_MAX: usize = 1_000;
 
@@ -360,26 +362,40 @@ impl Stores {
         let text = serde_json::to_vec(manifest).unwrap_or_default();
         store.write(&note, text.into()).await.map_err(written)?;
         batch.deliver(store, &format!("redrive-{}", manifest.id)).await?;
-        for (entry, is_moved, parsed) in good {
-            if !is_moved {
-                let store = self.store(entry.is_at_root);
-                let from = path_of(&entry.path);
-                if let Some(rest) = parsed.rest {
-                    // What could not be read of it stays, where `failed` finds it, in an object of its own.
-                    let left = path_of(&format!("{}.left", entry.path.trim_end_matches(".left")));
-                    let kept = match left == from {
-                        true => path_of(&format!("{}.{}.left", entry.path.trim_end_matches(".left"), manifest.id)),
-                        false => left,
-                    };
-                    store.write(&kept, rest.into()).await.map_err(|error| store.explain("write to", error))?;
-                    tally.add(entry.source(), parsed.rest_reason, 0, 0);
+        let id = manifest.id.as_str();
+        let moved: Vec<(&Entry, Parsed)> = stream::iter(good)
+            .map(|(entry, is_moved, parsed)| async move {
+                if !is_moved {
+                    self.put_away(entry, parsed.rest.as_deref(), id).await?;
                 }
-                let to = path_of(&format!("{REDRIVEN}/{}", entry.path));
-                store.rename(&from, &to).await.map_err(|error| store.explain("write to", error))?;
+                Ok::<_, LakeError>((entry, parsed))
+            })
+            .buffer_unordered(MOVES_AT_ONCE)
+            .try_collect()
+            .await?;
+        for (entry, parsed) in moved {
+            if parsed.rest.is_some() {
+                tally.add(entry.source(), parsed.rest_reason, 0, 0);
             }
             tally.add(entry.source(), String::new(), parsed.events, parsed.records);
         }
         store.remove(&note).await.map_err(written)
+    }
+
+    /// Moves an object to where what was delivered goes. What could not be read of it stays, where `failed` finds it, in an
+    /// object of its own.
+    async fn put_away(&self, entry: &Entry, rest: Option<&[u8]>, id: &str) -> Result<(), LakeError> {
+        let store = self.store(entry.is_at_root);
+        let from = path_of(&entry.path);
+        let written = |error| store.explain("write to", error);
+        if let Some(rest) = rest {
+            let name = entry.path.trim_end_matches(".left");
+            let left = path_of(&format!("{name}.left"));
+            let kept = if left == from { path_of(&format!("{name}.{id}.left")) } else { left };
+            store.write(&kept, Bytes::copy_from_slice(rest)).await.map_err(written)?;
+        }
+        let to = path_of(&format!("{REDRIVEN}/{}", entry.path));
+        store.rename(&from, &to).await.map_err(written)
     }
 
     async fn find(&self, entry: &Entry) -> Result<Found, LakeError> {

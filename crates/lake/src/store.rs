@@ -503,9 +503,14 @@ impl RegionStore {
         LakeError::NoAnswer { region: self.location.label().to_owned(), reason }
     }
 
-    /// The bytes of an object.
+    /// The bytes of an object, however many: a large one may take its time, and its size says how much.
     pub async fn read(&self, path: &Path) -> StoreResult<Bytes> {
-        self.get_opts(path, GetOptions::default()).await?.bytes().await
+        let size = self.head(path).await?.size;
+        if size == 0 {
+            return Ok(Bytes::new());
+        }
+        let options = GetOptions { range: Some(object_store::GetRange::Bounded(0..size)), ..GetOptions::default() };
+        self.get_opts(path, options).await?.bytes().await
     }
 
     /// Puts an object in the place of what was there under this name.
