@@ -215,5 +215,7 @@ fn what_may_not_be_looked_at_is_unknown_with_the_permission_that_is_lacking() {
     assert!(found.iter().all(|row| row["state"] == "unknown"), "{found:#?}");
     let text = found.iter().map(|row| format!("{}{}", row["detail"], row["fix"])).collect::<String>();
     assert!(text.contains("firehose:DescribeDeliveryStream"), "{text}");
+    // What nobody could look at is not sound.
+    assert_eq!(rows.code, 3, "{}", rows.stderr);
     assert!(of(&rows, "us-west-2", "forwarder").iter().all(|row| row["state"] == "ok"), "{:#?}", rows.rows);
 }

@@ -191,7 +191,7 @@ pub struct Failed {
 /// forwarder and its release, coverage of log groups, what was left undelivered, and this machine's clock. Each finding comes
 /// with its fix.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 fine · 1 findings · 3 a region did not answer\n\n\
+#[command(after_help = "Exit codes: 0 fine · 1 findings · 3 a region did not answer, or a check could not be made\n\n\
     Examples:\n  transect doctor\n  transect doctor --region us-east-2 --format json")]
 pub struct Doctor {
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! `transect doctor`: whether what is installed is sound. It refuses to judge; the rules are `transect-cloudwatch`'s.
 
-use transect_cloudwatch::doctor::{Expected, Finding, Scope, examine_all, gather};
+use transect_cloudwatch::doctor::{Expected, Finding, Scope, State, examine_all, gather};
 use transect_lake::{CACHE_BYTES_MAX, DiskCache, RegionLocation, RegionStore};
 use transect_query::{Completeness, RegionNote};
 
@@ -64,5 +64,14 @@ pub fn run(own: &Doctor, global: &Global) -> Result<(), Failure> {
         .text("detail", findings.iter().map(|finding| finding.detail.as_str()))
         .text("fix", findings.iter().map(|finding| finding.fix.as_deref().unwrap_or_default()))
         .print(global, &completeness)?;
-    if diagnosis.has_findings() { Err(Failure::Verdict(FINDINGS)) } else { Ok(()) }
+    if diagnosis.has_findings() {
+        return Err(Failure::Verdict(FINDINGS));
+    }
+    // What nobody could look at is not sound, either.
+    match findings.iter().filter(|finding| finding.state == State::Unknown).count() {
+        0 => Ok(()),
+        unknown => {
+            Err(Failure::incomplete(anyhow::anyhow!("{unknown} checks could not be made; `fix` says what they lack")))
+        }
+    }
 }
