@@ -9,6 +9,7 @@
 mod backfill;
 mod doctor;
 mod policy;
+mod rollout;
 mod subscribe;
 mod tail;
 mod world;
