@@ -1,8 +1,9 @@
 """moto as an outside judge of the commands against AWS: `transect subscribe`, `backfill`, `tail`, `redrive`, `failed` and `doctor` run as
 their users run them, in three regions; boto3 tells what became of AWS, and DuckDB what became of the lake.
 
-Usage: moto_runs_the_aws_side.py TRANSECT WORK_FOLDER. The AWS CLI (PyPI's awscli, beside the running Python or on PATH) runs the
-commands that `doctor` advises; without it they are not tried, which is said.
+Usage: moto_runs_the_aws_side.py TRANSECT WORK_FOLDER [PART…], where a part is the name of a function that `main` lists. The AWS CLI
+(PyPI's awscli, beside the running Python or on PATH) runs the commands that `doctor` advises; without it they are not tried, which is
+said.
 
 Between the program and moto stands a door of ours. It notes every call, so that "changes nothing" is judged by what was asked for, and
 it does what moto lacks: the account's subscription policy, a region that refuses, short pages, a clock that is off, a program that is
@@ -1704,6 +1705,8 @@ def replicated(cloud, name, spare):
 def nothing_is_written_to_replicas(cloud):
     """What waits in a bucket was copied to its replica; while the bucket is away it waits on."""
     redrive_world(cloud, "spare")
+    for region in REGIONS:
+        cloud.put_events(region, "/aws/lambda/pay", STREAMS[0], [(BEGIN_MS, "to be brought")])
     before = everything(cloud, "spare")
     for command, more in [("redrive", []), ("backfill", ASKED)]:
         answer = cloud.run(command, *replicated(cloud, "nowhere", "spare"), *more)
