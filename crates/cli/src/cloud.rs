@@ -6,7 +6,7 @@ use std::future::Future;
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
 use transect_cloudwatch::{Fault, Names, Region};
-use transect_normalize::{Normalizer, Options};
+use transect_normalize::Options;
 use transect_query::{Completeness, RegionNote};
 
 use crate::arguments::{Deployment, Global, Reading};
@@ -22,7 +22,9 @@ pub fn regions(global: &Global) -> Result<Vec<String>, Failure> {
         regions.dedup();
         return Ok(regions);
     }
-    of_lake(&config::configured(global)?)
+    let no_lake = "name regions with --region, or a lake that has names for them";
+    let configured = config::configured(global).map_err(|failure| failure.with_hint(no_lake))?;
+    of_lake(&configured)
 }
 
 /// The regions of a lake that has names for them.
@@ -55,13 +57,13 @@ pub fn names(deployment: &Deployment) -> Result<Names, Failure> {
 }
 
 /// How messages are read.
-pub fn normalizer(reading: &Reading) -> Normalizer {
-    Normalizer::new(&Options {
-        redact: !reading.no_redact,
-        redact_keys: reading.redact_key.clone(),
-        correlation_keys: reading.correlation_key.clone(),
-        release_keys: reading.release_key.clone(),
-    })
+pub fn reading(own: &Reading) -> Options {
+    Options {
+        redact: !own.no_redact,
+        redact_keys: own.redact_key.clone(),
+        correlation_keys: own.correlation_key.clone(),
+        release_keys: own.release_key.clone(),
+    }
 }
 
 /// Asks all regions at once. What came to nothing is a region that the answer is without.

@@ -52,6 +52,17 @@ impl Failure {
         Failure::Because { code: INCOMPLETE, error: error.into(), hint: None }
     }
 
+    /// The same failure, with what helps here before what helps in general.
+    pub fn with_hint(self, text: &str) -> Failure {
+        match self {
+            Failure::Because { code, error, hint } => {
+                let hint = hint.map_or(text.to_owned(), |general| format!("{text}\n{general}"));
+                Failure::Because { code, error, hint: Some(hint) }
+            }
+            other => other,
+        }
+    }
+
     /// Prints the error and returns its code.
     pub fn report(self) -> ExitCode {
         let (code, error, hint) = match self {

@@ -10,6 +10,7 @@ use anyhow::Context;
 use transect_cloudwatch::backfill::{Backfill as How, BackfillError, Brought, Wanted, backfill};
 use transect_cloudwatch::{Pace, Region};
 use transect_lake::{RegionLocation, RegionStore};
+use transect_normalize::Normalizer;
 
 use transect_query::FileNote;
 
@@ -45,7 +46,7 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
     let regions = if global.region.is_empty() { cloud::of_lake(&configured)? } else { cloud::regions(global)? };
     let state = own.state.as_deref().map(State::open).transpose()?;
     let names = cloud::names(&own.deployment)?;
-    let normalizer = cloud::normalizer(&own.reading);
+    let normalizer = Normalizer::new(&cloud::reading(&own.reading));
     let wanted = Wanted {
         groups: own.group.clone(),
         since_ms: since / 1_000_000,

@@ -2,6 +2,7 @@
 //! `transect-cloudwatch`'s.
 
 use transect_cloudwatch::redrive::{FailedRow, Redrive as How, RedriveRow, Source, Stores};
+use transect_normalize::Normalizer;
 use transect_query::{Completeness, RegionNote};
 
 use crate::arguments::{Deployment, Failed, Global, Redrive, SourceName};
@@ -97,7 +98,7 @@ pub fn run(own: &Redrive, global: &Global) -> Result<(), Failure> {
     }
     output::row_format(global)?;
     let configured = config::configured(global)?;
-    let normalizer = cloud::normalizer(&own.reading);
+    let normalizer = Normalizer::new(&cloud::reading(&own.reading));
     let scratch = std::env::temp_dir();
     let mut completeness = Completeness::default();
     let mut rows: Vec<(String, RedriveRow)> = Vec::new();

@@ -9,7 +9,6 @@ use arrow::datatypes::{DataType, Field, Schema};
 use jiff::tz::TimeZone;
 use transect_cloudwatch::tail::{Request, Tailed, tail};
 use transect_lake::record_batch;
-use transect_normalize::Options;
 use transect_query::{Completeness, Format, LineStyle, Logs, RegionNote, TableStyle, render_batch, render_logs};
 
 use crate::arguments::{Global, Tail};
@@ -32,12 +31,7 @@ pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
         severity_min: own.level.map(|level| level as i32),
         poll: own.poll,
         duration: nanos.map(|nanos| Duration::from_nanos(nanos.unsigned_abs())),
-        normalize: Options {
-            redact: !own.reading.no_redact,
-            redact_keys: own.reading.redact_key.clone(),
-            correlation_keys: own.reading.correlation_key.clone(),
-            release_keys: own.reading.release_key.clone(),
-        },
+        normalize: cloud::reading(&own.reading),
     };
     let regions = cloud::regions(global)?;
     if global.dry_run {
