@@ -214,7 +214,7 @@ fn a_region_that_is_down_is_told_and_the_others_are_followed() {
 #[test]
 fn it_ends_when_its_time_is_over_and_leaves_no_session_behind() {
     let world = world();
-    let (running, sessions) = tail(&world, &["us-east-2"], &["--group", ORDERS, "--for", "3s"]);
+    let (running, sessions) = tail(&world, &["us-east-2"], &["--group", ORDERS, "--for", "5s"]);
     // What came is shown, even if it comes at the end.
     sessions[0].update(false, &[event(now(), &line("orders", "INFO", "just in time"))]);
     sessions[0].wait_for_end();

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -203,8 +203,6 @@ impl Running {
 
     /// Waits for its end: exit code, and what else it printed.
     pub fn end(mut self) -> Answer {
-        let rest =
-            |lines: &Receiver<String>| std::iter::from_fn(|| lines.recv_timeout(PATIENCE).ok()).collect::<Vec<_>>();
         let (stdout, stderr) = (rest(&self.stdout).join("\n"), rest(&self.stderr).join("\n"));
         let code = self.child.wait().unwrap().code().unwrap_or(-1);
         Answer { code, stdout, stderr }
@@ -238,4 +236,16 @@ fn until(lines: &Receiver<String>, part: &str) -> Vec<String> {
         }
     }
     seen
+}
+
+/// What is printed until the end.
+fn rest(lines: &Receiver<String>) -> Vec<String> {
+    let mut seen = Vec::new();
+    loop {
+        match lines.recv_timeout(PATIENCE) {
+            Ok(line) => seen.push(line),
+            Err(RecvTimeoutError::Disconnected) => return seen,
+            Err(RecvTimeoutError::Timeout) => panic!("it does not end: {seen:#?}"),
+        }
+    }
 }
