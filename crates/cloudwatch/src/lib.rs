@@ -18,5 +18,5 @@ pub mod tail;
 pub use account::{Account, Region, account_of};
 pub use alias::{AliasRouting, read_alias, set_alias};
 pub use fault::{Fault, Missing};
-pub use names::{Names, is_deployment_name};
+pub use names::Names;
 pub use pace::Pace;

@@ -13,7 +13,7 @@ pub struct Names {
 }
 
 /// Whether a text can name a deployment: 1 to 32 letters, digits and `-`.
-pub fn is_deployment_name(text: &str) -> bool {
+fn is_deployment_name(text: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 

@@ -21,8 +21,7 @@ use transect_normalize::Normalizer;
 use twox_hash::XxHash3_128;
 
 use crate::Names;
-pub use parse::cause_of_failed;
-use parse::{Parsed, parse_errors, parse_failed};
+use parse::{Parsed, cause_of_errors, cause_of_failed, parse_errors, parse_failed};
 
 /// Folders of a region's place.
 const FAILED: &str = "failed";
@@ -41,7 +40,7 @@ const READS_AT_ONCE: usize = 8;
 /// Objects that are moved at the same time: each takes two requests, one after the other.
 const MOVES_AT_ONCE: usize = 16;
 /// Objects that `failed` opens to learn their cause; the newest. The others are counted by folder.
-pub const CAUSES_READ_MAX: usize = 1_000;
+const CAUSES_READ_MAX: usize = 1_000;
 
 /// Where something was left undelivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -238,7 +237,7 @@ impl Stores {
                     Ok(bytes) => {
                         let (cause, events) = match object.source {
                             Source::Failed => cause_of_failed(&bytes),
-                            Source::Errors => parse::cause_of_errors(&bytes),
+                            Source::Errors => cause_of_errors(&bytes),
                         };
                         Ok((object, cause, events))
                     }

@@ -238,7 +238,7 @@ fn typed<'v>(column: &Column, value: &'v Json) -> Option<Value<'v>> {
 }
 
 /// Why Lambda kept an event: the forwarder's error type, else Lambda's condition; and its log events, where it can be read.
-pub fn cause_of_failed(bytes: &[u8]) -> (String, u64) {
+pub(super) fn cause_of_failed(bytes: &[u8]) -> (String, u64) {
     let Ok(invocation) = serde_json::from_slice::<Invocation<'_>>(bytes) else {
         return ("unreadable".to_owned(), 0);
     };

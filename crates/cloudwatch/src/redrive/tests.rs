@@ -1,3 +1,6 @@
+//! What was left goes into the lake once: whatever it is, however often a redrive runs, and wherever it is killed. These tests
+//! refuse to sleep and to need a network: the bucket is in memory.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! The comparison of what is with what is wished, case by case. They refuse to ask AWS for anything.
+
 use super::*;
 
 fn account() -> Account {
