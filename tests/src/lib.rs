@@ -8,7 +8,7 @@ pub mod aws;
 pub mod server;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 /// A program of the workspace, built by the same cargo, profile and target folder as the running test.
@@ -44,6 +44,23 @@ pub fn program(name: &str) -> PathBuf {
         folder.to_owned()
     });
     folder.join(name)
+}
+
+/// The program in a folder that holds its configuration and cache, with nothing of this machine's own.
+pub fn isolated(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program("transect"));
+    command.args(arguments).current_dir(folder).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("AWS_") || name.starts_with("TRANSECT_")) {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env("HOME", folder)
+        .env("XDG_CONFIG_HOME", folder.join("none"))
+        .env("XDG_CACHE_HOME", folder.join("cache"))
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    command
 }
 
 /// Every file below a folder, in the order of their paths; none where there is no such folder.

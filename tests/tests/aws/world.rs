@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use transect_tests::aws::{ACCESS_KEY, ACCOUNT, Aws, Call, Filter, SECRET_KEY};
-use transect_tests::{Answer, program};
+use transect_tests::{Answer, isolated};
 
 pub const REGIONS: [&str; 3] = ["us-east-2", "us-west-2", "eu-west-2"];
 pub const NAME: &str = "transect";
@@ -133,18 +133,8 @@ impl World {
 
     /// The program in the world's folder, which holds its configuration.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program("transect"));
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("AWS_") || name.starts_with("TRANSECT_")) {
-                command.env_remove(name);
-            }
-        }
+        let mut command = isolated(self.folder.path(), arguments);
         command
-            .env("HOME", self.folder.path())
-            .env("XDG_CONFIG_HOME", self.folder.path().join("none"))
-            .env("XDG_CACHE_HOME", self.folder.path().join("cache"))
-            .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
             .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
             .env("AWS_ENDPOINT_URL", self.aws.endpoint());

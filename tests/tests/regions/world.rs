@@ -1,11 +1,11 @@
 //! Three regions in three S3 servers, with the sample's records, and the same records in directories beside them.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
-use transect_tests::{Answer, program};
+use transect_tests::{Answer, isolated, program};
 
 use crate::store::{ACCESS_KEY, SECRET_KEY, Store};
 
@@ -93,20 +93,8 @@ impl World {
 
     /// The program in the world's folder, with static keys and nothing of this machine's configuration.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program("transect"));
-        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("AWS_") || name.starts_with("TRANSECT_")) {
-                command.env_remove(name);
-            }
-        }
-        command
-            .env("HOME", self.folder.path())
-            .env("XDG_CONFIG_HOME", self.folder.path().join("none"))
-            .env("XDG_CACHE_HOME", self.cache())
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
-            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
+        let mut command = isolated(self.folder.path(), arguments);
+        command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY);
         command
     }
 
