@@ -10,55 +10,236 @@ pub(crate) const WARN: i32 = 13;
 pub(crate) const ERROR: i32 = 17;
 pub(crate) const FATAL: i32 = 21;
 
-const NAMES: &[(&str, i32)] = &[
-    ("TRACE", TRACE),
-    ("VERBOSE", TRACE),
-    ("FINEST", TRACE),
-    ("SILLY", TRACE),
-    ("FINER", 3),
-    ("DEBUG", DEBUG),
-    ("DBG", DEBUG),
-    ("FINE", DEBUG),
-    ("CONFIG", 8),
-    ("INFO", INFO),
-    ("INF", INFO),
-    ("INFORMATION", INFO),
-    ("INFORMATIONAL", INFO),
-    ("HTTP", INFO),
-    ("NOTICE", 10),
-    ("WARN", WARN),
-    ("WRN", WARN),
-    ("WARNING", WARN),
-    ("ERROR", ERROR),
-    ("ERR", ERROR),
-    ("SEVERE", ERROR),
-    ("CRIT", 18),
-    ("DPANIC", 18),
-    ("ALERT", 19),
-    ("PANIC", 19),
-    ("CRITICAL", FATAL),
-    ("FATAL", FATAL),
-    ("EMERG", FATAL),
-    ("EMERGENCY", FATAL),
+/// Whether a name in capitals at a place where a message may begin is a level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// It says a level and hardly ever anything else: `ERROR charge refused`.
+    Strong,
+    /// It is an English word as well (`FINE, thanks`, `HTTP 200`): only brackets, a colon or a column make it a level.
+    Weak,
+}
+
+use Weight::{Strong, Weak};
+
+const NAMES: &[(&str, i32, Weight)] = &[
+    ("INFO", INFO, Strong),
+    ("ERROR", ERROR, Strong),
+    ("WARN", WARN, Strong),
+    ("WARNING", WARN, Strong),
+    ("DEBUG", DEBUG, Strong),
+    ("TRACE", TRACE, Strong),
+    ("FATAL", FATAL, Strong),
+    ("CRITICAL", FATAL, Strong),
+    ("VERBOSE", TRACE, Strong),
+    ("FINEST", TRACE, Weak),
+    ("SILLY", TRACE, Weak),
+    // Serilog's, zerolog's and .NET's abbreviations.
+    ("TRC", TRACE, Strong),
+    ("TRCE", TRACE, Strong),
+    ("VRB", TRACE, Strong),
+    ("VERB", TRACE, Weak),
+    ("FINER", 3, Weak),
+    ("DBG", DEBUG, Strong),
+    ("DBUG", DEBUG, Strong),
+    ("FINE", DEBUG, Weak),
+    ("CONFIG", 8, Weak),
+    ("INF", INFO, Strong),
+    ("INFORMATION", INFO, Weak),
+    ("INFORMATIONAL", INFO, Weak),
+    ("HTTP", INFO, Weak),
+    ("LOG", INFO, Weak),
+    ("AUDIT", INFO, Weak),
+    // loguru's 25, between INFO and WARNING.
+    ("SUCCESS", INFO, Weak),
+    ("NOTE", INFO, Weak),
+    ("NOTICE", 10, Strong),
+    ("WRN", WARN, Strong),
+    ("ERR", ERROR, Strong),
+    ("EROR", ERROR, Strong),
+    ("FAIL", ERROR, Weak),
+    ("SEVERE", ERROR, Strong),
+    ("CRIT", 18, Strong),
+    ("DPANIC", 18, Strong),
+    ("ALERT", 19, Weak),
+    ("PANIC", 19, Weak),
+    ("PNC", 19, Strong),
+    ("FTL", FATAL, Strong),
+    ("EMERG", FATAL, Strong),
+    ("EMERGENCY", FATAL, Weak),
 ];
 
-/// The severity of a level's name, in any case; slog's `INFO+2` counts up from the name, OpenTelemetry's `WARN3` too.
+/// Bytes of a level as people write it: `INFORMATIONAL` has 13, in full-width letters three times as many.
+const NAME_BYTES_MAX: usize = 48;
+
+/// Letters of the longest name with a step, `INFORMATIONAL+2`, and a blank.
+const NAME_LETTERS_MAX: usize = 16;
+
+fn find(name: &str) -> Option<(i32, Weight)> {
+    NAMES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name)).map(|(_, number, weight)| (*number, *weight))
+}
+
+/// The severity of a level's name, in any case, with a colon or brackets around it and in full-width letters; slog's
+/// `INFO+2` counts up from the name, OpenTelemetry's `WARN3` too.
 pub(crate) fn from_name(text: &str) -> Option<i32> {
-    let text = text.trim();
-    if text.len() > 16 {
+    weighted(text).map(|(number, _)| number)
+}
+
+/// The severity of a level's name as [`from_name`], and how sure the name is to be a level.
+pub(crate) fn weighted(text: &str) -> Option<(i32, Weight)> {
+    if text.len() > NAME_BYTES_MAX {
         return None;
     }
-    let find = |name: &str| NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, number)| *number);
-    if let Some(number) = find(text) {
-        return Some(number);
+    let text = text
+        .trim_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '\u{ff1a}' | '[' | ']' | '<' | '>' | '(' | ')'));
+    let mut narrow = [0; NAME_LETTERS_MAX];
+    let text = if text.is_ascii() { text } else { narrowed(text, &mut narrow)? };
+    if text.len() > NAME_LETTERS_MAX {
+        return None;
+    }
+    if let Some(found) = find(text) {
+        return Some(found);
     }
     if let Some(sign) = text.find(['+', '-']) {
-        let step: i32 = text[sign..].parse().ok()?;
-        return Some(find(&text[..sign])?.saturating_add(step).clamp(1, 24));
+        let step: i32 = text.get(sign..)?.parse().ok()?;
+        let (number, weight) = find(text.get(..sign)?)?;
+        return Some((number.saturating_add(step).clamp(1, 24), weight));
     }
     let (name, last) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let step = last.parse::<i32>().ok().filter(|step| (2..=4).contains(step))?;
-    find(name).filter(|number| number % 4 == 1).map(|number| number + step - 1)
+    find(name).filter(|(number, _)| number % 4 == 1).map(|(number, weight)| (number + step - 1, weight))
+}
+
+/// Full-width letters, digits and signs (U+FF01 to U+FF5E, as Japanese keyboards write them) as ASCII.
+fn narrowed<'b>(text: &str, buffer: &'b mut [u8; NAME_LETTERS_MAX]) -> Option<&'b str> {
+    let mut length = 0;
+    for character in text.chars() {
+        let narrow = match u32::from(character) {
+            code @ 0xFF01..=0xFF5E => code - 0xFF01 + 0x21,
+            code => code,
+        };
+        *buffer.get_mut(length)? = u8::try_from(narrow).ok().filter(u8::is_ascii)?;
+        length += 1;
+    }
+    std::str::from_utf8(buffer.get(..length)?).ok()
+}
+
+/// How a logger counts its levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(test), expect(dead_code, reason = "levels by number are read with it in the next commit"))]
+pub(crate) enum Scale {
+    /// pino and bunyan: 10 trace … 60 fatal.
+    Pino,
+    /// Python's `levelno`: 10 debug … 50 critical.
+    Python,
+    /// Monolog: 100 debug … 600 emergency.
+    Monolog,
+    /// Syslog (RFC 5424) and GELF: 7 debug … 0 emergency.
+    Syslog,
+    /// OpenTelemetry: 1 trace … 24 fatal.
+    Otel,
+    /// Logback's `level_value`: 5,000 trace … 40,000 error.
+    Logback,
+    /// Java's `java.util.logging`: 300 finest … 1,000 severe.
+    JavaUtil,
+    /// .NET's `LogLevel`: 0 trace … 5 critical.
+    DotNet,
+    /// Go's slog: -4 debug, 0 info, 4 warn, 8 error.
+    Slog,
+}
+
+impl Scale {
+    /// The scale of a `level` by number, told by the keys that stand beside it in the same object, by their names in
+    /// lower case without `_`, `-`, `.` and blanks, and where they do not tell by the number itself. A number of 0 to 7
+    /// alone may count up or down, so it has no scale.
+    #[cfg_attr(not(test), expect(dead_code, reason = "levels by number are read with it in the next commit"))]
+    pub(crate) fn beside(level: i64, has: impl Fn(&str) -> bool) -> Option<Scale> {
+        if has("shortmessage") || has("fullmessage") || has("syslogseverity") {
+            return Some(Scale::Syslog);
+        }
+        if has("levelname") && (has("channel") || has("datetime") || level >= 100) {
+            return Some(Scale::Monolog);
+        }
+        if has("levelno") || has("levelname") || has("lineno") || has("asctime") {
+            return Some(Scale::Python);
+        }
+        match level {
+            // `hostname` and `pid` are in every line of pino and bunyan.
+            10..=60 => Some(Scale::Pino),
+            61..=99 if has("hostname") || has("pid") => Some(Scale::Pino),
+            100 | 200 | 250 | 300 | 400 | 500 | 550 | 600 => Some(Scale::Monolog),
+            5_000 | 10_000 | 20_000 | 30_000 | 40_000 => Some(Scale::Logback),
+            700 | 800 | 900 | 1_000 => Some(Scale::JavaUtil),
+            0..=7 if has("facility") || (has("host") && has("version")) => Some(Scale::Syslog),
+            _ => None,
+        }
+    }
+}
+
+/// The severity of a level by number on a scale; levels between two belong to the lower one.
+pub(crate) fn from_number(scale: Scale, level: i64) -> Option<i32> {
+    match scale {
+        Scale::Pino => from_pino(level),
+        Scale::Python => from_python(level),
+        Scale::Monolog => match level {
+            100..200 => Some(DEBUG),
+            200..250 => Some(INFO),
+            250..300 => Some(10),
+            300..400 => Some(WARN),
+            400..500 => Some(ERROR),
+            500..550 => Some(18),
+            550..600 => Some(19),
+            600 => Some(FATAL),
+            _ => None,
+        },
+        Scale::Syslog => match level {
+            0 => Some(FATAL),
+            1 => Some(19),
+            2 => Some(18),
+            3 => Some(ERROR),
+            4 => Some(WARN),
+            5 => Some(10),
+            6 => Some(INFO),
+            7 => Some(DEBUG),
+            _ => None,
+        },
+        Scale::Otel => i32::try_from(level).ok().filter(|number| (1..=24).contains(number)),
+        Scale::Logback => match level {
+            1..10_000 => Some(TRACE),
+            10_000..20_000 => Some(DEBUG),
+            20_000..30_000 => Some(INFO),
+            30_000..40_000 => Some(WARN),
+            40_000..=50_000 => Some(ERROR),
+            _ => None,
+        },
+        Scale::JavaUtil => match level {
+            1..400 => Some(TRACE),
+            400..500 => Some(3),
+            500..700 => Some(DEBUG),
+            700..800 => Some(8),
+            800..900 => Some(INFO),
+            900..1_000 => Some(WARN),
+            1_000..=1_100 => Some(ERROR),
+            _ => None,
+        },
+        Scale::DotNet => match level {
+            0 => Some(TRACE),
+            1 => Some(DEBUG),
+            2 => Some(INFO),
+            3 => Some(WARN),
+            4 => Some(ERROR),
+            5 => Some(FATAL),
+            _ => None,
+        },
+        Scale::Slog => match level {
+            -24..-4 => Some(TRACE),
+            -4..0 => Some(DEBUG),
+            // slog's own bridge to OpenTelemetry adds 9.
+            0..4 => Some(INFO + level as i32),
+            4..8 => Some(WARN + (level as i32 - 4)),
+            8..=15 => Some(ERROR + (level as i32 - 8)),
+            _ => None,
+        },
+    }
 }
 
 /// The severity of a level by number, as pino and bunyan count: 10 trace … 60 fatal; levels between belong to the
@@ -103,10 +284,30 @@ mod tests {
             ("WARN3", 15),
             ("error", 17),
             ("Information", 9),
+            ("trce", 1),
+            ("dbug", 5),
+            ("fail", 17),
+            ("crit", 18),
+            ("VRB", 1),
+            ("INF", 9),
+            ("FTL", 21),
+            ("wrn", 13),
+            ("success", 9),
+            ("audit", 9),
+            ("notice", 10),
+            ("SEVERE", 17),
+            ("FINER", 3),
+            ("ERROR:", 17),
+            ("error ", 17),
+            ("[WARN]", 13),
+            ("\u{ff25}\u{ff32}\u{ff32}\u{ff2f}\u{ff32}", 17),
+            ("\u{ff25}\u{ff32}\u{ff32}\u{ff2f}\u{ff32}\u{ff1a}", 17),
         ] {
             assert_eq!(from_name(text), Some(expected), "{text}");
         }
-        for text in ["", "loud", "success", "é", "+", "WARNING3é", "NOTICE2", "é+1"] {
+        for text in
+            ["", "loud", "é", "+", "WARNING3é", "NOTICE2", "é+1", "E", "W", "information desk opened", "[]", "\u{ff25}"]
+        {
             assert_eq!(from_name(text), None, "{text}");
         }
     }
@@ -116,5 +317,50 @@ mod tests {
         assert_eq!([10, 20, 30, 35, 40, 50, 60].map(from_pino), [1, 5, 9, 9, 13, 17, 21].map(Some));
         assert_eq!([10, 20, 30, 40, 50].map(from_python), [5, 9, 13, 17, 21].map(Some));
         assert_eq!(from_pino(3), None);
+    }
+
+    #[test]
+    fn a_number_alone_tells_no_more_than_it_can() {
+        let beside = |level, keys: &[&str]| Scale::beside(level, |key| keys.contains(&key));
+        for (level, keys, expected) in [
+            (50, &["pid", "hostname", "v"][..], Some(Scale::Pino)),
+            (50, &[], Some(Scale::Pino)),
+            (50, &["levelno"], Some(Scale::Python)),
+            (40, &["levelname", "asctime"], Some(Scale::Python)),
+            (400, &["levelname", "channel", "datetime"], Some(Scale::Monolog)),
+            (250, &[], Some(Scale::Monolog)),
+            (3, &["version", "host", "shortmessage"], Some(Scale::Syslog)),
+            (3, &["facility"], Some(Scale::Syslog)),
+            (3, &[], None),
+            (0, &[], None),
+            (40_000, &[], Some(Scale::Logback)),
+            (1_000, &[], Some(Scale::JavaUtil)),
+            (-4, &[], None),
+            (i64::MAX, &[], None),
+            (i64::MIN, &["levelname"], Some(Scale::Python)),
+        ] {
+            assert_eq!(beside(level, keys), expected, "{level} beside {keys:?}");
+        }
+    }
+
+    #[test]
+    fn every_scale_from_its_lowest_to_its_highest() {
+        for (scale, levels, expected) in [
+            (Scale::Pino, &[10, 20, 30, 40, 50, 60][..], &[1, 5, 9, 13, 17, 21][..]),
+            (Scale::Python, &[5, 10, 20, 25, 30, 40, 50], &[1, 5, 9, 9, 13, 17, 21]),
+            (Scale::Monolog, &[100, 200, 250, 300, 400, 500, 550, 600], &[5, 9, 10, 13, 17, 18, 19, 21]),
+            (Scale::Syslog, &[7, 6, 5, 4, 3, 2, 1, 0], &[5, 9, 10, 13, 17, 18, 19, 21]),
+            (Scale::Otel, &[1, 9, 24], &[1, 9, 24]),
+            (Scale::Logback, &[5_000, 10_000, 20_000, 30_000, 40_000], &[1, 5, 9, 13, 17]),
+            (Scale::JavaUtil, &[300, 400, 500, 700, 800, 900, 1_000], &[1, 3, 5, 8, 9, 13, 17]),
+            (Scale::DotNet, &[0, 1, 2, 3, 4, 5], &[1, 5, 9, 13, 17, 21]),
+            (Scale::Slog, &[-8, -4, 0, 2, 4, 8, 12], &[1, 5, 9, 11, 13, 17, 21]),
+        ] {
+            let found: Vec<i32> = levels.iter().filter_map(|level| from_number(scale, *level)).collect();
+            assert_eq!(found, expected, "{scale:?}");
+            for level in [i64::MIN, -100, 1_000_000, i64::MAX] {
+                assert_eq!(from_number(scale, level), None, "{scale:?} {level}");
+            }
+        }
     }
 }

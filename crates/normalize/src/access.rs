@@ -1,0 +1,255 @@
+//! Lines of web servers' and load balancers' access logs: method, path, status and time.
+//!
+//! It refuses to find a request within a sentence: the line is all of a format that a server writes. A query is no part
+//! of a path, and a route is never known.
+
+use crate::prefix::{self, is_name, is_number};
+use crate::time;
+
+/// One line of a web server's access log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Access<'t> {
+    pub time_unix_nano: Option<i64>,
+    pub method: &'t str,
+    /// The path without query, host and scheme.
+    pub path: &'t str,
+    pub status: i64,
+    /// X-Ray's header, where a load balancer writes it.
+    pub trace: Option<&'t str>,
+}
+
+/// Reads a line of an access log: the common and combined formats (Apache, nginx, gunicorn, Werkzeug, Django, Traefik,
+/// API Gateway's CLF), uvicorn's, those of Amazon's load balancers, morgan's, Gin's and HAProxy's. The line is all of it:
+/// a request that a sentence tells of is none.
+pub(crate) fn parse(text: &str) -> Option<Access<'_>> {
+    let text = text.trim_start_matches('\u{feff}').trim_ascii();
+    match text.as_bytes().first()? {
+        b'{' => None,
+        b'[' if text.starts_with("[GIN] ") => gin(text),
+        _ => {
+            // Every other form quotes the request, morgan's apart.
+            let line = text.get(..text.floor_char_boundary(ACCESS_BYTES_MAX))?;
+            match memchr::memchr(b'"', line.as_bytes()) {
+                Some(quote) => quoted(line, quote),
+                None => morgan(line),
+            }
+        }
+    }
+}
+
+/// Bytes of an access line that are read. Servers refuse requests whose line is longer than 8 KiB by default.
+const ACCESS_BYTES_MAX: usize = 16 << 10;
+
+/// Splits `GET /pets/7?x=1 HTTP/1.1` into method and path.
+fn request(line: &str) -> Option<(&str, &str)> {
+    let mut parts = line.split(' ');
+    let (method, target) = (parts.next()?, parts.next()?);
+    let fits = match (parts.next(), parts.next()) {
+        (None, _) => true,
+        (Some(protocol), None) => protocol.starts_with("HTTP/") || protocol == "-",
+        _ => false,
+    };
+    Some((is_method(method).then_some(method)?, path_of(target)?)).filter(|_| fits)
+}
+
+/// The methods of HTTP and WebDAV that access logs hold; any other word is a word.
+fn is_method(word: &str) -> bool {
+    const METHODS: [&str; 14] = [
+        "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PROPFIND", "REPORT", "MKCOL",
+        "COPY", "MOVE",
+    ];
+    METHODS.contains(&word)
+}
+
+/// The path of a request's target, which may be a whole URL.
+fn path_of(target: &str) -> Option<&str> {
+    let path = match target.split_once("://") {
+        Some((scheme, rest)) if is_name(scheme) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+        _ => target,
+    };
+    let path = path.split(['?', '#']).next()?;
+    (path.starts_with('/') || path == "*").then_some(path)
+}
+
+fn status(word: &str) -> Option<i64> {
+    let number = Some(word).filter(|word| word.len() == 3 && is_number(word))?.parse().ok()?;
+    (100..600).contains(&number).then_some(number)
+}
+
+/// The formats that quote the request; `quote` is the first quote of the line.
+fn quoted(line: &str, quote: usize) -> Option<Access<'_>> {
+    let before = line.get(..quote)?;
+    let inside = line.get(quote + 1..)?;
+    let close = memchr::memchr(b'"', inside.as_bytes())?;
+    let behind = inside.get(close + 1..)?;
+    let (method, path) = request(inside.get(..close)?)?;
+    let mut answer = Access { time_unix_nano: None, method, path, status: 0, trace: None };
+    if let Some(number) = status(behind.trim_start().split([' ', ',']).next()?) {
+        answer.status = number;
+        answer.time_unix_nano = client_and_time(before)?;
+        return Some(answer);
+    }
+    load_balancer(before, behind, answer)
+}
+
+/// What the common format has before the request: `host identity user [time]`; some write a level, a time or a virtual
+/// host before it, uvicorn nothing but the client and a dash. `None` if it is something else.
+fn client_and_time(before: &str) -> Option<Option<i64>> {
+    /// A head of its own, virtual host, client, identity, user and dash.
+    const WORDS_MAX: usize = 8;
+    let before = before.trim_end();
+    let before = match prefix::head(before) {
+        Some(head) if head.level.is_some() => before.get(head.message_at..).unwrap_or_default(),
+        _ => before,
+    };
+    let (words, time) = match before.strip_suffix(']').and_then(|open| open.rsplit_once('[')) {
+        Some((words, inside)) => (words, Some(time::parse_text(inside)?)),
+        None => (before, None),
+    };
+    let mut words = words.split_whitespace();
+    let mut count = 0;
+    let mut has_client = time.is_some();
+    for word in words.by_ref().take(WORDS_MAX) {
+        count += 1;
+        let is_client = word.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'[' | b']'))
+            && word.contains(['.', ':']);
+        has_client |= is_client;
+        // A client, a name, a dash; a user's name may hold anything but blanks.
+        let fits = is_client || word == "-" || count <= 4 && word.len() <= 256 && !word.ends_with(':');
+        if !fits {
+            return None;
+        }
+    }
+    (words.next().is_none() && has_client).then_some(time)
+}
+
+/// Amazon's load balancers write the status before the request, HAProxy too.
+fn load_balancer<'t>(before: &'t str, behind: &'t str, mut answer: Access<'t>) -> Option<Access<'t>> {
+    let mut words = before.split_ascii_whitespace();
+    let first = words.next()?;
+    if matches!(first, "http" | "https" | "h2" | "grpcs" | "ws" | "wss") {
+        answer.time_unix_nano = Some(time::parse_text(words.next()?)?);
+        // Balancer, client, target, three durations; then the balancer's answer.
+        answer.status = status(words.nth(6)?)?;
+        let root = memchr::memmem::find(behind.as_bytes(), b"\"Root=")?;
+        answer.trace = behind.get(root + 1..)?.split('"').next();
+        return Some(answer);
+    }
+    if let Some(time) = time::parse_text(first) {
+        // The classic load balancer has no type before its time.
+        answer.time_unix_nano = Some(time);
+        answer.status = status(words.nth(6)?)?;
+        return Some(answer);
+    }
+    // HAProxy: `client [time] frontend backend/server timers status bytes …`.
+    let inside = words.next()?.strip_prefix('[')?.strip_suffix(']')?;
+    let timers = words.nth(2)?;
+    if !timers.contains('/') {
+        return None;
+    }
+    answer.time_unix_nano = time::parse_text(inside);
+    answer.status = status(words.next()?)?;
+    Some(answer)
+}
+
+/// morgan's `dev` and `tiny`: `GET /pets/7 500 12.3 ms - 36` and `GET /pets/7 500 36 - 12.3 ms`, and nothing else.
+fn morgan(line: &str) -> Option<Access<'_>> {
+    let mut words = line.split(' ');
+    let (method, target, number) = (words.next()?, words.next()?, words.next()?);
+    let tail: [Option<&str>; 5] = std::array::from_fn(|_| words.next());
+    let is_size = |word: &str| word == "-" || is_number(word);
+    let is_duration = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let fits = match tail {
+        [Some(duration), Some("ms"), Some("-"), Some(size), None] => is_duration(duration) && is_size(size),
+        [Some(size), Some("-"), Some(duration), Some("ms"), None] => is_duration(duration) && is_size(size),
+        _ => false,
+    };
+    let (method, status) = (is_method(method).then_some(method)?, status(number)?);
+    Some(Access { time_unix_nano: None, method, path: path_of(target)?, status, trace: None }).filter(|_| fits)
+}
+
+/// Gin's `[GIN] 2026/11/21 - 08:42:53 | 500 |  12.3ms |  10.0.1.5 | GET      "/pets/7"`.
+fn gin(text: &str) -> Option<Access<'_>> {
+    let mut columns = text.strip_prefix("[GIN] ")?.splitn(5, '|').map(str::trim);
+    let (moment, number) = (columns.next()?, columns.next()?);
+    let (method, target) = columns.nth(2)?.split_once(' ')?;
+    let target = target.trim_start().strip_prefix('"')?.split('"').next()?;
+    let method = is_method(method).then_some(method)?;
+    Some(Access {
+        time_unix_nano: time::parse_text(moment),
+        method,
+        path: path_of(target)?,
+        status: status(number)?,
+        trace: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<(&str, &str, i64, bool)>) {
+        let found = parse(text);
+        let found = found.as_ref().map(|line| (line.method, line.path, line.status, line.time_unix_nano.is_some()));
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn every_server_says_method_path_and_status() {
+        for (text, has_time) in [
+            (r#"203.0.113.9 - - [21/Nov/2026:08:42:53 +0000] "GET /pets/7?x=1 HTTP/1.1" 502 36 "-" "curl/8.1""#, true),
+            ("203.0.113.9 - - [21/Nov/2026:08:42:53 +0000] \"GET /pets/7?x=1 HTTP/1.1\" 502 36\n", true),
+            (r#"::1 - frank [21/Nov/2026:08:42:53 +0000] "GET /pets/7 HTTP/2.0" 502 - "-" "a \\"b\\"""#, true),
+            (r#"acme.com:443 10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GET /pets/7 HTTP/1.1" 502 36"#, true),
+            (r#"10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GET /pets/7 HTTP/1.1" 502 36 c6af9ac6-7b61"#, true),
+            (r#"INFO:     10.0.1.5:49152 - "GET /pets/7 HTTP/1.1" 502 Bad Gateway"#, false),
+            (r#"INFO:werkzeug:127.0.0.1 - - [21/Nov/2026 08:42:53] "GET /pets/7 HTTP/1.1" 502 -"#, true),
+            (r#"[21/Nov/2026 08:42:53] "GET /pets/7 HTTP/1.1" 502 145"#, true),
+            ("GET /pets/7 502 12.345 ms - 36", false),
+            ("GET /pets/7?x=1 502 - - 12.345 ms", false),
+            (r#"[GIN] 2026/11/21 - 08:42:53 | 502 |      12.3ms |        10.0.1.5 | GET      "/pets/7?x=1""#, true),
+            (
+                r#"10.0.1.5:49152 [21/Nov/2026:08:42:53.429] fe be/srv1 0/0/0/69/69 502 36 - - ---- 1/1/0/0/0 0/0 "GET /pets/7 HTTP/1.1""#,
+                true,
+            ),
+            (
+                r#"https 2026-11-21T08:42:53.429000Z app/lb/50dc6c495c0c9188 192.0.2.9:2817 10.0.0.1:80 0.0 0.048 0.0 502 502 0 57 "GET https://acme.com:443/pets/7 HTTP/1.1" "curl/7" - - arn:aws:x "Root=1-6b01598d-2cb6916d86dc283cf0480ff9" "acme.com""#,
+                true,
+            ),
+            (
+                r#"2026-11-21T08:42:53.429000Z lb 192.0.2.9:2817 10.0.0.1:80 0.0 0.048 0.0 502 502 0 57 "GET http://acme.com:80/pets/7 HTTP/1.1" "curl/7" - -"#,
+                true,
+            ),
+        ] {
+            check(text, Some(("GET", "/pets/7", 502, has_time)));
+        }
+        let line = r#"h2 2026-11-21T08:42:53Z app/lb/5 192.0.2.9:2817 - -1 -1 -1 503 - 0 57 "GET https://acme.com:443/ HTTP/2.0" "x" - - - "Root=1-6b01598d-2cb6916d86dc283cf0480ff9" "-""#;
+        let line = parse(line).unwrap();
+        assert_eq!((line.path, line.status), ("/", 503));
+        assert_eq!(line.trace, Some("Root=1-6b01598d-2cb6916d86dc283cf0480ff9"));
+    }
+
+    #[test]
+    fn a_sentence_is_no_access_line() {
+        for text in [
+            "",
+            "\"",
+            "é",
+            "GET /health 200 user-agent: Mozilla/5.0\t{\"service\":\"payments\"}",
+            r#"user sent "GET /pets HTTP/1.1" 500 times"#,
+            r#"agent: 10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GET / HTTP/1.1" 500 1"#,
+            r#"10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GET / HTTP/1.1" 999 1"#,
+            r#"10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GET /"#,
+            r#"10.0.1.5 - - [yesterday] "GET / HTTP/1.1" 500 1"#,
+            r#"10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "\x16\x03" 400 1"#,
+            r#"10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GRAB / HTTP/1.1" 500 1"#,
+            r#"{"request": "GET / HTTP/1.1", "status": 500}"#,
+            "GET /pets 500",
+            "POST it to me 12 ms - now",
+            "[GIN] 2026/11/21 - 08:42:53 | 500",
+            "2 210987654321 eni-0a1b2c3d4e5f60718 10.0.1.5 10.0.2.7 49152 443 6 10 840 1795250573 1795250633 ACCEPT OK",
+        ] {
+            check(text, None);
+        }
+    }
+}

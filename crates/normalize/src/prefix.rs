@@ -1,0 +1,1428 @@
+//! What loggers, runtimes and servers write before the message of a text line: time, level, thread, logger and ids in
+//! the order of each one's layout.
+//!
+//! It refuses to find a level in prose: a level counts where a layout puts it, in capitals or in a place of its own. It
+//! copies nothing and looks at no more than the first [`HEAD_BYTES_MAX`] bytes.
+
+use std::borrow::Cow;
+
+use crate::severity::{self, Weight};
+use crate::{ids, time};
+
+/// Bytes of a line in which a head ends. A logger's name with its package has up to 200, thread and ids some more.
+const HEAD_BYTES_MAX: usize = 1024;
+
+/// Bytes of one part of a head: a group in brackets, a logger's name. X-Ray's header within one has up to 256.
+const PART_BYTES_MAX: usize = 512;
+
+/// Parts of a head before and behind the level. Spring Boot with Sleuth has eight with its separators, Apache seven.
+const PARTS_MAX: usize = 16;
+
+/// A layout of the table [`FORMS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    LambdaTabs,
+    LambdaPython,
+    LambdaLog4j,
+    SpringBoot,
+    TimeThreadLevel,
+    TimeNameLevel,
+    TimeLevel,
+    TimeLevelColon,
+    TimeBracketLevel,
+    TimePipes,
+    TimeTabs,
+    BracketTime,
+    BracketTimeLevel,
+    Monolog,
+    Airflow,
+    ApacheError,
+    NginxError,
+    MySql,
+    Postgres,
+    Redis,
+    JavaUtil,
+    Nest,
+    Klog,
+    Ruby,
+    Android,
+    Tracing,
+    Syslog5424,
+    Syslog3164,
+    GoLog,
+    Time,
+    PythonDefault,
+    LevelTabs,
+    LevelColon,
+    Level,
+    BracketLevel,
+    ThreadLevel,
+    DotNetConsole,
+    LowerLevel,
+}
+
+/// One layout: how it is called, who writes it, and a line of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Row {
+    pub form: Form,
+    pub name: &'static str,
+    /// Who writes it, and where it is described.
+    pub source: &'static str,
+    /// A line as it is written.
+    pub example: &'static str,
+    /// Whether JSON directly behind the head is the logger's own record. Free text begins with no such head.
+    pub opens_json: bool,
+}
+
+const fn row(form: Form, opens_json: bool, name: &'static str, source: &'static str, example: &'static str) -> Row {
+    Row { form, name, source, example, opens_json }
+}
+
+/// Every layout that is understood, in the order of [`Form`].
+pub(crate) const FORMS: &[Row] = &[
+    row(
+        Form::LambdaTabs,
+        true,
+        "time, request id, level, message between tabs",
+        "Lambda's runtimes for Node.js and .NET, text format",
+        "2026-11-21T08:42:53.429Z\t3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83\tERROR\tcharge refused",
+    ),
+    row(
+        Form::LambdaPython,
+        true,
+        "[level], time, request id, message between tabs",
+        "Lambda's runtime for Python, text format",
+        "[ERROR]\t2026-11-21T08:42:53.429Z\t3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83\tcharge refused",
+    ),
+    row(
+        Form::LambdaLog4j,
+        true,
+        "time, request id, level, logger - message",
+        "Log4j 2 as AWS's guide to Lambda with Java sets it up (aws-lambda-java-log4j2)",
+        "2026-11-21 08:42:53.429 3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83 ERROR Handler:31 - charge refused",
+    ),
+    row(
+        Form::SpringBoot,
+        true,
+        "time, level, process --- [application] [thread] logger : message",
+        "Spring Boot's default, with the ids of Sleuth and Micrometer in brackets",
+        "2026-11-21T08:42:53.429Z ERROR 1 --- [payments,6b01598d2cb6916d86dc283cf0480ff9,86ea0214b5c34e7e] [main] c.a.Pay : charge refused",
+    ),
+    row(
+        Form::TimeThreadLevel,
+        true,
+        "time, [thread], level, logger - message",
+        "Logback's default, Log4j's and log4net's usual patterns",
+        "08:42:53.429 [main] ERROR com.acme.Pay - charge refused",
+    ),
+    row(
+        Form::TimeNameLevel,
+        true,
+        "time - name - level - message",
+        "Python's logging how-to",
+        "2026-11-21 08:42:53,429 - payments - ERROR - charge refused",
+    ),
+    row(
+        Form::TimeLevel,
+        true,
+        "time, level, message",
+        "Python's, Log4j's, zerolog's and bunyan's short patterns",
+        "2026-11-21 08:42:53,429 ERROR charge refused",
+    ),
+    row(
+        Form::TimeLevelColon,
+        true,
+        "time, level in lower case with a colon, message",
+        "winston's printf of its documentation, with or without a label in brackets",
+        "2026-11-21T08:42:53.429Z error: charge refused",
+    ),
+    row(
+        Form::TimeBracketLevel,
+        true,
+        "time, [level], message",
+        "Serilog's file, Elixir's Logger and many others",
+        "2026-11-21 08:42:53.429 +00:00 [ERR] charge refused",
+    ),
+    row(
+        Form::TimePipes,
+        true,
+        "time | level | logger | message",
+        "NLog's and loguru's defaults",
+        "2026-11-21 08:42:53.4290|ERROR|Pay.Worker|charge refused",
+    ),
+    row(
+        Form::TimeTabs,
+        true,
+        "time, level, logger, caller, message between tabs",
+        "zap's console encoder",
+        "2026-11-21T08:42:53.429Z\tERROR\tpay/charge.go:12\tcharge refused\t{\"order\": \"o-7\"}",
+    ),
+    row(
+        Form::BracketTime,
+        true,
+        "[time], then level and message in any of the ways above",
+        "gunicorn, Flask, Kafka, pino-pretty",
+        "[2026-11-21 08:42:53 +0000] [8] [ERROR] charge refused",
+    ),
+    row(
+        Form::BracketTimeLevel,
+        true,
+        "[time level target] message",
+        "Serilog's console, Rust's env_logger, Celery",
+        "[2026-11-21T08:42:53Z ERROR pay::charge] charge refused",
+    ),
+    row(
+        Form::Monolog,
+        true,
+        "[time] channel.LEVEL: message {context} [extra]",
+        "Monolog's LineFormatter, Laravel, Symfony",
+        "[2026-11-21T08:42:53.429000+00:00] app.ERROR: charge refused {\"orderId\":\"o-7\"} []",
+    ),
+    row(
+        Form::Airflow,
+        true,
+        "[time] {file:line} level - message",
+        "Airflow",
+        "[2026-11-21, 08:42:53 UTC] {charge.py:12} ERROR - charge refused",
+    ),
+    row(
+        Form::ApacheError,
+        true,
+        "[time] [module:level] [pid n] message",
+        "Apache's error log",
+        "[Sat Nov 21 08:42:53.429000 2026] [core:error] [pid 8] charge refused",
+    ),
+    row(
+        Form::NginxError,
+        true,
+        "time [level] process#thread: *connection message",
+        "nginx's error log",
+        "2026/11/21 08:42:53 [error] 8#8: *1 charge refused",
+    ),
+    row(
+        Form::MySql,
+        true,
+        "time thread [level] [code] [subsystem] message",
+        "MySQL's and MariaDB's error log",
+        "2026-11-21T08:42:53.429000Z 42 [ERROR] [MY-010584] [Repl] charge refused",
+    ),
+    row(
+        Form::Postgres,
+        true,
+        "time, connection or process, LEVEL: message",
+        "PostgreSQL on RDS (`%t:%r:%u@%d:[%p]:`) and with its own default (`%m [%p] `)",
+        "2026-11-21 08:42:53 UTC:10.0.1.5(49152):app@shop:[4711]:ERROR:  charge refused",
+    ),
+    row(
+        Form::Redis,
+        true,
+        "process:role, time, a sign for the level, message",
+        "Redis and Valkey",
+        "1:M 21 Nov 2026 08:42:53.429 # charge refused",
+    ),
+    row(
+        Form::JavaUtil,
+        true,
+        "time, class and method, then LEVEL: message in the next line",
+        "java.util.logging's SimpleFormatter",
+        "Nov 21, 2026 8:42:53 AM com.acme.Pay charge\nSEVERE: charge refused",
+    ),
+    row(
+        Form::Nest,
+        true,
+        "[Nest] process - time, level, [context] message",
+        "NestJS's ConsoleLogger",
+        "[Nest] 8  - 11/21/2026, 8:42:53 AM   ERROR [Pay] charge refused",
+    ),
+    row(
+        Form::Klog,
+        true,
+        "letter and date, time, thread, file:line] message",
+        "Kubernetes' klog, Google's glog",
+        "E1121 08:42:53.429000       1 charge.go:12] charge refused",
+    ),
+    row(
+        Form::Ruby,
+        true,
+        "letter, [time #process] level -- program: message",
+        "Ruby's Logger, in Lambda with the request id",
+        "E, [2026-11-21T08:42:53.429000 #8] ERROR -- : charge refused",
+    ),
+    row(
+        Form::Android,
+        true,
+        "letter/tag(process): message, or time, process, thread, letter, tag: message",
+        "Android's logcat, brief and threadtime",
+        "11-21 08:42:53.429  1234  5678 E Pay: charge refused",
+    ),
+    row(
+        Form::Tracing,
+        true,
+        "time, level, spans with their fields, target: message",
+        "Rust's tracing-subscriber, Lambda's runtime for Rust",
+        "2026-11-21T08:42:53.429Z ERROR Lambda runtime invoke{requestId=\"3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83\"}: pay: charge refused",
+    ),
+    row(
+        Form::Syslog5424,
+        true,
+        "<priority>1 time host program process message-id data message",
+        "RFC 5424",
+        "<11>1 2026-11-21T08:42:53.429Z ip-10-0-1-5 payments 8 - - charge refused",
+    ),
+    row(
+        Form::Syslog3164,
+        true,
+        "<priority>time host program[process]: message, the priority may lack",
+        "RFC 3164",
+        "<11>Nov 21 08:42:53 ip-10-0-1-5 payments[8]: charge refused",
+    ),
+    row(
+        Form::GoLog,
+        true,
+        "date with slashes, time, perhaps file:line, message",
+        "Go's log package",
+        "2026/11/21 08:42:53 charge refused",
+    ),
+    row(Form::Time, true, "time, message", "anybody", "2026-11-21T08:42:53.429Z charge refused"),
+    row(
+        Form::PythonDefault,
+        true,
+        "LEVEL:logger:message",
+        "Python's logging without a configuration",
+        "ERROR:payments:charge refused",
+    ),
+    row(
+        Form::LevelTabs,
+        true,
+        "level, logger or caller, message between tabs",
+        "zap's console encoder without time",
+        "ERROR\tpay/charge.go:12\tcharge refused\t{\"order\": \"o-7\"}",
+    ),
+    row(Form::LevelColon, false, "LEVEL: message", "uvicorn and anybody", "ERROR: charge refused"),
+    row(Form::Level, false, "LEVEL message", "anybody", "ERROR charge refused"),
+    row(Form::BracketLevel, false, "[level] message", "anybody, Lambda's Python runtime too", "[warn] charge refused"),
+    row(
+        Form::ThreadLevel,
+        false,
+        "[thread] LEVEL logger - message",
+        "slf4j's SimpleLogger",
+        "[main] ERROR com.acme.Pay - charge refused",
+    ),
+    row(
+        Form::DotNetConsole,
+        false,
+        "level: category[event] and the message in the next line",
+        ".NET's console logger",
+        "fail: Acme.Pay[0]\n      charge refused",
+    ),
+    row(Form::LowerLevel, false, "level: message in lower case", "winston's simple format", "error: charge refused"),
+];
+
+impl Form {
+    /// The row that describes this layout.
+    pub(crate) fn row(self) -> Option<&'static Row> {
+        FORMS.get(self as usize)
+    }
+}
+
+/// What stands before the message of a text line, as loggers and runtimes write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Head<'t> {
+    /// The layout of the table.
+    pub form: Form,
+    /// When the line was written, if its head says the day.
+    pub time_unix_nano: Option<i64>,
+    /// A time that lacks its year or its day, for [`time::parse_near`].
+    pub partial_time: Option<&'t str>,
+    /// The level as it is written. Syslog writes its priority instead: there is a severity then without a level.
+    pub level: Option<&'t str>,
+    /// The level as OpenTelemetry counts.
+    pub severity_number: Option<i32>,
+    /// A request id of Lambda's in a place of its own.
+    pub invocation_id: Option<&'t str>,
+    /// A trace id as it is written; [`ids::trace_id`] reads it.
+    pub trace: Option<&'t str>,
+    /// A span id as it is written; [`ids::span_id`] reads it.
+    pub span: Option<&'t str>,
+    /// The service, where the layout states it.
+    pub service: Option<&'t str>,
+    /// The byte where the message begins, or JSON in its place.
+    pub message_at: usize,
+    /// Whether all that the head says is in the fields, so that the body may be the message alone.
+    pub is_whole: bool,
+    /// Whether JSON directly behind this head is the logger's own record.
+    pub opens_json: bool,
+}
+
+impl<'t> Head<'t> {
+    fn new(form: Form, message_at: usize) -> Head<'t> {
+        Head {
+            form,
+            time_unix_nano: None,
+            partial_time: None,
+            level: None,
+            severity_number: None,
+            invocation_id: None,
+            trace: None,
+            span: None,
+            service: None,
+            message_at,
+            is_whole: false,
+            opens_json: false,
+        }
+    }
+
+    fn leveled(mut self, level: &'t str, severity_number: i32) -> Head<'t> {
+        self.level = Some(level);
+        self.severity_number = Some(severity_number);
+        self
+    }
+
+    fn at(mut self, form: Form, message_at: usize) -> Head<'t> {
+        self.form = form;
+        self.message_at = message_at;
+        self
+    }
+}
+
+/// The head of a text line without colours. `None` where the line begins with its message.
+pub(crate) fn head(text: &str) -> Option<Head<'_>> {
+    let start = blanks(text.as_bytes(), if text.starts_with('\u{feff}') { 3 } else { 0 });
+    let mut head = match text.as_bytes().get(start)? {
+        b'0'..=b'9' => digit_first(text, start),
+        b'[' => bracket_first(text, start),
+        b'<' => syslog(text, start),
+        b'A'..=b'Z' => capital_first(text, start),
+        b'a'..=b'z' => lower_first(text, start),
+        _ => None,
+    }?;
+    head.opens_json = head.form.row().is_some_and(|row| row.opens_json);
+    Some(head)
+}
+
+/// The byte behind blanks and tabs.
+fn blanks(bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}
+
+/// The bytes from `at` on.
+fn rest(text: &str, at: usize) -> &[u8] {
+    text.as_bytes().get(at..).unwrap_or_default()
+}
+
+/// The text up to the first byte that ends it, and where that is. `None` if it is longer than a part of a head.
+fn until(text: &str, at: usize, ends: impl Fn(u8) -> bool) -> Option<(&str, usize)> {
+    let rest = rest(text, at);
+    let length = rest.iter().take(PART_BYTES_MAX).position(|byte| ends(*byte));
+    let length = length.or_else(|| (rest.len() <= PART_BYTES_MAX).then_some(rest.len()))?;
+    Some((text.get(at..at + length)?, at + length))
+}
+
+/// The inside of a group that opens at `at`, and the byte behind it. It ends in the same line.
+fn group(text: &str, at: usize) -> Option<(&str, usize)> {
+    let close = match text.as_bytes().get(at)? {
+        b'[' => b']',
+        b'(' => b')',
+        b'{' => b'}',
+        b'<' => b'>',
+        _ => return None,
+    };
+    let (inside, end) = until(text, at + 1, |byte| byte == close || byte == b'\n')?;
+    (text.as_bytes().get(end) == Some(&close)).then_some((inside, end + 1))
+}
+
+/// A word: up to a blank, a tab, a pipe or the end of the line.
+fn word(text: &str, at: usize) -> Option<(&str, usize)> {
+    until(text, at, |byte| matches!(byte, b' ' | b'\t' | b'|' | b'\n' | b'\r')).filter(|(word, _)| !word.is_empty())
+}
+
+fn is_capital(word: &str) -> bool {
+    word.len() > 2 && word.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// A time at `at`, whole or in part, and where it ends.
+fn stamp<'t>(head: &mut Head<'t>, text: &'t str, at: usize) -> Option<usize> {
+    let from = text.get(at..)?;
+    if let Some((time, length)) = time::parse_prefix(from) {
+        head.time_unix_nano = Some(time);
+        return Some(at + length);
+    }
+    let length = time::near_length(from)?;
+    head.partial_time = from.get(..length);
+    Some(at + length)
+}
+
+/// What a group of a head is.
+enum Group<'t> {
+    Level(&'t str, i32),
+    Application,
+    Other,
+}
+
+/// Words that name a part of a program in brackets as often as a level.
+const COMPONENTS: [&str; 4] = ["http", "config", "log", "audit"];
+
+/// Reads the inside of a group in brackets: a level, a request id, ids of a trace, or something else.
+fn read_group<'t>(head: &mut Head<'t>, inside: &'t str) -> Group<'t> {
+    let inside = inside.trim();
+    let level = |word: &'t str| severity::from_name(word).filter(|_| !COMPONENTS.contains(&word)).map(|n| (word, n));
+    if let Some((word, number)) = level(inside) {
+        return Group::Level(word, number);
+    }
+    if ids::uuid(inside).is_some() {
+        head.invocation_id = Some(inside);
+        return Group::Other;
+    }
+    if inside.contains('=') {
+        read_pairs(head, inside, ' ');
+        return Group::Other;
+    }
+    let commas = inside.bytes().filter(|byte| *byte == b',').count();
+    if matches!(commas, 2 | 3) {
+        let mut parts = inside.split(',').map(str::trim);
+        let (name, trace, span) = (parts.next(), parts.next(), parts.next());
+        if let (Some(name), Some(trace), Some(span)) = (name, trace, span)
+            && (trace.is_empty() || ids::trace_id(trace).is_some())
+            && (span.is_empty() || ids::span_id(span).is_some())
+        {
+            head.service = Some(name).filter(|name| !name.is_empty() && *name != "-");
+            head.trace = Some(trace).filter(|trace| !trace.is_empty());
+            head.span = Some(span).filter(|span| !span.is_empty());
+            return Group::Application;
+        }
+        return Group::Other;
+    }
+    // Micrometer since Spring Boot 3: `[trace-span]`.
+    if let Some((trace, span)) = inside.split_once('-')
+        && trace.len() >= 16
+        && ids::span_id(span).is_some()
+        && ids::trace_id(trace).is_some()
+    {
+        head.trace = Some(trace);
+        head.span = Some(span);
+        return Group::Application;
+    }
+    // Apache's `[core:error]`, Python's `[ERROR/MainProcess]`.
+    if let Some((first, second)) = inside.split_once([':', '/'])
+        && is_name(first)
+        && is_name(second)
+        && let Some((word, number)) = level(second).or_else(|| level(first).filter(|_| is_capital(first)))
+    {
+        return Group::Level(word, number);
+    }
+    Group::Other
+}
+
+/// Whether the text is one word that a part of a program may be called.
+pub(crate) fn is_name(text: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$');
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+/// Reads the ids that a logger's own fields state: `traceId=…, spanId=…`, `requestId="…"`.
+fn read_pairs<'t>(head: &mut Head<'t>, inside: &'t str, separator: char) {
+    for pair in inside.split([separator, ',']) {
+        let Some((key, value)) = pair.split_once('=') else { continue };
+        let value = value.trim_matches(['"', '\'']);
+        let fold = |name: &str| {
+            let letters = key.bytes().filter(|byte| byte.is_ascii_alphanumeric()).map(|byte| byte.to_ascii_lowercase());
+            letters.eq(name.bytes())
+        };
+        if fold("traceid") || fold("xraytraceid") {
+            head.trace = ids::trace_id(value).is_some().then_some(value).or(head.trace);
+        } else if fold("spanid") {
+            head.span = ids::span_id(value).is_some().then_some(value).or(head.span);
+        } else if fold("requestid") || fold("awsrequestid") {
+            head.invocation_id = ids::uuid(value).is_some().then_some(value).or(head.invocation_id);
+        } else if fold("resourceservicename") || fold("servicename") {
+            head.service = Some(value).filter(|value| !value.is_empty()).or(head.service);
+        }
+    }
+}
+
+/// What was seen around the level.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    is_found: bool,
+    in_brackets: bool,
+    lower_colon: bool,
+    channel: bool,
+    pipes: bool,
+    tabs: bool,
+    dashes: bool,
+    groups: usize,
+    number: bool,
+    file: bool,
+    postgres: bool,
+}
+
+/// Reads the parts between a time and a level, and takes the level. `false` if the message begins before a level.
+fn find_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize) -> Option<(Seen, usize)> {
+    let bytes = text.as_bytes();
+    let mut seen = Seen::default();
+    let mut at = from;
+    let mut names = 0;
+    // Whether a pipe, a dash or a tab stands before the next part: it is a column then, not the message.
+    let mut is_column = false;
+    for _ in 0..PARTS_MAX {
+        let start = blanks(bytes, at);
+        let tab = bytes.get(at..start).is_some_and(|gap| gap.contains(&b'\t'));
+        seen.tabs |= tab;
+        is_column |= tab;
+        at = start;
+        if at - from > HEAD_BYTES_MAX {
+            return None;
+        }
+        match bytes.get(at)? {
+            b'|' => {
+                seen.pipes = true;
+                is_column = true;
+                at += 1;
+            }
+            b'-' | b':' if matches!(bytes.get(at + 1), Some(b' ' | b'\t')) => {
+                seen.dashes = true;
+                is_column = true;
+                at += 1;
+            }
+            open @ (b'[' | b'(' | b'<' | b'{') => {
+                let (inside, end) = group(text, at)?;
+                if *open == b'{' {
+                    // Airflow's `{file.py:12}`; all else is the message.
+                    let (file, line) = inside.rsplit_once(':')?;
+                    if !is_name(file) || !line.bytes().all(|byte| byte.is_ascii_digit()) {
+                        return None;
+                    }
+                    seen.file = true;
+                } else if let Group::Level(level, number) = read_group(head, inside) {
+                    head.level = Some(level);
+                    head.severity_number = Some(number);
+                    seen.in_brackets = true;
+                    seen.is_found = true;
+                    return Some((seen, end));
+                }
+                seen.groups += 1;
+                at = end + usize::from(bytes.get(end) == Some(&b':'));
+                is_column = false;
+            }
+            _ => {
+                let (part, end) = word(text, at)?;
+                let next = blanks(bytes, end);
+                let is_closed = match bytes.get(next) {
+                    Some(b'|') => true,
+                    Some(b'-' | b':') => matches!(bytes.get(next + 1), Some(b' ' | b'\t')),
+                    _ => bytes.get(end) == Some(&b'\t'),
+                };
+                if let Some((level, number, used)) = level_part(part, is_column, is_closed, &mut seen) {
+                    head.level = level;
+                    head.severity_number = number;
+                    seen.is_found = true;
+                    return Some((seen, at + used));
+                }
+                let bare = part.trim_end_matches(':');
+                if ids::uuid(bare).is_some() {
+                    head.invocation_id = Some(bare);
+                } else if bare.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'#' | b'.')) {
+                    seen.number = true;
+                } else {
+                    // A logger's name: a column of its own, or with the signs that names have and words have not.
+                    let is_path = bare.bytes().any(|byte| matches!(byte, b'.' | b'_' | b'@' | b'/' | b'='));
+                    names += 1;
+                    if names > 2 || !(is_closed || (is_path && names == 1)) {
+                        return None;
+                    }
+                }
+                at = end;
+                is_column = false;
+            }
+        }
+    }
+    None
+}
+
+/// What PostgreSQL writes in a level's place: its severity, or `Some(None)` for what goes on about the line before.
+fn postgres_word(word: &str) -> Option<Option<i32>> {
+    match word {
+        "STATEMENT" | "DETAIL" | "HINT" | "CONTEXT" | "QUERY" | "LOCATION" => Some(None),
+        "DEBUG1" | "DEBUG2" | "DEBUG3" | "DEBUG4" | "DEBUG5" => Some(Some(severity::DEBUG)),
+        "LOG" => Some(Some(severity::INFO)),
+        _ => None,
+    }
+}
+
+/// A level as one word of a head, its severity and the bytes that it took.
+fn level_part<'t>(
+    part: &'t str,
+    is_column: bool,
+    is_closed: bool,
+    seen: &mut Seen,
+) -> Option<(Option<&'t str>, Option<i32>, usize)> {
+    let colon = part.find(':');
+    let bare = colon.and_then(|at| part.get(..at)).unwrap_or(part);
+    if colon.is_some_and(|at| at + 1 == part.len())
+        && let Some(number) = postgres_word(bare)
+    {
+        seen.postgres = true;
+        return Some((number.map(|_| bare), number, part.len()));
+    }
+    if let Some((number, weight)) = severity::weighted(bare) {
+        let is_sure = match weight {
+            Weight::Strong => is_capital(bare) || bare.contains('+'),
+            Weight::Weak => is_capital(bare) && (colon.is_some() || is_closed),
+        };
+        let is_lower = colon.is_some() && bare.bytes().all(|byte| byte.is_ascii_lowercase());
+        if is_sure || (is_column && is_closed) || (is_lower && weight == Weight::Strong) {
+            seen.lower_colon = is_lower;
+            return Some((Some(bare), Some(number), bare.len() + usize::from(colon.is_some())));
+        }
+    }
+    // Monolog's `channel.LEVEL:`.
+    let (channel, level) = part.strip_suffix(':')?.rsplit_once('.')?;
+    if is_name(channel) && is_capital(level) {
+        let number = severity::from_name(level)?;
+        seen.channel = true;
+        return Some((Some(level), Some(number), part.len()));
+    }
+    None
+}
+
+/// Skips what a layout puts between level and message, and reads the ids in it.
+fn behind_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize, seen: &mut Seen) -> (usize, bool, bool) {
+    let bytes = text.as_bytes();
+    let (mut is_spring, mut has_spans) = (false, false);
+    let mut at = blanks(bytes, from);
+    let mut applications: Option<&'t str> = None;
+    let mut brackets = 0;
+    let mut names = 0;
+    for _ in 0..PARTS_MAX {
+        if at - from > HEAD_BYTES_MAX {
+            break;
+        }
+        let next = match bytes.get(at) {
+            Some(b'|') => {
+                seen.pipes = true;
+                at + 1
+            }
+            Some(b'-' | b':') => {
+                let dashes = rest(text, at).iter().take(4).take_while(|byte| matches!(byte, b'-' | b':')).count();
+                if !matches!(bytes.get(at + dashes), Some(b' ' | b'\t')) {
+                    break;
+                }
+                is_spring |= dashes == 3;
+                at + dashes
+            }
+            Some(b'[' | b'(') => {
+                let Some((inside, end)) = group(text, at) else { break };
+                if inside.contains(['"', '{']) || (bytes.get(at) == Some(&b'(') && brackets == 0 && !is_number(inside))
+                {
+                    break;
+                }
+                brackets += 1;
+                match read_group(head, inside) {
+                    Group::Application => is_spring = true,
+                    // Spring Boot 3 names the application in a bracket of its own, before that of the thread.
+                    _ if is_spring && bytes.get(end..end + 2) == Some(b" [") && applications.is_none() => {
+                        applications = Some(inside.trim());
+                    }
+                    _ => {}
+                }
+                end + usize::from(bytes.get(end) == Some(&b':'))
+            }
+            Some(_) => match span_context(head, text, at) {
+                Some(end) => {
+                    has_spans = true;
+                    end
+                }
+                None => {
+                    let Some((part, end)) = word(text, at) else { break };
+                    let next = blanks(bytes, end);
+                    let is_closed = match bytes.get(next) {
+                        Some(b'|') => true,
+                        Some(b'-' | b':') => {
+                            let dashes =
+                                rest(text, next).iter().take(4).take_while(|byte| matches!(byte, b'-' | b':')).count();
+                            matches!(bytes.get(next + dashes), Some(b' ' | b'\t'))
+                        }
+                        _ => bytes.get(end) == Some(&b'\t') && part.contains(['.', '/', ':']),
+                    };
+                    let is_target = part.strip_suffix(':').is_some_and(|name| {
+                        has_spans || name.contains("::") || name.contains(['.', '_', '/', '#', '@'])
+                    });
+                    if ids::uuid(part).is_some() {
+                        head.invocation_id = Some(part);
+                    } else if names < 2 && (is_closed || is_target) {
+                        names += 1;
+                    } else {
+                        break;
+                    }
+                    end
+                }
+            },
+            None => break,
+        };
+        at = blanks(bytes, next);
+    }
+    if is_spring && head.service.is_none() {
+        head.service = applications.filter(|name| is_name(name));
+    }
+    (at, is_spring, has_spans)
+}
+
+/// Whether the text is digits and nothing else.
+pub(crate) fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A span of Rust's tracing with its fields, `name{key=value …}:`, and the byte behind it.
+fn span_context<'t>(head: &mut Head<'t>, text: &'t str, at: usize) -> Option<usize> {
+    const NAME_BYTES_MAX: usize = 64;
+    let name = rest(text, at).iter().take(NAME_BYTES_MAX);
+    let length = name.take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b' ' | b'-')).count();
+    if length == 0 || text.as_bytes().get(at + length) != Some(&b'{') {
+        return None;
+    }
+    let (inside, end) = group(text, at + length)?;
+    if text.as_bytes().get(end) != Some(&b':') || inside.starts_with('"') {
+        return None;
+    }
+    read_pairs(head, inside, ' ');
+    Some(end + 1)
+}
+
+/// The head of a line whose time ends at `at`.
+fn behind_time<'t>(mut head: Head<'t>, text: &'t str, at: usize, is_bracketed: bool) -> Head<'t> {
+    let bytes = text.as_bytes();
+    let alone = head.clone().at(if is_bracketed { Form::BracketTime } else { Form::Time }, blanks(bytes, at));
+    if bytes.get(at) == Some(&b':')
+        && let Some((level, number, end)) = rds_postgres(text, at)
+    {
+        head.level = level;
+        head.severity_number = number;
+        return head.at(Form::Postgres, blanks(bytes, end));
+    }
+    let Some((mut seen, end)) = find_level(&mut head, text, at) else { return alone };
+    let (message_at, is_spring, has_spans) = behind_level(&mut head, text, end, &mut seen);
+    // nginx: `8#8: *1 message`; the connection may lack.
+    let nginx_message = || {
+        let (process, end) = word(text, blanks(bytes, end))?;
+        let (process, thread) = process.strip_suffix(':')?.split_once('#')?;
+        let at = blanks(bytes, end);
+        let behind = word(text, at).filter(|(word, _)| word.strip_prefix('*').is_some_and(is_number));
+        (is_number(process) && is_number(thread)).then(|| behind.map_or(at, |(_, end)| blanks(bytes, end)))
+    };
+    let form = if seen.postgres {
+        Form::Postgres
+    } else if is_spring {
+        Form::SpringBoot
+    } else if has_spans {
+        Form::Tracing
+    } else if is_bracketed {
+        if seen.channel {
+            Form::Monolog
+        } else if seen.file {
+            Form::Airflow
+        } else if seen.in_brackets && bytes.get(1).is_some_and(u8::is_ascii_alphabetic) {
+            Form::ApacheError
+        } else {
+            Form::BracketTime
+        }
+    } else if seen.channel {
+        Form::Monolog
+    } else if seen.file {
+        Form::Airflow
+    } else if seen.pipes {
+        Form::TimePipes
+    } else if seen.tabs {
+        Form::TimeTabs
+    } else if head.invocation_id.is_some() {
+        Form::LambdaLog4j
+    } else if seen.lower_colon {
+        Form::TimeLevelColon
+    } else if seen.in_brackets {
+        match nginx_message() {
+            Some(at) => return head.at(Form::NginxError, at),
+            None if seen.number => Form::MySql,
+            None => Form::TimeBracketLevel,
+        }
+    } else if seen.dashes {
+        Form::TimeNameLevel
+    } else if seen.groups > 0 {
+        Form::TimeThreadLevel
+    } else {
+        Form::TimeLevel
+    };
+    head.at(form, message_at)
+}
+
+/// PostgreSQL on RDS: `:host(port):user@database:[process]:LEVEL:` behind the time.
+fn rds_postgres(text: &str, at: usize) -> Option<(Option<&str>, Option<i32>, usize)> {
+    let (line, _) = until(text, at, |byte| byte == b'\n').or_else(|| {
+        let end = text.floor_char_boundary(at + PART_BYTES_MAX);
+        Some((text.get(at..end)?, end))
+    })?;
+    let (open, _) = line.match_indices(":[").find(|(open, _)| {
+        let inside = line.get(open + 2..).and_then(|rest| rest.split_once("]:"));
+        inside.is_some_and(|(process, _)| is_number(process))
+    })?;
+    let close = line.get(open..)?.find("]:")? + open + 2;
+    let (level, _) = line.get(close..)?.split_once(':')?;
+    let end = at + close + level.len() + 1;
+    match postgres_word(level) {
+        Some(number) => Some((number.map(|_| level), number, end)),
+        None => Some((Some(level), Some(severity::from_name(level)?), end)),
+    }
+}
+
+/// Lines that begin with a digit: nearly always a time.
+fn digit_first(text: &str, start: usize) -> Option<Head<'_>> {
+    let mut head = Head::new(Form::Time, start);
+    let bytes = text.as_bytes();
+    let Some(end) = stamp(&mut head, text, start) else { return redis(text, start) };
+    if bytes.get(end) == Some(&b'\t')
+        && let Some(head) = lambda_tabs(&head, text, end + 1)
+    {
+        return Some(head);
+    }
+    if head.partial_time.is_some() {
+        if let Some(head) = android_threadtime(&head, text, end) {
+            return Some(head);
+        }
+        let head = behind_time(head, text, end, false);
+        // A clock alone may begin any sentence.
+        return (head.form != Form::Time).then_some(head);
+    }
+    if !matches!(bytes.get(end), None | Some(b' ' | b'\t' | b'|' | b':' | b'[' | b',' | b'\n' | b'\r')) {
+        return None;
+    }
+    let is_go = bytes.get(start + 4) == Some(&b'/');
+    let mut head = behind_time(head, text, end, false);
+    if head.form == Form::Time {
+        if let Some(java) = java_util(&head, text, end) {
+            return Some(java);
+        }
+        if is_go {
+            let at = head.message_at;
+            head.form = Form::GoLog;
+            // `log.Lshortfile`: `main.go:23: `.
+            if let Some((part, end)) = word(text, at)
+                && let Some((file, line)) = part.strip_suffix(':').and_then(|part| part.rsplit_once(':'))
+                && file.ends_with(".go")
+                && is_number(line)
+            {
+                head.message_at = blanks(bytes, end);
+            }
+        }
+    }
+    Some(head)
+}
+
+/// `<request id>\tLEVEL\tmessage` behind a time and a tab. Outside of an invocation the id is `undefined`.
+fn lambda_tabs<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
+    let is_end = |byte| matches!(byte, b'\t' | b'\n');
+    let (id, end) = until(text, at, is_end).filter(|(_, end)| text.as_bytes().get(*end) == Some(&b'\t'))?;
+    let is_id = ids::uuid(id).is_some();
+    if !is_id && !matches!(id, "undefined" | "" | "null" | "N/A") {
+        return None;
+    }
+    let mut head = head.clone().at(Form::LambdaTabs, end + 1);
+    head.invocation_id = is_id.then_some(id);
+    if let Some((level, end)) = until(text, end + 1, is_end)
+        && text.as_bytes().get(end) == Some(&b'\t')
+        && let Some(number) = dotnet_level(level)
+    {
+        head = head.leveled(level, number);
+        head.message_at = end + 1;
+        head.is_whole = is_id;
+    }
+    Some(head)
+}
+
+/// .NET's `crit` is its highest level, other than syslog's.
+fn dotnet_level(level: &str) -> Option<i32> {
+    if level == "crit" { Some(severity::FATAL) } else { severity::from_name(level) }
+}
+
+/// `1:M 21 Nov 2026 08:42:53.429 # message`.
+fn redis(text: &str, start: usize) -> Option<Head<'_>> {
+    let (process, at) = until(text, start, |byte| !byte.is_ascii_digit())?;
+    let [b':', role, b' ', ..] = rest(text, at) else { return None };
+    if process.len() > 10 || !matches!(role, b'M' | b'S' | b'C' | b'X') {
+        return None;
+    }
+    let mut head = Head::new(Form::Redis, start);
+    let end = stamp(&mut head, text, at + 3)?;
+    let sign = text.get(end + 1..end + 2)?;
+    let number = match sign {
+        "." | "-" => severity::DEBUG,
+        "*" => severity::from_name("notice")?,
+        "#" => severity::WARN,
+        _ => return None,
+    };
+    (rest(text, end).first() == Some(&b' ') && rest(text, end + 2).first() == Some(&b' ')).then(|| {
+        let at = end + 3;
+        head.leveled(sign, number).at(Form::Redis, at)
+    })
+}
+
+/// The severity of a level by one letter, as Android, klog and Ruby count.
+fn letter_level(letter: &str) -> Option<i32> {
+    match letter {
+        "V" | "T" => Some(severity::TRACE),
+        "D" => Some(severity::DEBUG),
+        "I" => Some(severity::INFO),
+        "W" => Some(severity::WARN),
+        "E" => Some(severity::ERROR),
+        "F" | "A" | "C" => Some(severity::FATAL),
+        _ => None,
+    }
+}
+
+/// `11-21 08:42:53.429  1234  5678 E Tag: message`.
+fn android_threadtime<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
+    let bytes = text.as_bytes();
+    let (process, end) = word(text, blanks(bytes, at))?;
+    let (thread, end) = word(text, blanks(bytes, end))?;
+    let (letter, end) = word(text, blanks(bytes, end))?;
+    if !is_number(process) || !is_number(thread) {
+        return None;
+    }
+    let number = letter_level(letter)?;
+    let at = blanks(bytes, end);
+    let message_at = match until(text, at, |byte| matches!(byte, b':' | b'\n')) {
+        Some((_, end)) if bytes.get(end) == Some(&b':') => blanks(bytes, end + 1),
+        _ => at,
+    };
+    Some(head.clone().leveled(letter, number).at(Form::Android, message_at))
+}
+
+/// Lines that begin with a bracket.
+fn bracket_first(text: &str, start: usize) -> Option<Head<'_>> {
+    let bytes = text.as_bytes();
+    let (inside, end) = group(text, start)?;
+    let mut head = Head::new(Form::BracketLevel, start);
+    let first = *inside.trim_start().as_bytes().first()?;
+    if inside == "Nest" || inside.starts_with("Nest ") {
+        return nest(text, end);
+    }
+    // A time, perhaps with level and target in the same bracket.
+    if first.is_ascii_digit() || first.is_ascii_uppercase() {
+        let inside_at = blanks(bytes, start + 1);
+        if let Some(time_end) = stamp(&mut head, text, inside_at)
+            && time_end < end
+        {
+            if time_end + 1 == end {
+                let head = behind_time(head, text, end, true);
+                return Some(head);
+            }
+            let tail = text.get(time_end..end - 1)?;
+            let mut level_at = tail.trim_start_matches([' ', ':', ',', '|']);
+            level_at = level_at.get(..level_at.find([' ', '/', '|']).unwrap_or(level_at.len()))?;
+            if let Some(number) = severity::from_name(level_at) {
+                let mut head = head.leveled(level_at, number);
+                if let Some((_, rest)) = tail.split_once(level_at)
+                    && rest.contains('=')
+                {
+                    read_pairs(&mut head, rest, ' ');
+                }
+                return Some(head.at(Form::BracketTimeLevel, blanks(bytes, end)));
+            }
+            let behind = behind_time(head, text, end, true);
+            return (behind.level.is_some() || behind.time_unix_nano.is_some()).then_some(behind);
+        }
+    }
+    head.time_unix_nano = None;
+    head.partial_time = None;
+    if let Group::Level(level, number) = read_group(&mut head, inside) {
+        let mut head = head.leveled(level, number);
+        if bytes.get(end) == Some(&b'\t')
+            && let Some(head) = lambda_python(&head, text, end + 1)
+        {
+            return Some(head);
+        }
+        let mut at = blanks(bytes, end + usize::from(bytes.get(end) == Some(&b':')));
+        // Some write the time behind the level.
+        let open = usize::from(bytes.get(at) == Some(&b'['));
+        if let Some(behind) = stamp(&mut head, text, at + open) {
+            if open == 0 || bytes.get(behind) == Some(&b']') {
+                at = blanks(bytes, behind + open);
+                return Some(head.at(Form::TimeBracketLevel, at));
+            }
+            head.time_unix_nano = None;
+            head.partial_time = None;
+        }
+        return Some(head.at(Form::BracketLevel, at));
+    }
+    // `[main] ERROR com.acme.Pay - message`, `[label] error: message`.
+    let mut head = Head::new(Form::ThreadLevel, start);
+    read_group(&mut head, inside);
+    let (mut seen, level_end) = find_level(&mut head, text, end).filter(|(seen, _)| !seen.postgres)?;
+    let (message_at, ..) = behind_level(&mut head, text, level_end, &mut seen);
+    Some(head.at(Form::ThreadLevel, message_at))
+}
+
+/// `time\trequest id\tmessage` behind `[LEVEL]\t`. The id is empty outside of an invocation.
+fn lambda_python<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
+    let is_end = |byte| matches!(byte, b'\t' | b'\n');
+    let bytes = text.as_bytes();
+    let (stamp, end) = until(text, at, is_end).filter(|(_, end)| bytes.get(*end) == Some(&b'\t'))?;
+    let time = time::parse_text(stamp)?;
+    let (id, end) = until(text, end + 1, is_end).filter(|(_, end)| bytes.get(*end) == Some(&b'\t'))?;
+    let mut head = head.clone().at(Form::LambdaPython, end + 1);
+    head.time_unix_nano = Some(time);
+    head.invocation_id = ids::uuid(id).is_some().then_some(id);
+    head.is_whole = head.invocation_id.is_some();
+    Some(head)
+}
+
+/// `[Nest] 8  - 11/21/2026, 8:42:53 AM   ERROR [Context] message`.
+fn nest(text: &str, at: usize) -> Option<Head<'_>> {
+    let bytes = text.as_bytes();
+    let mut head = Head::new(Form::Nest, at);
+    let (process, end) = word(text, blanks(bytes, at))?;
+    let end = blanks(bytes, end);
+    if !is_number(process) || bytes.get(end) != Some(&b'-') {
+        return None;
+    }
+    let end = stamp(&mut head, text, blanks(bytes, end + 1))?;
+    let at = blanks(bytes, end);
+    let (level, end) = word(text, at)?;
+    let number = severity::from_name(level).filter(|_| is_capital(level))?;
+    let mut head = head.leveled(level, number);
+    let at = blanks(bytes, end);
+    head.message_at = group(text, at).filter(|(inside, _)| is_name(inside)).map_or(at, |(_, end)| blanks(bytes, end));
+    Some(head)
+}
+
+/// A priority of syslog: 23 facilities of 8 severities.
+const PRIORITY_MAX: u32 = 191;
+
+/// `<11>1 time host program process id data message` (RFC 5424) and `<11>Nov 21 08:42:53 host program[8]: message`.
+fn syslog(text: &str, start: usize) -> Option<Head<'_>> {
+    let bytes = text.as_bytes();
+    let (inside, end) = group(text, start)?;
+    let priority = Some(inside).filter(|inside| inside.len() <= 3 && is_number(inside))?.parse::<u32>().ok()?;
+    if priority > PRIORITY_MAX {
+        return None;
+    }
+    let number = severity::from_number(severity::Scale::Syslog, i64::from(priority & 7))?;
+    let mut head = Head::new(Form::Syslog5424, end);
+    head.severity_number = Some(number);
+    if let [b'1', b' ', ..] = rest(text, end) {
+        let mut at = end + 2;
+        at = match rest(text, at) {
+            [b'-', b' ', ..] => at + 1,
+            _ => stamp(&mut head, text, at)?,
+        };
+        // Host, program, process and message id.
+        for _ in 0..4 {
+            let (_, end) = word(text, at + 1).filter(|_| bytes.get(at) == Some(&b' '))?;
+            at = end;
+        }
+        head.message_at = blanks(bytes, structured_data(text, at + 1));
+        return Some(head);
+    }
+    let at = blanks(bytes, end);
+    match stamp(&mut head, text, at) {
+        Some(end) => Some(program(head, text, end)),
+        None => Some(head.at(Form::Syslog3164, at)),
+    }
+}
+
+/// Skips `-` or `[id key="value"]…`.
+fn structured_data(text: &str, mut at: usize) -> usize {
+    if rest(text, at).first() == Some(&b'-') {
+        return at + 1;
+    }
+    while rest(text, at).first() == Some(&b'[') {
+        let mut quoted = false;
+        let mut escaped = false;
+        let end = rest(text, at).iter().take(HEAD_BYTES_MAX).position(|byte| {
+            let is_end = *byte == b']' && !quoted;
+            quoted ^= *byte == b'"' && !escaped;
+            escaped = *byte == b'\\' && !escaped;
+            is_end
+        });
+        match end {
+            Some(end) => at += end + 1,
+            None => break,
+        }
+    }
+    at
+}
+
+/// Host and program of RFC 3164: ` host program[8]: message`.
+fn program<'t>(head: Head<'t>, text: &'t str, at: usize) -> Head<'t> {
+    let bytes = text.as_bytes();
+    let behind = || {
+        let (_, end) = word(text, blanks(bytes, at))?;
+        let (program, end) = word(text, blanks(bytes, end))?;
+        program.ends_with(':').then_some(blanks(bytes, end))
+    };
+    let message_at = behind().unwrap_or(blanks(bytes, at));
+    head.at(Form::Syslog3164, message_at)
+}
+
+/// Lines that begin with a capital: a level, a letter for one, or a date with its month by name.
+fn capital_first(text: &str, start: usize) -> Option<Head<'_>> {
+    let bytes = text.as_bytes();
+    let letter = text.get(start..start + 1)?;
+    match rest(text, start + 1) {
+        [b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b'0'..=b'9', b' ', ..] => return klog(text, start, letter),
+        [b',', b' ', b'[', ..] => return ruby(text, start, letter),
+        [b'/', ..] => return android_brief(text, start, letter),
+        _ => {}
+    }
+    let (part, end) = until(text, start, |byte| !byte.is_ascii_uppercase())?;
+    if part.len() > 2
+        && let Some((number, weight)) = severity::weighted(part)
+    {
+        let head = Head::new(Form::Level, start).leveled(part, number);
+        let is_prose = matches!(part, "NOTE" | "HTTP");
+        return match rest(text, end) {
+            [b':', b' ' | b'\t', ..] | [b':'] if !is_prose => Some(head.at(Form::LevelColon, blanks(bytes, end + 1))),
+            [b':', ..] if !is_prose => {
+                // Python's `LEVEL:logger:message`; the logger has no blanks.
+                let (logger, close) = until(text, end + 1, |byte| matches!(byte, b':' | b' ' | b'\n'))?;
+                let is_logger = bytes.get(close) == Some(&b':') && !logger.is_empty();
+                is_logger.then(|| head.at(Form::PythonDefault, close + 1))
+            }
+            [b'\t', ..] if !is_prose => Some(level_tabs(head, text, end + 1)),
+            [b' ', ..] => {
+                let next = blanks(bytes, end);
+                let is_column = match bytes.get(next) {
+                    Some(b'|' | b'[') => true,
+                    Some(b'-' | b':') => matches!(bytes.get(next + 1), Some(b' ' | b'-')),
+                    _ => false,
+                };
+                if weight == Weight::Weak && (is_prose || !is_column) {
+                    return None;
+                }
+                let (mut head, mut seen) = (head, Seen::default());
+                let (at, ..) = behind_level(&mut head, text, end, &mut seen);
+                Some(head.at(Form::Level, at))
+            }
+            [b'\n' | b'\r', ..] | [] if weight == Weight::Strong => Some(head.at(Form::Level, end)),
+            _ => None,
+        };
+    }
+    let mut head = Head::new(Form::Time, start);
+    let end = stamp(&mut head, text, start)?;
+    if head.partial_time.is_some() {
+        return Some(program(head, text, end)).filter(|_| bytes.get(end) == Some(&b' '));
+    }
+    java_util(&head, text, end).or_else(|| Some(behind_time(head, text, end, false)))
+}
+
+/// Logger and caller of zap between the level and the message.
+fn level_tabs<'t>(head: Head<'t>, text: &'t str, mut at: usize) -> Head<'t> {
+    for _ in 0..2 {
+        match until(text, at, |byte| matches!(byte, b'\t' | b'\n' | b' ')) {
+            Some((part, end)) if text.as_bytes().get(end) == Some(&b'\t') && part.contains(['.', '/', ':']) => {
+                at = end + 1
+            }
+            _ => break,
+        }
+    }
+    head.at(Form::LevelTabs, at)
+}
+
+/// `com.acme.Pay charge` behind a time, and `SEVERE: message` in the next line or in the same.
+fn java_util<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
+    let bytes = text.as_bytes();
+    let (line, end) = until(text, at, |byte| matches!(byte, b'\n' | b'\r'))?;
+    let mut next = end + rest(text, end).iter().take(2).take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+    if next == end || line.split_whitespace().count() > 3 {
+        // `com.acme.Pay charge SEVERE: message` in one line.
+        next = at;
+        for _ in 0..2 {
+            let (part, end) = word(text, blanks(bytes, next))?;
+            if !is_name(part) {
+                return None;
+            }
+            next = blanks(bytes, end);
+        }
+    }
+    let (level, end) = until(text, next, |byte| !byte.is_ascii_uppercase())?;
+    let number = severity::from_name(level).filter(|_| is_capital(level) && bytes.get(end) == Some(&b':'))?;
+    Some(head.clone().leveled(level, number).at(Form::JavaUtil, blanks(bytes, end + 1)))
+}
+
+/// `E1121 08:42:53.429000       1 charge.go:12] message`.
+fn klog<'t>(text: &'t str, start: usize, letter: &'t str) -> Option<Head<'t>> {
+    let number = letter_level(letter).filter(|_| matches!(letter, "I" | "W" | "E" | "F" | "D"))?;
+    let from = text.get(start + 1..)?;
+    let length = time::near_length(from)?;
+    let (origin, end) = until(text, start + 1 + length, |byte| matches!(byte, b']' | b'\n'))?;
+    let is_origin = text.as_bytes().get(end) == Some(&b']') && origin.contains(':');
+    let mut head = Head::new(Form::Klog, blanks(text.as_bytes(), end + 1)).leveled(letter, number);
+    head.partial_time = from.get(..length);
+    is_origin.then_some(head)
+}
+
+/// `E, [2026-11-21T08:42:53.429000 #8] ERROR -- program: message`.
+fn ruby<'t>(text: &'t str, start: usize, letter: &'t str) -> Option<Head<'t>> {
+    let bytes = text.as_bytes();
+    let (inside, end) = group(text, start + 3)?;
+    let mut head = Head::new(Form::Ruby, start);
+    let (moment, process) = inside.split_once('#').unwrap_or((inside, ""));
+    head.time_unix_nano = Some(time::parse_text(moment)?);
+    head.invocation_id = Some(process.trim()).filter(|id| ids::uuid(id).is_some());
+    let (level, end) = word(text, blanks(bytes, end))?;
+    let number = severity::from_name(level).or_else(|| letter_level(letter).filter(|_| letter != "A"));
+    let mut at = blanks(bytes, end);
+    if let Some((id, end)) = word(text, at)
+        && ids::uuid(id).is_some()
+    {
+        head.invocation_id = Some(id);
+        at = blanks(bytes, end);
+    }
+    head.level = Some(level);
+    head.severity_number = number;
+    head.message_at = at;
+    if let [b'-', b'-', b' ', ..] = rest(text, at)
+        && let Some((_, end)) = until(text, at + 3, |byte| matches!(byte, b':' | b'\n'))
+        && bytes.get(end) == Some(&b':')
+    {
+        head.message_at = blanks(bytes, end + 1);
+    }
+    Some(head)
+}
+
+/// `E/Tag( 1234): message`.
+fn android_brief<'t>(text: &'t str, start: usize, letter: &'t str) -> Option<Head<'t>> {
+    let bytes = text.as_bytes();
+    let number = letter_level(letter).filter(|_| matches!(letter, "V" | "D" | "I" | "W" | "E" | "F" | "A"))?;
+    let (tag, end) = until(text, start + 2, |byte| matches!(byte, b'(' | b':' | b' ' | b'\n'))?;
+    let (process, end) = group(text, end).filter(|_| bytes.get(end) == Some(&b'('))?;
+    let fits = is_name(tag) && is_number(process.trim()) && bytes.get(end) == Some(&b':');
+    fits.then(|| Head::new(Form::Android, blanks(bytes, end + 1)).leveled(letter, number))
+}
+
+/// Lines that begin with a level in lower case and a colon.
+fn lower_first(text: &str, start: usize) -> Option<Head<'_>> {
+    let bytes = text.as_bytes();
+    let (level, end) = until(text, start, |byte| !byte.is_ascii_lowercase())?;
+    if bytes.get(end) != Some(&b':') || !matches!(bytes.get(end + 1), None | Some(b' ' | b'\t' | b'\n')) {
+        return None;
+    }
+    let (number, weight) = severity::weighted(level)?;
+    let is_dotnet = matches!(level, "trce" | "dbug" | "info" | "warn" | "fail" | "crit");
+    if !is_dotnet && weight == Weight::Weak && level != "silly" {
+        return None;
+    }
+    let at = blanks(bytes, end + 1);
+    let head = Head::new(Form::LowerLevel, at).leveled(level, number);
+    if is_dotnet
+        && let Some((category, end)) = until(text, at, |byte| matches!(byte, b'\n' | b'\r'))
+        && let Some((_, event)) = category.trim_end().strip_suffix(']').and_then(|part| part.rsplit_once('['))
+        && is_number(event.trim_start_matches('-'))
+    {
+        let behind = rest(text, end).iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        return Some(head.leveled(level, dotnet_level(level)?).at(Form::DotNetConsole, end + behind));
+    }
+    Some(head)
+}
+
+/// Bytes of one escape sequence: a link's address may be long, and what never ends is no sequence.
+const ESCAPE_BYTES_MAX: usize = 2048;
+
+/// The text without the sequences that tell a terminal colours, links and titles (ECMA-48: `ESC [ … m`, `ESC ] … BEL`
+/// and escapes of two bytes). Without an escape byte it is the text itself. The eight-bit forms (U+009B) are letters of
+/// a text as likely as not, and `[31m` without its escape is text, too: both stay.
+pub(crate) fn strip_colours(text: &str) -> Cow<'_, str> {
+    const ESCAPE: u8 = 0x1B;
+    let Some(mut at) = memchr::memchr(ESCAPE, text.as_bytes()) else { return Cow::Borrowed(text) };
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    loop {
+        out.push_str(text.get(from..at).unwrap_or_default());
+        from = at + escape_length(rest(text, at));
+        match memchr::memchr(ESCAPE, rest(text, from)) {
+            Some(next) => at = from + next,
+            None => break,
+        }
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
+    Cow::Owned(out)
+}
+
+/// The bytes of the escape sequence that begins here. A sequence that is cut off is taken as far as it goes.
+fn escape_length(bytes: &[u8]) -> usize {
+    let run = |from: usize, fits: fn(&u8) -> bool| {
+        from + bytes.iter().skip(from).take(ESCAPE_BYTES_MAX).take_while(|byte| fits(byte)).count()
+    };
+    match bytes.get(1) {
+        // Parameters, intermediates, and one final byte.
+        Some(b'[') => {
+            let end = run(2, |byte| matches!(byte, 0x20..=0x3F));
+            end + usize::from(matches!(bytes.get(end), Some(0x40..=0x7E)))
+        }
+        // A string of the operating system's: up to BEL or `ESC \\`, within the line.
+        Some(b']' | b'P' | b'^' | b'_') => {
+            let end = run(2, |byte| !matches!(byte, 0x07 | 0x1B | b'\n'));
+            match bytes.get(end..) {
+                Some([0x07, ..]) => end + 1,
+                Some([0x1B, b'\\', ..]) => end + 2,
+                Some([] | [b'\n', ..]) => end,
+                // Not ended within reason: the text stays.
+                _ => 2,
+            }
+        }
+        // Intermediates and a final byte: `ESC ( B`.
+        Some(0x20..=0x2F) => {
+            let end = run(1, |byte| matches!(byte, 0x20..=0x2F));
+            end + usize::from(matches!(bytes.get(end), Some(0x30..=0x7E)))
+        }
+        Some(0x30..=0x7E) => 2,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_the_table_reads_its_own_example() {
+        for (place, row) in FORMS.iter().enumerate() {
+            assert_eq!(row.form as usize, place, "{:?} stands in its own place", row.form);
+            assert!(FORMS.iter().filter(|other| other.name == row.name).count() == 1, "{}", row.name);
+            assert!(!row.source.is_empty(), "{}", row.name);
+            let head = head(row.example).unwrap_or_else(|| panic!("{:?}: {}", row.form, row.example));
+            assert_eq!(head.form, row.form, "{}", row.example);
+            assert_eq!(head.opens_json, row.opens_json, "{}", row.example);
+            assert!(row.example[head.message_at..].starts_with("charge refused"), "{}: {head:?}", row.example);
+            let expected = match row.form {
+                Form::GoLog | Form::Time => None,
+                Form::Redis | Form::BracketLevel => Some(severity::WARN),
+                _ => Some(severity::ERROR),
+            };
+            assert_eq!(head.severity_number, expected, "{}", row.example);
+        }
+    }
+
+    #[test]
+    fn colours_go_and_text_stays() {
+        for (text, expected) in [
+            ("", ""),
+            ("charge refused", "charge refused"),
+            ("\u{1b}[31merror\u{1b}[39m", "error"),
+            ("\u{1b}[1;31mERROR\u{1b}[0m é \u{1b}[38;5;12mx\u{1b}[m", "ERROR é x"),
+            ("\u{1b}[2K\u{1b}[?25lx", "x"),
+            ("\u{1b}]8;;https://acme.com\u{7}link\u{1b}]8;;\u{1b}\\ x", "link x"),
+            ("\u{1b}]0;title\nx", "\nx"),
+            ("\u{1b}(Bx\u{1b}7y", "xy"),
+            ("\u{1b}é", "é"),
+            ("\u{1b}", ""),
+            ("x\u{1b}[", "x"),
+            ("x\u{1b}[31", "x"),
+            ("\u{1b}[é31m", "é31m"),
+            ("[31mred[0m", "[31mred[0m"),
+        ] {
+            assert_eq!(strip_colours(text), expected, "{text:?}");
+        }
+        assert!(matches!(strip_colours("é plain"), Cow::Borrowed(_)));
+        let endless = format!("\u{1b}]0;{}", "é".repeat(ESCAPE_BYTES_MAX));
+        assert_eq!(strip_colours(&endless), &endless[2..]);
+    }
+}
