@@ -120,6 +120,7 @@ impl Writer<'_> {
         let token = self.tape.tokens[value];
         match token.mark {
             Mark::Plain => out.push_str(self.tape.source(self.text, value)),
+            Mark::Bare => out.extend(["\"", self.tape.source(self.text, value), "\""]),
             Mark::Secret(kind) => {
                 out.push('"');
                 push_replacement(kind, out);

@@ -7,9 +7,78 @@ use std::borrow::Cow;
 use transect_schema::Record;
 
 use crate::json::{Kind, Tape};
-use crate::keys::{SLOT_COUNT, Slot};
+use crate::keys::{Folded, SLOT_COUNT, Slot, is_perhaps_a_path};
 use crate::limits::{CLOCK_AHEAD_NANO_MAX, CLOCK_BEHIND_NANO_MAX};
-use crate::{ids, severity, time};
+use crate::severity::{self, Scale};
+use crate::{ids, prefix, time};
+
+/// Which columns a text may fill. Whoever gets a text logged writes what stands in it, so a column is stated by the
+/// outermost layer that the platform or the logger wrote, and what stands within may fill only what a request carries
+/// through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Authority(u32);
+
+impl Authority {
+    /// A logger's own record, and the platform's.
+    pub const RECORD: Authority = Authority(u32::MAX);
+    /// Text within a message, and an object that no logger wrote: ids that a request carries, the exception that is
+    /// told of, the message itself.
+    pub const CARRIED: Authority = Authority::of(&[
+        Slot::TraceId,
+        Slot::TraceHeader,
+        Slot::SpanId,
+        Slot::ParentSpanId,
+        Slot::CorrelationId,
+        Slot::ExceptionType,
+        Slot::ExceptionMessage,
+        Slot::ExceptionStack,
+        Slot::Body,
+        Slot::FullText,
+    ]);
+    /// Data behind free text.
+    pub const NOTHING: Authority = Authority(0);
+    /// An event that a function was called with: the route that its owner configured, and nothing that a caller sent.
+    pub const EVENT: Authority = Authority::of(&[Slot::HttpRoute]);
+    /// An event in a group of the service that it is of.
+    pub const OWN_EVENT: Authority = Authority::EVENT.and(&[Slot::Time]);
+    /// An object without a logger's shape where no function writes, such as a line of an access log.
+    pub const ACCESS: Authority = Authority::CARRIED.and(&[
+        Slot::HttpMethod,
+        Slot::HttpRoute,
+        Slot::UrlPath,
+        Slot::HttpStatus,
+        Slot::InvocationId,
+        Slot::Time,
+    ]);
+
+    const fn of(slots: &[Slot]) -> Authority {
+        Authority(0).and(slots)
+    }
+
+    const fn and(self, slots: &[Slot]) -> Authority {
+        let (mut bits, mut index) = (self.0, 0);
+        while index < slots.len() {
+            bits |= 1 << slots[index] as u32;
+            index += 1;
+        }
+        Authority(bits)
+    }
+
+    /// This, but for the slots.
+    pub const fn without(self, slots: &[Slot]) -> Authority {
+        Authority(self.0 & !Authority::of(slots).0)
+    }
+
+    /// What an object of a record may fill that often holds what a request brought.
+    pub const fn of_data(self) -> Authority {
+        Authority(self.0 & Authority::CARRIED.0)
+    }
+
+    #[inline]
+    pub const fn may_fill(self, slot: Slot) -> bool {
+        self.0 & 1 << slot as u32 != 0
+    }
+}
 
 /// A JSON text that is part of the message. Layer 0 is the message (or its tail), layer 1 JSON text within a string.
 #[derive(Clone, Copy)]
@@ -17,6 +86,7 @@ pub(crate) struct Layer<'m, 't> {
     pub text: &'m str,
     pub tape: &'t Tape,
     pub number: u8,
+    pub authority: Authority,
 }
 
 impl<'m> Layer<'m, '_> {
@@ -36,13 +106,20 @@ impl<'m> Layer<'m, '_> {
         self.tape.get(self.text, object, name)
     }
 
-    /// The text of a string that is not empty, or the digits of a number.
+    /// The text of a string that says something, or the digits of a number.
     fn word(&self, index: usize) -> Option<Cow<'m, str>> {
         match self.kind(index) {
-            Kind::String => self.string(index).filter(|text| !text.is_empty()),
+            Kind::String => self.said(index),
             Kind::Number => Some(Cow::Borrowed(self.raw(index))),
             _ => None,
         }
+    }
+
+    /// The text of a string, unless it is one that loggers print where there is nothing.
+    fn said(&self, index: usize) -> Option<Cow<'m, str>> {
+        self.string(index).filter(|text| {
+            !matches!(text.trim(), "" | "-" | "null" | "(null)" | "nil" | "None" | "undefined" | "[undefined]")
+        })
     }
 
     fn number(&self, index: usize) -> Option<i64> {
@@ -53,9 +130,14 @@ impl<'m> Layer<'m, '_> {
     }
 }
 
-/// Added to the rank of what the outer layer says: what the application itself wrote is nearer to the truth than what
-/// the runtime wrapped around it.
-pub(crate) const OUTER_RANK: u16 = 256;
+/// The rank of what group and stream are named after; Lambda's own lines come before.
+const PLATFORM_RANK: u16 = 1;
+/// Added to the rank of a key of the outermost JSON object: a runtime's prefix before it states first.
+pub(crate) const RECORD_RANK: u16 = 256;
+/// Added to the rank of a key within a message: it fills what no layer outside of it has.
+pub(crate) const INNER_RANK: u16 = 512;
+/// The rank of a level and a time that a runtime states of whatever is written: a record within knows better.
+pub(crate) const RUNTIME_RANK: u16 = 1024;
 
 const NO_TOKEN: u32 = u32::MAX;
 
@@ -74,6 +156,10 @@ pub(crate) struct Draft<'m> {
     pub is_lambda: bool,
     /// An object, or a string that begins like one, where a message is expected: its token in layer 0 and its rank.
     body_value: Option<(usize, u16)>,
+    /// Whether a bare `version` is the release.
+    pub version_is_release: bool,
+    /// The longer text beside a short message.
+    pub full_text: Option<Cow<'m, str>>,
     /// Entries for `attributes` that stand in no JSON layer, each `"key":value` with a comma behind.
     pub extras: String,
 }
@@ -83,7 +169,23 @@ impl<'m> Draft<'m> {
     #[inline(always)]
     pub fn new(record: Record<'m>, is_lambda: bool) -> Draft<'m> {
         let free = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
-        Draft { record, claims: [free; SLOT_COUNT], is_lambda, body_value: None, extras: String::new() }
+        let mut claims = [free; SLOT_COUNT];
+        // A group and a stream are named by the platform: it may correct itself, and a line may not.
+        if record.faas_name.is_some() {
+            claims[Slot::FunctionName as usize].rank = PLATFORM_RANK;
+        }
+        if record.faas_version.is_some() {
+            claims[Slot::FunctionVersion as usize].rank = PLATFORM_RANK;
+        }
+        Draft {
+            record,
+            claims,
+            is_lambda,
+            body_value: None,
+            version_is_release: false,
+            full_text: None,
+            extras: String::new(),
+        }
     }
 
     /// Whether nothing of this rank or a better one has filled the slot.
@@ -100,6 +202,58 @@ impl<'m> Draft<'m> {
     /// Notes that a slot was filled by something that is not a token, or is one that `attributes` keeps.
     pub fn fill(&mut self, slot: Slot, rank: u16) {
         self.claims[slot as usize] = Claim { rank, layer: 0, token: NO_TOKEN };
+    }
+
+    /// What a text within the message may fill: of what belongs together, all or nothing, so that no span stands under
+    /// another's trace and no message under another's type.
+    pub fn authority_within(&self, authority: Authority) -> Authority {
+        const TRACE: [Slot; 4] = [Slot::TraceId, Slot::TraceHeader, Slot::SpanId, Slot::ParentSpanId];
+        const EXCEPTION: [Slot; 3] = [Slot::ExceptionType, Slot::ExceptionMessage, Slot::ExceptionStack];
+        let mut authority = authority;
+        if TRACE.into_iter().any(|slot| self.is_filled(slot)) {
+            authority = authority.without(&TRACE);
+        }
+        if EXCEPTION.into_iter().any(|slot| self.is_filled(slot)) {
+            authority = authority.without(&EXCEPTION);
+        }
+        authority
+    }
+
+    /// Whether the body was stated within the message.
+    pub fn body_is_inner(&self) -> bool {
+        (INNER_RANK..RUNTIME_RANK).contains(&self.claims[Slot::Body as usize].rank)
+    }
+
+    /// Makes what fills a slot give way to a better rank.
+    pub fn weaken(&mut self, slot: Slot, rank: u16) {
+        let claim = &mut self.claims[slot as usize];
+        if claim.rank != u16::MAX {
+            claim.rank = rank;
+        }
+    }
+
+    /// Takes the body back, so that a text within it may state one; [`Draft::put_back`] undoes that.
+    pub fn take_body(&mut self) -> (Option<Cow<'m, str>>, u16, u32) {
+        let claim = &mut self.claims[Slot::Body as usize];
+        let taken = (self.record.body.take(), claim.rank, claim.token);
+        *claim = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
+        taken
+    }
+
+    /// See [`Draft::take_body`].
+    pub fn put_back(&mut self, (body, rank, token): (Option<Cow<'m, str>>, u16, u32)) {
+        self.record.body = body;
+        self.claims[Slot::Body as usize] = Claim { rank, layer: 0, token };
+    }
+
+    /// Gives back a path that only a key such as `path` states, where nothing says that it is a request's.
+    pub fn doubt_path(&mut self) {
+        let claim = &mut self.claims[Slot::UrlPath as usize];
+        let is_doubtful = claim.rank != u16::MAX && is_perhaps_a_path((claim.rank % RECORD_RANK) as u8);
+        if is_doubtful && self.record.http_request_method.is_none() && self.record.http_response_status_code.is_none() {
+            *claim = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
+            self.record.url_path = None;
+        }
     }
 
     /// Notes an object or a string with one where a message is expected.
@@ -139,7 +293,7 @@ impl<'m> Draft<'m> {
 
     /// Offers the value of a token for a slot. `holder` is the token that `attributes` leaves out if it is taken.
     pub fn offer(&mut self, slot: Slot, rank: u16, layer: Layer<'m, '_>, value: usize, holder: usize) {
-        if !self.is_open(slot, rank) {
+        if !layer.authority.may_fill(slot) || !self.is_open(slot, rank) {
             return;
         }
         let Some(whole) = self.convert(slot, rank, layer, value) else { return };
@@ -161,20 +315,32 @@ impl<'m> Draft<'m> {
                 self.offer_time(rank, time).then_some(true)
             }
             Slot::Body => {
-                record.body = Some(match layer.kind(value) {
+                let body = match layer.kind(value) {
                     Kind::String => layer.string(value)?,
                     Kind::Number | Kind::True | Kind::False => Cow::Borrowed(layer.raw(value)),
+                    // Several arguments of one call: the texts, if they are texts.
+                    Kind::Array => Cow::Owned(joined_words(layer, value)?),
                     _ => return None,
-                });
-                Some(true)
+                };
+                record.body = Some(without_colours(body));
+                Some(layer.kind(value) != Kind::Array)
+            }
+            Slot::FullText => {
+                self.full_text = layer.said(value);
+                Some(false)
             }
             Slot::Level => {
                 const LEVEL_BYTES_MAX: usize = 64;
-                let text = layer.word(value).filter(|text| text.len() <= LEVEL_BYTES_MAX)?;
+                let text = layer.word(value).map(without_colours).filter(|text| text.len() <= LEVEL_BYTES_MAX)?;
                 let number = match text.parse() {
-                    Ok(level) => severity::from_pino(level),
+                    Ok(level) => scale(layer, level).and_then(|scale| severity::from_number(scale, level)),
                     Err(_) => severity::from_name(&text),
                 };
+                // Names such as `status` and `priority` are a level's only if they hold one.
+                const SURE_RANKS: u16 = 104;
+                if number.is_none() && rank % RECORD_RANK >= SURE_RANKS {
+                    return None;
+                }
                 record.severity_text = Some(text);
                 if !self.is_filled(Slot::SeverityNumber) {
                     self.record.severity_number = number;
@@ -193,10 +359,7 @@ impl<'m> Draft<'m> {
             }
             Slot::TraceHeader => {
                 let text = layer.string(value)?;
-                let (trace, span, parent) = match ids::traceparent(&text) {
-                    Some((trace, span)) => (trace, Some(span), None),
-                    None => (ids::trace_id(&text)?, None, ids::header_field(&text, "Parent").and_then(ids::span_id)),
-                };
+                let (trace, span, parent) = ids::trace_header(&text)?;
                 let own = |id: Cow<'_, str>| Cow::Owned(id.into_owned());
                 if !self.is_filled(Slot::TraceId) {
                     self.record.trace_id = Some(own(trace));
@@ -227,7 +390,7 @@ impl<'m> Draft<'m> {
                 Some(true)
             }
             Slot::ServiceName => {
-                record.service_name = Some(layer.string(value).filter(|name| !name.is_empty())?);
+                record.service_name = Some(layer.said(value)?);
                 Some(true)
             }
             Slot::ServiceVersion => {
@@ -236,7 +399,7 @@ impl<'m> Draft<'m> {
                 Some(true)
             }
             Slot::FunctionName => {
-                record.faas_name = Some(layer.string(value).filter(|name| !name.is_empty())?);
+                record.faas_name = Some(layer.said(value)?);
                 Some(true)
             }
             Slot::FunctionVersion => {
@@ -263,19 +426,20 @@ impl<'m> Draft<'m> {
                 Some(true)
             }
             Slot::ExceptionType => {
-                record.exception_type = Some(layer.string(value).filter(|name| !name.is_empty())?);
+                record.exception_type = Some(layer.said(value)?);
                 Some(true)
             }
             Slot::ExceptionMessage => {
-                record.exception_message = Some(layer.string(value)?);
+                record.exception_message = Some(layer.said(value)?);
                 Some(true)
             }
             Slot::ExceptionStack => {
                 record.exception_stacktrace = Some(match layer.kind(value) {
                     Kind::Array => Cow::Owned(joined_lines(layer, value)?),
-                    _ => layer.string(value).filter(|stack| !stack.is_empty())?,
+                    _ => layer.said(value)?,
                 });
-                Some(true)
+                // Of frames that are objects a line tells a part.
+                Some(layer.tape.elements(value).all(|frame| layer.kind(frame) == Kind::String))
             }
             Slot::HttpMethod => {
                 let method = http_method(&layer.string(value)?)?;
@@ -324,16 +488,98 @@ fn canonical<'m>(text: Cow<'m, str>, parse: fn(&str) -> Option<Cow<'_, str>>) ->
     }
 }
 
-/// The elements of an array of strings as lines; `None` if there is anything else in it.
+/// The elements of an array as lines: texts as they are, frames that are objects as place and name; `None` if there is
+/// anything else in it.
 fn joined_lines(layer: Layer<'_, '_>, array: usize) -> Option<String> {
     let mut lines = String::new();
     for (index, element) in layer.tape.elements(array).enumerate() {
         if index > 0 {
             lines.push('\n');
         }
-        lines.push_str(&layer.string(element)?);
+        match layer.kind(element) {
+            Kind::String => lines.push_str(&layer.string(element)?),
+            Kind::Object => push_frame(layer, element, &mut lines),
+            _ => return None,
+        }
     }
     (!lines.is_empty()).then_some(lines)
+}
+
+/// Appends a frame as Java writes it: `at class.method(file:line)`, of what it tells.
+fn push_frame(layer: Layer<'_, '_>, frame: usize, out: &mut String) {
+    let (mut class, mut name, mut file, mut line) = (None, None, None, None);
+    for (key, value) in layer.tape.entries(frame) {
+        let part = match layer.raw(key) {
+            "class" | "className" | "declaringClass" | "module" => &mut class,
+            "method" | "methodName" | "function" | "functionName" | "label" | "name" => &mut name,
+            "file" | "fileName" | "filename" | "path" => &mut file,
+            "line" | "lineNumber" | "lineno" => &mut line,
+            _ => continue,
+        };
+        *part = layer.word(value);
+    }
+    out.push_str("    at ");
+    out.push_str(&[class, name].into_iter().flatten().collect::<Vec<_>>().join("."));
+    let place = [file, line].into_iter().flatten().collect::<Vec<_>>().join(":");
+    if !place.is_empty() {
+        for part in [" (", &place, ")"] {
+            out.push_str(part);
+        }
+    }
+}
+
+/// The words of an array of texts and numbers, with a blank between; `None` if there is anything else in it.
+fn joined_words(layer: Layer<'_, '_>, array: usize) -> Option<String> {
+    let mut words = String::new();
+    for (index, element) in layer.tape.elements(array).enumerate() {
+        if index > 0 {
+            words.push(' ');
+        }
+        match layer.kind(element) {
+            Kind::String => words.push_str(&layer.string(element)?),
+            Kind::Number | Kind::True | Kind::False | Kind::Null => words.push_str(layer.raw(element)),
+            _ => return None,
+        }
+    }
+    (!words.is_empty()).then_some(words)
+}
+
+/// How the record counts a level that is a number, by what stands beside it.
+fn scale(layer: Layer<'_, '_>, level: i64) -> Option<Scale> {
+    const NAMES: [&str; 14] = [
+        "shortmessage",
+        "fullmessage",
+        "syslogseverity",
+        "levelname",
+        "channel",
+        "datetime",
+        "levelno",
+        "lineno",
+        "asctime",
+        "hostname",
+        "pid",
+        "facility",
+        "host",
+        "version",
+    ];
+    let mut found = [false; NAMES.len()];
+    for (key, _) in layer.tape.entries(0) {
+        let name = Folded::new(layer.raw(key));
+        if let Some(index) = NAMES.iter().position(|known| known.as_bytes() == name.as_bytes()) {
+            found[index] = true;
+        }
+    }
+    Scale::beside(level, |name| NAMES.iter().zip(found).any(|(known, found)| found && *known == name))
+}
+
+fn without_colours(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => prefix::strip_colours(text),
+        Cow::Owned(text) => match prefix::strip_colours(&text) {
+            Cow::Owned(clean) => Cow::Owned(clean),
+            Cow::Borrowed(_) => Cow::Owned(text),
+        },
+    }
 }
 
 pub(crate) fn http_method(text: &str) -> Option<&'static str> {
@@ -345,7 +591,8 @@ pub(crate) fn http_method(text: &str) -> Option<&'static str> {
 /// The path of a URL or of a request target, without its query.
 fn url_path(text: &str) -> Option<&str> {
     let target = match text.split_once("://") {
-        Some((_, rest)) => &rest[rest.find('/')?..],
+        Some(("http" | "https" | "ws" | "wss" | "HTTP" | "HTTPS", rest)) => &rest[rest.find('/')?..],
+        Some(_) => return None,
         None => text,
     };
     let end = target.find(['?', '#']).unwrap_or(target.len());

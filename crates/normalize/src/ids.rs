@@ -324,3 +324,14 @@ mod tests {
         assert_eq!(lambda_arn("arn:aws:sqs:eu-west-2:1:queue"), None);
     }
 }
+
+pub(crate) type Header<'t> = (Cow<'t, str>, Option<Cow<'t, str>>, Option<Cow<'t, str>>);
+pub(crate) fn trace_header(text: &str) -> Option<Header<'_>> {
+    Some(match traceparent(text) {
+        Some((trace, span)) => (trace, Some(span), None),
+        None => (trace_id(text)?, None, header_field(text, "Parent").and_then(span_id)),
+    })
+}
+pub(crate) fn lambda_group(group: &str) -> Option<&str> {
+    group.strip_prefix("/aws/lambda/").filter(|name| !name.is_empty())
+}

@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Key,
     String,
     Number,
+    /// `NaN`, `Infinity` or `-Infinity`, which Python and others print and JSON does not know.
+    NotFinite,
     True,
     False,
     Null,
@@ -30,6 +32,8 @@ pub(crate) enum Mark {
     Plain,
     /// Something below it is taken or marked, so it cannot be copied as one piece.
     Mixed,
+    /// No JSON: written as a string, so that what holds it is.
+    Bare,
     /// Replaced by the text for this kind of secret.
     Secret(&'static str),
     /// A string in which something that looks like a secret stands.
@@ -111,6 +115,8 @@ impl Tape {
                 b't' => at = self.literal(bytes, at, b"true", Kind::True)?,
                 b'f' => at = self.literal(bytes, at, b"false", Kind::False)?,
                 b'n' => at = self.literal(bytes, at, b"null", Kind::Null)?,
+                b'N' | b'I' => at = self.not_finite(bytes, at)?,
+                b'-' if bytes.get(at + 1) == Some(&b'I') => at = self.not_finite(bytes, at)?,
                 _ => {
                     let end = number_end(bytes, at)?;
                     self.push(Kind::Number, false, at, end);
@@ -180,6 +186,37 @@ impl Tape {
         }
         self.push(kind, false, at, at + word.len());
         Ok(at + word.len())
+    }
+
+    /// Python's `json.dumps` and JavaScript's careless printers write these.
+    fn not_finite(&mut self, bytes: &[u8], at: usize) -> Result<usize, NotJson> {
+        let known = [&b"NaN"[..], b"Infinity", b"-Infinity"].into_iter().find(|word| bytes[at..].starts_with(word));
+        let end = self.literal(bytes, at, known.ok_or(NotJson { at })?, Kind::NotFinite)?;
+        if let Some(token) = self.tokens.last_mut() {
+            token.mark = Mark::Bare;
+        }
+        Ok(end)
+    }
+
+    /// Parses an object that was cut off somewhere: what stands whole before the cut counts, as if the object ended
+    /// there. Returns whether anything does.
+    pub fn parse_cut(&mut self, text: &str) -> bool {
+        let bytes = text.as_bytes();
+        let Err(fault) = self.parse_prefix(bytes, 0) else { return false };
+        // A cut is where the text ends, or within the literal or escape that it ends with; elsewhere it is no JSON.
+        const LONGEST_PIECE: usize = "-Infinit".len();
+        if self.open.is_empty() || fault.at + LONGEST_PIECE < bytes.len() || self.tokens[0].kind != Kind::Object {
+            return false;
+        }
+        if self.tokens.last().is_some_and(|token| token.kind == Kind::Key) {
+            self.tokens.pop();
+        }
+        let next = self.tokens.len() as u32;
+        for container in std::mem::take(&mut self.open) {
+            let token = &mut self.tokens[container as usize];
+            (token.end, token.next) = (bytes.len() as u32, next);
+        }
+        self.tokens.len() > 1
     }
 
     /// The entries of an object as (index of the key, index of the value); nothing for anything else.
@@ -525,6 +562,32 @@ mod tests {
     fn depth_is_bounded_without_recursion() {
         assert!(accepts(&format!("{}{}", "[".repeat(JSON_DEPTH_MAX), "]".repeat(JSON_DEPTH_MAX))));
         assert!(!accepts(&"[".repeat(1 << 20)));
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_read_as_python_prints_them() {
+        let mut tape = Tape::default();
+        tape.parse(r#"{"a":NaN,"b":[-Infinity,Infinity]}"#).unwrap();
+        assert_eq!(tape.tokens.iter().filter(|token| token.mark == Mark::Bare).count(), 3);
+        for bad in ["nan", "NAN", "Inf", "-Inf", "{\"a\":Na}"] {
+            assert!(!accepts(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_stands_whole_before_a_cut_counts() {
+        let text = r#"{"level":"error","n":1,"deep":{"a":"x","b":["y"]},"last":"end"}"#;
+        for cut in 1..text.len() {
+            let mut tape = Tape::default();
+            let is_cut = tape.parse_cut(&text[..cut]);
+            assert_eq!(is_cut, cut > r#"{"level":"error"#.len(), "{}", &text[..cut]);
+            if is_cut {
+                assert_eq!(tape.string(text, tape.get(text, 0, "level").unwrap()).unwrap(), "error");
+            }
+        }
+        for none in [text, "{not json at all", "{\"a\" 1}", "[1,2", "plain"] {
+            assert!(!Tape::default().parse_cut(none), "{none}");
+        }
     }
 
     #[test]

@@ -35,9 +35,11 @@ pub(crate) enum Slot {
     HttpRoute,
     UrlPath,
     HttpStatus,
+    /// The longer text beside a short message, in which an exception may be told. It has no column.
+    FullText,
 }
 
-pub(crate) const SLOT_COUNT: usize = Slot::HttpStatus as usize + 1;
+pub(crate) const SLOT_COUNT: usize = Slot::FullText as usize + 1;
 
 /// What to do with a key's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,16 +54,79 @@ pub(crate) enum Role {
     Instant,
     /// `exception`, `error`, `err`: text of a stack or message, or an object to look into.
     Exception,
+    /// A bare `version`: the release in a logger's own record, of a format or an event anywhere else.
+    Version,
     /// An object whose keys mean what they mean together with this one: `http.request.method`.
     Prefix,
     /// An object whose keys mean what they would mean outside of it.
     Transparent,
+    /// As `Transparent`, but an object that often holds what a request brought: it may state what a request carries.
+    Carried,
     /// As `Prefix` where it is an object, as `Fill` where it is not.
     PrefixOrFill(Slot, u8),
 }
 
 /// Rank of the first built-in name; names from the configuration stand before.
 const BUILT_IN: u8 = 100;
+
+/// Places from here on are names that loggers use for a message and other programs for other things: they make no record
+/// of an object.
+const NO_LOGGERS_WORD: u8 = 40;
+
+/// Places from here on name a path of a request only beside a method or a status: `path` is a file's as often.
+const PERHAPS_A_PATH: u8 = 40;
+
+impl Role {
+    /// Whether a key with this role makes an object a logger's record: its level, its time or its message.
+    pub fn is_of_a_logger(self) -> bool {
+        match self {
+            Role::Fill(Slot::Level | Slot::SeverityNumber | Slot::Time, _) | Role::PythonLevel | Role::Instant => true,
+            Role::Fill(Slot::Body, rank) => rank < BUILT_IN + NO_LOGGERS_WORD,
+            _ => false,
+        }
+    }
+}
+
+/// Whether a rank is that of a key which names a request's path only beside a method or a status.
+pub(crate) fn is_perhaps_a_path(rank: u8) -> bool {
+    rank >= BUILT_IN + PERHAPS_A_PATH
+}
+
+/// What the members of an object under `exception`, `error`, `err` or `thrown` mean, by their folded names.
+const EXCEPTION_MEMBERS: &[(&str, Slot, u8)] = &[
+    ("type", Slot::ExceptionType, 0),
+    ("exceptiontype", Slot::ExceptionType, 0),
+    ("errortype", Slot::ExceptionType, 0),
+    ("exctype", Slot::ExceptionType, 0),
+    ("exceptionclass", Slot::ExceptionType, 0),
+    ("class", Slot::ExceptionType, 1),
+    ("classname", Slot::ExceptionType, 1),
+    ("kind", Slot::ExceptionType, 2),
+    ("name", Slot::ExceptionType, 3),
+    ("errorname", Slot::ExceptionType, 3),
+    ("message", Slot::ExceptionMessage, 0),
+    ("exceptionmessage", Slot::ExceptionMessage, 0),
+    ("errormessage", Slot::ExceptionMessage, 0),
+    ("excvalue", Slot::ExceptionMessage, 0),
+    ("value", Slot::ExceptionMessage, 1),
+    ("msg", Slot::ExceptionMessage, 2),
+    ("detail", Slot::ExceptionMessage, 3),
+    ("description", Slot::ExceptionMessage, 3),
+    ("stacktrace", Slot::ExceptionStack, 0),
+    ("stack", Slot::ExceptionStack, 1),
+    ("exceptionstacktrace", Slot::ExceptionStack, 1),
+    ("extendedstacktrace", Slot::ExceptionStack, 1),
+    ("stackarray", Slot::ExceptionStack, 2),
+    ("traceback", Slot::ExceptionStack, 2),
+    ("backtrace", Slot::ExceptionStack, 2),
+    ("trace", Slot::ExceptionStack, 3),
+];
+
+/// What a member of an exception object means, by its folded name.
+pub(crate) fn exception_member(folded: &[u8]) -> Option<(Slot, u8)> {
+    let (_, slot, place) = EXCEPTION_MEMBERS.iter().find(|(name, ..)| name.as_bytes() == folded)?;
+    Some((*slot, BUILT_IN + place))
+}
 
 const fn fill(slot: Slot, place: u8) -> Role {
     Role::Fill(slot, BUILT_IN + place)
@@ -78,46 +143,64 @@ const TABLE: &[(&str, Role)] = &[
     ("asctime", fill(Slot::Time, 2)),
     ("timestampms", fill(Slot::Time, 2)),
     ("timemillis", fill(Slot::Time, 2)),
+    ("logtimestamp", fill(Slot::Time, 2)),
     ("eventtime", fill(Slot::Time, 3)),
+    ("eventtimestamp", fill(Slot::Time, 3)),
+    ("stagetimestamp", fill(Slot::Time, 3)),
+    ("date", fill(Slot::Time, 4)),
     ("requesttimeepoch", fill(Slot::Time, 4)),
     ("requesttime", fill(Slot::Time, 5)),
     ("instant", Role::Instant),
     ("message", fill(Slot::Body, 0)),
     ("msg", fill(Slot::Body, 1)),
-    ("body", fill(Slot::Body, 2)),
-    ("event", fill(Slot::Body, 3)),
     ("@m", fill(Slot::Body, 3)),
     ("logmessage", fill(Slot::Body, 3)),
-    ("level", fill(Slot::Level, 0)),
-    ("severity", fill(Slot::Level, 1)),
+    ("renderedmessage", fill(Slot::Body, 3)),
+    ("shortmessage", fill(Slot::Body, 3)),
+    ("@mt", fill(Slot::Body, 4)),
+    ("messagetemplate", fill(Slot::Body, 5)),
+    ("body", fill(Slot::Body, NO_LOGGERS_WORD)),
+    ("event", fill(Slot::Body, NO_LOGGERS_WORD + 1)),
+    ("fullmessage", fill(Slot::FullText, 0)),
+    ("levelname", fill(Slot::Level, 0)),
     ("severitytext", fill(Slot::Level, 0)),
-    ("loglevel", fill(Slot::Level, 1)),
-    ("levelname", fill(Slot::Level, 1)),
-    ("lvl", fill(Slot::Level, 2)),
-    ("@l", fill(Slot::Level, 2)),
+    ("level", fill(Slot::Level, 1)),
+    ("severity", fill(Slot::Level, 2)),
+    ("loglevel", fill(Slot::Level, 2)),
+    ("lvl", fill(Slot::Level, 3)),
+    ("@l", fill(Slot::Level, 3)),
+    ("syslogseverity", fill(Slot::Level, 4)),
+    ("priority", fill(Slot::Level, 5)),
     ("severitynumber", fill(Slot::SeverityNumber, 0)),
     ("levelno", Role::PythonLevel),
     ("traceid", fill(Slot::TraceId, 0)),
     ("xraytraceid", fill(Slot::TraceId, 1)),
     ("awsxraytraceid", fill(Slot::TraceId, 1)),
     ("oteltraceid", fill(Slot::TraceId, 1)),
+    ("tracetraceid", fill(Slot::TraceId, 1)),
+    ("@tr", fill(Slot::TraceId, 1)),
     ("xb3traceid", fill(Slot::TraceId, 3)),
     ("ddtraceid", fill(Slot::TraceId, 4)),
     ("traceparent", fill(Slot::TraceHeader, 0)),
+    ("b3", fill(Slot::TraceHeader, 2)),
     ("xamzntraceid", fill(Slot::TraceHeader, 1)),
     ("traceheader", fill(Slot::TraceHeader, 1)),
     ("xraytraceheader", fill(Slot::TraceHeader, 1)),
     ("awstraceheader", fill(Slot::TraceHeader, 1)),
     ("spanid", fill(Slot::SpanId, 0)),
     ("otelspanid", fill(Slot::SpanId, 1)),
+    ("tracespanid", fill(Slot::SpanId, 1)),
+    ("@sp", fill(Slot::SpanId, 1)),
     ("xb3spanid", fill(Slot::SpanId, 3)),
     ("parentspanid", fill(Slot::ParentSpanId, 0)),
     ("parentid", fill(Slot::ParentSpanId, 1)),
+    ("traceparentid", fill(Slot::ParentSpanId, 1)),
     ("xb3parentspanid", fill(Slot::ParentSpanId, 3)),
     ("correlationid", fill(Slot::CorrelationId, 0)),
     ("xcorrelationid", fill(Slot::CorrelationId, 1)),
     ("correlation", fill(Slot::CorrelationId, 2)),
     ("xcorrelation", fill(Slot::CorrelationId, 3)),
+    ("xrequestid", fill(Slot::CorrelationId, 4)),
     ("functionrequestid", fill(Slot::InvocationId, 0)),
     ("faasinvocationid", fill(Slot::InvocationId, 0)),
     ("faasexecution", fill(Slot::InvocationId, 1)),
@@ -134,7 +217,7 @@ const TABLE: &[(&str, Role)] = &[
     ("appversion", fill(Slot::ServiceVersion, 2)),
     ("applicationversion", fill(Slot::ServiceVersion, 2)),
     ("ddversion", fill(Slot::ServiceVersion, 3)),
-    ("version", fill(Slot::ServiceVersion, 4)),
+    ("version", Role::Version),
     ("gitsha", fill(Slot::ServiceVersion, 5)),
     ("gitcommit", fill(Slot::ServiceVersion, 5)),
     ("gitcommitsha", fill(Slot::ServiceVersion, 5)),
@@ -157,17 +240,12 @@ const TABLE: &[(&str, Role)] = &[
     ("errtype", fill(Slot::ExceptionType, 2)),
     ("errname", fill(Slot::ExceptionType, 3)),
     ("exctype", fill(Slot::ExceptionType, 2)),
-    ("thrownname", fill(Slot::ExceptionType, 2)),
-    ("exceptionexctype", fill(Slot::ExceptionType, 2)),
     ("exceptionclass", fill(Slot::ExceptionType, 2)),
     ("stacktracetype", fill(Slot::ExceptionType, 4)),
     ("exceptionmessage", fill(Slot::ExceptionMessage, 0)),
-    ("exceptionvalue", fill(Slot::ExceptionMessage, 1)),
     ("errormessage", fill(Slot::ExceptionMessage, 1)),
     ("errmessage", fill(Slot::ExceptionMessage, 2)),
     ("excvalue", fill(Slot::ExceptionMessage, 2)),
-    ("exceptionexcvalue", fill(Slot::ExceptionMessage, 2)),
-    ("thrownmessage", fill(Slot::ExceptionMessage, 2)),
     ("stacktracevalue", fill(Slot::ExceptionMessage, 4)),
     ("exceptionstacktrace", fill(Slot::ExceptionStack, 0)),
     ("stacktrace", Role::PrefixOrFill(Slot::ExceptionStack, BUILT_IN + 2)),
@@ -177,14 +255,14 @@ const TABLE: &[(&str, Role)] = &[
     ("errstack", fill(Slot::ExceptionStack, 1)),
     ("errstacktrace", fill(Slot::ExceptionStack, 1)),
     ("excinfo", fill(Slot::ExceptionStack, 3)),
-    ("thrownextendedstacktrace", fill(Slot::ExceptionStack, 2)),
     ("exceptionstack", fill(Slot::ExceptionStack, 1)),
     ("@x", fill(Slot::ExceptionStack, 4)),
     ("exception", Role::Exception),
     ("error", Role::Exception),
     ("err", Role::Exception),
-    ("thrown", Role::Prefix),
+    ("thrown", Role::Exception),
     ("httpmethod", fill(Slot::HttpMethod, 1)),
+    ("httprequesthttpmethod", fill(Slot::HttpMethod, 1)),
     ("httprequestmethod", fill(Slot::HttpMethod, 0)),
     ("requestmethod", fill(Slot::HttpMethod, 2)),
     ("reqmethod", fill(Slot::HttpMethod, 2)),
@@ -197,18 +275,21 @@ const TABLE: &[(&str, Role)] = &[
     ("httppath", fill(Slot::UrlPath, 1)),
     ("requestpath", fill(Slot::UrlPath, 1)),
     ("rawpath", fill(Slot::UrlPath, 1)),
-    ("path", fill(Slot::UrlPath, 2)),
+    ("path", fill(Slot::UrlPath, PERHAPS_A_PATH)),
+    ("requesturi", fill(Slot::UrlPath, 2)),
+    ("httprequesturi", fill(Slot::UrlPath, 2)),
     ("requri", fill(Slot::UrlPath, 3)),
     ("requrl", fill(Slot::UrlPath, 3)),
-    ("uri", fill(Slot::UrlPath, 4)),
-    ("url", Role::PrefixOrFill(Slot::UrlPath, BUILT_IN + 4)),
+    ("uri", fill(Slot::UrlPath, PERHAPS_A_PATH)),
+    ("url", Role::PrefixOrFill(Slot::UrlPath, BUILT_IN + PERHAPS_A_PATH)),
     ("httpresponsestatuscode", fill(Slot::HttpStatus, 0)),
     ("httpstatuscode", fill(Slot::HttpStatus, 1)),
     ("httpstatus", fill(Slot::HttpStatus, 1)),
     ("statuscode", fill(Slot::HttpStatus, 2)),
     ("responsestatuscode", fill(Slot::HttpStatus, 2)),
     ("resstatuscode", fill(Slot::HttpStatus, 2)),
-    ("responsestatus", fill(Slot::HttpStatus, 3)),
+    ("responsestatus", Role::PrefixOrFill(Slot::HttpStatus, BUILT_IN + 3)),
+    ("responsecodesent", fill(Slot::HttpStatus, 3)),
     ("status", fill(Slot::HttpStatus, 4)),
     ("http", Role::Prefix),
     ("httprequest", Role::Prefix),
@@ -220,16 +301,21 @@ const TABLE: &[(&str, Role)] = &[
     ("span", Role::Prefix),
     ("dd", Role::Prefix),
     ("faas", Role::Prefix),
+    ("record", Role::Transparent),
     ("fields", Role::Transparent),
     ("attributes", Role::Transparent),
     ("resource", Role::Transparent),
     ("contextmap", Role::Transparent),
     ("mdc", Role::Transparent),
-    ("context", Role::Transparent),
-    ("labels", Role::Transparent),
-    ("extra", Role::Transparent),
-    ("metadata", Role::Transparent),
-    ("meta", Role::Transparent),
+    ("context", Role::Carried),
+    ("labels", Role::Carried),
+    ("extra", Role::Carried),
+    ("metadata", Role::Carried),
+    ("meta", Role::Carried),
+    ("properties", Role::Transparent),
+    ("correlationids", Role::Transparent),
+    ("scopes", Role::Carried),
+    ("state", Role::Carried),
 ];
 
 /// Hashes a name by its length and its first and last eight bytes, which tell the names of the table apart. A log's

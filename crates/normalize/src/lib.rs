@@ -20,23 +20,22 @@
 //! # Ok::<(), transect_normalize::DecodeError>(())
 //! ```
 
-#[cfg_attr(not(test), expect(dead_code, reason = "text lines are read with it in the next commit"))]
 mod access;
 mod attributes;
+mod carrier;
 mod decode;
 mod draft;
+mod exception;
 mod ids;
 mod json;
 mod keys;
 pub mod limits;
-#[cfg_attr(not(test), expect(dead_code, reason = "text lines are read with it in the next commit"))]
 mod logfmt;
 mod metric;
 mod normalize;
 mod object;
 mod oversize;
 mod platform;
-#[cfg_attr(not(test), expect(dead_code, reason = "text lines are read with it in the next commit"))]
 mod prefix;
 mod redact;
 mod severity;

@@ -9,12 +9,13 @@ use transect_schema::{Record, SCHEMA_VERSION};
 
 use crate::attributes::{Writer, mark_mixed, mark_secrets};
 use crate::decode::{Document, Event};
-use crate::draft::{Draft, Layer};
+use crate::draft::{Authority, Draft, INNER_RANK, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::{Kind, Tape, unescape_into};
 use crate::keys::{Keys, Slot};
-use crate::object::{Shape, span, walk};
+use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
+use crate::object::{Shape, aws_record, is_event, is_of_a_logger, serilog_level, span, walk, walk_wrapper};
 use crate::redact::Redactor;
-use crate::{ids, metric, oversize, platform, text};
+use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
 
 /// The names under which `extractedFields` say where an event comes from.
 pub(crate) const EXTRACTED_REGION: &str = "@aws.region";
@@ -88,6 +89,9 @@ struct Scratch {
     inner_tape: Tape,
     fields_tape: Tape,
     attributes: String,
+    /// A text line without its colours, and the pairs of a line as the JSON object that they are.
+    plain: String,
+    pairs: String,
 }
 
 /// What a document says of all of its events.
@@ -97,6 +101,41 @@ struct Context<'d> {
     faas_name: Option<&'d str>,
     faas_version: Option<&'d str>,
     is_lambda: bool,
+}
+
+/// A line of an event, and what is known of it beside what it says.
+struct Line<'e> {
+    event: Event<'e>,
+    text: &'e str,
+    /// When what carried the line took it.
+    carried_unix_nano: Option<i64>,
+    /// What else the carrier said, as entries of the attributes.
+    carried_entries: &'e str,
+    /// Rows of the event that were handed out before.
+    rows: usize,
+}
+
+/// What came of a line.
+struct Outcome<'e> {
+    stats: Stats,
+    rows: usize,
+    /// A further object behind the one that was read.
+    rest: Option<&'e str>,
+}
+
+/// How the JSON of a line stands in it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is the line, perhaps with a text behind it.
+    Whole,
+    /// It is the line, cut off.
+    Cut,
+    /// Behind what a runtime or a logger writes before a record.
+    Record,
+    /// The line is made of pairs, which are an object.
+    Pairs,
+    /// Behind free text: data of the message.
+    Data,
 }
 
 impl Normalizer {
@@ -114,7 +153,7 @@ impl Normalizer {
         let mut stats = Stats::default();
         let mut scratch = Scratch::default();
         let stream = ids::lambda_stream(document.log_stream());
-        let group_function = document.log_group().strip_prefix("/aws/lambda/").filter(|name| !name.is_empty());
+        let group_function = ids::lambda_group(document.log_group());
         let context = Context {
             origin,
             document,
@@ -123,14 +162,12 @@ impl Normalizer {
             is_lambda: stream.is_some() || group_function.is_some(),
         };
         for event in document.events() {
-            stats.events += 1;
             let mut counted = |record: &Record<'_>| {
                 stats.records += 1;
                 each(record);
             };
-            let outcome = self.event(&context, event, &mut scratch, &mut counted);
-            stats.redacted += outcome.redacted;
-            stats.oversize += outcome.oversize;
+            let of_event = self.event(&context, event, &mut scratch, &mut counted);
+            stats += of_event;
         }
         stats
     }
@@ -142,58 +179,139 @@ impl Normalizer {
         scratch: &mut Scratch,
         each: &mut dyn FnMut(&Record<'_>),
     ) -> Stats {
-        let Scratch { inner, tape, inner_tape, fields_tape, attributes } = scratch;
+        let mut stats = Stats { events: 1, ..Stats::default() };
+        let marked = event.message.strip_prefix('\u{feff}').filter(|rest| rest.trim_start().starts_with('{'));
+        let message = marked.unwrap_or(event.message);
+        let (mut opened, mut time, mut entries) = (None, None, String::new());
+        if !context.is_lambda {
+            for _ in 0..CARRIERS_MAX {
+                let text = opened.as_deref().unwrap_or(message);
+                let Some(carried) = carrier::open(text, &mut scratch.tape) else { break };
+                if let Some(token) = carried.token {
+                    scratch.tape.tokens[token].taken = true;
+                    self.entries(text, &mut scratch.tape, &mut entries, &mut stats.redacted);
+                }
+                time = time.or(carried.time_unix_nano);
+                opened = Some(carried.line);
+            }
+        }
+        if let Some(decoded) = carrier::decoded(opened.as_deref().unwrap_or(message), &mut scratch.tape) {
+            opened = Some(decoded);
+        }
+        let text = opened.as_deref().unwrap_or(message);
+        // Rows are many times as long as the shortest object: what a line holds of them is bounded by its length.
+        let objects_max = (text.len() / OBJECT_BYTES).clamp(OBJECTS_MIN, OBJECTS_MAX);
+        let (mut rest, mut rows, mut objects) = (Some(text), 0, 0);
+        while let Some(text) = rest {
+            objects += 1;
+            let line = Line { event, text, carried_unix_nano: time, carried_entries: &entries, rows };
+            let outcome = self.line(context, &line, objects < objects_max, scratch, each);
+            stats += outcome.stats;
+            rows += outcome.rows;
+            rest = outcome.rest;
+        }
+        stats
+    }
+
+    /// Reads one line and hands out its rows. `is_open` says whether a further object behind the first is a line of its own.
+    fn line<'e>(
+        &self,
+        context: &Context<'_>,
+        line: &Line<'e>,
+        is_open: bool,
+        scratch: &mut Scratch,
+        each: &mut dyn FnMut(&Record<'_>),
+    ) -> Outcome<'e> {
+        let Scratch { inner, tape, inner_tape, fields_tape, attributes, plain, pairs } = scratch;
         inner.clear();
         attributes.clear();
         attributes.push('{');
-        let message = event.message;
-        let mut draft = Draft::new(base_record(context, event), context.is_lambda);
-        let mut redacted = 0;
+        let mut draft = Draft::new(base_record(context, line), context.is_lambda);
+        draft.offer_time(RUNTIME_RANK, line.carried_unix_nano);
+        let mut stats = Stats::default();
+        let redacted = &mut stats.redacted;
         let mut extracted = String::new();
-        if let Some(fields) = event.extracted_fields {
-            self.extracted_fields(fields, fields_tape, &mut draft, &mut extracted, &mut redacted);
+        if let Some(fields) = line.event.extracted_fields {
+            self.extracted_fields(fields, fields_tape, &mut draft, &mut extracted, redacted);
         }
 
-        // Where the JSON of the message stands, if there is any.
-        let json = if message.trim_start().starts_with('{') && tape.parse(message).is_ok() {
-            Some(message)
-        } else {
-            text_line(&mut draft, message, tape)
+        let object = object_at_start(&self.keys, line.text, tape);
+        let (mut json, behind) = match object {
+            Some((json, place, behind)) => (Some((json, place)), behind),
+            None => (None, ""),
         };
-        let mut metric_directives = None;
+        let (rest, behind) = if is_open && behind.starts_with('{') { (Some(behind), "") } else { (None, behind) };
+        if json.is_none() {
+            let colourless: &str = match prefix::strip_colours(line.text) {
+                Cow::Borrowed(text) => text,
+                Cow::Owned(text) => {
+                    *plain = text;
+                    plain
+                }
+            };
+            json = text::line(&mut draft, colourless, tape, pairs);
+        }
+
+        let mut directives = None;
         let mut suspect = false;
-        if let Some(json) = json {
-            let layer = Layer { text: json, tape, number: 0 };
+        if let Some((json, place)) = json {
+            let layer = Layer { text: json, tape, number: 0, authority: Authority::RECORD };
             let prefix_level = draft.record.severity_text.clone();
             let shape = Shape::of(layer);
+            let layer = Layer { authority: self.authority(&draft, &shape, layer, place), ..layer };
             let mut taken = Vec::new();
+            draft.version_is_release = shape.version_is_release && !shape.is_span;
             match shape.platform {
-                Some((kind, record)) => taken = platform::json_line(&mut draft, layer, kind, record),
-                None => {
-                    if let Some(directives) = shape.metric_directives {
-                        metric_directives = Some(directives);
+                Some((kind, record)) if context.is_lambda && place == Place::Whole => {
+                    taken = platform::json_line(&mut draft, layer, kind, record);
+                }
+                _ if place == Place::Data => {}
+                _ => {
+                    if shape.metric_directives.is_some() && place == Place::Whole {
+                        directives = shape.metric_directives;
                         metric::mark_log(&mut draft, layer);
                     }
-                    walk(&mut draft, &self.keys, layer, 0);
+                    if shape.is_lambda_wrapper && context.is_lambda {
+                        walk_wrapper(&mut draft, &self.keys, layer);
+                    } else {
+                        walk(&mut draft, &self.keys, layer, 0, RECORD_RANK);
+                    }
+                    if json.starts_with("{\"@") {
+                        serilog_level(&mut draft, layer);
+                    }
+                    if !context.is_lambda {
+                        aws_record(&mut draft, layer);
+                    }
+                    if shape.is_span {
+                        taken.extend(span(&mut draft, &self.keys, layer));
+                    }
                 }
             }
-            if shape.is_span {
-                taken.extend(span(&mut draft, &self.keys, layer));
-            }
-            let inner_value = draft.body_value();
+            let inner_value = if place == Place::Cut { None } else { draft.body_value() };
             let inner_kind = inner_value.map(|value| layer.kind(value));
             let mut has_inner_text = false;
             match inner_value {
-                Some(value) if inner_kind == Some(Kind::Object) => walk(&mut draft, &self.keys, layer, value),
+                Some(value) if inner_kind == Some(Kind::Object) => {
+                    let is_record = shape.is_lambda_wrapper && context.is_lambda;
+                    let authority = self.authority_within(&draft, layer, value, is_record);
+                    walk(&mut draft, &self.keys, Layer { authority, ..layer }, value, INNER_RANK);
+                }
                 Some(value) => {
                     unescape_into(layer.raw(value), inner);
                     if inner_tape.parse(inner).is_ok() {
                         has_inner_text = true;
-                        walk(&mut draft, &self.keys, Layer { text: inner, tape: inner_tape, number: 1 }, 0);
+                        let within = Layer { text: inner, tape: inner_tape, number: 1, authority: Authority::CARRIED };
+                        let authority = self.authority_within(&draft, within, 0, false);
+                        let outer_body = draft.take_body();
+                        walk(&mut draft, &self.keys, Layer { authority, ..within }, 0, INNER_RANK);
+                        if !draft.is_filled(Slot::Body) {
+                            draft.put_back(outer_body);
+                        }
                     }
                 }
                 None => {}
             }
+            draft.doubt_path();
             // The level of a runtime's prefix gives way to the message's own, but is not lost.
             if let Some(level) = prefix_level
                 && draft.record.severity_text.as_ref() != Some(&level)
@@ -201,9 +319,7 @@ impl Normalizer {
                 platform::push_text(&mut draft.extras, "level", &level);
             }
             // Whether a message within the message was found, which then is the body.
-            let inner_has_body =
-                draft.is_filled(Slot::Body) && !draft.is_open(Slot::Body, crate::draft::OUTER_RANK - 1);
-
+            let inner_has_body = draft.body_is_inner();
             if inner_kind == Some(Kind::Object) && !inner_has_body {
                 // The object itself becomes the body; what was found under a lesser key stays where it is.
                 draft.fill(Slot::Body, 0);
@@ -225,14 +341,14 @@ impl Normalizer {
             if let Some(redactor) = &self.redactor {
                 let mut mark = |tape: &mut Tape, text: &str| {
                     let (replaced, any) = mark_secrets(tape, text, redactor);
-                    redacted += replaced;
+                    *redacted += replaced;
                     suspect |= any;
                     replaced > 0 || any
                 };
                 mark(tape, json);
                 if has_inner_text && mark(inner_tape, inner) && !inner_has_body {
                     mark_mixed(inner_tape);
-                    let body = self.whole(inner, inner_tape, 0, &mut redacted);
+                    let body = self.whole(inner, inner_tape, 0, redacted);
                     draft.record.body = Some(Cow::Owned(body));
                 }
             }
@@ -241,11 +357,21 @@ impl Normalizer {
                 && inner_kind == Some(Kind::Object)
                 && !inner_has_body
             {
-                draft.record.body = Some(Cow::Owned(self.whole(json, tape, value, &mut redacted)));
+                draft.record.body = Some(Cow::Owned(self.whole(json, tape, value, redacted)));
             }
+            if place == Place::Cut {
+                // What was lost with the end of the line may have been said in what is left of it: all of that stays.
+                draft.record.body = Some(Cow::Borrowed(json));
+                suspect = true;
+            }
+            // What a runtime writes before its JSON of an error, and no level in it: nobody caught that error.
+            let is_raised = context.is_lambda && place == Place::Record && draft.record.exception_type.is_some();
+            note_exception(&mut draft, behind, is_raised, redacted, self.redactor.as_ref());
             attributes.push_str(&draft.extras);
-            let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: false };
-            writer.entries(0, attributes, &mut redacted);
+            if place != Place::Cut {
+                let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: false };
+                writer.entries(0, attributes, redacted);
+            }
             if let (Some(value), true, true) = (inner_value, has_inner_text, inner_has_body) {
                 mark_mixed(inner_tape);
                 let start = attributes.len();
@@ -253,7 +379,7 @@ impl Normalizer {
                 attributes.push_str(":{");
                 let entries = attributes.len();
                 let writer = Writer { text: inner, tape: inner_tape, redactor: self.redactor.as_ref(), whole: false };
-                writer.entries(0, attributes, &mut redacted);
+                writer.entries(0, attributes, redacted);
                 if attributes.len() == entries {
                     attributes.truncate(start);
                 } else {
@@ -262,8 +388,10 @@ impl Normalizer {
                 }
             }
         } else {
+            note_exception(&mut draft, "", false, redacted, self.redactor.as_ref());
             attributes.push_str(&draft.extras);
         }
+        attributes.push_str(line.carried_entries);
         attributes.push_str(&extracted);
         if attributes.len() > 1 {
             attributes.pop();
@@ -272,39 +400,76 @@ impl Normalizer {
         }
 
         let record = &mut draft.record;
-        if record.signal == "log" {
-            text::complete_exception(record);
-            if record.exception_type.is_some() && record.event_name.is_none() {
-                record.event_name = Some(Cow::Borrowed("exception"));
-            }
-        }
+        let is_json = json.is_some_and(|(_, place)| place != Place::Data);
         if let Some(redactor) = &self.redactor
-            && (suspect || (json.is_none() && (redactor.may_hold_value(message) || redactor.may_hold_pair(message))))
+            && (suspect
+                || !behind.is_empty()
+                || (!is_json && (redactor.may_hold_value(line.text) || redactor.may_hold_pair(line.text))))
         {
-            redact_columns(record, redactor, &mut redacted);
+            redact_columns(record, redactor, redacted);
         }
 
-        let mut derived = 0;
-        let mut oversize = 0;
+        let (mut rows, mut parts) = (0, 0);
+        let each = &mut |record: &Record<'_>| {
+            rows += 1;
+            each(record);
+        };
+        let message = line.event.message;
         if oversize::may_be(record) && oversize::is(record) {
             let original = match json {
                 // Only all of the message can be rewritten token by token; a prefix before it is text.
-                Some(json) if json.len() == message.len() => Cow::Owned(self.whole(json, tape, 0, &mut 0)),
+                Some((json, Place::Whole)) if json.len() == message.len() => {
+                    Cow::Owned(self.whole(json, tape, 0, &mut 0))
+                }
                 _ => match &self.redactor {
                     Some(redactor) => redactor.redact_text(message, false, &mut 0),
                     None => Cow::Borrowed(message),
                 },
             };
-            derived = oversize::split(record, &original, each);
-            oversize = 1;
+            parts = oversize::split(record, &original, each);
+            stats.oversize = 1;
         } else {
             each(record);
         }
-        if let (Some(directives), Some(json)) = (metric_directives, json) {
+        if let (Some(directives), Some((json, _))) = (directives, json) {
             let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: true };
-            metric::samples(record, &writer, directives, derived, each);
+            metric::samples(record, &writer, directives, parts, each);
         }
-        Stats { redacted, oversize, ..Stats::default() }
+        Outcome { stats, rows, rest }
+    }
+
+    /// Which columns the JSON of a line may fill.
+    fn authority(&self, draft: &Draft<'_>, shape: &Shape, layer: Layer<'_, '_>, place: Place) -> Authority {
+        let authority = match place {
+            Place::Data => Authority::NOTHING,
+            // Spans are AWS's own in a group of their own; what a function writes that looks like one may be anybody's.
+            _ if shape.is_span && draft.is_lambda => Authority::CARRIED,
+            _ if shape.is_span => Authority::RECORD,
+            _ if shape.is_event && draft.is_lambda => Authority::EVENT,
+            _ if shape.is_event => Authority::OWN_EVENT,
+            _ if shape.metric_directives.is_some() || is_of_a_logger(&self.keys, layer, 0) => Authority::RECORD,
+            Place::Whole | Place::Cut | Place::Pairs if !draft.is_lambda => Authority::ACCESS,
+            _ => Authority::CARRIED,
+        };
+        if shape.has_no_severity { authority.without(&[Slot::Level, Slot::SeverityNumber]) } else { authority }
+    }
+
+    /// Which columns an object within the message may fill. Lambda's own wrapper hands through what a logger wrote.
+    fn authority_within(&self, draft: &Draft<'_>, layer: Layer<'_, '_>, object: usize, is_record: bool) -> Authority {
+        if is_event(layer, object) {
+            return Authority::EVENT;
+        }
+        let is_record = is_record && is_of_a_logger(&self.keys, layer, object);
+        draft.authority_within(if is_record { Authority::RECORD } else { Authority::CARRIED })
+    }
+
+    /// Appends the entries of an object that are not taken, secrets replaced.
+    fn entries(&self, text: &str, tape: &mut Tape, out: &mut String, redacted: &mut u64) {
+        if let Some(redactor) = &self.redactor {
+            *redacted += mark_secrets(tape, text, redactor).0;
+        }
+        mark_mixed(tape);
+        Writer { text, tape, redactor: self.redactor.as_ref(), whole: false }.entries(0, out, redacted);
     }
 
     /// The whole value as JSON text, secrets replaced.
@@ -353,15 +518,19 @@ impl Normalizer {
 }
 
 #[inline(always)]
-fn base_record<'r>(context: &Context<'r>, event: Event<'r>) -> Record<'r> {
+fn base_record<'r>(context: &Context<'r>, line: &Line<'r>) -> Record<'r> {
     const NANO_PER_MS: i64 = 1_000_000;
+    let event = line.event;
     let observed = event.timestamp_ms.map_or(context.origin.now_unix_nano, |ms| ms.saturating_mul(NANO_PER_MS));
     let text = |text: &'r str| (!text.is_empty()).then_some(Cow::Borrowed(text));
     let owner = context.document.owner();
     Record {
         time_unix_nano: observed,
         observed_time_unix_nano: observed,
-        event_id: Cow::Borrowed(event.id),
+        event_id: match line.rows {
+            0 => Cow::Borrowed(event.id),
+            rows => Cow::Owned(format!("{}/{rows}", event.id)),
+        },
         signal: Cow::Borrowed("log"),
         cloud_account_id: text(owner).or_else(|| context.origin.account.and_then(text)),
         cloud_region: text(context.origin.region),
@@ -390,23 +559,71 @@ pub(crate) fn without_outcome<'r>(record: &Record<'r>) -> Record<'r> {
     }
 }
 
-/// Reads a message that is no JSON object. Returns the object that stands at its end, parsed, if there is one.
-fn text_line<'m>(draft: &mut Draft<'m>, message: &'m str, tape: &mut Tape) -> Option<&'m str> {
-    let rest = text::line(draft, message);
-    // Node prints an error as a word, a tab and its JSON: `Invoke Error \t{…}`.
-    let start =
-        if rest.starts_with('{') { Some(0) } else { memchr::memmem::find(rest.as_bytes(), b"\t{").map(|tab| tab + 1) };
-    if let Some(start) = start.filter(|start| *start > 0 || rest.len() < message.len())
-        && draft.record.event_name.is_none()
-        && tape.parse(&rest[start..]).is_ok()
-    {
-        let head = rest[..start].trim();
-        draft.record.body = (!head.is_empty()).then_some(Cow::Borrowed(head));
-        return Some(&rest[start..]);
+/// The object that a line begins with, how it stands in it, and the text behind it.
+fn object_at_start<'e>(keys: &Keys, text: &'e str, tape: &mut Tape) -> Option<(&'e str, Place, &'e str)> {
+    let text = text.trim_start();
+    if !text.starts_with('{') {
+        return None;
     }
-    text::exception_in(&mut draft.record, rest);
-    None
+    match tape.parse_prefix(text.as_bytes(), 0) {
+        Ok(end) => {
+            let (json, behind) = (&text[..end], text[end..].trim());
+            let layer = Layer { text: json, tape, number: 0, authority: Authority::RECORD };
+            // `{} of 3 done` is a sentence.
+            (behind.is_empty() || is_of_a_logger(keys, layer, 0)).then_some((json, Place::Whole, behind))
+        }
+        Err(_) => tape.parse_cut(text).then_some((text.trim_end(), Place::Cut, "")),
+    }
 }
+
+/// Notes the exception that the record states, the text behind it tells of, or its message. Text behind a record that is
+/// no exception is kept as it came.
+fn note_exception<'m>(
+    draft: &mut Draft<'m>,
+    behind: &'m str,
+    is_raised: bool,
+    redacted: &mut u64,
+    redactor: Option<&Redactor>,
+) {
+    if draft.record.signal != "log" {
+        return;
+    }
+    exception::complete(&mut draft.record);
+    let is_open = |record: &Record<'_>| record.exception_type.is_none() && record.exception_stacktrace.is_none();
+    let mut origin = None;
+    if !behind.is_empty() {
+        if is_open(&draft.record) {
+            exception::fill(&mut draft.record, behind);
+        }
+        if draft.record.exception_stacktrace.as_deref() != Some(behind) {
+            let text = redactor.map_or(Cow::Borrowed(behind), |redactor| redactor.redact_text(behind, false, redacted));
+            platform::push_text(&mut draft.extras, REST_ATTRIBUTE, &text);
+        }
+    }
+    if is_open(&draft.record) && draft.record.event_name.is_none() {
+        origin = exception::fill_from_body(&mut draft.record);
+    }
+    if is_open(&draft.record)
+        && let Some(text) = draft.full_text.take()
+    {
+        let mut told = Record { body: Some(text), ..Record::default() };
+        exception::fill_from_body(&mut told);
+        draft.record.exception_type = told.exception_type;
+        draft.record.exception_message = told.exception_message;
+        draft.record.exception_stacktrace = told.exception_stacktrace;
+    }
+    let record = &mut draft.record;
+    // What a runtime prints of an error that nobody caught states no level.
+    if (origin == Some(exception::Origin::Unhandled) || is_raised) && record.severity_number.is_none() {
+        record.severity_number = Some(severity::ERROR);
+    }
+    if record.exception_type.is_some() && record.event_name.is_none() {
+        record.event_name = Some(Cow::Borrowed("exception"));
+    }
+}
+
+/// The attribute that holds what stands behind the record of a line and is none.
+const REST_ATTRIBUTE: &str = "transect.rest";
 
 fn redact_columns(record: &mut Record<'_>, redactor: &Redactor, redacted: &mut u64) {
     let texts = [

@@ -5,48 +5,124 @@
 
 use std::borrow::Cow;
 
-use crate::draft::{Draft, Layer, OUTER_RANK};
+use crate::draft::{Draft, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::Kind;
-use crate::keys::{Folded, Keys, Role, Slot};
-use crate::severity;
+use crate::keys::{Folded, Keys, Role, Slot, exception_member};
+use crate::severity::{self, Scale};
 
 /// How deep objects are looked into for known keys.
 const WALK_DEPTH_MAX: usize = 5;
 
-/// Keys that make a line something else than a log line.
+/// What the keys of an object make of it.
 pub(crate) struct Shape {
     /// `platform.…` of a Lambda system line: tokens of its type and record.
     pub platform: Option<(usize, usize)>,
     /// The array of embedded-metric directives.
     pub metric_directives: Option<usize>,
     pub is_span: bool,
+    /// Whether it is an event that a service hands to a function, or such an event written down.
+    pub is_event: bool,
+    /// Whether it is exactly what Lambda itself wraps around what a function writes in JSON mode.
+    pub is_lambda_wrapper: bool,
+    /// Whether a level in it speaks of how much is told, not of how bad it is.
+    pub has_no_severity: bool,
+    /// Whether a bare `version` in it may be a release.
+    pub version_is_release: bool,
 }
 
 impl Shape {
     pub fn of(layer: Layer<'_, '_>) -> Shape {
-        let (mut kind, mut record, mut metadata, mut ids) = (None, None, None, 0);
+        let (mut kind, mut record, mut metadata, mut ids, mut metrics) = (None, None, None, 0, None);
+        let (mut is_format, mut is_event, mut is_audit) = (false, false, false);
+        let (mut key_count, mut wrapper_keys, mut wrapper_needs) = (0, 0, 0);
         for (key, value) in layer.tape.entries(0) {
+            key_count += 1;
+            let value_kind = layer.kind(value);
             match layer.raw(key) {
-                "type" if layer.kind(value) == Kind::String && layer.raw(value).starts_with("platform.") => {
-                    kind = Some(value)
+                // Lambda, "Advanced logging controls": the keys of its JSON application logs.
+                "timestamp" | "level" | "message" | "requestId" | "AWSRequestId" => {
+                    wrapper_keys += 1;
+                    wrapper_needs += 1;
                 }
-                "record" if layer.kind(value) == Kind::Object => record = Some(value),
+                "tenantId" | "errorType" | "errorMessage" | "stackTrace" | "location" | "logger" => wrapper_keys += 1,
+                "traceId" => {
+                    wrapper_keys += 1;
+                    ids += 1;
+                }
+                "spanId" | "startTimeUnixNano" => ids += 1,
+                "type" if value_kind == Kind::String && layer.raw(value).starts_with("platform.") => kind = Some(value),
+                "record" => record = Some(value),
                 "_aws" => metadata = Some(value),
-                "traceId" | "spanId" | "startTimeUnixNano" => ids += 1,
+                "CloudWatchMetrics" if value_kind == Kind::Array => metrics = Some(value),
+                // API Gateway, load balancers and function URLs; EventBridge; SNS; and what lists records of services.
+                "requestContext" if value_kind == Kind::Object => is_event = true,
+                "detail-type" | "TopicArn" | "eventSourceARN" => is_event = true,
+                "Records" if value_kind == Kind::Array => is_event = true,
+                // GELF's `version` is its own.
+                "short_message" | "full_message" => is_format = true,
+                "apiVersion" if layer.raw(value).starts_with("audit.k8s.io/") => is_audit = true,
                 _ => {}
             }
         }
         let metric_directives = metadata
             .and_then(|metadata| layer.get(metadata, "CloudWatchMetrics"))
-            .filter(|directives| layer.kind(*directives) == Kind::Array);
-        Shape { platform: kind.zip(record), metric_directives, is_span: ids == 3 }
+            .filter(|directives| layer.kind(*directives) == Kind::Array)
+            .or(metrics);
+        Shape {
+            platform: kind.zip(record),
+            metric_directives,
+            is_span: ids == 3,
+            is_event,
+            is_lambda_wrapper: wrapper_needs == 4 && wrapper_keys == key_count,
+            has_no_severity: is_audit,
+            version_is_release: !is_format && metric_directives.is_none() && metadata.is_none(),
+        }
     }
 }
 
-/// Walks the object at `root` and offers everything that a table of keys knows.
-pub(crate) fn walk<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>, root: usize) {
-    let base = if layer.number == 0 && root == 0 { OUTER_RANK } else { 0 };
+/// Whether an object within a message is an event that a service hands to a function.
+pub(crate) fn is_event(layer: Layer<'_, '_>, object: usize) -> bool {
+    layer.tape.entries(object).any(|(key, value)| match layer.raw(key) {
+        "requestContext" => layer.kind(value) == Kind::Object,
+        "Records" => layer.kind(value) == Kind::Array,
+        "detail-type" | "TopicArn" | "eventSourceARN" => true,
+        _ => false,
+    })
+}
+
+/// Whether an object has a logger's shape: a level, a time or a message beside the rest.
+pub(crate) fn is_of_a_logger(keys: &Keys, layer: Layer<'_, '_>, object: usize) -> bool {
+    layer.tape.entries(object).any(|(key, value)| {
+        let role = keys.role(Folded::new(layer.raw(key)).as_bytes());
+        role.is_some_and(Role::is_of_a_logger)
+            // Loguru and Rust's `tracing` keep the record of a line in an object of its own.
+            || (layer.kind(value) == Kind::Object
+                && matches!(layer.raw(key), "record" | "fields" | "log")
+                && layer.tape.entries(value).any(|(key, _)| {
+                    keys.role(Folded::new(layer.raw(key)).as_bytes()).is_some_and(Role::is_of_a_logger)
+                }))
+    })
+}
+
+/// Walks the object at `root` and offers everything that a table of keys knows, at `base` and the key's own rank.
+pub(crate) fn walk<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>, root: usize, base: u16) {
     Walk { draft, keys, layer, base }.object(root, Folded::EMPTY, 0);
+}
+
+/// Completes the level of Serilog's compact form, which leaves out that of information.
+pub(crate) fn serilog_level(draft: &mut Draft<'_>, layer: Layer<'_, '_>) {
+    let has = |name| layer.get(0, name).is_some();
+    if !draft.is_filled(Slot::Level) && layer.authority.may_fill(Slot::Level) && has("@t") && (has("@m") || has("@mt"))
+    {
+        draft.record.severity_number = Some(severity::INFO);
+    }
+}
+
+/// Walks what Lambda wraps around what a function writes: its level and its time are of the writing, not of the message.
+pub(crate) fn walk_wrapper<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>) {
+    walk(draft, keys, layer, 0, RECORD_RANK);
+    draft.weaken(Slot::Level, RUNTIME_RANK);
+    draft.weaken(Slot::Time, RUNTIME_RANK);
 }
 
 struct Walk<'d, 'm, 't> {
@@ -78,6 +154,15 @@ impl<'m> Walk<'_, 'm, '_> {
                 match (slot, kind) {
                     (Slot::Body, Kind::Object) => self.body_object(value, rank),
                     (_, Kind::Object) if matches!(role, Role::PrefixOrFill(..)) => self.object(value, name, depth + 1),
+                    // Loguru's `{"name":"ERROR","no":40}` and times such as `{"$date":…}`.
+                    (Slot::Level, Kind::Object) => self.member(slot, rank, value, &["name", "level", "text"]),
+                    (Slot::Time, Kind::Object) => {
+                        self.member(slot, rank, value, &["$date", "timestamp", "iso", "repr"])
+                    }
+                    (Slot::HttpStatus, Kind::String) if severity::from_name(self.layer.raw(value)).is_some() => {
+                        // Datadog's `status` is a level.
+                        self.draft.offer(Slot::Level, self.base + STATUS_AS_LEVEL_RANK, self.layer, value, holder);
+                    }
                     _ => self.draft.offer(slot, rank, self.layer, value, holder),
                 }
                 if slot == Slot::Body && kind == Kind::String && self.layer.raw(value).starts_with('{') {
@@ -86,9 +171,11 @@ impl<'m> Walk<'_, 'm, '_> {
             }
             Role::PythonLevel => {
                 let level = (kind == Kind::Number).then(|| self.layer.raw(value).parse().ok()).flatten();
-                if let (Some(number), false) =
-                    (level.and_then(severity::from_python), self.draft.is_filled(Slot::Level))
-                {
+                if let (Some(number), false, true) = (
+                    level.and_then(|level| severity::from_number(Scale::Python, level)),
+                    self.draft.is_filled(Slot::Level),
+                    self.layer.authority.may_fill(Slot::Level),
+                ) {
                     self.draft.record.severity_number = Some(number);
                 }
             }
@@ -96,19 +183,45 @@ impl<'m> Walk<'_, 'm, '_> {
                 self.draft.offer(Slot::InvocationId, self.base + 150, self.layer, value, holder);
             }
             Role::RequestId => {}
+            Role::Version if self.draft.version_is_release && depth == 0 => {
+                const RANK: u16 = 104;
+                self.draft.offer(Slot::ServiceVersion, self.base + RANK, self.layer, value, holder);
+            }
+            Role::Version => {}
             Role::Instant => self.instant(value),
             Role::Exception => self.exception(value, name, depth),
             Role::Prefix if kind == Kind::Object => self.object(value, name, depth + 1),
-            Role::Transparent if kind == Kind::Object => self.object(value, prefix, depth + 1),
-            // OTLP writes attributes as `[{"key":…,"value":{"stringValue":…}}]`.
-            Role::Transparent if kind == Kind::Array => self.key_values(value, prefix, depth),
-            Role::Prefix | Role::Transparent => {}
+            Role::Transparent | Role::Carried if matches!(kind, Kind::Object | Kind::Array) => {
+                let (base, authority) = (self.base, self.layer.authority);
+                // What stands beside such an object states first.
+                self.base |= NESTED_RANK;
+                if role == Role::Carried {
+                    self.layer.authority = authority.of_data();
+                }
+                match kind {
+                    Kind::Object => self.object(value, prefix, depth + 1),
+                    // OTLP writes attributes as `[{"key":…,"value":{"stringValue":…}}]`.
+                    _ => self.key_values(value, prefix, depth),
+                }
+                (self.base, self.layer.authority) = (base, authority);
+            }
+            Role::Prefix | Role::Transparent | Role::Carried => {}
+        }
+    }
+
+    /// Offers the first member of the names that an object has.
+    fn member(&mut self, slot: Slot, rank: u16, object: usize, names: &[&str]) {
+        let found = names.iter().find_map(|name| self.layer.get(object, name));
+        if let Some(value) = found {
+            self.draft.offer(slot, rank, self.layer, value, value);
         }
     }
 
     fn key_values(&mut self, array: usize, prefix: Folded, depth: usize) {
         for element in self.layer.tape.elements(array) {
             let (Some(key), Some(any)) = (self.layer.get(element, "key"), self.layer.get(element, "value")) else {
+                // .NET's scopes are objects as they are.
+                self.object(element, prefix, depth + 1);
                 continue;
             };
             let Some((_, value)) = self.layer.tape.entries(any).next() else { continue };
@@ -132,7 +245,7 @@ impl<'m> Walk<'_, 'm, '_> {
 
     fn body_value(&mut self, value: usize, rank: u16) {
         // Only the outer layer has an inner one: text within text within text is text.
-        if self.base == OUTER_RANK {
+        if self.base & !NESTED_RANK == RECORD_RANK {
             self.draft.offer_body_value(rank, value);
         }
     }
@@ -140,34 +253,95 @@ impl<'m> Walk<'_, 'm, '_> {
     /// Log4j's `{"epochSecond":…,"nanoOfSecond":…}`.
     fn instant(&mut self, value: usize) {
         let part = |name| self.layer.get(value, name).and_then(|part| self.layer.raw(part).parse::<i64>().ok());
-        if let (Some(second), Some(nano)) = (part("epochSecond"), part("nanoOfSecond")) {
+        if let (Some(second), Some(nano), true) =
+            (part("epochSecond"), part("nanoOfSecond"), self.layer.authority.may_fill(Slot::Time))
+        {
             let time = second.checked_mul(1_000_000_000).and_then(|time| time.checked_add(nano));
             self.draft.offer_time(self.base + 100, time);
         }
     }
 
-    /// What loggers write under `exception`, `error` or `err`.
+    /// What loggers write under `exception`, `error`, `err` or `thrown`.
     fn exception(&mut self, value: usize, name: Folded, depth: usize) {
+        const STACK_RANK: u16 = 101;
+        const MESSAGE_RANK: u16 = 110;
         match self.layer.kind(value) {
-            Kind::Object => self.object(value, name, depth + 1),
-            // structlog writes the chain of exceptions, the one that was raised last first.
-            Kind::Array => {
-                if let Some(first) = self.layer.tape.elements(value).next() {
-                    self.object(first, name, depth + 1);
+            Kind::Object => self.exception_object(value, name, depth),
+            Kind::Array => match self.layer.tape.elements(value).next() {
+                // The lines of a stack.
+                Some(first) if self.layer.kind(first) == Kind::String => {
+                    self.draft.offer(Slot::ExceptionStack, self.base + STACK_RANK, self.layer, value, value);
                 }
-            }
+                // structlog writes the chain of exceptions, the one that was raised last first.
+                Some(first) => self.exception_object(first, name, depth),
+                None => {}
+            },
             Kind::String if self.layer.raw(value).contains("\\n") => {
-                self.draft.offer(Slot::ExceptionStack, self.base + 101, self.layer, value, value);
+                self.draft.offer(Slot::ExceptionStack, self.base + STACK_RANK, self.layer, value, value);
             }
-            Kind::String => self.draft.offer(Slot::ExceptionMessage, self.base + 110, self.layer, value, value),
+            Kind::String => {
+                self.draft.offer(Slot::ExceptionMessage, self.base + MESSAGE_RANK, self.layer, value, value)
+            }
             _ => {}
         }
+    }
+
+    fn exception_object(&mut self, object: usize, name: Folded, depth: usize) {
+        if depth >= WALK_DEPTH_MAX {
+            return;
+        }
+        for (key, value) in self.layer.tape.entries(object) {
+            let mut member = name;
+            member.append(self.layer.raw(key).as_bytes());
+            let bare = Folded::new(self.layer.raw(key));
+            match (self.keys.role(member.as_bytes()), exception_member(bare.as_bytes())) {
+                (Some(role), None) => self.entry(role, member, name, value, value, depth + 1),
+                (_, Some((slot, rank))) => {
+                    self.draft.offer(slot, self.base + u16::from(rank), self.layer, value, value);
+                }
+                (None, None) => {}
+            }
+        }
+    }
+}
+
+/// Added to the rank of a key in an object whose keys mean what they would outside of it.
+const NESTED_RANK: u16 = 64;
+
+/// The rank of a level that stands under `status`.
+const STATUS_AS_LEVEL_RANK: u16 = 105;
+
+/// Takes what AWS's own records state in ways of their own: the failure of a step of a state machine, the error code of a
+/// call that CloudTrail tells of. It refuses to look at anything in a stream of a function.
+pub(crate) fn aws_record<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>) {
+    let text = |object: usize, name: &str| {
+        layer
+            .get(object, name)
+            .filter(|value| layer.kind(*value) == Kind::String)
+            .map(|value| (value, layer.raw(value)))
+    };
+    if text(0, "execution_arn").is_some() {
+        let is_failure = text(0, "type")
+            .is_some_and(|(_, kind)| ["Failed", "TimedOut", "Aborted"].iter().any(|end| kind.ends_with(end)));
+        if let (true, Some(details)) = (is_failure, layer.get(0, "details")) {
+            draft.record.severity_number = Some(severity::ERROR);
+            for (name, slot) in [("error", Slot::ExceptionType), ("cause", Slot::ExceptionMessage)] {
+                if let Some((value, _)) = text(details, name) {
+                    draft.offer(slot, RECORD_RANK, layer, value, value);
+                }
+            }
+        }
+    } else if text(0, "eventSource").is_some_and(|(_, source)| source.ends_with(".amazonaws.com"))
+        && let Some((code, _)) = text(0, "errorCode")
+    {
+        draft.offer(Slot::ExceptionType, RECORD_RANK, layer, code, code);
     }
 }
 
 /// Fills the columns of a span from the object at the root of `layer`; ids, resource and attributes are the walk's.
 /// Returns the tokens that are in columns now.
 pub(crate) fn span<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>) -> Vec<usize> {
+    let states_outcome = layer.authority.may_fill(Slot::HttpStatus);
     let mut taken = Vec::new();
     draft.record.signal = Cow::Borrowed("span");
     let unsigned = |value: Option<usize>| value.and_then(|value| layer.raw(value).parse::<u64>().ok());
@@ -196,7 +370,7 @@ pub(crate) fn span<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>)
         draft.record.span_kind = Some(Cow::Borrowed(known));
         taken.push(kind);
     }
-    if let Some(status) = layer.get(0, "status") {
+    if let Some(status) = layer.get(0, "status").filter(|_| states_outcome) {
         if let Some(code) = layer.get(status, "code")
             && let Some(known) = status_code(layer.raw(code))
         {
@@ -217,7 +391,7 @@ pub(crate) fn span<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>)
         .flat_map(|events| layer.tape.elements(events))
         .find(|event| layer.get(*event, "name").is_some_and(|name| layer.raw(name) == "exception"));
     if let Some(attributes) = exception.and_then(|event| layer.get(event, "attributes")) {
-        walk(draft, keys, layer, attributes);
+        walk(draft, keys, layer, attributes, RECORD_RANK | NESTED_RANK);
     }
     let in_progress = layer.get(0, "attributes").and_then(|attributes| layer.get(attributes, "aws.xray.inprogress"));
     let is_open = end.is_some_and(|end| layer.kind(end) == Kind::Null);

@@ -17,8 +17,16 @@ use crate::{ids, json, severity, time};
 pub(crate) fn json_line<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>, kind: usize, object: usize) -> Vec<usize> {
     let mut taken = vec![kind];
     draft.record.event_name = Some(Cow::Borrowed(layer.raw(kind)));
-    if let Some(time) = layer.get(0, "time") {
+    // Web functions write `timestamp` and `level` where others write `time` alone.
+    if let Some(time) = layer.get(0, "time").or_else(|| layer.get(0, "timestamp")) {
         draft.offer(Slot::Time, 0, layer, time, time);
+    }
+    if let Some(level) = layer.get(0, "level") {
+        draft.offer(Slot::Level, 0, layer, level, level);
+    }
+    if let Some(sentence) = layer.string(object) {
+        fault(draft, &sentence);
+        return taken;
     }
     for (key, value) in layer.tape.entries(object) {
         match layer.raw(key) {
@@ -40,7 +48,9 @@ pub(crate) fn json_line<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>, kind: u
                     }
                 }
                 if layer.raw(kind) == REPORT {
-                    draft.record.faas_coldstart = Some(layer.get(value, "initDurationMs").is_some());
+                    // A sandbox that was restored from a snapshot began cold as well.
+                    let began = ["initDurationMs", "restoreDurationMs"];
+                    draft.record.faas_coldstart = Some(began.into_iter().any(|name| layer.get(value, name).is_some()));
                 }
             }
             "tracing" => {
@@ -55,6 +65,26 @@ pub(crate) fn json_line<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>, kind: u
         }
     }
     taken
+}
+
+/// `platform.fault`, whose record is a sentence: `RequestId: <id> Process exited before completing request`.
+fn fault(draft: &mut Draft<'_>, sentence: &str) {
+    if draft.record.event_name.as_deref() != Some("platform.fault") {
+        return;
+    }
+    let told = sentence.strip_prefix("RequestId:").map(str::trim_start).and_then(|rest| rest.split_once(' '));
+    let (id, message) = match told {
+        Some((id, message)) if ids::uuid(id).is_some() => (ids::uuid(id), message),
+        _ => (None, sentence),
+    };
+    if let Some(id) = id {
+        draft.record.faas_invocation_id = Some(Cow::Owned(id.into_owned()));
+    }
+    let message = message.strip_prefix("Error: ").unwrap_or(message).trim_end();
+    draft.record.severity_number = Some(severity::ERROR);
+    draft.record.status_code = Some(Cow::Borrowed("ERROR"));
+    draft.record.exception_type = Some(Cow::Borrowed("Runtime.ExitError"));
+    draft.record.exception_message = Some(Cow::Owned(message.to_owned()));
 }
 
 const REPORT: &str = "platform.report";
@@ -73,6 +103,7 @@ fn set_status<'m>(record: &mut Record<'m>, status: Option<Cow<'m, str>>) {
 pub(crate) fn text_line<'m>(draft: &mut Draft<'m>, text: &'m str) -> bool {
     let first = text.split(' ').next().unwrap_or_default();
     match first {
+        _ if text.starts_with(|first: char| first.is_ascii_digit()) => return timeout(draft, text),
         "START" | "END" | "REPORT" => {
             let Some(rest) = text[first.len()..].strip_prefix(" RequestId: ") else { return false };
             let id_end =
@@ -170,14 +201,14 @@ fn fail<'m>(draft: &mut Draft<'m>, kind: &'m str, message: &'m str) {
     record.exception_message = Some(Cow::Borrowed(message));
 }
 
-/// `Task timed out after 3.00 seconds`, which follows a time and a request id. The type is the one that Lambda's
-/// invoke API gives for it.
-pub(crate) fn timeout<'m>(draft: &mut Draft<'m>, message: &'m str) -> bool {
-    let message = message.trim_end();
-    if !message.starts_with("Task timed out after ") {
-        return false;
-    }
-    fail(draft, "Sandbox.Timedout", message);
+/// `<time> <request id> Task timed out after 3.00 seconds`. The type is the one that Lambda's invoke API gives for it.
+fn timeout<'m>(draft: &mut Draft<'m>, text: &'m str) -> bool {
+    let Some((time, end)) = time::parse_iso_prefix(text) else { return false };
+    let Some((id, message)) = text[end..].trim_start().split_once(' ') else { return false };
+    let Some(id) = ids::uuid(id).filter(|_| message.starts_with("Task timed out after ")) else { return false };
+    draft.offer_time(0, Some(time));
+    draft.record.faas_invocation_id = Some(id);
+    fail(draft, "Sandbox.Timedout", message.trim_end());
     true
 }
 
@@ -186,8 +217,7 @@ pub(crate) fn timeout<'m>(draft: &mut Draft<'m>, message: &'m str) -> bool {
 fn fields<'m>(draft: &mut Draft<'m>, text: &'m str) {
     let mut metrics = String::new();
     let mut others = String::new();
-    for field in text.split(['\t', '\n']).map(str::trim).filter(|field| !field.is_empty()) {
-        let Some((key, value)) = field.split_once(':').map(|(key, value)| (key.trim(), value.trim())) else { continue };
+    for (key, value) in labelled(text) {
         let milliseconds = value.strip_suffix(" ms");
         match key {
             "Duration" => draft.record.duration_nano = milliseconds.and_then(time::parse_milliseconds),
@@ -197,7 +227,8 @@ fn fields<'m>(draft: &mut Draft<'m>, text: &'m str) {
                 if draft.record.event_name.as_deref() != Some(REPORT) {
                     draft.record.duration_nano = nano;
                 }
-                if key == "Init Duration" && draft.record.faas_coldstart == Some(false) {
+                // A sandbox that was restored from a snapshot began cold as well.
+                if draft.record.faas_coldstart == Some(false) {
                     draft.record.faas_coldstart = Some(true);
                 }
                 let key = if key == "Init Duration" { "initDurationMs" } else { "restoreDurationMs" };
@@ -233,6 +264,48 @@ fn fields<'m>(draft: &mut Draft<'m>, text: &'m str) {
     draft.extras.push_str(&others);
     draft.extras.pop();
     draft.extras.push_str("},");
+}
+
+/// The names of fields, for lines in which the tabs between them became blanks on the way.
+const LABELS: [&str; 16] = [
+    "Billed Restore Duration",
+    "Restore Duration",
+    "Billed Duration",
+    "Init Duration",
+    "Duration",
+    "Max Memory Used",
+    "Memory Size",
+    "Status",
+    "Error Type",
+    "XRAY TraceId",
+    "SegmentId",
+    "Sampled",
+    "Phase",
+    "Runtime Version ARN",
+    "Runtime Version",
+    "Extension",
+];
+
+/// The fields of a line as name and value.
+fn labelled(text: &str) -> Vec<(&str, &str)> {
+    if text.trim_end().contains('\t') {
+        let fields = text.split(['\t', '\n']).filter_map(|field| field.split_once(':'));
+        return fields.map(|(key, value)| (key.trim(), value.trim())).collect();
+    }
+    let mut starts: Vec<(usize, &str)> = Vec::new();
+    for (colon, _) in text.match_indices(':') {
+        let before = &text[..colon];
+        let label = LABELS.into_iter().find(|label| {
+            before.strip_suffix(label).is_some_and(|rest| rest.is_empty() || rest.ends_with(char::is_whitespace))
+        });
+        if let Some(label) = label {
+            starts.push((colon - label.len(), label));
+        }
+    }
+    let ends = starts.iter().skip(1).map(|(start, _)| *start).chain([text.len()]);
+    let fields =
+        starts.iter().zip(ends).map(|((start, label), end)| (*label, text[start + label.len() + 1..end].trim()));
+    fields.collect()
 }
 
 /// Appends `"key":number,` as JSON writes it: Lambda's text pads to two places.

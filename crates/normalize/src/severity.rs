@@ -125,7 +125,6 @@ fn narrowed<'b>(text: &str, buffer: &'b mut [u8; NAME_LETTERS_MAX]) -> Option<&'
 
 /// How a logger counts its levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(test), expect(dead_code, reason = "levels by number are read with it in the next commit"))]
 pub(crate) enum Scale {
     /// pino and bunyan: 10 trace … 60 fatal.
     Pino,
@@ -151,7 +150,6 @@ impl Scale {
     /// The scale of a `level` by number, told by the keys that stand beside it in the same object, by their names in
     /// lower case without `_`, `-`, `.` and blanks, and where they do not tell by the number itself. A number of 0 to 7
     /// alone may count up or down, so it has no scale.
-    #[cfg_attr(not(test), expect(dead_code, reason = "levels by number are read with it in the next commit"))]
     pub(crate) fn beside(level: i64, has: impl Fn(&str) -> bool) -> Option<Scale> {
         if has("shortmessage") || has("fullmessage") || has("syslogseverity") {
             return Some(Scale::Syslog);

@@ -1,169 +1,185 @@
-//! Text lines of applications: what Node's and Python's runtimes put before a message, levels and times at the start
-//! of a line, and exceptions in it.
+//! Text lines: what stands before the message, and the record, data or pairs that stand behind it.
 //!
-//! It refuses to change a body: what a column holds besides is read from it, not cut out, unless every part of the
-//! runtime's prefix is in a column.
+//! It refuses to believe a message: JSON behind free text is data of the message, kept under its keys and in no column,
+//! because whoever gets a text logged writes it. A record stands only behind what a runtime or a logger itself writes.
 
 use std::borrow::Cow;
 
-use transect_schema::Record;
+use transect_schema::write_json_string;
 
-use crate::draft::{Draft, OUTER_RANK};
+use crate::draft::{Draft, RECORD_RANK, RUNTIME_RANK};
+use crate::json::{Tape, is_number};
 use crate::keys::Slot;
-use crate::{ids, platform, severity, time};
+use crate::normalize::Place;
+use crate::prefix::{self, Head};
+use crate::{access, ids, logfmt, platform, severity, time};
 
-/// Fills the columns from a text line and returns the part that is the message, in which JSON may stand.
-pub(crate) fn line<'m>(draft: &mut Draft<'m>, text: &'m str) -> &'m str {
+/// What Node's runtime writes before the JSON of an error that nobody caught.
+const NODE_SENTENCES: [&str; 4] =
+    ["Invoke Error", "Uncaught Exception", "Unhandled Promise Rejection", "Unhandled Error"];
+/// What Ruby's runtime writes on the line before the JSON of an error that nobody caught.
+const RUBY_SENTENCES: [&str; 3] =
+    ["Error raised from handler method", "Init error when handling request", "Error raised from runtime"];
+/// Where the data of a message may begin: the first few braces, so that a text full of them is read a few times at most.
+const BRACES_TRIED_MAX: usize = 4;
+
+/// Fills the columns from a text line. Returns the JSON that stands in it, parsed, and how it stands there.
+pub(crate) fn line<'m>(
+    draft: &mut Draft<'m>,
+    text: &'m str,
+    tape: &mut Tape,
+    pairs: &'m mut String,
+) -> Option<(&'m str, Place)> {
     let message = text.trim_end_matches(['\n', '\r']);
-    let rest = prefix(draft, message).unwrap_or(message);
-    draft.record.body = Some(Cow::Borrowed(rest));
-    rest
-}
-
-/// Reads the runtime's prefix. `Some` is the message behind it, when every part of the prefix is in a column.
-fn prefix<'m>(draft: &mut Draft<'m>, text: &'m str) -> Option<&'m str> {
-    if platform::text_line(draft, text) {
+    draft.record.body = Some(Cow::Borrowed(message));
+    if draft.is_lambda && platform::text_line(draft, message) {
         return None;
     }
-    if let Some((time, end)) = time::parse_iso_prefix(text) {
-        let has_time = draft.offer_time(OUTER_RANK, Some(time));
-        // Node: time, request id (`undefined` outside of an invocation), level, message.
-        if let Some(rest) = text[end..].strip_prefix('\t') {
-            let mut parts = rest.splitn(3, '\t');
-            let (id, level, message) = (parts.next()?, parts.next()?, parts.next()?);
-            let has_id = invocation(draft, id);
-            let has_level = set_level(draft, level);
-            return (has_time && has_id && has_level).then_some(message);
+    let head = prefix::head(message);
+    let (rest, is_whole) = match &head {
+        Some(head) => (message.get(head.message_at..).unwrap_or_default(), state(draft, head)),
+        None => (message, false),
+    };
+    // Exports write the time before every line.
+    if draft.is_lambda && rest.len() < message.len() && platform::text_line(draft, rest) {
+        return None;
+    }
+    if is_whole {
+        draft.record.body = Some(Cow::Borrowed(rest));
+    }
+    if let Some((at, place)) = json_in(draft, head.as_ref(), message, rest, tape) {
+        let at = message.len() - rest.len() + at;
+        let before = if is_whole { &rest[..at - (message.len() - rest.len())] } else { &message[..at] }.trim();
+        draft.record.body = (!before.is_empty()).then_some(Cow::Borrowed(before));
+        return Some((&message[at..], place));
+    }
+    if !draft.is_lambda {
+        request(draft, message, rest);
+    }
+    let found = logfmt::pairs(rest)?;
+    object_of(&found, pairs);
+    tape.parse(pairs).ok()?;
+    Some((pairs, Place::Pairs))
+}
+
+/// Takes what a head states. Returns whether all of it is in columns, so that the body may do without.
+fn state<'m>(draft: &mut Draft<'m>, head: &Head<'m>) -> bool {
+    let near = |text| time::parse_near(text, draft.record.observed_time_unix_nano);
+    let stated = head.time_unix_nano.or_else(|| head.partial_time.and_then(near));
+    let has_time = draft.offer_time(0, stated);
+    if let Some(number) = head.severity_number {
+        draft.record.severity_number = Some(number);
+        draft.record.severity_text = head.level.map(Cow::Borrowed);
+        // `console.log` says INFO of everything: a level that a record behind it states is nearer to the truth.
+        draft.fill(Slot::Level, RUNTIME_RANK);
+    }
+    let mut has_id = false;
+    if let (Some(id), true) = (head.invocation_id.and_then(ids::uuid), draft.is_lambda) {
+        draft.record.faas_invocation_id = Some(id);
+        draft.fill(Slot::InvocationId, 0);
+        has_id = true;
+    }
+    if let Some(trace) = head.trace.and_then(ids::trace_id) {
+        draft.record.trace_id = Some(trace);
+        draft.fill(Slot::TraceId, 0);
+        if let Some(span) = head.span.and_then(ids::span_id) {
+            draft.record.span_id = Some(span);
+            draft.fill(Slot::SpanId, 0);
         }
-        let rest = text[end..].trim_start();
-        if let Some((id, message)) = rest.split_once(' ')
-            && message.starts_with("Task timed out after ")
-            && ids::uuid(id).is_some()
+    }
+    if let Some(service) = head.service {
+        draft.record.service_name = Some(Cow::Borrowed(service));
+        draft.fill(Slot::ServiceName, RECORD_RANK);
+    }
+    head.is_whole && has_time && has_id
+}
+
+/// Where in `rest` JSON begins, parsed, and whether it is a record or data.
+fn json_in(
+    draft: &mut Draft<'_>,
+    head: Option<&Head<'_>>,
+    message: &str,
+    rest: &str,
+    tape: &mut Tape,
+) -> Option<(usize, Place)> {
+    let trimmed = rest.trim_end();
+    if !trimmed.ends_with('}') {
+        return None;
+    }
+    let opens_record = head.is_some_and(|head| head.opens_json);
+    if opens_record && rest.starts_with('{') && tape.parse(rest).is_ok() {
+        return Some((0, Place::Record));
+    }
+    if draft.is_lambda {
+        let (sentences, separator): (&[&str], _) =
+            if opens_record { (&NODE_SENTENCES, '\t') } else { (&RUBY_SENTENCES, '\n') };
+        if let Some(at) = rest.find(separator).map(|at| at + 1)
+            && sentences.contains(&rest[..at].trim())
+            && (opens_record || rest.len() == message.len())
+            && tape.parse(&rest[at..]).is_ok()
         {
-            invocation(draft, id);
-            platform::timeout(draft, message);
-            return None;
-        }
-        leading_level(draft, rest);
-        return None;
-    }
-    // Python: `[LEVEL]`, time, request id, message; without time and id where the runtime itself reports.
-    if let Some((level, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']'))
-        && severity::from_name(level).is_some()
-    {
-        let has_level = set_level(draft, level);
-        if let Some(rest) = rest.strip_prefix('\t') {
-            let mut parts = rest.splitn(3, '\t');
-            let (stamp, id, message) = (parts.next()?, parts.next()?, parts.next()?);
-            let has_time = draft.offer_time(OUTER_RANK, time::parse_text(stamp));
-            let has_id = invocation(draft, id);
-            return (has_time && has_id && has_level).then_some(message);
-        }
-        return None;
-    }
-    leading_level(draft, text);
-    None
-}
-
-fn invocation<'m>(draft: &mut Draft<'m>, id: &'m str) -> bool {
-    match ids::uuid(id) {
-        Some(id) => {
-            draft.record.faas_invocation_id = Some(id);
-            draft.fill(Slot::InvocationId, OUTER_RANK);
-            true
-        }
-        None => false,
-    }
-}
-
-fn set_level<'m>(draft: &mut Draft<'m>, level: &'m str) -> bool {
-    let Some(number) = severity::from_name(level) else { return false };
-    draft.record.severity_number = Some(number);
-    draft.record.severity_text = Some(Cow::Borrowed(level));
-    // `console.log` says INFO of everything: a level that the message itself states is nearer to the truth.
-    draft.fill(Slot::Level, OUTER_RANK + 200);
-    true
-}
-
-/// A level in capitals or in brackets as the first word of a line: `ERROR …`, `[warn] …`, `INFO: …`.
-fn leading_level<'m>(draft: &mut Draft<'m>, text: &'m str) {
-    let word = text.split([' ', '\t', '\n']).next().unwrap_or_default();
-    let bare = word.trim_end_matches(':');
-    let level = match bare.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inside) => inside,
-        None if bare.len() > 2 && bare.bytes().all(|byte| byte.is_ascii_uppercase()) => bare,
-        None => return,
-    };
-    set_level(draft, level);
-}
-
-/// Fills the exception columns from a stack trace within a text: Python's from `Traceback`, those with lines of `at …`
-/// from the line that names the type.
-pub(crate) fn exception_in<'m>(record: &mut Record<'m>, text: &'m str) {
-    const PYTHON: &str = "Traceback (most recent call last):";
-    // A trace has lines.
-    if record.exception_type.is_some() || memchr::memchr(b'\n', text.as_bytes()).is_none() {
-        return;
-    }
-    if let Some(at) = text.find(PYTHON) {
-        let stack = text[at..].trim_end();
-        let last = stack.lines().rev().find(|line| !line.is_empty() && !line.starts_with(' '));
-        // The runtime prints type and message before the trace, everybody else after it.
-        let before = text[..at].lines().next_back().map(|line| line.rsplit_once("] ").map_or(line, |(_, rest)| rest));
-        if let Some((kind, message)) = last.and_then(kind_and_message).or_else(|| before.and_then(kind_and_message)) {
-            record.exception_type = Some(Cow::Borrowed(kind));
-            record.exception_message = Some(Cow::Borrowed(message));
-        }
-        record.exception_stacktrace = Some(Cow::Borrowed(stack));
-        return;
-    }
-    let Some(frames) = ["\n    at ", "\n\tat "].into_iter().filter_map(|frame| text.find(frame)).min() else { return };
-    let start = text[..frames].rfind('\n').map_or(0, |feed| feed + 1);
-    let line = &text[start..frames];
-    // `Exception in thread "main" java.lang.IllegalStateException: …`, `Uncaught TypeError: …`.
-    let named = std::iter::successors(Some(line), |rest| rest.split_once(' ').map(|(_, rest)| rest))
-        .take(8)
-        .find_map(kind_and_message);
-    if let Some((kind, message)) = named {
-        record.exception_type = Some(Cow::Borrowed(kind));
-        record.exception_message = Some(Cow::Borrowed(message));
-        record.exception_stacktrace = Some(Cow::Borrowed(text[start..].trim_end()));
-    }
-}
-
-/// Splits `java.lang.IllegalStateException: closed` or a bare `KeyboardInterrupt`.
-fn kind_and_message(line: &str) -> Option<(&str, &str)> {
-    let (kind, message) = line.split_once(':').unwrap_or((line, ""));
-    let is_path = |kind: &str| {
-        kind.len() <= 200
-            && kind.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-            && kind.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'$'))
-    };
-    let last = kind.rsplit(['.', '$']).next().unwrap_or_default();
-    let is_name = last.starts_with(|first: char| first.is_ascii_uppercase())
-        && last.bytes().any(|byte| byte.is_ascii_lowercase());
-    (is_path(kind) && is_name).then(|| (kind, message.trim()))
-}
-
-/// Completes type and message of an exception of which a line states the stack.
-pub(crate) fn complete_exception(record: &mut Record<'_>) {
-    if record.exception_type.is_some() && record.exception_message.is_some() {
-        return;
-    }
-    let Some(stack) = record.exception_stacktrace.as_deref() else { return };
-    let lines = || stack.lines().filter(|line| !line.is_empty());
-    let wanted = record.exception_type.as_deref();
-    let fits = |line: &str| {
-        let (kind, message) = kind_and_message(line)?;
-        let is_same = wanted.is_none_or(|wanted| kind == wanted || kind.rsplit('.').next() == Some(wanted));
-        is_same.then(|| (kind.to_owned(), message.to_owned()))
-    };
-    // Python names the exception in the last line, everybody else in the first.
-    let found = lines().next_back().and_then(fits).or_else(|| lines().next().and_then(fits));
-    if let Some((kind, message)) = found {
-        record.exception_type.get_or_insert(Cow::Owned(kind));
-        if !message.is_empty() {
-            record.exception_message.get_or_insert(Cow::Owned(message));
+            draft.record.severity_number.get_or_insert(severity::ERROR);
+            return Some((at, Place::Record));
         }
     }
+    let braces = memchr::memchr_iter(b'{', rest.as_bytes())
+        .filter(|at| *at == 0 || matches!(rest.as_bytes()[at - 1], b' ' | b'\t' | b'\n'));
+    braces.take(BRACES_TRIED_MAX).find(|at| tape.parse(&rest[*at..]).is_ok()).map(|at| (at, Place::Data))
+}
+
+/// Fills the columns of a request from a line of an access log, and from the execution log of API Gateway.
+fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
+    if let Some(access) = access::parse(message) {
+        draft.offer_time(0, access.time_unix_nano);
+        let record = &mut draft.record;
+        record.http_request_method = Some(Cow::Borrowed(access.method));
+        record.url_path = Some(Cow::Borrowed(access.path));
+        record.http_response_status_code = i32::try_from(access.status).ok();
+        if record.trace_id.is_none() {
+            record.trace_id = access.trace.and_then(ids::trace_id);
+        }
+    }
+    if draft.record.aws_log_group.as_deref().is_some_and(|group| group.starts_with("API-Gateway-Execution-Logs")) {
+        execution(draft, rest);
+    }
+}
+
+/// `(request id) Method completed with status: 502` and its siblings.
+fn execution<'m>(draft: &mut Draft<'m>, text: &'m str) {
+    let Some((_, sentence)) = text.strip_prefix('(').and_then(|rest| rest.split_once(") ")) else { return };
+    let Some((name, value)) = sentence.split_once(':').map(|(name, value)| (name.trim(), value.trim())) else { return };
+    match name {
+        "X-ray Tracing ID" => draft.record.trace_id = ids::trace_id(value),
+        "Method completed with status" => {
+            draft.record.http_response_status_code = value.parse().ok().filter(|status| (100..=599).contains(status));
+        }
+        "HTTP Method" => {
+            if let Some((method, path)) = value.split_once(", Resource Path: ") {
+                draft.record.http_request_method = crate::draft::http_method(method).map(Cow::Borrowed);
+                draft.record.http_route = path.starts_with('/').then_some(Cow::Borrowed(path));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Writes pairs as the JSON object that they are, numbers as numbers.
+fn object_of(pairs: &[(&str, Cow<'_, str>)], out: &mut String) {
+    let mut bytes = std::mem::take(out).into_bytes();
+    bytes.clear();
+    bytes.push(b'{');
+    for (index, (key, value)) in pairs.iter().enumerate() {
+        if index > 0 {
+            bytes.push(b',');
+        }
+        write_json_string(key, &mut bytes);
+        bytes.push(b':');
+        if is_number(value) || matches!(&**value, "true" | "false") {
+            bytes.extend_from_slice(value.as_bytes());
+        } else {
+            write_json_string(value, &mut bytes);
+        }
+    }
+    bytes.push(b'}');
+    *out = String::from_utf8(bytes).unwrap_or_default();
 }

@@ -437,7 +437,6 @@ pub(crate) fn near_length(text: &str) -> Option<usize> {
 
 /// Reads a time that lacks its year (`Nov 21 08:42:53` of syslog, `1121 08:42:53.429000` of klog, `11-21 08:42:53.429`
 /// of Android) or its day (`08:42:53.429`), and takes the one nearest to `reference_unix_nano`. It takes the whole text.
-#[cfg_attr(not(test), expect(dead_code, reason = "text lines are read with it in the next commit"))]
 pub(crate) fn parse_near(text: &str, reference_unix_nano: i64) -> Option<i64> {
     let bytes = text.as_bytes();
     let reference_seconds = reference_unix_nano.div_euclid(NANO as i64);

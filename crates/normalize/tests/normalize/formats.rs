@@ -99,7 +99,7 @@ fn text_report_error() {
     body = REPORT RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3\tDuration: 15.00 ms\tBilled Duration: 15 ms\tMemory Size: 512 MB\tMax Memory Used: 143 MB\tRestore Duration: 120.50 ms\tBilled Restore Duration: 121 ms\tStatus: error\tError Type: Runtime.ExitError
     faas_name = cart
     faas_version = 8
-    faas_coldstart = false
+    faas_coldstart = true
     status_code = ERROR
     status_message = error
     duration_nano = 15000000
@@ -491,14 +491,14 @@ fn powertools() {
     body = payment failed
     service_name = payments
     service_version = 1.4.2
-    faas_name = payments
+    faas_name = cart
     faas_version = 8
     faas_coldstart = false
     exception_type = TimeoutError
     exception_message = no answer
     exception_stacktrace = Traceback (most recent call last):\n  File "app.py", line 1\nTimeoutError: no answer
     http_response_status_code = 504
-    attributes = {"location":"pay:131","function_memory_size":512,"function_arn":"arn:aws:lambda:us-east-2:123456789012:function:payments:live","stack_trace":{"type":"TimeoutError","module":"builtins","frames":[{"line":129}]}}
+    attributes = {"location":"pay:131","function_name":"payments","function_memory_size":512,"function_arn":"arn:aws:lambda:us-east-2:123456789012:function:payments:live","stack_trace":{"type":"TimeoutError","module":"builtins","frames":[{"line":129}]}}
     "#);
 }
 
@@ -538,12 +538,12 @@ fn lambda_json_with_json_text_inside() {
     time_unix_nano = +100000000
     trace_id = 6b01598d2cb6916d86dc283cf0480ff9
     faas_invocation_id = 37a788d1-0676-4832-ae70-4245a4ff91e3
-    severity_number = 17
-    severity_text = 50
+    severity_number = 9
+    severity_text = INFO
     body = card declined
     faas_name = cart
     faas_version = 8
-    attributes = {"level":"INFO","message":{"n":1}}
+    attributes = {"message":{"level":50,"n":1}}
     "#);
 }
 
@@ -801,10 +801,12 @@ fn otel_python_console() {
 #[test]
 fn datadog() {
     assert_snapshot!(app_columns(r#"{"message":"hi","status":"info","dd":{"trace_id":"3453445345634563456","span_id":"1234567890123456","service":"edge","version":"3.2.0","env":"prod"}}"#), @r#"
+    severity_number = 9
+    severity_text = info
     body = hi
     service_name = edge
     service_version = 3.2.0
-    attributes = {"status":"info","dd":{"trace_id":"3453445345634563456","span_id":"1234567890123456","env":"prod"}}
+    attributes = {"dd":{"trace_id":"3453445345634563456","span_id":"1234567890123456","env":"prod"}}
     "#);
 }
 
@@ -950,6 +952,7 @@ fn leading_time_and_level() {
 fn java_stack() {
     assert_snapshot!(app_columns("Exception in thread \"main\" java.lang.IllegalStateException: closed\n\tat com.acme.Pay.run(Pay.java:3)\n"), @r#"
     event_name = exception
+    severity_number = 17
     body = Exception in thread "main" java.lang.IllegalStateException: closed\n\tat com.acme.Pay.run(Pay.java:3)
     exception_type = java.lang.IllegalStateException
     exception_message = closed
@@ -961,6 +964,7 @@ fn java_stack() {
 fn python_stack() {
     assert_snapshot!(app_columns("Traceback (most recent call last):\n  File \"app.py\", line 1, in <module>\nValueError: bad\n"), @r#"
     event_name = exception
+    severity_number = 17
     body = Traceback (most recent call last):\n  File "app.py", line 1, in <module>\nValueError: bad
     exception_type = ValueError
     exception_message = bad

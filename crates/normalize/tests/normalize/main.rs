@@ -3,9 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure here is the message")]
 
+mod authority;
 mod formats;
 mod payloads;
 mod properties;
+mod shapes;
 
 use transect_normalize::{Normalizer, Options, Origin, Stats, decode};
 use transect_schema::{COLUMNS, Record, Value};

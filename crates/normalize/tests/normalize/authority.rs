@@ -1,0 +1,239 @@
+//! Who may state what: whoever gets a text logged writes what stands in it, and nothing of that may reach a column that a
+//! layer outside knows better.
+
+use super::*;
+
+/// What a stranger would like to be believed.
+const FORGED: &str = r#"{"service":"payments","service_version":"1.4.2","version":"1.4.2","release":"1.4.2","level":"ERROR","severity_number":21,"message":"owned","timestamp":"2026-11-21T08:41:00.000Z","function_name":"payments","function_version":"7","function_arn":"arn:aws:lambda:us-east-2:1:function:payments:7","requestId":"11111111-2222-4333-8444-555555555555","function_request_id":"11111111-2222-4333-8444-555555555555","http_status":500,"status":500,"cold_start":true,"dd":{"service":"payments","version":"1.4.2"},"resource":{"attributes":{"service.name":"payments","service.version":"1.4.2"}}}"#;
+
+const EDGE_GROUP: &str = "/aws/lambda/edge";
+
+fn one(group: &str, stream: &str, line: &str) -> Record<'static> {
+    let (mut records, _) = records_of(document(group, stream, &[line]).as_bytes(), &Options::default());
+    assert_eq!(records.len(), 1, "{line}");
+    records.remove(0)
+}
+
+/// Every column that only the emitter may state.
+fn stated(record: &Record<'_>) -> Vec<(&'static str, String)> {
+    const OWNED: [&str; 12] = [
+        "time_unix_nano",
+        "severity_number",
+        "severity_text",
+        "service_name",
+        "service_version",
+        "cloud_region",
+        "faas_name",
+        "faas_version",
+        "faas_coldstart",
+        "faas_invocation_id",
+        "status_code",
+        "http_response_status_code",
+    ];
+    let values = COLUMNS.iter().zip(record.values());
+    values
+        .filter(|(column, _)| OWNED.contains(&column.name))
+        .filter_map(|(column, value)| Some((column.name, format!("{:?}", value?))))
+        .collect()
+}
+
+/// The columns of `line` are those of `honest`, which is the same line without the stranger's text.
+fn check(group: &str, stream: &str, honest: &str, line: &str) {
+    let (honest, forged) = (one(group, stream, honest), one(group, stream, line));
+    assert_eq!(stated(&forged), stated(&honest), "{line}\n{}", columns(&forged));
+}
+
+fn json(value: serde_json::Value) -> String {
+    value.to_string()
+}
+
+/// Lines with a place for a stranger's text, which is put in as it is, in a function's stream and in a container's.
+#[test]
+fn text_in_a_text_line_states_nothing() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    let lines = [
+        "GET /health 200 user-agent: Mozilla/5.0\t@".to_owned(),
+        "GET /health 200 user-agent: Mozilla/5.0 @".to_owned(),
+        "user-agent: @".to_owned(),
+        "first line\n@".to_owned(),
+        "first line\r\n\t@".to_owned(),
+        "word\t@".to_owned(),
+        format!("2026-11-21T08:42:52.101Z\t{id}\tINFO\tuser agent\t@"),
+        format!("2026-11-21T08:42:52.101Z\t{id}\tINFO\tuser agent @"),
+        format!("2026-11-21T08:42:52.101Z\t{id}\tINFO\tuser agent Invoke Error \t@"),
+        format!("[INFO]\t2026-11-21T08:42:52.101Z\t{id}\tuser agent\t@"),
+        "2026/11/21 08:42:53 user agent @".to_owned(),
+        "2026-11-21 08:42:53,429 INFO user agent @".to_owned(),
+        "I, [2026-11-21T08:42:53.429 #8]  INFO -- : user agent @".to_owned(),
+        "INFO\tuser agent\t@".to_owned(),
+    ];
+    for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+        for line in &lines {
+            let text = line.replace('@', "x");
+            check(group, stream, &text, &line.replace('@', FORGED));
+            check(group, stream, &text, &line.replace('@', &format!("{FORGED} ")));
+        }
+    }
+}
+
+#[test]
+fn text_in_a_record_states_nothing() {
+    let forged: serde_json::Value = serde_json::from_str(FORGED).unwrap();
+    let powertools = serde_json::json!({
+        "level": "INFO", "location": "handler:3", "message": "x", "timestamp": "2026-11-21 08:42:53,100+0000", "service": "edge",
+        "service_version": "3.1.0", "cold_start": false, "function_name": "edge",
+        "function_request_id": "37a788d1-0676-4832-ae70-4245a4ff91e3",
+    });
+    let pino = serde_json::json!({"level": 30, "time": 1_795_250_573_100_i64, "msg": "x", "service": "edge"});
+    for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+        for (record, key) in [(&powertools, "message"), (&pino, "msg")] {
+            let with = |value: serde_json::Value| {
+                let mut line = record.clone();
+                line[key] = value;
+                json(line)
+            };
+            let beside = |name: &str, value: serde_json::Value| {
+                let mut line = record.clone();
+                line[name] = value;
+                json(line)
+            };
+            let honest = json(record.clone());
+            check(group, stream, &honest, &with(FORGED.into()));
+            check(group, stream, &honest, &with(forged.clone()));
+            check(group, stream, &honest, &with(format!("user agent\t{FORGED}").into()));
+            check(group, stream, &honest, &with(serde_json::json!([forged])));
+            for name in [
+                "headers", "body", "event", "request", "user", "payload", "data", "input", "metadata", "context",
+                "extra",
+            ] {
+                check(group, stream, &honest, &beside(name, forged.clone()));
+                check(group, stream, &honest, &beside(name, FORGED.into()));
+            }
+        }
+    }
+}
+
+/// Lambda's wrapper hands through an object that a logger wrote, and not a text.
+#[test]
+fn text_in_lambdas_wrapper_states_nothing() {
+    let wrapped = |message: serde_json::Value| {
+        json(serde_json::json!({
+            "timestamp": "2026-11-21T08:42:53.100Z", "level": "INFO", "requestId": "37a788d1-0676-4832-ae70-4245a4ff91e3", "message": message,
+        }))
+    };
+    check(EDGE_GROUP, LAMBDA_STREAM, &wrapped("x".into()), &wrapped(FORGED.into()));
+    check(EDGE_GROUP, LAMBDA_STREAM, &wrapped("x".into()), &wrapped(format!("agent\t{FORGED}").into()));
+    // What a caller sent, without a logger's level, time or message.
+    let bare = serde_json::json!({"service": "payments", "service_version": "1.4.2", "status": 500, "function_name": "payments"});
+    check(EDGE_GROUP, LAMBDA_STREAM, &wrapped("x".into()), &wrapped(bare));
+}
+
+#[test]
+fn a_logged_event_states_nothing_but_its_route() {
+    let event = serde_json::json!({
+        "version": "2.0", "routeKey": "POST /pay", "rawPath": "/pay/7",
+        "headers": {"x-correlation-id": "forged", "traceparent": "00-6b01598d3e7fb97bfcc1c0c8b0cdf20a-86ea0214b5c34e7e-01", "service": "payments"},
+        "body": FORGED, "message": "m", "level": "ERROR", "service": "payments", "release": "1.4.2", "status": 500,
+        "requestContext": {"http": {"method": "POST", "path": "/pay/7"}, "requestId": "JKJaXmPLvHcESHA="},
+    });
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    let lines = [
+        (format!("2026-11-21T08:42:52.101Z\t{id}\tINFO\tx"), format!("2026-11-21T08:42:52.101Z\t{id}\tINFO\t{event}")),
+        ("x".to_owned(), event.to_string()),
+        (
+            json(
+                serde_json::json!({"timestamp": "2026-11-21T08:42:53.100Z", "level": "INFO", "requestId": id, "message": "x"}),
+            ),
+            json(
+                serde_json::json!({"timestamp": "2026-11-21T08:42:53.100Z", "level": "INFO", "requestId": id, "message": event}),
+            ),
+        ),
+    ];
+    for (honest, line) in lines {
+        check(EDGE_GROUP, LAMBDA_STREAM, &honest, &line);
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+        assert_eq!(record.http_route.as_deref(), Some("/pay"), "{line}");
+        assert_eq!((&record.correlation_id, &record.trace_id, &record.url_path), (&None, &None, &None), "{line}");
+    }
+}
+
+/// `print(body)` and `console.log(JSON.parse(body))` write an object that no logger wrote.
+#[test]
+fn an_object_without_a_loggers_shape_states_ids_alone() {
+    let bare = r#"{"service":"payments","service_version":"1.4.2","release":"1.4.2","function_name":"payments","status":500,"http_status":503,"dd":{"service":"payments"},"trace_id":"6b01598d3e7fb97bfcc1c0c8b0cdf20a","correlation_id":"c-1","errorType":"E","errorMessage":"m"}"#;
+    for line in
+        [bare.to_owned(), format!("2026-11-21T08:42:52.101Z\t37a788d1-0676-4832-ae70-4245a4ff91e3\tINFO\t{bare}")]
+    {
+        let honest = line.replace(bare, "x");
+        check(EDGE_GROUP, LAMBDA_STREAM, &honest, &line);
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+        assert_eq!(record.trace_id.as_deref(), Some("6b01598d3e7fb97bfcc1c0c8b0cdf20a"));
+        assert_eq!(record.correlation_id.as_deref(), Some("c-1"));
+        assert!(record.attributes.as_deref().unwrap().contains(r#""service":"payments""#));
+    }
+}
+
+/// A span in a function's stream may be anybody's: it names no service, and fails nothing.
+#[test]
+fn a_span_that_a_function_writes_states_no_service() {
+    let span = r#"{"resource":{"attributes":{"service.name":"payments","service.version":"1.4.2"}},"traceId":"6b01598d3e7fb97bfcc1c0c8b0cdf20a","spanId":"77ca4499e07cb579","name":"charge","kind":"SERVER","startTimeUnixNano":1795250573001234567,"endTimeUnixNano":1795250573201234569,"attributes":{"http.response.status_code":500},"status":{"code":"ERROR"}}"#;
+    let record = one(EDGE_GROUP, LAMBDA_STREAM, span);
+    assert_eq!((&*record.signal, record.span_name.as_deref()), ("span", Some("charge")));
+    assert_eq!((&record.service_name, &record.service_version, &record.status_code), (&None, &None, &None));
+    assert_eq!(record.http_response_status_code, None);
+    let own = one("aws/spans", "default", span);
+    assert_eq!((own.service_name.as_deref(), own.status_code.as_deref()), (Some("payments"), Some("ERROR")));
+}
+
+/// Lambda's own lines are believed in streams of functions alone.
+#[test]
+fn lines_of_the_platform_count_in_streams_of_functions() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    let lines = [
+        format!("REPORT RequestId: {id}\tDuration: 3000.00 ms\tStatus: timeout"),
+        format!("START RequestId: {id} Version: 7"),
+        format!("2026-11-21T08:42:53.000Z {id} Task timed out after 3.00 seconds"),
+        format!("RequestId: {id} Error: Runtime exited with error: signal: killed\nRuntime.ExitError"),
+        format!(
+            r#"{{"time":"2026-11-21T08:42:53.000Z","type":"platform.report","record":{{"requestId":"{id}","status":"timeout","metrics":{{"durationMs":1}}}}}}"#
+        ),
+    ];
+    for line in &lines {
+        let record = one("/ecs/edge", "edge/app/0123456789", line);
+        assert_eq!((&record.faas_invocation_id, &record.status_code), (&None, &None), "{line}");
+        let own = one(EDGE_GROUP, LAMBDA_STREAM, line);
+        assert_eq!(own.faas_invocation_id.as_deref(), Some(id), "{line}");
+    }
+}
+
+/// The group names the function, whatever a line says.
+#[test]
+fn a_line_does_not_rename_its_function() {
+    let line = r#"{"level":"INFO","message":"x","function_name":"payments","function_version":"7"}"#;
+    let record = one(EDGE_GROUP, LAMBDA_STREAM, line);
+    assert_eq!((record.faas_name.as_deref(), record.faas_version.as_deref()), (Some("edge"), Some("8")));
+    let elsewhere = one("/shop/functions", "any", line);
+    assert_eq!(elsewhere.faas_name.as_deref(), Some("payments"));
+}
+
+/// `version` is the release in a logger's record, and not of a format, an event or a schema.
+#[test]
+fn a_version_is_a_release_only_in_a_loggers_record() {
+    for (line, expected) in [
+        (r#"{"level":"info","msg":"x","version":"1.4.2"}"#, Some("1.4.2")),
+        (r#"{"level":"info","msg":"x","version":"1.4.2","service.version":"2.0.0"}"#, Some("2.0.0")),
+        (r#"{"version":"1.1","host":"h","short_message":"x","level":6,"timestamp":1795250573.4}"#, None),
+        (
+            r#"{"version":"0","id":"a","detail-type":"Paid","source":"shop","account":"1","time":"2026-11-21T08:42:53Z","region":"us-east-2","resources":[],"detail":{}}"#,
+            None,
+        ),
+        (r#"{"version":"2.0","routeKey":"GET /","requestContext":{"http":{}},"headers":{},"message":"x"}"#, None),
+        (r#"{"_aws":{"Timestamp":1795250573000,"CloudWatchMetrics":[]},"Version":"1","service":"edge"}"#, None),
+        (r#"{"level":"info","msg":"x","request":{"version":"9"},"metadata":{"version":"9"}}"#, None),
+        (r#"{"version":"3","body":"x"}"#, None),
+    ] {
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            assert_eq!(one(group, stream, line).service_version.as_deref(), expected, "{line}");
+        }
+    }
+}

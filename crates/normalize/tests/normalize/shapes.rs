@@ -1,0 +1,388 @@
+//! Lines that are nearly JSON, lines that something else carries, and records of AWS's own services: a table of line and
+//! what its columns hold.
+
+use super::*;
+
+const FUNCTION: (&str, &str) = (LAMBDA_GROUP, LAMBDA_STREAM);
+const CONTAINER: (&str, &str) = ("/ecs/app", "app/1");
+
+fn all(place: (&str, &str), line: &str) -> Vec<Record<'static>> {
+    records_of(document(place.0, place.1, &[line]).as_bytes(), &Options::default()).0
+}
+
+/// Every line of `expected` is a line of the record's columns; `-name` says that the column is empty.
+fn check(place: (&str, &str), line: &str, expected: &[&str]) {
+    let record = all(place, line).remove(0);
+    let columns = columns(&record);
+    for wanted in expected {
+        let holds = match wanted.strip_prefix('-') {
+            Some(absent) => !columns.lines().any(|column| column.starts_with(&format!("{absent} = "))),
+            None => columns.lines().any(|column| column == *wanted),
+        };
+        assert!(holds, "{wanted:?} of\n{line}\n{columns}");
+    }
+}
+
+#[test]
+fn json_that_is_nearly_json() {
+    check(
+        FUNCTION,
+        r#"{"level":"ERROR","message":"drift","service":"payments","score":NaN,"limit":-Infinity,"deep":{"a":[NaN]}}"#,
+        &[
+            "severity_number = 17",
+            "body = drift",
+            "service_name = payments",
+            r#"attributes = {"score":"NaN","limit":"-Infinity","deep":{"a":["NaN"]}}"#,
+        ],
+    );
+    check(CONTAINER, "\u{feff}{\"level\":\"error\",\"message\":\"x\"}", &["severity_number = 17", "body = x"]);
+    check(CONTAINER, " \t{\"level\":\"error\",\"message\":\"x\"} \n", &["severity_number = 17", "body = x"]);
+    // Cut off: what stands whole before the cut counts, and all of it stays.
+    check(
+        CONTAINER,
+        r#"{"level":"error","correlation_id":"c-1","message":"charge ref"#,
+        &[
+            "severity_number = 17",
+            "correlation_id = c-1",
+            r#"body = {"level":"error","correlation_id":"c-1","message":"charge ref"#,
+        ],
+    );
+    // Encoded twice.
+    check(
+        CONTAINER,
+        r#""{\"level\":\"error\",\"message\":\"x\",\"n\":1}""#,
+        &["severity_number = 17", "body = x", r#"attributes = {"n":1}"#],
+    );
+    // An object and a stack.
+    check(
+        CONTAINER,
+        "{\"level\":\"error\",\"message\":\"x\"}\nSystem.InvalidOperationException: card is expired\n   at Pay.Worker.Run()\n",
+        &[
+            "severity_number = 17",
+            "body = x",
+            "exception_type = System.InvalidOperationException",
+            "exception_message = card is expired",
+            "event_name = exception",
+        ],
+    );
+    check(
+        CONTAINER,
+        r#"{"level":"info","message":"x"} trailing words"#,
+        &["body = x", r#"attributes = {"transect.rest":"trailing words"}"#],
+    );
+    check(CONTAINER, "{} of 3 done", &["body = {} of 3 done"]);
+    check(CONTAINER, "{0} is no object", &["body = {0} is no object"]);
+}
+
+#[test]
+fn two_objects_on_a_line_are_two_rows() {
+    for between in ["", " ", "\n", ","] {
+        let line = format!(r#"{{"level":"info","message":"a"}}{between}{{"level":"error","message":"b"}}"#);
+        let records = all(CONTAINER, &line);
+        if between == "," {
+            assert_eq!(records.len(), 1);
+            continue;
+        }
+        let told: Vec<_> =
+            records.iter().map(|record| (&*record.event_id, record.body.as_deref(), record.severity_number)).collect();
+        assert_eq!(told, [("e0", Some("a"), Some(9)), ("e0/1", Some("b"), Some(17))], "{line}");
+    }
+    // Rows stay a small multiple of the line.
+    let many = all(CONTAINER, &r#"{"msg":""}"#.repeat(100_000));
+    assert!(many.len() <= 70);
+    let kept: usize = many
+        .iter()
+        .map(|record| record.body.as_deref().map_or(0, str::len) + record.attributes.as_deref().map_or(0, str::len))
+        .sum();
+    assert!(kept > 900_000, "{kept}");
+}
+
+#[test]
+fn what_only_carries_a_line() {
+    let inner = r#"{"level":"error","msg":"x","service":"payments","time":"2026-11-21T08:42:53.429Z"}"#;
+    let quoted = serde_json::json!(format!("{inner}\n")).to_string();
+    let expected = ["severity_number = 17", "body = x", "service_name = payments", "time_unix_nano = +429000000"];
+    for line in [
+        format!(r#"{{"log":{quoted},"stream":"stdout","time":"2026-11-21T08:42:53.500Z"}}"#),
+        format!(
+            r#"{{"source":"stdout","log":{quoted},"container_id":"1a","container_name":"app","ecs_cluster":"shop","ecs_task_arn":"arn:aws:ecs:us-east-2:1:task/1","ecs_task_definition":"app:3"}}"#
+        ),
+        format!(r#"{{"log":{quoted},"stream":"stderr","kubernetes":{{"pod_name":"p","labels":{{"app":"a"}}}}}}"#),
+        format!(r#"{{"log":{inner},"kubernetes":{{"pod_name":"p"}}}}"#),
+        format!(r#"{{"message":{quoted},"kubernetes":{{"pod_name":"p"}},"timestamp":"2026-11-21T08:42:53.500Z"}}"#),
+        format!("2026-11-21T08:42:53.500000001Z stdout F {inner}"),
+        format!("2026-11-21T08:42:53.500000001Z stderr P {inner}"),
+    ] {
+        check(CONTAINER, &line, &expected);
+        if line.contains("pod_name") {
+            assert!(all(CONTAINER, &line)[0].attributes.as_deref().unwrap().contains(r#""pod_name":"p""#), "{line}");
+        }
+    }
+    // The carrier's time fills what the record leaves open.
+    check(
+        CONTAINER,
+        r#"{"log":"plain words\n","stream":"stdout","time":"2026-11-21T08:42:53.500Z"}"#,
+        &["body = plain words", "time_unix_nano = +500000000"],
+    );
+    check(CONTAINER, "2026-11-21T08:42:53.500Z stderr F ERROR no stock", &["severity_number = 17"]);
+    // No carrier stands before a function's stream.
+    let line = format!(r#"{{"log":{quoted},"stream":"stdout"}}"#);
+    check(FUNCTION, &line, &["-severity_number", "-service_name"]);
+}
+
+#[test]
+fn levels_by_number_and_by_name() {
+    for (line, number) in [
+        (
+            r#"{"message":"m","level":400,"level_name":"ERROR","channel":"app","datetime":"2026-11-21T08:42:53+00:00"}"#,
+            17,
+        ),
+        (r#"{"message":"m","level":300,"channel":"app","datetime":"2026-11-21T08:42:53+00:00"}"#, 13),
+        (r#"{"version":"1.1","host":"h","short_message":"m","level":3}"#, 17),
+        (r#"{"level":50,"time":1795250573429,"pid":8,"hostname":"h","msg":"m"}"#, 17),
+        (r#"{"levelno":40,"message":"m"}"#, 17),
+        (
+            r#"{"text":"t","record":{"level":{"icon":"x","name":"WARNING","no":30},"message":"m","time":{"repr":"2026-11-21 08:42:53.429000+00:00","timestamp":1795250573.429}}}"#,
+            13,
+        ),
+        (r#"{"@t":"2026-11-21T08:42:53.4290000Z","@mt":"Order {OrderId}","OrderId":"o-7"}"#, 9),
+        (r#"{"@t":"2026-11-21T08:42:53.4290000Z","@mt":"Order {OrderId}","@l":"Fatal"}"#, 21),
+        ("{\"level\":\"\\u001b[31merror\\u001b[39m\",\"message\":\"m\"}", 17),
+        (r#"{"log":{"level":"warn","logger":"a"},"message":"m"}"#, 13),
+        (r#"{"status":"error","message":"m","ddsource":"java"}"#, 17),
+    ] {
+        check(CONTAINER, line, &[&format!("severity_number = {number}")]);
+    }
+}
+
+#[test]
+fn what_says_nothing_is_absent() {
+    check(
+        CONTAINER,
+        r#"{"level":"info","message":"x","error":"","exception":"-","service":"-","correlation_id":"undefined","trace_id":"-","release":"","errorType":null}"#,
+        &[
+            "-exception_type",
+            "-exception_message",
+            "-exception_stacktrace",
+            "-service_name",
+            "-service_version",
+            "-correlation_id",
+            "-event_name",
+        ],
+    );
+    check(
+        CONTAINER,
+        r#"{"level":"info","message":"saved","path":"/var/task/app.py","uri":"s3://b/k"}"#,
+        &["-url_path"],
+    );
+    check(
+        CONTAINER,
+        r#"{"level":"info","message":"served","method":"GET","path":"/pets/7?x=1"}"#,
+        &["url_path = /pets/7"],
+    );
+}
+
+#[test]
+fn exceptions_in_every_shape_of_json() {
+    for exception in [
+        r#""exception":{"exceptionType":"java.lang.IllegalStateException","message":"card is expired","frames":[{"class":"a.B","method":"c","line":3}]}"#,
+        r#""exception":["java.lang.IllegalStateException: card is expired","\tat com.acme.Pay.charge(Pay.java:31)"]"#,
+        r#""exception":{"exception_class":"java.lang.IllegalStateException","exception_message":"card is expired"}"#,
+        r#""error":{"errorType":"java.lang.IllegalStateException","errorMessage":"card is expired","stackTrace":["a","b"]}"#,
+        r#""err":{"name":"java.lang.IllegalStateException","message":"card is expired","stack":"s"}"#,
+        r#""context":{"exception":{"class":"java.lang.IllegalStateException","message":"card is expired","trace":["/var/task/index.php:20"]}}"#,
+        r#""record":{"exception":{"type":"java.lang.IllegalStateException","value":"card is expired","traceback":true}}"#,
+        r#""thrown":{"name":"java.lang.IllegalStateException","message":"card is expired","extendedStackTrace":"s"}"#,
+        r#""Exception":"java.lang.IllegalStateException: card is expired\n   at Pay.Worker.Run()""#,
+    ] {
+        let line = format!(r#"{{"level":"ERROR","message":"charge refused",{exception}}}"#);
+        check(
+            CONTAINER,
+            &line,
+            &[
+                "body = charge refused",
+                "exception_type = java.lang.IllegalStateException",
+                "exception_message = card is expired",
+                "event_name = exception",
+            ],
+        );
+    }
+}
+
+#[test]
+fn what_runtimes_print_of_an_error_that_nobody_caught() {
+    for (line, kind) in [
+        ("2026/11/21 08:42:53 {\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}\n", "errorString"),
+        (
+            "2026/11/21 08:42:53 {\"errorMessage\":\"card is expired\",\"errorType\":\"string\",\"stackTrace\":[{\"path\":\"main.go\",\"line\":12,\"label\":\"main.charge\"}]}\n",
+            "string",
+        ),
+        (
+            "Error raised from handler method\n{\n  \"errorMessage\": \"card is expired\",\n  \"errorType\": \"Function<CardExpired>\",\n  \"stackTrace\": [\"/var/task/app.rb:9:in `charge'\"]\n}\n",
+            "Function<CardExpired>",
+        ),
+        (
+            "2026-11-21T08:42:53.000Z\t37a788d1-0676-4832-ae70-4245a4ff91e3\tERROR\tInvoke Error \t{\"errorType\":\"CardExpired\",\"errorMessage\":\"card is expired\",\"stack\":[\"CardExpired: card is expired\"]}\n",
+            "CardExpired",
+        ),
+        (
+            "2026-11-21T08:42:53.000Z\tundefined\tERROR\tUncaught Exception \t{\"errorType\":\"CardExpired\",\"errorMessage\":\"card is expired\",\"stack\":[\"CardExpired: card is expired\"]}\n",
+            "CardExpired",
+        ),
+        (
+            "2026-11-21T08:42:53.000Z\t37a788d1-0676-4832-ae70-4245a4ff91e3\tfail\tCardExpired: card is expired\n   at Pay.Function.Handle()\n",
+            "CardExpired",
+        ),
+        (
+            "card is expired: java.lang.IllegalStateException\njava.lang.IllegalStateException: card is expired\n\tat com.acme.Pay.handleRequest(Pay.java:31)\n",
+            "java.lang.IllegalStateException",
+        ),
+        (
+            "[ERROR] CardExpired: card is expired\rTraceback (most recent call last):\r\u{a0}\u{a0}File \"/var/task/app.py\", line 9, in handler\r\u{a0}\u{a0}\u{a0}\u{a0}raise CardExpired('card is expired')",
+            "CardExpired",
+        ),
+    ] {
+        check(
+            FUNCTION,
+            line,
+            &[
+                "severity_number = 17",
+                "event_name = exception",
+                &format!("exception_type = {kind}"),
+                "exception_message = card is expired",
+            ],
+        );
+    }
+}
+
+#[test]
+fn reports_whose_tabs_became_blanks() {
+    let report = "REPORT RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Duration: 212.40 ms Billed Duration: 213 ms Memory Size: 512 MB Max Memory Used: 143 MB Init Duration: 311.90 ms XRAY TraceId: 1-6b01598d-2cb6916d86dc283cf0480ff9 SegmentId: 1d8a4eace693ae2d Sampled: true";
+    let expected = [
+        "event_name = platform.report",
+        "duration_nano = 212400000",
+        "faas_coldstart = true",
+        "trace_id = 6b01598d2cb6916d86dc283cf0480ff9",
+        "span_id = 1d8a4eace693ae2d",
+        r#"attributes = {"record":{"metrics":{"billedDurationMs":213,"memorySizeMB":512,"maxMemoryUsedMB":143,"initDurationMs":311.9},"sampled":"true"}}"#,
+    ];
+    check(FUNCTION, report, &expected);
+    check(FUNCTION, &report.replace(" ms ", " ms    ").replace(" MB ", " MB  "), &expected);
+    check(FUNCTION, &format!("2026-11-21T08:42:53.000Z {report}"), &expected[..5]);
+    let failed = "REPORT RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Duration: 1.00 ms Status: error Error Type: Runtime.OutOfMemory";
+    check(FUNCTION, failed, &["status_code = ERROR", "exception_type = Runtime.OutOfMemory"]);
+}
+
+#[test]
+fn rarer_faces_of_lambda() {
+    check(
+        ("/aws/lambda/shop-web", "2026/11/21/a1"),
+        r#"{"timestamp":"2026-11-21T08:42:53.429Z","level":"INFO","type":"platform.initStart","region":"us-east-2","record":{"functionName":"shop-web","instanceId":"i-1"}}"#,
+        &[
+            "event_name = platform.initStart",
+            "severity_number = 9",
+            "time_unix_nano = +429000000",
+            "faas_name = shop-web",
+        ],
+    );
+    check(
+        FUNCTION,
+        r#"{"time":"2026-11-21T08:42:53.000Z","type":"platform.fault","record":"RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Process exited before completing request"}"#,
+        &[
+            "event_name = platform.fault",
+            "status_code = ERROR",
+            "severity_number = 17",
+            "faas_invocation_id = 37a788d1-0676-4832-ae70-4245a4ff91e3",
+            "exception_message = Process exited before completing request",
+        ],
+    );
+    check(
+        FUNCTION,
+        r#"{"time":"2026-11-21T08:42:53.000Z","type":"platform.report","record":{"requestId":"37a788d1-0676-4832-ae70-4245a4ff91e3","metrics":{"durationMs":1,"restoreDurationMs":90.1},"status":"success"}}"#,
+        &["faas_coldstart = true"],
+    );
+}
+
+#[test]
+fn records_of_aws_services() {
+    check(
+        ("/aws/vendedlogs/states/shop", "states/1"),
+        r#"{"id":"5","type":"TaskFailed","details":{"error":"CardExpired","cause":"card is expired"},"previous_event_id":"4","event_timestamp":"1795250573429","execution_arn":"arn:aws:states:us-east-2:1:execution:shop:x"}"#,
+        &[
+            "time_unix_nano = +429000000",
+            "exception_type = CardExpired",
+            "exception_message = card is expired",
+            "severity_number = 17",
+        ],
+    );
+    check(
+        ("/aws/events/shop", "1"),
+        r#"{"version":"0","id":"a","detail-type":"Paid","source":"shop","account":"1","time":"2026-11-21T08:42:52Z","region":"us-east-2","resources":[],"detail":{"service":"payments","level":"ERROR","status":500}}"#,
+        &[
+            "time_unix_nano = -1000000000",
+            "-service_name",
+            "-service_version",
+            "-severity_number",
+            "-http_response_status_code",
+        ],
+    );
+    check(
+        ("API-Gateway-Access-Logs", "1"),
+        r#"{"requestId":"r","ip":"203.0.113.9","httpMethod":"GET","path":"/pets/7","status":"502"}"#,
+        &["http_request_method = GET", "url_path = /pets/7", "http_response_status_code = 502"],
+    );
+    check(
+        ("API-Gateway-Execution-Logs_a1/prod", "1"),
+        "(c6af9ac6-7b61-11e6-9a41-93e8deadbeef) HTTP Method: POST, Resource Path: /pay",
+        &["http_request_method = POST", "http_route = /pay"],
+    );
+    check(
+        ("/aws/eks/shop/cluster", "kube-apiserver-audit-a1"),
+        r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Error","requestURI":"/api/v1/pods","verb":"list","responseStatus":{"code":403},"stageTimestamp":"2026-11-21T08:42:53.429000Z"}"#,
+        &[
+            "-severity_number",
+            "http_response_status_code = 403",
+            "url_path = /api/v1/pods",
+            "time_unix_nano = +429000000",
+        ],
+    );
+    check(
+        ("/vpc/flow", "eni-1"),
+        "2 210987654321 eni-0a1b2c3d4e5f60718 10.0.1.5 10.0.2.7 49152 443 6 10 840 1795250573 1795250633 ACCEPT OK",
+        &[
+            "body = 2 210987654321 eni-0a1b2c3d4e5f60718 10.0.1.5 10.0.2.7 49152 443 6 10 840 1795250573 1795250633 ACCEPT OK",
+            "-severity_number",
+            "-http_response_status_code",
+        ],
+    );
+}
+
+#[test]
+fn pairs_are_keys() {
+    check(
+        CONTAINER,
+        "time=\"2026-11-21T08:42:53.429Z\" level=error msg=\"charge refused\" error=\"card is expired\" trace_id=6b01598d2cb6916d86dc283cf0480ff9 correlation_id=c-1 n=3",
+        &[
+            "severity_number = 17",
+            "body = charge refused",
+            "correlation_id = c-1",
+            "exception_message = card is expired",
+            "time_unix_nano = +429000000",
+            r#"attributes = {"n":3}"#,
+        ],
+    );
+}
+
+#[test]
+fn data_behind_free_text_is_kept_under_its_keys() {
+    check(
+        FUNCTION,
+        "2026-11-21T08:42:53.000Z\t37a788d1-0676-4832-ae70-4245a4ff91e3\tINFO\tcharging {\"order\":\"o-7\",\"level\":\"ERROR\",\"trace_id\":\"6b01598d2cb6916d86dc283cf0480ff9\"}\n",
+        &[
+            "severity_number = 9",
+            "body = charging",
+            "-trace_id",
+            r#"attributes = {"order":"o-7","level":"ERROR","trace_id":"6b01598d2cb6916d86dc283cf0480ff9"}"#,
+        ],
+    );
+}
