@@ -27,10 +27,11 @@ use super::tally::{FailureKey, Links, PlainSet, Row, Tally, gather, id_number, s
 use super::{UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
 use crate::answer::Completeness;
 use crate::error::{Names, from_datafusion};
+use crate::failure::SEVERITY_ERROR;
 use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, column_of, may_hold, open};
 use crate::footers::Reader;
 use crate::release_map::ReleaseMap;
-use crate::views::{RELEASE, SEVERITY_ERROR, SPAN_IN_PROGRESS, UTC, named, timestamp_of};
+use crate::views::{RELEASE, SPAN_IN_PROGRESS, UTC, named, timestamp_of};
 use crate::{Engine, QueryError, Result};
 
 /// Rows decoded at once.
