@@ -259,7 +259,10 @@ impl Engine {
     /// What would be read for a query, region by region. Nothing but listings, and release records, is read for that.
     pub async fn plan(&self, text: &str, params: &[(String, ScalarValue)]) -> Result<(Vec<Reading>, Completeness)> {
         self.landing.begin_question();
-        self.planned(&self.state(), text, params).await?;
+        self.landing.set_dry(true);
+        let planned = self.planned(&self.state(), text, params).await;
+        self.landing.set_dry(false);
+        planned?;
         Ok((self.landing.readings(), self.completeness()))
     }
 
@@ -468,7 +471,7 @@ impl Engine {
             ("telemetry", Arc::new(ViewTable::new(telemetry.clone(), None))),
             ("logs", Arc::new(Events::new(&telemetry, "log"))),
             ("spans", Arc::new(Spans::new(&telemetry))),
-            ("invocations", Arc::new(Invocations::new(&all_rows, &self.extent, records)?)),
+            ("invocations", Arc::new(Invocations::new(&all_rows, &self.landing, &self.extent, records)?)),
             ("metrics", Arc::new(Events::new(&telemetry, "metric"))),
             ("landing", Arc::new(ViewTable::new(landed(&all_rows, &self.extent)?, None))),
         ];

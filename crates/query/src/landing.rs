@@ -2,6 +2,8 @@
 //! the hours that its filters leave, and plans DataFusion's own Parquet scan of the files there, one for each location.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::datatypes::{DataType, Field, SchemaRef};
@@ -51,6 +53,7 @@ pub(crate) struct Landing {
     extent: Extent,
     schema: TableSchema,
     found: Mutex<Found>,
+    is_dry: AtomicBool,
 }
 
 /// One location of the lake.
@@ -83,7 +86,7 @@ impl Landing {
             Arc::new(Field::new(LANDING_HOUR, DataType::Int64, false)),
         ];
         let schema = TableSchema::builder(read_schema()).with_table_partition_cols(partitions).build();
-        Landing { places, extent, schema, found: Mutex::default() }
+        Landing { places, extent, schema, found: Mutex::default(), is_dry: AtomicBool::new(false) }
     }
 
     /// The locations, in the lake's order.
@@ -94,6 +97,15 @@ impl Landing {
     /// Forgets what was found for the question before, so that the next one sees what has landed since.
     pub(crate) fn begin_question(&self) {
         *self.found() = Found::default();
+    }
+
+    /// Says whether questions are planned for what they would read: then nothing is looked up for their plans.
+    pub(crate) fn set_dry(&self, is_dry: bool) {
+        self.is_dry.store(is_dry, Relaxed);
+    }
+
+    pub(crate) fn is_dry(&self) -> bool {
+        self.is_dry.load(Relaxed)
     }
 
     /// Forgets what was counted, before everything is listed once more.

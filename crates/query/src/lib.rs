@@ -4,9 +4,11 @@
 //! answers go to a writer of the caller's. It answers queries alone; nothing here changes a lake.
 
 mod answer;
+mod calls;
 mod distinct;
 mod engine;
 mod error;
+mod failure;
 mod file_set;
 mod footers;
 mod hours;

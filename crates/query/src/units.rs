@@ -6,6 +6,7 @@
 
 mod origin;
 mod scan;
+mod streams;
 mod survey;
 mod tally;
 
@@ -130,6 +131,11 @@ pub struct ServiceUnits {
     pub releases: BTreeMap<String, u64>,
     /// Other services that shifted at the same time.
     pub shifts: Vec<Shift>,
+    /// The log groups that were counted, in the order of their names: those in which its calls are reported or its spans
+    /// stand, and where there are none those that name it.
+    pub groups: Vec<String>,
+    /// About how many records of the windows named the service from other groups, and were not counted.
+    pub records_from_elsewhere: u64,
 }
 
 /// An answer.

@@ -5,6 +5,7 @@
 mod first;
 mod invocations;
 mod once;
+mod tied;
 
 /// The views that are plain SQL over the others.
 pub(crate) const SQL_VIEWS: [(&str, &str); 2] =
@@ -41,9 +42,6 @@ fn event_key() -> [(Expr, &'static str); 4] {
     let names = ["key_region", "key_group", "key_stream", "key_id"];
     std::array::from_fn(|index| (named(EVENT_KEY[index]), names[index]))
 }
-
-/// OpenTelemetry's lowest number of an error.
-pub(crate) const SEVERITY_ERROR: i32 = 17;
 
 /// What marks the copy of a span that was written before the span ended.
 pub(crate) const SPAN_IN_PROGRESS: &str = "span.in_progress";
@@ -157,7 +155,11 @@ async fn plan(
         Some(indices) => rows.project(indices.iter().map(|index| named(schema.field(*index).name())))?,
         None => rows,
     };
-    let rows = rows.limit(0, limit)?.build()?;
+    without_rules(state, &rows.limit(0, limit)?.build()?).await
+}
+
+/// Plans rows for a plan that is optimised as a whole.
+async fn without_rules(state: &dyn Session, rows: &LogicalPlan) -> Result<Arc<dyn ExecutionPlan>> {
     // Only the plan of the whole query may be optimised: an aggregate that an optimiser has found sorted relies on an
     // input that the second one is free to shuffle.
     match state.as_any().downcast_ref::<SessionState>() {
@@ -167,9 +169,9 @@ async fn plan(
             // A builder would put a new, empty catalog in place of the one that all states of the engine share.
             let config = config.with_create_default_catalog_and_schema(false);
             let builder = SessionStateBuilder::new_from_existing(state.clone()).with_config(config);
-            builder.with_physical_optimizer_rules(Vec::new()).build().create_physical_plan(&rows).await
+            builder.with_physical_optimizer_rules(Vec::new()).build().create_physical_plan(rows).await
         }
-        None => state.create_physical_plan(&rows).await,
+        None => state.create_physical_plan(rows).await,
     }
 }
 

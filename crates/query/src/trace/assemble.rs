@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::closure::Event;
 use super::span::{Mark, Span, SpanSource, Status, Tree};
-use crate::views::{SEVERITY_ERROR, SPAN_IN_PROGRESS};
+use crate::failure::SEVERITY_ERROR;
+use crate::views::SPAN_IN_PROGRESS;
 
 /// No Lambda invocation runs longer.
 const INVOCATION_NANO_MAX: i64 = 900 * 1_000_000_000;

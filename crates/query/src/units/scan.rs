@@ -1,12 +1,13 @@
-//! Reads the records of the lake for counting: first who wrote them, then the records of the services that are asked for
-//! and all failures, and last, where several services failed in a trace, what called what. Columns of few values are read
+//! Reads the records of the lake for counting: first who wrote them, then the marks of calls and the failures that name no
+//! invocation, then the records of the services that are asked for and all failures, and last, where several services
+//! failed in a trace, what called what. Columns of few values are read
 //! as their dictionaries, and columns of ids for the rows alone that are wanted. It refuses to plan a query: no plan
 //! groups twenty million ids as quickly as a table of numbers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
@@ -22,31 +23,36 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use transect_lake::read_schema;
 
-use super::survey::{Emitter, Name, Seen, Survey};
+use super::streams::{EventOrder, Orphan, StreamRow, StreamRows, TiedFailures, stream_number, stream_part};
+use super::survey::{Emitter, Name, RowKind, Seen, Survey};
 use super::tally::{FailureKey, Links, PlainSet, Row, Tally, gather, id_number, span_number};
 use super::{UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
 use crate::answer::Completeness;
+use crate::calls::{LineKind, SHARED_VERSION};
 use crate::error::{Names, from_datafusion};
+use crate::failure::{FailureSigns, PLATFORM, STATUS_ERROR};
 use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, column_of, may_hold, open};
 use crate::footers::Reader;
 use crate::release_map::ReleaseMap;
-use crate::views::{RELEASE, SEVERITY_ERROR, SPAN_IN_PROGRESS, UTC, named, timestamp_of};
+use crate::views::{RELEASE, SPAN_IN_PROGRESS, UTC, named, timestamp_of};
 use crate::{Engine, QueryError, Result};
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8 << 10;
-/// HTTP's lowest number of a failure of the server.
-const HTTP_ERROR: i32 = 500;
 
 /// The columns that say who wrote a record.
-const EMITTER: [&str; 5] = ["cloud_region", "faas_name", "faas_version", "service_name", "service_version"];
+const EMITTER: [&str; 6] =
+    ["cloud_region", "faas_name", "faas_version", "service_name", "service_version", "aws_log_group"];
 /// Columns of few values besides, and those that say whether something failed.
 const KIND: [&str; 3] = ["signal", "event_name", "status_code"];
 const NUMBERS: [&str; 2] = ["severity_number", "http_response_status_code"];
 /// Columns of the records that are counted.
 const COUNTED: [&str; 4] = ["trace_id", "faas_invocation_id", "span_id", "duration_nano"];
+/// Columns of the marks of calls and of the failures that name none.
+const STREAMED: [&str; 6] =
+    ["trace_id", "faas_invocation_id", "span_id", "aws_log_stream", "event_id", "observed_time_unix_nano"];
 /// Columns whose values hardly repeat.
-const UNIQUE: [&str; 2] = ["span_id", "parent_span_id"];
+const UNIQUE: [&str; 3] = ["span_id", "parent_span_id", "event_id"];
 const LINKED: [&str; 4] = ["trace_id", "faas_invocation_id", "span_id", "parent_span_id"];
 
 /// What a failed record is.
@@ -121,35 +127,49 @@ pub(super) async fn count(
     let services = question.services.iter().filter_map(|asked| survey.names.find(&asked.service));
     let asked: Arc<Vec<Name>> = Arc::new(services.collect());
 
+    let seeing = Seeing { range, error: Arc::clone(error), survey: Arc::clone(&survey), asked };
+    let explain = |error: &ErrorRule| match error {
+        ErrorRule::Sql { failure, .. } => failure.lock().unwrap_or_else(PoisonError::into_inner).take(),
+        ErrorRule::Usual => None,
+    };
+    let usage = |message: String| {
+        let message = format!("`{}`: {message}", question.error.as_deref().unwrap_or_default());
+        QueryError::Usage { message, hint: None }
+    };
+    let tied = tie(files, &seeing).await;
+    if let Some(message) = explain(error) {
+        return Err(usage(message));
+    }
+    let tied = Arc::new(tied?);
     let places: BTreeMap<usize, Arc<Tally>> = files.there().iter().map(|file| (file.place, Arc::default())).collect();
-    let context = Arc::new(Context {
-        range,
-        slow_nano: question.slow_nano,
-        error: Arc::clone(error),
-        survey: Arc::clone(&survey),
-        asked,
-    });
+    let context = Arc::new(Context { seeing, slow_nano: question.slow_nano, tied: Arc::clone(&tied) });
     let tally_file = |file: Arc<File>| {
         let (context, tally) = (Arc::clone(&context), places.get(&file.place).cloned().unwrap_or_default());
         async move { count_file(&file, &context, &tally).await }
     };
     let done = each(files, tally_file, |_, ()| ()).await;
-    if let ErrorRule::Sql { failure, .. } = error.as_ref()
-        && let Some(message) = failure.lock().unwrap_or_else(PoisonError::into_inner).take()
-    {
-        let message = format!("`{}`: {message}", question.error.as_deref().unwrap_or_default());
-        return Err(QueryError::Usage { message, hint: None });
+    if let Some(message) = explain(error) {
+        return Err(usage(message));
     }
     done?;
 
+    // Whatever location they came from: should one be lost, everything is counted again.
+    let of_streams = Tally::default();
+    add_tied(&tied, &survey, &of_streams);
     let tallies = places.iter().filter(|(place, _)| files.is_place_there(**place)).map(|(_, tally)| tally.as_ref());
+    let tallies = tallies.chain([&of_streams]);
     let gathered = gather(tallies, &survey, releases);
     drop(places);
     let drafts: Vec<_> = question.services.iter().map(|asked| gathered.draft(asked, question)).collect();
     let (traces, invocations) = gathered.to_look_up(&drafts);
     let mut links = Links::default();
     if !traces.is_empty() || !invocations.is_empty() {
-        let mut wanted = Wanted { traces: Arc::new(traces), invocations: Arc::new(invocations), functions: None };
+        let mut wanted = Wanted {
+            traces: Arc::new(traces),
+            invocations: Arc::new(invocations),
+            functions: None,
+            tied: Arc::clone(&tied),
+        };
         each(files, linking(range, &wanted), |_, found| links.merge(found)).await?;
         let mut rest = PlainSet::clone(&wanted.invocations);
         rest.retain(|invocation| !links.trace_of.contains_key(invocation));
@@ -213,12 +233,9 @@ impl Range {
 }
 
 struct Context {
-    range: Range,
+    seeing: Seeing,
     slow_nano: Option<i64>,
-    error: Arc<ErrorRule>,
-    survey: Arc<Survey>,
-    /// The services that are asked for.
-    asked: Arc<Vec<Name>>,
+    tied: Arc<TiedFailures>,
 }
 
 /// A file that is being read.
@@ -296,6 +313,13 @@ fn numbered<N: Copy + Default>(
     })
 }
 
+fn texts(batch: &RecordBatch, name: &str) -> Result<StringViewArray, ParquetError> {
+    Ok(match batch.column_by_name(name) {
+        Some(array) => cast(array, &DataType::Utf8View)?.as_string_view().clone(),
+        None => StringViewArray::new_null(batch.num_rows()),
+    })
+}
+
 fn times(batch: &RecordBatch) -> Result<Int64Array, ParquetError> {
     integers(batch, TIME)
 }
@@ -320,13 +344,35 @@ fn signal(text: &str) -> u32 {
     }
 }
 
+/// What the name of an event says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum EventKind {
+    #[default]
+    Other,
+    /// Of Lambda, and no mark of a call.
+    Platform,
+    SpanInProgress,
+    Mark(LineKind),
+}
+
+fn event(text: &str) -> EventKind {
+    match LineKind::of(text) {
+        LineKind::Other if text == SPAN_IN_PROGRESS => EventKind::SpanInProgress,
+        LineKind::Other if text.starts_with(PLATFORM) => EventKind::Platform,
+        LineKind::Other => EventKind::Other,
+        mark => EventKind::Mark(mark),
+    }
+}
+
 /// The emitter of each row.
 fn emitters(
     batch: &RecordBatch,
+    signals: &[u32],
+    events: &[EventKind],
     mut name: impl FnMut(&str) -> Name,
     mut number: impl FnMut(Emitter) -> u32,
 ) -> Result<Vec<u32>, ParquetError> {
-    let [region, function, version, service, release] = {
+    let [region, function, version, service, release, group] = {
         let mut columns = Vec::with_capacity(EMITTER.len());
         for column in EMITTER {
             columns.push(numbered(batch, column, &mut name)?);
@@ -344,6 +390,13 @@ fn emitters(
                 version: version[row],
                 service: service[row],
                 release: release[row],
+                group: group[row],
+                kind: match (signals[row], events[row]) {
+                    (SPAN, _) => RowKind::Span,
+                    (_, EventKind::Mark(LineKind::Report)) => RowKind::Report,
+                    (_, EventKind::Mark(_) | EventKind::Platform) => RowKind::Platform,
+                    _ => RowKind::Application,
+                },
             };
             match last {
                 Some((same, number)) if same == emitter => number,
@@ -360,15 +413,18 @@ fn emitters(
 async fn survey_file(file: &File, range: Range) -> Result<Seen, ParquetError> {
     let mut seen = Seen::default();
     let Some(Opened { builder, footer, groups }) = open_file(file, range).await? else { return Ok(seen) };
-    let mask = mask(&footer, EMITTER.into_iter().chain([TIME, KIND[0]]));
+    let mask = mask(&footer, EMITTER.into_iter().chain([TIME, KIND[0], KIND[1]]));
     let mut stream = builder.with_projection(mask).with_row_groups(groups).with_batch_size(BATCH_ROWS).build()?;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let signals = numbered(&batch, KIND[0], signal)?;
+        let events = numbered(&batch, KIND[1], event)?;
         let times = times(&batch)?;
         let shared = std::cell::RefCell::new(&mut seen);
         let numbers = emitters(
             &batch,
+            &signals,
+            &events,
             |text| shared.borrow_mut().names.number(text),
             |emitter| shared.borrow_mut().number(emitter),
         )?;
@@ -382,6 +438,244 @@ async fn survey_file(file: &File, range: Range) -> Result<Seen, ParquetError> {
     Ok(seen)
 }
 
+/// What is told of the rows of a batch before their ids are read.
+struct RowsSeen {
+    /// [`UNKNOWN`] where the survey met none like it.
+    emitters: Vec<u32>,
+    signals: Vec<u32>,
+    events: Vec<EventKind>,
+    times: Int64Array,
+    are_asked: Vec<bool>,
+    are_errors: Vec<bool>,
+}
+
+/// No emitter that was seen.
+const UNKNOWN: u32 = u32::MAX;
+
+impl RowsSeen {
+    fn of(batch: &RecordBatch, context: &Seeing) -> Result<RowsSeen, ParquetError> {
+        let survey = &context.survey;
+        let signals = numbered(batch, KIND[0], signal)?;
+        let events = numbered(batch, KIND[1], event)?;
+        let emitters = emitters(
+            batch,
+            &signals,
+            &events,
+            |text| survey.names.find(text).unwrap_or(0),
+            |emitter| survey.find(&emitter).unwrap_or(UNKNOWN),
+        )?;
+        let are_errors = errors(batch, &context.error, &signals, &events)?;
+        // By emitter, because that is few. What stands elsewhere than the service may speak is nobody's.
+        let mut known: HashMap<u32, (bool, bool)> = HashMap::new();
+        let mut told = |number: u32| {
+            *known.entry(number).or_insert_with(|| match number == UNKNOWN || !survey.speaks(number) {
+                true => (false, false),
+                false => (context.asked.contains(&survey.service(number)), survey.service(number) != 0),
+            })
+        };
+        let told: Vec<(bool, bool)> = emitters.iter().map(|number| told(*number)).collect();
+        let are_asked = told.iter().map(|(is_asked, _)| *is_asked).collect();
+        let are_errors = are_errors.into_iter().zip(&told).map(|(is_error, (_, is_its))| is_error && *is_its).collect();
+        Ok(RowsSeen { emitters, signals, events, times: times(batch)?, are_asked, are_errors })
+    }
+
+    /// Whether a row lies in the time that is read, and is no sample of a metric.
+    fn is_read(&self, row: usize, range: Range) -> bool {
+        !self.times.is_null(row) && self.signals[row] != METRIC && range.holds(self.times.value(row))
+    }
+}
+
+/// Whether each row is a failure.
+fn errors(
+    batch: &RecordBatch,
+    rule: &ErrorRule,
+    signals: &[u32],
+    events: &[EventKind],
+) -> Result<Vec<bool>, ParquetError> {
+    let ErrorRule::Sql { expression, schema, failure } = rule else {
+        let statuses = numbered(batch, KIND[2], |text| text == STATUS_ERROR)?;
+        let [severities, codes] = [integers(batch, NUMBERS[0])?, integers(batch, NUMBERS[1])?];
+        let value = |array: &Int64Array, row: usize| array.is_valid(row).then(|| array.value(row));
+        let signs = |row: usize| FailureSigns {
+            is_log: signals[row] == LOG,
+            is_platform: matches!(events[row], EventKind::Platform | EventKind::Mark(_)),
+            is_in_progress: events[row] == EventKind::SpanInProgress,
+            severity_number: value(&severities, row),
+            has_error_status: statuses[row],
+            http_status: value(&codes, row),
+        };
+        let is_error = |row: usize| signs(row).has_failed() || signs(row).is_answer_of_failure();
+        return Ok((0..batch.num_rows()).map(is_error).collect());
+    };
+    evaluate(expression, schema, batch).inspect_err(|error| {
+        *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+    })
+}
+
+/// What is known when rows are looked at.
+#[derive(Clone)]
+struct Seeing {
+    range: Range,
+    error: Arc<ErrorRule>,
+    survey: Arc<Survey>,
+    /// The services that are asked for.
+    asked: Arc<Vec<Name>>,
+}
+
+impl Seeing {
+    /// The columns that tell whether a row is wanted.
+    fn columns(&self) -> Vec<String> {
+        let of_error = match self.error.as_ref() {
+            ErrorRule::Usual => NUMBERS.map(str::to_owned).to_vec(),
+            ErrorRule::Sql { schema, .. } => schema.fields().iter().map(|field| field.name().clone()).collect(),
+        };
+        EMITTER.into_iter().chain(KIND).chain([TIME]).map(str::to_owned).chain(of_error).collect()
+    }
+}
+
+/// Ties the failures that name no invocation to those of their streams.
+async fn tie(files: &FileSet<'_>, seeing: &Seeing) -> Result<TiedFailures> {
+    let mut all = StreamRows::default();
+    let of_streams = |wanted: Option<Arc<PlainSet<u128>>>| {
+        let seeing = seeing.clone();
+        move |file: Arc<File>| {
+            let (seeing, wanted) = (seeing.clone(), wanted.clone());
+            async move { streams_of_file(&file, &seeing, wanted).await }
+        }
+    };
+    each(files, of_streams(None), |_, found| all.merge(found)).await?;
+    if !all.to_complete.is_empty() {
+        let wanted = Arc::new(std::mem::take(&mut all.to_complete));
+        each(files, of_streams(Some(wanted)), |_, found| all.merge(found)).await?;
+    }
+    Ok(all.tie())
+}
+
+/// A row of a stream, before its ids are known.
+struct Streamed {
+    emitter: u32,
+    time_unix_nano: i64,
+    kind: LineKind,
+    is_asked: bool,
+    is_error: bool,
+}
+
+/// The marks of the services that are asked for, and the failures of all; or, of the others, the marks of some streams.
+async fn streams_of_file(
+    file: &File,
+    seeing: &Seeing,
+    wanted: Option<Arc<PlainSet<u128>>>,
+) -> Result<StreamRows, ParquetError> {
+    let mut found = StreamRows::default();
+    let Some(Opened { builder, footer, groups }) = open_file(file, seeing.range).await? else { return Ok(found) };
+    let chosen: Arc<Mutex<VecDeque<Streamed>>> = Arc::default();
+    let first = seeing.columns();
+    let predicate = {
+        let (seeing, chosen, is_second) = (seeing.clone(), Arc::clone(&chosen), wanted.is_some());
+        ArrowPredicateFn::new(mask(&footer, first.iter().map(String::as_str)), move |batch| {
+            let explain = |error: ParquetError| arrow::error::ArrowError::ComputeError(error.to_string());
+            let rows = RowsSeen::of(&batch, &seeing).map_err(explain)?;
+            let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_wanted = |row: usize| {
+                let (is_asked, is_error) = (rows.are_asked[row], rows.are_errors[row]);
+                let kind = match rows.events[row] {
+                    EventKind::Mark(kind) => kind,
+                    _ => LineKind::Other,
+                };
+                let number = rows.emitters[row];
+                // A container's stream has no calls.
+                let is_of_function = number != UNKNOWN && seeing.survey.emitter(number).function != 0;
+                let is_wanted = match (is_second, kind) {
+                    (false, LineKind::Other) => is_error,
+                    (false, _) => is_asked || is_error,
+                    (true, kind) => kind != LineKind::Other && !is_asked && !is_error,
+                };
+                let is_wanted =
+                    is_wanted && is_of_function && rows.signals[row] == LOG && rows.is_read(row, seeing.range);
+                if is_wanted {
+                    let time_unix_nano = rows.times.value(row);
+                    chosen.push_back(Streamed { emitter: number, time_unix_nano, kind, is_asked, is_error });
+                }
+                is_wanted
+            };
+            Ok((0..batch.num_rows()).map(is_wanted).map(Some).collect())
+        })
+    };
+    let mut stream = builder
+        .with_projection(mask(&footer, STREAMED.into_iter().chain([EMITTER[0], EMITTER[5]])))
+        .with_row_filter(RowFilter::new(vec![Box::new(predicate)]))
+        .with_row_groups(groups)
+        .with_batch_size(BATCH_ROWS)
+        .build()?;
+    let survey = &seeing.survey;
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let traces = numbered(&batch, STREAMED[0], id_number)?;
+        let invocations = numbered(&batch, STREAMED[1], id_number)?;
+        let spans = numbered(&batch, STREAMED[2], span_number)?;
+        let names = numbered(&batch, STREAMED[3], stream_part)?;
+        let [regions, groups] =
+            [numbered(&batch, EMITTER[0], stream_part)?, numbered(&batch, EMITTER[5], stream_part)?];
+        let events = texts(&batch, STREAMED[4])?;
+        let observed = integers(&batch, STREAMED[5])?;
+        let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in 0..batch.num_rows() {
+            let Some(of) = chosen.pop_front() else {
+                return Err(ParquetError::General("a filter passed more rows than it chose".to_owned()));
+            };
+            let number = stream_number([regions[row], groups[row], names[row]]);
+            let invocation = invocations[row];
+            if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&number)) {
+                continue;
+            }
+            // What names an invocation, and marks none, is where it belongs.
+            if of.kind == LineKind::Other && invocation != 0 || of.kind != LineKind::Other && invocation == 0 {
+                continue;
+            }
+            if of.is_error && !of.is_asked {
+                found.to_complete.insert(number);
+            }
+            let orphan = Orphan { emitter: of.emitter, is_asked: of.is_asked, trace: traces[row], span: spans[row] };
+            found.rows.entry(number).or_default().push(StreamRow {
+                observed_unix_nano: if observed.is_valid(row) { observed.value(row) } else { of.time_unix_nano },
+                event: EventOrder::of(if events.is_valid(row) { events.value(row) } else { "" }),
+                time_unix_nano: of.time_unix_nano,
+                kind: of.kind,
+                invocation,
+                is_shared: survey.names.text(survey.emitter(of.emitter).version) == SHARED_VERSION,
+                orphan: (of.kind == LineKind::Other).then(|| Box::new(orphan)),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// Adds the failures that named no invocation, where they belong.
+fn add_tied(tied: &TiedFailures, survey: &Survey, tally: &Tally) {
+    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+    for (orphan, time_unix_nano, invocation) in &tied.failures {
+        let (trace, invocation, span) = (orphan.trace, *invocation, orphan.span);
+        if trace != 0 || invocation != 0 {
+            let service = survey.service(orphan.emitter);
+            let function = survey.emitter(orphan.emitter).function;
+            failures.push((FailureKey { service, function, trace, invocation, span }, *time_unix_nano));
+        }
+        if orphan.is_asked {
+            rows.push(Row {
+                emitter: orphan.emitter,
+                time_unix_nano: *time_unix_nano,
+                trace,
+                invocation,
+                span,
+                failed_unix_nano: Some(*time_unix_nano),
+                slow_unix_nano: None,
+            });
+        }
+    }
+    tally.add(&rows, survey);
+    tally.add_failures(&failures);
+}
+
 /// A row that is wanted, before its ids are known.
 #[derive(Clone, Copy)]
 struct Chosen {
@@ -390,74 +684,33 @@ struct Chosen {
     is_asked: bool,
     is_error: bool,
     signal: u32,
-    has_duration: bool,
+    event: EventKind,
+}
+
+impl Chosen {
+    fn has_duration(&self) -> bool {
+        match self.event {
+            EventKind::Mark(LineKind::Report) => true,
+            event => self.signal == SPAN && event != EventKind::SpanInProgress,
+        }
+    }
 }
 
 /// What is told of each row before its ids are read.
-fn choose(batch: &RecordBatch, context: &Context, chosen: &mut VecDeque<Chosen>) -> Result<BooleanArray, ParquetError> {
-    const STARTS: u32 = 1;
-    const REPORT: u32 = 2;
-    const IN_PROGRESS: u32 = 3;
-    const ERROR: u32 = 1;
-    let survey = &context.survey;
-    const UNKNOWN: u32 = u32::MAX;
-    let numbers = emitters(
-        batch,
-        |text| survey.names.find(text).unwrap_or(0),
-        |emitter| survey.find(&emitter).unwrap_or(UNKNOWN),
-    )?;
-    let signals = numbered(batch, KIND[0], signal)?;
-    let events = numbered(batch, KIND[1], |text| match text {
-        "platform.report" => REPORT,
-        SPAN_IN_PROGRESS => IN_PROGRESS,
-        text if text.starts_with("platform.") => STARTS,
-        _ => 0,
-    })?;
-    let statuses = numbered(batch, KIND[2], |text| if text == "ERROR" { ERROR } else { 0 })?;
-    let times = times(batch)?;
-    let errors = match context.error.as_ref() {
-        ErrorRule::Usual => {
-            let [severities, codes] = [integers(batch, NUMBERS[0])?, integers(batch, NUMBERS[1])?];
-            let at_least = |array: &Int64Array, row: usize, least: i32| {
-                array.is_valid(row) && array.value(row) >= i64::from(least)
-            };
-            let is_error = |row: usize| {
-                let of_status = match signals[row] {
-                    SPAN => events[row] != IN_PROGRESS,
-                    _ => events[row] == STARTS || events[row] == REPORT,
-                };
-                signals[row] == LOG && at_least(&severities, row, SEVERITY_ERROR)
-                    || of_status && statuses[row] == ERROR
-                    || at_least(&codes, row, HTTP_ERROR)
-            };
-            (0..batch.num_rows()).map(is_error).collect()
-        }
-        ErrorRule::Sql { expression, schema, failure } => evaluate(expression, schema, batch).inspect_err(|error| {
-            *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-        })?,
-    };
-    let asked: Vec<bool> = {
-        // By emitter, because that is few.
-        let mut known: HashMap<u32, bool> = HashMap::new();
-        let is_asked = |number: u32| number != UNKNOWN && context.asked.contains(&survey.service(number));
-        numbers.iter().map(|number| *known.entry(*number).or_insert_with(|| is_asked(*number))).collect()
-    };
+fn choose(batch: &RecordBatch, seeing: &Seeing, chosen: &mut VecDeque<Chosen>) -> Result<BooleanArray, ParquetError> {
+    let rows = RowsSeen::of(batch, seeing)?;
     let mut selected = Vec::with_capacity(batch.num_rows());
     for row in 0..batch.num_rows() {
-        let is_counted = numbers[row] != UNKNOWN
-            && !times.is_null(row)
-            && signals[row] != METRIC
-            && context.range.holds(times.value(row))
-            && (asked[row] || errors[row] && survey.service(numbers[row]) != 0);
+        let is_counted = rows.is_read(row, seeing.range) && (rows.are_asked[row] || rows.are_errors[row]);
         selected.push(is_counted);
         if is_counted {
             chosen.push_back(Chosen {
-                emitter: numbers[row],
-                time_unix_nano: times.value(row),
-                is_asked: asked[row],
-                is_error: errors[row],
-                signal: signals[row],
-                has_duration: events[row] == REPORT || signals[row] == SPAN && events[row] != IN_PROGRESS,
+                emitter: rows.emitters[row],
+                time_unix_nano: rows.times.value(row),
+                is_asked: rows.are_asked[row],
+                is_error: rows.are_errors[row],
+                signal: rows.signals[row],
+                event: rows.events[row],
             });
         }
     }
@@ -486,18 +739,15 @@ fn evaluate(
 }
 
 async fn count_file(file: &File, context: &Arc<Context>, tally: &Tally) -> Result<(), ParquetError> {
-    let Some(Opened { builder, footer, groups }) = open_file(file, context.range).await? else { return Ok(()) };
+    let Context { seeing, slow_nano, tied } = context.as_ref();
+    let Some(Opened { builder, footer, groups }) = open_file(file, seeing.range).await? else { return Ok(()) };
     let chosen: Arc<Mutex<VecDeque<Chosen>>> = Arc::default();
-    let of_error = match context.error.as_ref() {
-        ErrorRule::Usual => NUMBERS.map(str::to_owned).to_vec(),
-        ErrorRule::Sql { schema, .. } => schema.fields().iter().map(|field| field.name().clone()).collect(),
-    };
-    let first = EMITTER.into_iter().chain(KIND).chain([TIME]).chain(of_error.iter().map(String::as_str));
+    let first = seeing.columns();
     let predicate = {
         let (context, chosen) = (Arc::clone(context), Arc::clone(&chosen));
-        ArrowPredicateFn::new(mask(&footer, first), move |batch| {
+        ArrowPredicateFn::new(mask(&footer, first.iter().map(String::as_str)), move |batch| {
             let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
-            choose(&batch, &context, &mut chosen)
+            choose(&batch, &context.seeing, &mut chosen)
                 .map_err(|error| arrow::error::ArrowError::ComputeError(error.to_string()))
         })
     };
@@ -521,13 +771,22 @@ async fn count_file(file: &File, context: &Arc<Context>, tally: &Tally) -> Resul
             let Some(of) = chosen.pop_front() else {
                 return Err(ParquetError::General("a filter passed more rows than it chose".to_owned()));
             };
+            let is_of_function = || seeing.survey.emitter(of.emitter).function != 0;
+            let is_left_out = match of.event {
+                EventKind::Mark(kind) => tied.ignored.contains(&(invocations[row], of.time_unix_nano, kind as u8)),
+                // Those come by their streams.
+                _ => of.is_error && invocations[row] == 0 && of.signal == LOG && is_of_function(),
+            };
+            if is_left_out {
+                continue;
+            }
             let duration = durations.is_valid(row).then(|| durations.value(row).max(0));
             // A span tells when it began, and everything else when it was over.
             let over = of.time_unix_nano.saturating_add(match of.signal {
                 SPAN => duration.unwrap_or(0),
                 _ => 0,
             });
-            let slow = context.slow_nano.zip(duration).is_some_and(|(slow, duration)| duration > slow);
+            let slow = slow_nano.zip(duration).is_some_and(|(slow, duration)| duration > slow);
             let counted = Row {
                 emitter: of.emitter,
                 time_unix_nano: of.time_unix_nano,
@@ -535,12 +794,12 @@ async fn count_file(file: &File, context: &Arc<Context>, tally: &Tally) -> Resul
                 invocation: invocations[row],
                 span: if of.is_error { spans[row] } else { 0 },
                 failed_unix_nano: of.is_error.then_some(over),
-                slow_unix_nano: (of.has_duration && slow).then_some(over),
+                slow_unix_nano: (of.has_duration() && slow).then_some(over),
             };
             if of.is_error && (counted.trace != 0 || counted.invocation != 0) {
-                let service = context.survey.service(of.emitter);
+                let service = seeing.survey.service(of.emitter);
                 let Row { trace, invocation, span, .. } = counted;
-                let function = context.survey.emitter(of.emitter).function;
+                let function = seeing.survey.emitter(of.emitter).function;
                 let key = FailureKey { service, function, trace, invocation, span };
                 failures.push((key, over));
             }
@@ -549,7 +808,7 @@ async fn count_file(file: &File, context: &Arc<Context>, tally: &Tally) -> Resul
             }
         }
         drop(chosen);
-        tally.add(&rows, &context.survey);
+        tally.add(&rows, &seeing.survey);
         tally.add_failures(&failures);
     }
     Ok(())
@@ -605,7 +864,7 @@ async fn link_file(file: &File, range: Range, wanted: &Wanted) -> Result<Links, 
         })
     };
     let mut stream = builder
-        .with_projection(mask(&footer, LINKED.into_iter().chain([KIND[1]])))
+        .with_projection(mask(&footer, LINKED.into_iter().chain([KIND[1], TIME])))
         .with_row_filter(RowFilter::new(vec![Box::new(is_of_kind), Box::new(is_asked)]))
         .with_row_groups(groups)
         .with_batch_size(BATCH_ROWS)
@@ -616,9 +875,16 @@ async fn link_file(file: &File, range: Range, wanted: &Wanted) -> Result<Links, 
         let of_invocation = numbered(&batch, LINKED[1], id_number)?;
         let spans = numbered(&batch, LINKED[2], span_number)?;
         let above = numbered(&batch, LINKED[3], span_number)?;
-        let events = numbered(&batch, KIND[1], |text| u32::from(text.starts_with("platform.")))?;
+        let events = numbered(&batch, KIND[1], event)?;
+        let times = times(&batch)?;
         for row in 0..batch.num_rows() {
             let (trace, invocation, span) = (of_trace[row], of_invocation[row], spans[row]);
+            let is_platform = matches!(events[row], EventKind::Platform | EventKind::Mark(_));
+            if let EventKind::Mark(kind) = events[row]
+                && wanted.tied.ignored.contains(&(invocation, times.value(row), kind as u8))
+            {
+                continue;
+            }
             if trace != 0 && wanted.invocations.contains(&invocation) {
                 let greatest = links.trace_of.entry(invocation).or_insert(trace);
                 *greatest = (*greatest).max(trace);
@@ -627,7 +893,7 @@ async fn link_file(file: &File, range: Range, wanted: &Wanted) -> Result<Links, 
                 continue;
             }
             if invocation != 0 {
-                let own = (events[row] != PLATFORM, span);
+                let own = (!is_platform, span);
                 let least = links.span_of.entry(invocation).or_insert(own);
                 *least = (*least).min(own);
             }
@@ -651,4 +917,5 @@ struct Wanted {
     invocations: Arc<PlainSet<u128>>,
     /// Where spans and Lambda's own records have told nothing: the other records of these functions, "" of none.
     functions: Option<Arc<BTreeSet<String>>>,
+    tied: Arc<TiedFailures>,
 }

@@ -1,8 +1,12 @@
-//! Who wrote the records: functions with their versions, the services and releases that they state, and how often. From it
-//! follows whose a record is that does not say so itself. It refuses to count records: those may have been delivered
-//! twice. Their times are counted, each once.
+//! Who wrote the records: functions with their versions, the services and releases that they state, in which log groups,
+//! and how often. From it follows whose a record is that does not say so itself, and who may speak for a service. It
+//! refuses to count records: those may have been delivered twice. Their times are counted, each once.
+//!
+//! What a stranger gets printed names whatever service he likes, but it stands in the log group of the service that he
+//! called. So a service is spoken for by the groups in which Lambda reports its calls, or in which its spans stand; where
+//! there are none, as with containers, by those whose records name it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use transect_lake::LATEST;
@@ -70,6 +74,22 @@ pub(super) struct Emitter {
     pub(super) version: Name,
     pub(super) service: Name,
     pub(super) release: Name,
+    pub(super) group: Name,
+    pub(super) kind: RowKind,
+}
+
+/// What a record is for telling who may speak for a service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum RowKind {
+    /// Of an application.
+    #[default]
+    Application,
+    /// Of Lambda, about anything but the end of a call.
+    Platform,
+    /// Of Lambda, about the end of a call.
+    Report,
+    /// A span.
+    Span,
 }
 
 /// Times that are kept of an emitter: more of them are a sample.
@@ -137,6 +157,13 @@ impl Times {
         (self.sample.len() as f64 / share) as u64
     }
 
+    /// How many there were from one time until another, as far as the sample tells.
+    fn count_within(&self, since_unix_nano: i64, until_unix_nano: i64) -> u64 {
+        let share = (self.hash_max as f64 + 1.0) / 2.0_f64.powi(64);
+        let within = self.sample.iter().filter(|time| **time >= since_unix_nano && **time < until_unix_nano);
+        (within.count() as f64 / share) as u64
+    }
+
     fn has_any(&self, from: usize, until: usize) -> bool {
         (from..until).any(|minute| self.minutes.get(minute / 64).is_some_and(|bits| bits >> (minute % 64) & 1 == 1))
     }
@@ -174,6 +201,8 @@ impl Seen {
                 version: name(emitter.version),
                 service: name(emitter.service),
                 release: name(emitter.release),
+                group: name(emitter.group),
+                kind: emitter.kind,
             });
             self.times(number).unite(times);
         }
@@ -182,6 +211,38 @@ impl Seen {
 
 /// Region, function and version.
 type Version = (Name, Name, Name);
+
+/// The log groups that may speak for each service. One in which Lambda reports calls of other services alone does not,
+/// unless the service has no other.
+fn groups(seen: &Seen, services: &[Name], homes: &HashMap<Name, BTreeSet<Name>>) -> HashMap<Name, BTreeSet<Name>> {
+    let its = || seen.emitters.iter().zip(services).filter(|((_, times), service)| **service != 0 && !times.is_empty());
+    let mut reported: HashMap<Name, BTreeSet<Name>> = HashMap::new();
+    for ((emitter, _), service) in its() {
+        let is_home = homes.get(&emitter.function).is_some_and(|groups| groups.contains(&emitter.group));
+        if emitter.kind == RowKind::Report && is_home {
+            reported.entry(emitter.group).or_default().insert(*service);
+        }
+    }
+    // Firm, naming it, and naming it from where others are reported.
+    let mut found: [HashMap<Name, BTreeSet<Name>>; 3] = Default::default();
+    for ((emitter, _), service) in its() {
+        let (is_others, is_own) = match reported.get(&emitter.group) {
+            Some(services) => (!services.contains(service), services.contains(service)),
+            None => (false, false),
+        };
+        let place = match emitter.kind {
+            _ if is_others => 2,
+            RowKind::Span => 0,
+            _ => usize::from(!is_own),
+        };
+        found[place].entry(*service).or_default().insert(emitter.group);
+    }
+    let [mut groups, naming, others] = found;
+    for (service, further) in naming.into_iter().chain(others) {
+        groups.entry(service).or_insert(further);
+    }
+    groups
+}
 
 /// What follows from all that was seen.
 pub(super) struct Survey {
@@ -195,7 +256,65 @@ pub(super) struct Survey {
     stated: HashMap<Version, Name>,
     /// What is recorded for a version; `$LATEST`, whose release depends on the time, by itself.
     recorded: HashMap<Version, Name>,
+    /// The log groups that may speak for each service.
+    groups: HashMap<Name, BTreeSet<Name>>,
     first_unix_nano: i64,
+}
+
+/// The folder of the log groups that Lambda names after functions.
+const FUNCTION_GROUPS: &str = "/aws/lambda/";
+
+/// Whether a log group can hold the reports of a function: one that is named after a function is that function's.
+/// Lambda@Edge puts the function's own region before the name.
+fn may_report(group: &str, function: &str) -> bool {
+    match group.strip_prefix(FUNCTION_GROUPS) {
+        None => true,
+        Some(name) => name.strip_suffix(function).is_some_and(|before| before.is_empty() || before.ends_with('.')),
+    }
+}
+
+/// The log groups in which Lambda reports the calls of each function.
+fn homes(seen: &Seen) -> HashMap<Name, BTreeSet<Name>> {
+    let mut homes: HashMap<Name, BTreeSet<Name>> = HashMap::new();
+    for (emitter, _) in &seen.emitters {
+        let is_report = emitter.kind == RowKind::Report && emitter.function != 0;
+        if is_report && may_report(seen.names.text(emitter.group), seen.names.text(emitter.function)) {
+            homes.entry(emitter.function).or_default().insert(emitter.group);
+        }
+    }
+    homes
+}
+
+/// The service of each function that states one: what most of its records state that state any.
+///
+/// Where a function states a service in most of what it writes, another one that does so in a few of its records alone
+/// does not belong to that service: a stranger may have put it there.
+fn services_of_functions(
+    seen: &Seen,
+    speaks: impl Fn(&Emitter) -> bool,
+    most: impl Fn(&BTreeMap<Name, Times>) -> Option<Name>,
+) -> HashMap<Name, Name> {
+    let mut stated: HashMap<Name, BTreeMap<Name, Times>> = HashMap::new();
+    let mut written: HashMap<Name, Times> = HashMap::new();
+    for (emitter, times) in seen.emitters.iter().filter(|(emitter, _)| emitter.function != 0 && speaks(emitter)) {
+        if emitter.service != 0 {
+            stated.entry(emitter.function).or_default().entry(emitter.service).or_default().unite(times);
+        }
+        if emitter.kind == RowKind::Application {
+            written.entry(emitter.function).or_default().unite(times);
+        }
+    }
+    let claims: Vec<(Name, Name, bool)> = stated
+        .iter()
+        .filter_map(|(function, times)| {
+            let service = most(times)?;
+            let (states, writes) = (times.get(&service)?.count(), written.get(function).map_or(0, Times::count));
+            Some((*function, service, states.saturating_mul(2) >= writes))
+        })
+        .collect();
+    let sure: HashSet<Name> = claims.iter().filter(|(.., is_sure)| *is_sure).map(|(_, service, _)| *service).collect();
+    let holds = |(_, service, is_sure): &&(Name, Name, bool)| *is_sure || !sure.contains(service);
+    claims.iter().filter(holds).map(|(function, service, _)| (*function, *service)).collect()
 }
 
 impl Survey {
@@ -220,14 +339,14 @@ impl Survey {
             let rank = |name: &Name| i64::from(ranks[*name as usize]) * if greatest { 1 } else { -1 };
             times.iter().max_by_key(|(name, times)| (times.count(), rank(name))).map(|(name, _)| *name)
         };
-        let mut by_function: HashMap<Name, BTreeMap<Name, Times>> = HashMap::new();
-        for (emitter, times) in &seen.emitters {
-            if emitter.function != 0 && emitter.service != 0 {
-                by_function.entry(emitter.function).or_default().entry(emitter.service).or_default().unite(times);
-            }
-        }
-        let service_of: HashMap<Name, Name> =
-            by_function.iter().filter_map(|(function, times)| Some((*function, most(times, false)?))).collect();
+        let homes = homes(&seen);
+        // What stands elsewhere, and names the function, says nothing of it.
+        let speaks = |emitter: &Emitter| {
+            homes
+                .get(&emitter.function)
+                .is_none_or(|groups| emitter.kind == RowKind::Span || groups.contains(&emitter.group))
+        };
+        let service_of = services_of_functions(&seen, speaks, |times| most(times, false));
         let service = |emitter: &Emitter| match emitter.function {
             0 => emitter.service,
             function => service_of.get(&function).copied().unwrap_or(function),
@@ -237,14 +356,41 @@ impl Survey {
         for ((emitter, times), service) in seen.emitters.iter().zip(&services) {
             let states_it = emitter.service == 0 || emitter.service == *service;
             let is_fixed = emitter.version != 0 && seen.names.text(emitter.version) != LATEST;
-            if emitter.function != 0 && is_fixed && emitter.release != 0 && states_it {
+            if emitter.function != 0 && is_fixed && emitter.release != 0 && states_it && speaks(emitter) {
                 let key = (emitter.region, emitter.function, emitter.version);
                 by_version.entry(key).or_default().entry(emitter.release).or_default().unite(times);
             }
         }
         let stated = by_version.iter().filter_map(|(version, times)| Some((*version, most(times, true)?))).collect();
+        let groups = groups(&seen, &services, &homes);
         let Seen { names, numbers, emitters } = seen;
-        Survey { names, numbers, emitters, ranks, services, stated, recorded, first_unix_nano }
+        Survey { names, numbers, emitters, ranks, services, stated, recorded, groups, first_unix_nano }
+    }
+
+    /// Whether what an emitter writes counts for the service that it is of.
+    pub(super) fn speaks(&self, number: u32) -> bool {
+        let groups = self.groups.get(&self.service(number));
+        groups.is_none_or(|groups| groups.contains(&self.emitter(number).group))
+    }
+
+    /// The log groups that may speak for a service, in the order of their names.
+    pub(super) fn groups(&self, service: Name) -> Vec<String> {
+        let groups = self.groups.get(&service).into_iter().flatten();
+        let mut names: Vec<String> = groups.map(|group| self.names.text(*group).to_owned()).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// About how many records of a time named a service that do not count for it.
+    pub(super) fn from_elsewhere(&self, service: Name, since_unix_nano: i64, until_unix_nano: i64) -> u64 {
+        let mut count = 0;
+        for (number, (emitter, times)) in (0..).zip(&self.emitters) {
+            let is_its = self.service(number) == service;
+            if service != 0 && (is_its || emitter.service == service) && !(is_its && self.speaks(number)) {
+                count += times.count_within(since_unix_nano, until_unix_nano);
+            }
+        }
+        count
     }
 
     pub(super) fn emitter(&self, number: u32) -> &Emitter {
@@ -299,7 +445,8 @@ impl Survey {
         let mut by_service: BTreeMap<Name, Vec<String>> = BTreeMap::new();
         for (number, (emitter, times)) in (0..).zip(&self.emitters) {
             let service = self.service(number);
-            if emitter.region != region || service == but || service == 0 || !times.has_any(from, until) {
+            let is_other = service != but && service != 0 && self.speaks(number);
+            if emitter.region != region || !is_other || !times.has_any(from, until) {
                 continue;
             }
             let release = match self.stated_release(number) {
@@ -350,7 +497,7 @@ mod tests {
             let names = &mut seen.names;
             let [region, function, version, service, release] =
                 ["us", function, version, service, release].map(|text| names.number(text));
-            let number = seen.number(Emitter { region, function, version, service, release });
+            let number = seen.number(Emitter { region, function, version, service, release, ..Emitter::default() });
             times.for_each(|time| seen.times(number).add(time, 0));
             number
         };

@@ -600,6 +600,12 @@ impl Draft<'_> {
             has_records_without_id: self.has_records_without_id,
             releases: self.releases,
             shifts,
+            groups: survey.groups(self.service),
+            records_from_elsewhere: survey.from_elsewhere(
+                self.service,
+                question.since_unix_nano,
+                question.until_unix_nano,
+            ),
         }
     }
 }

@@ -1,36 +1,42 @@
-//! The view `invocations`: one row a Lambda invocation, put together from its records. It refuses to guess what no
-//! record says: without a report there is no duration and no status.
+//! The view `invocations`: one row a Lambda invocation, put together from its records: those that carry its id, and the
+//! failures that stand in its stream while it ran. It refuses to guess what no record says: without a report there is no
+//! duration and no status.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::AsArray;
+use arrow::compute::cast as cast_array;
+use arrow::datatypes::{DataType, Int64Type, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::{Column, JoinType, Result};
-use datafusion::datasource::TableType;
+use datafusion::datasource::{TableType, provider_as_source};
 use datafusion::functions::core::expr_fn::{coalesce, least, nullif};
 use datafusion::functions::string::expr_fn::concat;
 use datafusion::functions::unicode::expr_fn::{strpos, substr};
 use datafusion::functions_aggregate::expr_fn::{bool_or, count, max, min};
 use datafusion::logical_expr::{
-    Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, cast, lit, when,
+    Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, cast, lit, not, when,
 };
-use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion_functions_json::udfs::{json_get_float_udf, json_get_int_udf};
 use transect_lake::NANOS_PER_HOUR;
 
 use super::once::each_event_once;
-use super::{
-    EVENT_KEY, RELEASE, Records, SEVERITY_ERROR, is_needle, named, only_about, plan, pushdown, release, timestamp_of,
-    within,
-};
+use super::tied::Tied;
+use super::{EVENT_KEY, RELEASE, Records, is_needle, named, only_about, plan, pushdown, release, timestamp_of, within};
+use crate::calls::LineKind;
+use crate::failure::{SEVERITY_ERROR, STATUS_ERROR, has_failed};
 use crate::hours::{Bounds, bounds};
-use crate::landing::Extent;
+use crate::landing::{Extent, Landing};
 
 /// Records of an invocation lie at most so far from its start: three attempts of Lambda's longest duration, with its waits
 /// of one and two minutes between them, make 48 minutes. An attempt that Lambda put off for longer, because the function
 /// was throttled, is not seen from a range that begins or ends between.
 const RECORDS_NANO_MAX: i64 = NANOS_PER_HOUR;
+
+/// Streams that are looked up for a question about few invocations; for more of them all are read.
+const STREAMS_MAX: usize = 256;
 
 /// Stands between what a text is ordered by and the text itself; no event id holds it.
 const MARK: &str = "\u{1}";
@@ -73,16 +79,58 @@ const REPORT_METRICS: [(&str, &str); 4] = [
 #[derive(Debug)]
 pub(crate) struct Invocations {
     all_rows: LogicalPlan,
+    landing: Arc<Landing>,
     extent: Extent,
     records: Option<Records>,
     schema: SchemaRef,
 }
 
 impl Invocations {
-    pub(crate) fn new(all_rows: &LogicalPlan, extent: &Extent, records: Option<&Records>) -> Result<Invocations> {
-        let rows = invocations(LogicalPlanBuilder::from(all_rows.clone()), records, true)?.build()?;
+    pub(crate) fn new(
+        all_rows: &LogicalPlan,
+        landing: &Arc<Landing>,
+        extent: &Extent,
+        records: Option<&Records>,
+    ) -> Result<Invocations> {
+        let rows = LogicalPlanBuilder::from(all_rows.clone());
+        let parts = Parts { named: named_rows(rows.clone())?, tied: tied_rows(rows)? };
+        let rows = invocations(parts.unite(true)?, records)?.build()?;
         let schema = Arc::new(rows.schema().as_arrow().clone());
-        Ok(Invocations { all_rows: all_rows.clone(), extent: extent.clone(), records: records.cloned(), schema })
+        let (landing, extent, records) = (Arc::clone(landing), extent.clone(), records.cloned());
+        Ok(Invocations { all_rows: all_rows.clone(), landing, extent, records, schema })
+    }
+
+    /// What is true of the rows of the streams, and the time, in which something passes the filters.
+    async fn around(&self, state: &dyn Session, rows: LogicalPlanBuilder, filters: &[Expr]) -> Result<Option<Expr>> {
+        if self.landing.is_dry() {
+            return Ok(None);
+        }
+        let mut found = rows;
+        for filter in filters {
+            found = found.filter(filter.clone())?;
+        }
+        let times = [min(named("time_unix_nano")).alias("first"), max(named("time_unix_nano")).alias("last")];
+        let found = found.aggregate([named("aws_log_stream")], times)?.limit(0, Some(STREAMS_MAX + 1))?.build()?;
+        let found = state.create_physical_plan(&found).await?;
+        let batches = collect(found, state.task_ctx()).await?;
+        let mut streams = Vec::new();
+        let (mut first, mut last) = (i64::MAX, i64::MIN);
+        for batch in &batches {
+            let names = cast_array(batch.column(0), &DataType::Utf8View)?;
+            streams.extend(names.as_string_view().iter().map(|name| name.map(str::to_owned)));
+            let [least, most] = [1, 2].map(|column| batch.column(column).as_primitive::<Int64Type>());
+            first = first.min(arrow::compute::min(least).unwrap_or(first));
+            last = last.max(arrow::compute::max(most).unwrap_or(last));
+        }
+        if streams.len() > STREAMS_MAX {
+            return Ok(None);
+        }
+        let (since, until) = (first.saturating_sub(RECORDS_NANO_MAX), last.saturating_add(RECORDS_NANO_MAX));
+        let time = || named("time_unix_nano");
+        let names: Vec<Expr> = streams.iter().flatten().map(|name| lit(name.as_str())).collect();
+        let is_one = named("aws_log_stream").in_list(names, false);
+        let is_one = if streams.contains(&None) { is_one.or(named("aws_log_stream").is_null()) } else { is_one };
+        Ok(Some(time().gt_eq(lit(since)).and(time().lt_eq(lit(until))).and(is_one)))
     }
 }
 
@@ -110,20 +158,32 @@ impl TableProvider for Invocations {
         // An invocation belongs to the range that its start lies in; its records may lie a little outside.
         let asked = Bounds { min: self.extent.since_unix_nano, max: self.extent.until_unix_nano };
         let wanted = asked.and(bounds(&["timestamp", "time_unix_nano"], filters)).widen(RECORDS_NANO_MAX);
-        let mut records = within(LogicalPlanBuilder::from(self.all_rows.clone()), wanted.min, wanted.max)?;
-        let of_key = only_about(filters, &INVOCATION_KEY);
-        for filter in &of_key {
-            records = records.filter(filter.clone())?;
+        let mut rows = within(LogicalPlanBuilder::from(self.all_rows.clone()), wanted.min, wanted.max)?;
+        for filter in only_about(filters, &INVOCATION_KEY[..3]) {
+            rows = rows.filter(filter)?;
         }
-        let mut few = is_needle(&of_key);
-        for id in ["trace_id", "correlation_id"] {
-            let of_id = only_about(filters, &[id]);
-            if is_needle(&of_id) {
-                records = of_invocations_with(records, of_id)?;
-                few = true;
+        let of_key = only_about(filters, &INVOCATION_KEY);
+        let ids = ["trace_id", "correlation_id"].map(|id| only_about(filters, &[id]));
+        let ids: Vec<Vec<Expr>> = ids.into_iter().filter(|of_id| is_needle(of_id)).collect();
+        let few = is_needle(&of_key) || !ids.is_empty();
+        let mut candidates = rows.clone();
+        if few {
+            let needles: Vec<Expr> = of_key.iter().chain(ids.iter().flatten()).cloned().collect();
+            // One of its records may name the trace, and another one the invocation.
+            let needles = if is_needle(&of_key) { of_key.clone() } else { needles };
+            if let Some(around) = self.around(state, rows.clone(), &needles).await? {
+                candidates = candidates.filter(around)?;
             }
         }
-        let mut rows = within(invocations(records, self.records.as_ref(), few)?, asked.min, asked.max)?;
+        let mut parts = Parts { named: named_rows(rows)?, tied: tied_rows(candidates)? };
+        for filter in of_key {
+            parts = parts.filter(&filter)?;
+        }
+        for of_id in ids {
+            parts = parts.of_invocations_with(&of_id)?;
+        }
+        let rows = invocations(parts.unite(few)?, self.records.as_ref())?;
+        let mut rows = within(rows, asked.min, asked.max)?;
         for filter in filters {
             rows = rows.filter(filter.clone())?;
         }
@@ -131,22 +191,55 @@ impl TableProvider for Invocations {
     }
 }
 
-/// All records of the invocations of which one record passes the filters. An id stands in some records of an invocation
-/// only, and finding those few by it spares putting every invocation together.
-fn of_invocations_with(records: LogicalPlanBuilder, filters: Vec<Expr>) -> Result<LogicalPlanBuilder> {
-    const FOUND: &str = "found_invocation_id";
-    let mut found = records.clone();
-    for filter in filters {
-        found = found.filter(filter)?;
-    }
-    let found = found.project([named("faas_invocation_id").alias(FOUND)])?.distinct()?;
-    let on = (vec![Column::new_unqualified(FOUND)], vec![Column::new_unqualified("faas_invocation_id")]);
-    found.join(records.build()?, JoinType::RightSemi, on, None)
+/// The records of invocations, copies among them, under the names of their columns.
+struct Parts {
+    /// Those that name their invocation, and neither mark it nor say that it failed.
+    named: LogicalPlanBuilder,
+    /// Marks and failures, with the invocation that they belong to.
+    tied: LogicalPlanBuilder,
 }
 
-fn invocations(rows: LogicalPlanBuilder, recorded: Option<&Records>, few: bool) -> Result<LogicalPlanBuilder> {
-    let is_report = || named("event_name").eq(lit("platform.report"));
-    let rows = rows.filter(named("signal").eq(lit("log")))?.filter(named("faas_invocation_id").is_not_null())?;
+impl Parts {
+    fn filter(self, filter: &Expr) -> Result<Parts> {
+        Ok(Parts { named: self.named.filter(filter.clone())?, tied: self.tied.filter(filter.clone())? })
+    }
+
+    /// All records of the invocations of which one record passes the filters. An id stands in some records of an invocation
+    /// only, and finding those few by it spares putting every invocation together.
+    fn of_invocations_with(self, filters: &[Expr]) -> Result<Parts> {
+        const FOUND: &str = "found_invocation_id";
+        let found = |rows: &LogicalPlanBuilder| {
+            let mut found = rows.clone();
+            for filter in filters {
+                found = found.filter(filter.clone())?;
+            }
+            found.project([named("faas_invocation_id").alias(FOUND)])
+        };
+        let found = found(&self.named)?.union(found(&self.tied)?.build()?)?.distinct()?;
+        let of_found = |rows: LogicalPlanBuilder| {
+            let on = (vec![Column::new_unqualified(FOUND)], vec![Column::new_unqualified("faas_invocation_id")]);
+            found.clone().join(rows.build()?, JoinType::RightSemi, on, None)
+        };
+        Ok(Parts { named: of_found(self.named)?, tied: of_found(self.tied)? })
+    }
+
+    /// All of them, each once.
+    fn unite(self, few: bool) -> Result<LogicalPlanBuilder> {
+        let mut wanted = EVENT_KEY.to_vec();
+        wanted.extend(["cloud_account_id", "faas_invocation_id"]);
+        wanted.extend(RECORD_COLUMNS);
+        let tied = self.tied.project(wanted.iter().map(|name| named(name).alias(*name)))?;
+        each_event_once(self.named, &wanted, &wanted, few)?.union(tied.build()?)
+    }
+}
+
+fn is_mark() -> Expr {
+    let is_one = named("event_name").in_list(LineKind::MARKS.map(lit).to_vec(), false);
+    coalesce(vec![is_one, lit(false)])
+}
+
+/// The columns of the records, from the rows.
+fn record_columns() -> Result<Vec<Expr>> {
     let mut columns: Vec<Expr> = EVENT_KEY.iter().chain(&INVOCATION_KEY[..1]).map(|name| named(name)).collect();
     columns.push(named("faas_invocation_id"));
     for name in RECORD_COLUMNS {
@@ -158,17 +251,31 @@ fn invocations(rows: LogicalPlanBuilder, recorded: Option<&Records>, few: bool) 
             None => named(name),
         });
     }
-    let rows = rows.project(columns)?;
+    Ok(columns)
+}
 
-    let mut wanted = EVENT_KEY.to_vec();
-    wanted.extend(["cloud_account_id", "faas_invocation_id"]);
-    wanted.extend(RECORD_COLUMNS);
-    let records = each_event_once(rows, &wanted, &wanted, few)?;
+fn named_rows(rows: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
+    let rows = rows.filter(named("signal").eq(lit("log")))?.filter(named("faas_invocation_id").is_not_null())?;
+    rows.filter(not(is_mark().or(has_failed())))?.project(record_columns()?)
+}
 
-    let summary = summarise(records, is_report)?;
+fn tied_rows(rows: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
+    let rows = rows.filter(named("signal").eq(lit("log")))?.filter(is_mark().or(has_failed()))?;
+    let columns = record_columns()?.into_iter().chain([named("observed_time_unix_nano")]);
+    let rows = rows.project(columns)?.build()?;
+    LogicalPlanBuilder::scan("tied", provider_as_source(Arc::new(Tied::new(rows))), None)
+}
+
+/// Invocations from their records.
+fn invocations(records: LogicalPlanBuilder, recorded: Option<&Records>) -> Result<LogicalPlanBuilder> {
+    let summary = summarise(records)?;
     let started = named("first_unix_nano").alias("time_unix_nano");
     let columns: Vec<Expr> = summary.schema().columns().into_iter().map(Expr::Column).collect();
     summary.project(columns.into_iter().chain([started]))?.project(output(recorded))
+}
+
+fn is_report() -> Expr {
+    named("event_name").eq(lit("platform.report"))
 }
 
 /// A number out of a report's attributes.
@@ -183,7 +290,7 @@ fn report_metric(name: &str, is_float: bool) -> Expr {
 }
 
 /// The records of each invocation as one row, still under working names where a result needs two of them.
-fn summarise(records: LogicalPlanBuilder, is_report: impl Fn() -> Expr) -> Result<LogicalPlanBuilder> {
+fn summarise(records: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
     let is_error = || named("severity_number").gt_eq(lit(SEVERITY_ERROR));
     let has_exception = || named("exception_type").is_not_null();
     // Type and message of one record, the first that has a type: texts that begin with its time and id. `first_value`
@@ -193,9 +300,6 @@ fn summarise(records: LogicalPlanBuilder, is_report: impl Fn() -> Expr) -> Resul
         let text = vec![cast(named("time_unix_nano"), DataType::Utf8), named("event_id"), lit(MARK), named(name)];
         min(concat(text)).filter(has_exception()).build()
     };
-    let platform_error = named("event_name")
-        .in_list(["platform.report", "platform.runtimeDone", "platform.end"].map(lit).to_vec(), false)
-        .and(named("status_code").eq(lit("ERROR")));
     let aggregates = vec![
         min(named("time_unix_nano")).alias("first_unix_nano"),
         min(named("time_unix_nano") - named("duration_nano")).filter(is_report()).build()?.alias("begun_unix_nano"),
@@ -212,7 +316,7 @@ fn summarise(records: LogicalPlanBuilder, is_report: impl Fn() -> Expr) -> Resul
         max(named("max_memory_used_mb")).alias("max_memory_used_mb"),
         max(named("init_duration_ms")).alias("init_duration_ms"),
         bool_or(is_report()).alias("reported"),
-        bool_or(coalesce(vec![platform_error, lit(false)]).or(coalesce(vec![is_error(), lit(false)]))).alias("failed"),
+        bool_or(has_failed()).alias("failed"),
         max(named("status_message")).filter(is_report()).build()?.alias("status_message"),
         first("exception_type")?.alias("exception_type"),
         first("exception_message")?.alias("exception_message"),
@@ -227,7 +331,7 @@ fn summarise(records: LogicalPlanBuilder, is_report: impl Fn() -> Expr) -> Resul
 fn output(recorded: Option<&Records>) -> Vec<Expr> {
     // The start: of the first record, unless that is only the report, whose duration leads back to it.
     let start = || least(vec![named("first_unix_nano"), named("begun_unix_nano")]);
-    let status = when(named("failed"), lit("ERROR")).when(named("reported"), lit("OK")).otherwise(lit("UNSET"));
+    let status = when(named("failed"), lit(STATUS_ERROR)).when(named("reported"), lit("OK")).otherwise(lit("UNSET"));
     let mut columns = vec![timestamp_of(start()).alias("timestamp"), start().alias("time_unix_nano")];
     columns.extend(["cloud_account_id", "cloud_region", "service_name"].map(named));
     columns.push(release(recorded).alias(RELEASE));

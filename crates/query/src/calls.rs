@@ -1,0 +1,319 @@
+//! Which call a line of a function's log stream belongs to, and which of the lines that mark calls are none. Pure: it knows
+//! marks, ids and CloudWatch's times, and nothing of files and tables.
+//!
+//! A stream is one sandbox, which runs one call at a time. So what stands between START and REPORT of a call is the call's,
+//! whether or not it carries the id; and a second START between them was printed by the call, not by Lambda. Managed
+//! Instances run several calls at once: a line without an id is nobody's there.
+//!
+//! It refuses to look at a line's own time, which may have whole seconds or come before START: the order is CloudWatch's.
+
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
+
+/// The version of functions on Managed Instances, which run several calls in a stream.
+pub(crate) const SHARED_VERSION: &str = "$LATEST.PUBLISHED";
+
+/// The longest call, 15 minutes, with a minute for what Lambda writes after it.
+const CALL_NANO_MAX: i64 = 16 * 60 * 1_000_000_000;
+
+/// What a line is for the calls of its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineKind {
+    /// Begins a call.
+    Start,
+    /// Says, in JSON, that the function is done.
+    RuntimeDone,
+    /// Says, as text, that the function is done.
+    End,
+    /// Ends a call.
+    Report,
+    /// Any other line.
+    Other,
+}
+
+impl LineKind {
+    /// The events that mark calls.
+    pub(crate) const MARKS: [&str; 4] = ["platform.start", "platform.runtimeDone", "platform.end", "platform.report"];
+
+    /// Returns the kind of a line by its `event_name`.
+    pub(crate) fn of(event_name: &str) -> LineKind {
+        match event_name {
+            "platform.start" => LineKind::Start,
+            "platform.runtimeDone" => LineKind::RuntimeDone,
+            "platform.end" => LineKind::End,
+            "platform.report" => LineKind::Report,
+            _ => LineKind::Other,
+        }
+    }
+}
+
+/// A line of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct StreamLine<I> {
+    pub(crate) kind: LineKind,
+    /// The invocation that it names.
+    pub(crate) invocation: Option<I>,
+    /// CloudWatch's time of it.
+    pub(crate) observed_unix_nano: i64,
+    /// Whether it is of [`SHARED_VERSION`].
+    pub(crate) is_shared: bool,
+}
+
+/// One run of a call in a sandbox, as its marks tell it.
+struct Attempt<I> {
+    invocation: I,
+    start: usize,
+    /// The last mark before the report that says that the function is done.
+    done: Option<usize>,
+    report: Option<usize>,
+    /// How many calls had begun by then.
+    starts_at_done: usize,
+    /// Whether its marks are JSON: `runtimeDone` is in no text log.
+    is_json: bool,
+    is_forged: bool,
+}
+
+impl<I> Attempt<I> {
+    /// Where it is over, if anything says so.
+    fn last(&self) -> Option<usize> {
+        self.report.or(self.done)
+    }
+}
+
+/// Returns for each line of one stream the invocation that it belongs to; for a mark none if it is to be ignored.
+///
+/// The lines are in the order of CloudWatch's time and event id, each once. Lines that name an invocation, and are no mark,
+/// keep it. What is chosen where marks are missing:
+/// - A call goes on until its REPORT; without one until END; without either until the next START, 16 minutes at most.
+/// - Of what stands before the first START every mark counts: the range may begin within a call.
+/// - After that a mark whose id no START has is a stranger's, unless calls overlap in the stream.
+pub(crate) fn calls_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>]) -> Vec<Option<I>> {
+    if lines.iter().any(|line| line.is_shared) {
+        return lines.iter().map(|line| line.invocation).collect();
+    }
+    let mut attempts: Vec<Attempt<I>> = Vec::new();
+    let attempt_of = attempts_of(lines, &mut attempts);
+    let first_start = attempts.first().map_or(usize::MAX, |attempt| attempt.start);
+
+    let mut calls: Vec<Option<I>> = Vec::with_capacity(lines.len());
+    // Calls that run and whose end is known, and the one that began last, if nothing says when it was over.
+    let mut open: BTreeSet<usize> = BTreeSet::new();
+    let mut unclosed: Option<usize> = None;
+    let mut overlaps = false;
+    let mut strangers = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let call = match (attempt_of[index], line.kind) {
+            (Some(number), LineKind::Start) => {
+                let is_nested = {
+                    let is_text = |attempt: &Attempt<I>| !attempt.is_json;
+                    let own = &attempts[number];
+                    // One whose end is not known yet may as well be JSON.
+                    let is_own_text = is_text(own) && own.last().is_some();
+                    // Either all of those open are JSON, or there is one.
+                    open.first().is_some_and(|other| is_own_text || is_text(&attempts[*other]))
+                };
+                attempts[number].is_forged = is_nested;
+                if !is_nested {
+                    unclosed = None;
+                    if attempts[number].last().is_some() {
+                        open.insert(number);
+                    } else {
+                        unclosed = Some(number);
+                    }
+                    overlaps |= open.len() + usize::from(unclosed.is_some()) > 1;
+                }
+                line.invocation.filter(|_| !is_nested)
+            }
+            (Some(number), _) => {
+                if attempts[number].last() == Some(index) {
+                    open.remove(&number);
+                }
+                line.invocation.filter(|_| !attempts[number].is_forged)
+            }
+            (None, LineKind::Other) => line.invocation.or_else(|| {
+                let mut running = open.iter().copied().chain(unclosed);
+                let attempt = running.next().filter(|_| running.next().is_none()).map(|number| &attempts[number])?;
+                let began = lines[attempt.start].observed_unix_nano;
+                let is_within = line.observed_unix_nano.saturating_sub(began) <= CALL_NANO_MAX;
+                is_within.then_some(attempt.invocation)
+            }),
+            (None, _) if index < first_start => line.invocation,
+            (None, _) => {
+                strangers.push(index);
+                None
+            }
+        };
+        calls.push(call);
+    }
+    // Their START may have been cut off while others ran.
+    if overlaps {
+        for index in strangers {
+            calls[index] = lines[index].invocation;
+        }
+    }
+    calls
+}
+
+/// Puts the marks together to attempts, in the order of their starts; returns the attempt of each mark, if it has one.
+fn attempts_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>], attempts: &mut Vec<Attempt<I>>) -> Vec<Option<usize>> {
+    let mut latest: HashMap<I, usize> = HashMap::new();
+    let mut of = vec![None; lines.len()];
+    for (index, line) in lines.iter().enumerate() {
+        let Some(invocation) = line.invocation else { continue };
+        match line.kind {
+            LineKind::Other => {}
+            LineKind::Start => {
+                // An asynchronous retry has the id of the attempt before.
+                latest.insert(invocation, attempts.len());
+                of[index] = Some(attempts.len());
+                attempts.push(Attempt {
+                    invocation,
+                    start: index,
+                    done: None,
+                    report: None,
+                    starts_at_done: 0,
+                    is_json: false,
+                    is_forged: false,
+                });
+            }
+            kind => {
+                let Some(number) = latest.get(&invocation).copied() else { continue };
+                let starts = attempts.len();
+                let attempt = &mut attempts[number];
+                let began = lines[attempt.start].observed_unix_nano;
+                let is_late = line.observed_unix_nano.saturating_sub(began) > CALL_NANO_MAX;
+                // After END nothing but its REPORT comes before another call begins.
+                let is_over = attempt.done.is_some() && !attempt.is_json && starts != attempt.starts_at_done;
+                if attempt.report.is_some() || is_late || is_over {
+                    continue;
+                }
+                of[index] = Some(number);
+                attempt.is_json |= kind == LineKind::RuntimeDone;
+                if kind == LineKind::Report {
+                    attempt.report = Some(index);
+                } else {
+                    (attempt.done, attempt.starts_at_done) = (Some(index), starts);
+                }
+            }
+        }
+    }
+    of
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One word a line: `S`, `D`, `E` or `R` and the id, or an id alone for another line that names it, or `.` for one that
+    /// names none; `+N` lets N minutes pass.
+    fn lines(text: &str) -> Vec<StreamLine<&str>> {
+        let mut at = 0;
+        let mut lines = Vec::new();
+        for word in text.split_whitespace() {
+            if let Some(minutes) = word.strip_prefix('+') {
+                at += minutes.parse::<i64>().unwrap() * 60_000_000_000;
+                continue;
+            }
+            at += 1_000_000;
+            let (kind, id) = match word.split_at(1) {
+                ("S", id) => (LineKind::Start, id),
+                ("D", id) => (LineKind::RuntimeDone, id),
+                ("E", id) => (LineKind::End, id),
+                ("R", id) => (LineKind::Report, id),
+                (".", _) => (LineKind::Other, ""),
+                _ => (LineKind::Other, word),
+            };
+            lines.push(StreamLine {
+                kind,
+                invocation: (!id.is_empty()).then_some(id),
+                observed_unix_nano: at,
+                is_shared: false,
+            });
+        }
+        lines
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let calls: Vec<&str> = calls_of(&lines(text)).into_iter().map(|call| call.unwrap_or("-")).collect();
+        assert_eq!(calls.join(" "), expected, "{text}");
+    }
+
+    #[test]
+    fn a_line_belongs_to_the_call_around_it() {
+        check("Sa . Ea Ra Sb . . Eb Rb", "a a a a b b b b b");
+        check("Sa . Da Ra", "a a a a");
+        // What names a call keeps it.
+        check("Sa b . Ea Ra", "a b a a a");
+        // The time of initialising, and what comes after REPORT, is no call.
+        check(". . Sa Ea Ra . Sb", "- - a a a - b");
+        // Between END and REPORT extensions may still write.
+        check("Sa Ea . Ra .", "a a a a -");
+        check("", "");
+        check(". .", "- -");
+    }
+
+    #[test]
+    fn a_mark_may_be_missing() {
+        // END and REPORT.
+        check("Sa . Sb . Eb Rb", "a a b b b b");
+        check("Sa .", "a a");
+        check("Sa . +15 . +2 .", "a a a -");
+        // END alone, REPORT alone.
+        check("Sa . Ra . Sb", "a a a - b");
+        check("Sa . Ea . Sb", "a a a - b");
+        // START, at the beginning of the range: its call is not known, but its report is genuine.
+        check(". Ea Ra . Sb", "- a a - b");
+        check("Ra Rb", "a b");
+        // START, later on: the report may be a stranger's.
+        check("Sa Ea Ra . Eb Rb Sc", "a a a - - - c");
+    }
+
+    #[test]
+    fn a_retry_is_another_attempt() {
+        check("Sa . Ea Ra +1 . Sa . Ea Ra", "a a a a - a a a a");
+        // The first one crashed without a word.
+        check("Sa . Sb Eb Rb . Sa . Ea Ra", "a a b b b - a a a a");
+    }
+
+    #[test]
+    fn what_a_call_prints_marks_nothing() {
+        // A stranger's report, and a whole call of his.
+        check("Sa Rx . Ea Ra", "a - a a a");
+        check("Sa Sx . Ex Rx . Ea Ra", "a - a - - a a a");
+        check("Sa Ex . Ra", "a - a a");
+        // Another call's, be it over or not.
+        check("Sa Ea Ra Sb Ra . Eb Rb", "a a a b - b b b");
+        check("Sa Ea Ra Sb Sa . Eb Rb", "a a a b - b b b");
+        // What begins in one call and ends in another is none, and hides none.
+        check("Sa Sx Ea Ra . Sb . Rx Eb Rb", "a - a a - b b - b b");
+        check("Sa Ea Sb . Ra Eb Rb", "a a b b - b b");
+        // Of JSON in a text log.
+        check("Sa Sx Dx Rx . Ea Ra", "a - - - a a a");
+        // A report that comes too late ends nothing.
+        check("Sa . +17 Ra", "a a -");
+    }
+
+    #[test]
+    fn where_calls_overlap_a_line_is_nobodys() {
+        check("Sa . Sb . Da . Ra Db . Rb .", "a a b - a - a b b b -");
+        check("Sa Sb Da Db Ra Rb Rc", "a b a b a b c");
+        // One that still runs at the end of the range.
+        check("Sa Sb . Da Ra", "a b - a a");
+        let shared = lines("Sa . Ea Ra Rx").into_iter().map(|line| StreamLine { is_shared: true, ..line });
+        let shared: Vec<_> = calls_of(&shared.collect::<Vec<_>>()).into_iter().map(Option::unwrap_or_default).collect();
+        assert_eq!(shared, ["a", "", "a", "a", "x"]);
+    }
+
+    #[test]
+    fn many_marks_take_a_moment() {
+        // Each of them open until the end: no step looks at all of them.
+        let count = 100_000;
+        let mut many = Vec::new();
+        let line = |kind, id| StreamLine { kind, invocation: Some(id), observed_unix_nano: 0, is_shared: false };
+        (0..count).for_each(|id| many.push(line(LineKind::Start, id)));
+        (0..count).for_each(|id| many.push(line(LineKind::RuntimeDone, id)));
+        (0..count).for_each(|id| many.push(line(LineKind::Report, id)));
+        assert_eq!(calls_of(&many).into_iter().flatten().count(), 3 * count);
+    }
+}
