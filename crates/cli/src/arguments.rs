@@ -173,6 +173,11 @@ pub struct Demo {
     /// When the story begins; the same options always give the same bytes
     #[arg(long, value_name = "TIME", default_value = "2026-11-21T08:00:00Z")]
     pub start: String,
+    /// From when on the questions of the walk look, as everywhere
+    // The global option, without its other name `--start`, which means something else here. clap takes what has the id of a
+    // global option in its place and hands its value on as the global's, so this is read as `Global::since`.
+    #[arg(long, value_name = "TIME", help_heading = "Time")]
+    since: Option<String>,
     /// Write the payloads and the truth, and load nothing
     #[arg(long)]
     pub payloads_only: bool,
@@ -662,10 +667,96 @@ pub struct Completions {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use std::collections::BTreeMap;
+
+    use clap::{Command, CommandFactory, Parser};
+
+    use super::{Arguments, Command as Parsed};
+
+    /// Every command of the tree, as it is when a command line is read: with all that is global.
+    fn commands() -> Vec<(String, Command)> {
+        let mut root = Arguments::command();
+        root.build();
+        let mut found = Vec::new();
+        let mut open = vec![(root.get_name().to_owned(), root)];
+        while let Some((path, command)) = open.pop() {
+            open.extend(command.get_subcommands().map(|sub| (format!("{path} {}", sub.get_name()), sub.clone())));
+            found.push((path, command));
+        }
+        found
+    }
+
+    /// The names that a command takes for an option, or for a command below it, and that mean two things.
+    fn ambiguous_names(command: &Command) -> Vec<String> {
+        let mut meanings = BTreeMap::<String, Vec<String>>::new();
+        for argument in command.get_arguments() {
+            let long = argument.get_long_and_visible_aliases().into_iter().flatten();
+            let hidden = argument.get_aliases().into_iter().flatten();
+            let mut names: Vec<String> = long.chain(hidden).map(|name| format!("--{name}")).collect();
+            let short = argument.get_short_and_visible_aliases().into_iter().flatten();
+            names.extend(short.map(|name| format!("-{name}")));
+            names.push(format!("id {}", argument.get_id()));
+            for name in names {
+                meanings.entry(name).or_default().push(argument.get_id().to_string());
+            }
+        }
+        for sub in command.get_subcommands() {
+            for name in std::iter::once(sub.get_name()).chain(sub.get_all_aliases()) {
+                meanings.entry(name.to_owned()).or_default().push(format!("command {}", sub.get_name()));
+            }
+        }
+        meanings.retain(|_, meant| meant.len() > 1);
+        meanings.into_iter().map(|(name, meant)| format!("{name}: {}", meant.join(", "))).collect()
+    }
+
+    fn parse(line: &str) -> Arguments {
+        Arguments::try_parse_from(line.split_whitespace()).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
 
     #[test]
     fn the_table_of_arguments_is_consistent() {
-        super::Arguments::command().debug_assert();
+        Arguments::command().debug_assert();
+    }
+
+    /// clap looks at its table in debug builds alone, and takes the first of two meanings in a release.
+    #[test]
+    fn no_name_has_two_meanings_in_any_command() {
+        let commands = commands();
+        assert!(commands.len() > 18, "{} commands", commands.len());
+        for (path, command) in &commands {
+            assert_eq!(ambiguous_names(command), Vec::<String>::new(), "{path}");
+        }
+        let twice = Command::new("twice")
+            .arg(clap::Arg::new("one").long("one").alias("other").short('o'))
+            .arg(clap::Arg::new("other").long("other").short('o'));
+        assert_eq!(ambiguous_names(&twice), ["--other: one, other", "-o: one, other"]);
+    }
+
+    #[test]
+    fn start_begins_the_story_of_the_demo_and_a_time_range_everywhere_else() {
+        let story = |arguments: &Arguments| match &arguments.command {
+            Parsed::Demo(own) => own.start.clone(),
+            other => panic!("{other:?}"),
+        };
+        for (line, start, since) in [
+            ("transect demo", "2026-11-21T08:00:00Z", None),
+            ("transect demo --start 2026-11-22", "2026-11-22", None),
+            ("transect demo --since 2h", "2026-11-21T08:00:00Z", Some("2h")),
+            ("transect demo --start 2026-11-22 --since 2h", "2026-11-22", Some("2h")),
+            ("transect --since 2h demo", "2026-11-21T08:00:00Z", Some("2h")),
+            ("transect --since 3h demo --since 2h", "2026-11-21T08:00:00Z", Some("2h")),
+            ("transect --start 2h demo --start 2026-11-22", "2026-11-22", Some("2h")),
+        ] {
+            let arguments = parse(line);
+            assert_eq!((story(&arguments).as_str(), arguments.global.since.as_deref()), (start, since), "{line}");
+        }
+        for line in [
+            "transect logs --start 2h",
+            "transect --start 2h logs",
+            "transect logs --since 2h",
+            "transect canary --start 2h",
+        ] {
+            assert_eq!(parse(line).global.since.as_deref(), Some("2h"), "{line}");
+        }
     }
 }
