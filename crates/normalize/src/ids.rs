@@ -97,8 +97,7 @@ pub fn parse_any_id(text: &str) -> Option<AnyId> {
     let text = value.unwrap_or(text);
     // Who holds 16 digits may as well hold a trace of 64 bits.
     let trace_id = trace_id(text).or_else(|| b3_trace_id(text)).map(Cow::into_owned);
-    let is_header =
-        traceparent(text).is_some() || b3(text).is_some() || honeycomb(text).is_some() || text.contains("Root=");
+    let is_header = traceparent(text).is_some() || honeycomb(text).is_some() || text.contains("Root=");
     let digits = text.split_once('/').map_or(text, |(digits, _)| digits);
     let is_event_id = digits.len() == EVENT_ID_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = |id: &String| i64::from_str_radix(id.get(..8)?, 16).ok();
@@ -452,6 +451,11 @@ mod tests {
             // From before X-Ray: no time is taken from it.
             assert_eq!((id.made_unix_nano, event_id_millis(&text[..56])), (None, Some(millis)));
         }
+        let b3 = parse_any_id("B3: 6b01598d2cb6916d86dc283cf0480ff9-86ea0214b5c34e7e-1").unwrap();
+        assert_eq!(b3.trace_id, trace);
+        let digits = parse_any_id("1234567890123456").unwrap();
+        assert_eq!(digits.trace_id.as_deref(), Some("00000000000000001234567890123456"));
+        assert_eq!(digits.span_id.as_deref(), Some("1234567890123456"));
         assert_eq!(parse_any_id("  "), None);
         assert_eq!(parse_any_id("é").unwrap().correlation_id.as_deref(), Some("é"));
     }

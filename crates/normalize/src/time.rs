@@ -342,14 +342,38 @@ fn digits_first(bytes: &[u8]) -> Option<(i64, usize)> {
             if bytes.get(at) != Some(&separator) {
                 return None;
             }
+            let Some(year) = digits(bytes, at + 1, 4) else {
+                let last = digits(bytes, at + 1, 2)?;
+                let day = short_day(first, second, last)?;
+                return at_clock(bytes, day, behind_day(bytes, at + 3)?);
+            };
             // Americans write the month first, everybody else the day; the point is never American.
             let (month, day) = if separator == b'/' && first <= 12 { (first, second) } else { (second, first) };
-            let day = Day { year: digits(bytes, at + 1, 4), month, day };
+            let day = Day { year: Some(year), month, day };
             at_clock(bytes, day, behind_day(bytes, at + 5)?)
+        }
+        // MySQL before 5.7.
+        (6, b' ') => {
+            let day =
+                Day { year: Some(2000 + digits(bytes, 0, 2)?), month: digits(bytes, 2, 2)?, day: digits(bytes, 4, 2)? };
+            at_clock(bytes, day, behind_day(bytes, 6)?)
         }
         (1 | 2, b'/' | b'-' | b' ') => month_by_name(bytes, 0),
         _ => None,
     }
+}
+
+/// A day of three numbers of two digits. Spark writes the year first, Americans last behind month and day, everybody
+/// else behind day and month; where two fit, the first of these counts. No log is from before 2024.
+fn short_day(first: i64, second: i64, last: i64) -> Option<Day> {
+    const YEAR_MIN: i64 = 24;
+    let (year, month, day) = match () {
+        () if first >= YEAR_MIN && second <= 12 => (first, second, last),
+        () if last >= YEAR_MIN && first <= 12 => (last, first, second),
+        () if last >= YEAR_MIN && second <= 12 => (last, second, first),
+        () => return None,
+    };
+    Some(Day { year: Some(2000 + year), month, day })
 }
 
 /// Skips what stands between a day and its time: `T`, `:`, blanks, a comma, Kibana's `@`.
@@ -615,6 +639,11 @@ mod tests {
             "11/21/2026, 8:42:53.429 AM",
             "21/11/2026 08:42:53.429",
             "21 Nov 2026 08:42:53.429",
+            "26/11/21 08:42:53.429",
+            "11/21/26, 8:42:53.429 AM",
+            "21/11/26 08:42:53.429",
+            "261121 08:42:53.429",
+            "261121  8:42:53.429",
             "21-Nov-2026 08:42:53.429",
             "Nov 21, 2026 @ 08:42:53.429",
             "Sat Nov 21 08:42:53.429 2026",
@@ -687,6 +716,10 @@ mod tests {
             "Nov",
             "Nov 21, 2026",
             "13/13/2026 08:42:53",
+            "13/13/13 08:42:53",
+            "1/2/3 08:42:53",
+            "991399 08:42:53",
+            "123456 apples",
             "/Date(",
             "/Date()/",
             "/Date(1795250573429)",
