@@ -1035,6 +1035,11 @@ fn level_tabs<'t>(head: Head<'t>, text: &'t str, mut at: usize) -> Head<'t> {
 fn java_util<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
     let bytes = text.as_bytes();
     let (line, end) = until(text, at, |byte| matches!(byte, b'\n' | b'\r'))?;
+    // Only a class in a package is told from two words of a message; behind Java's own date it need not be.
+    let class = line.split_whitespace().next()?;
+    if !class.contains('.') && !rest(text, at.saturating_sub(1)).starts_with(b"M ") {
+        return None;
+    }
     let mut next = end + rest(text, end).iter().take(2).take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
     if next == end || line.split_whitespace().count() > 3 {
         // `com.acme.Pay charge SEVERE: message` in one line.

@@ -247,6 +247,8 @@ const LINES: &[Line] = &[
     ("08:42:53,429 |-INFO in ch.qos.logback.classic.LoggerContext[default] - x", Form::TimePipes, Some(9), "in ch"),
     ("[MyApp] 8  - 11/21/2026, 8:42:53\u{202f}AM   ERROR [Pay] charge refused", Form::Nest, Some(17), "charge"),
     ("[Nest] 8   - 11/21/2026, 8:42:53 PM   VERBOSE [Pay] charged +2ms", Form::Nest, Some(1), "charged"),
+    ("2026-11-21 08:42:53 com.acme.Pay charge\nSEVERE: charge refused", Form::JavaUtil, Some(17), "charge"),
+    ("Nov 21, 2026 8:42:53\u{202f}AM Pay charge\r\nSEVERE: charge refused", Form::JavaUtil, Some(17), "charge"),
     ("26/11/21 08:42:53 ERROR TaskSetManager: Lost task", Form::TimeLevel, Some(17), "TaskSetManager: Lost"),
     ("261121  8:42:53 [ERROR] charge refused", Form::TimeBracketLevel, Some(17), "charge"),
     ("[I 261121 08:42:53 web:2271] 200 GET /", Form::Tornado, Some(9), "200"),
@@ -395,6 +397,8 @@ fn prose_behind_a_time_has_no_level() {
         "2026-11-21T08:42:53Z",
         "2026-11-21T08:42:53Z ",
         r#"2026-11-21T08:42:53Z {"a":1}"#,
+        "2026-11-21T08:42:53Z request done\nERROR: from the program",
+        "2026-11-21T08:42:53Z done\nINFO: from the program",
     ] {
         let head = head(line).unwrap_or_else(|| panic!("{line}"));
         assert_eq!((head.form, head.level, head.severity_number), (Form::Time, None, None), "{line}");
