@@ -4,7 +4,7 @@
 //! of a path, and a route is never known.
 
 use crate::prefix::{self, is_name, is_number};
-use crate::time;
+use crate::{ids, time};
 
 /// One line of a web server's access log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,6 +184,37 @@ fn gin(text: &str) -> Option<Access<'_>> {
     })
 }
 
+/// What one line of API Gateway's execution log says of its request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Execution<'t> {
+    /// API Gateway's own request id.
+    pub request_id: &'t str,
+    pub method: Option<&'t str>,
+    pub path: Option<&'t str>,
+    pub status: Option<i64>,
+    pub trace: Option<&'t str>,
+}
+
+/// Reads a line of API Gateway's execution log, `(request id) Method completed with status: 502`. The lines that repeat
+/// headers and bodies say nothing here: a client writes them.
+pub(crate) fn execution(text: &str) -> Option<Execution<'_>> {
+    let (request_id, message) = text.strip_prefix('(')?.split_once(") ")?;
+    ids::uuid(request_id)?;
+    let message = message.trim_ascii_end();
+    let mut answer = Execution { request_id, ..Execution::default() };
+    if let Some(word) = message.strip_prefix("Method completed with status: ") {
+        answer.status = status(word);
+    } else if let Some(trace) = message.strip_prefix("X-ray Tracing ID : ") {
+        answer.trace = Some(trace).filter(|trace| ids::trace_id(trace).is_some());
+    } else if let Some((method, path)) =
+        message.strip_prefix("HTTP Method: ").and_then(|rest| rest.split_once(", Resource Path: "))
+    {
+        answer.method = Some(method).filter(|method| is_method(method));
+        answer.path = path_of(path);
+    }
+    Some(answer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,6 +281,31 @@ mod tests {
             "2 210987654321 eni-0a1b2c3d4e5f60718 10.0.1.5 10.0.2.7 49152 443 6 10 840 1795250573 1795250633 ACCEPT OK",
         ] {
             check(text, None);
+        }
+    }
+
+    #[test]
+    fn an_execution_log_says_status_trace_and_request() {
+        const ID: &str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef";
+        let blank = Execution { request_id: ID, ..Execution::default() };
+        for (message, expected) in [
+            ("Method completed with status: 502\n", Execution { status: Some(502), ..blank.clone() }),
+            (
+                "X-ray Tracing ID : 1-6b01598d-2cb6916d86dc283cf0480ff9",
+                Execution { trace: Some("1-6b01598d-2cb6916d86dc283cf0480ff9"), ..blank.clone() },
+            ),
+            (
+                "HTTP Method: GET, Resource Path: /pets/7",
+                Execution { method: Some("GET"), path: Some("/pets/7"), ..blank.clone() },
+            ),
+            ("Method request headers: {x=Method completed with status: 500}", blank.clone()),
+            ("Method completed with status: é", blank.clone()),
+            ("", blank.clone()),
+        ] {
+            assert_eq!(execution(&format!("({ID}) {message}")), Some(expected), "{message}");
+        }
+        for text in ["", "(", "(x) Method completed with status: 502", "Method completed with status: 502"] {
+            assert_eq!(execution(text), None, "{text}");
         }
     }
 }

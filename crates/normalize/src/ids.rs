@@ -81,14 +81,23 @@ pub fn parse_any_id(text: &str) -> Option<AnyId> {
         return None;
     }
     // A header copied with its name.
-    let names = ["x-amzn-trace-id:", "traceparent:", "_x_amzn_trace_id="];
+    let names = [
+        "x-amzn-trace-id:",
+        "traceparent:",
+        "_x_amzn_trace_id=",
+        "b3:",
+        "x-b3-traceid:",
+        "x-b3-spanid:",
+        "x-honeycomb-trace:",
+    ];
     let value = names.iter().find_map(|name| {
         let head = text.get(..name.len())?;
         head.eq_ignore_ascii_case(name).then(|| text[name.len()..].trim())
     });
     let text = value.unwrap_or(text);
-    let trace_id = parse_trace_id(text);
-    let is_header = traceparent(text).is_some() || text.contains("Root=");
+    // Who holds 16 digits may as well hold a trace of 64 bits.
+    let trace_id = trace_id(text).or_else(|| b3_trace_id(text)).map(Cow::into_owned);
+    let is_header = traceparent(text).is_some() || honeycomb(text).is_some() || text.contains("Root=");
     let digits = text.split_once('/').map_or(text, |(digits, _)| digits);
     let is_event_id = digits.len() == EVENT_ID_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = |id: &String| i64::from_str_radix(id.get(..8)?, 16).ok();
@@ -123,21 +132,112 @@ fn event_id_millis(digits: &str) -> Option<i64> {
     digits.iter().try_fold(0_i64, |value, digit| value.checked_mul(10)?.checked_add(i64::from(*digit)))
 }
 
-/// A trace id: 32 hex digits with or without `0x`, as a UUID, as X-Ray's `1-8-24`, as `Root=…` within a header, or as
-/// a W3C `traceparent`.
+/// Digits of a trace id of 64 bits: Zipkin's, older Sleuth's and Jaeger's.
+const SHORT_TRACE_DIGITS: usize = 16;
+
+/// A trace id: 32 hex digits with or without `0x`, as a UUID, as X-Ray's `1-8-24`, as `Root=…` within a header, as a
+/// W3C `traceparent`, or in the headers of B3 and Honeycomb. One of 64 bits (16 hex digits) is padded on the left, as B3
+/// has it, unless all of its digits are decimal: Datadog writes numbers of 64 bits, and one in 2,000 of those has 16
+/// digits, as one in 2,000 hex ids happens to have no letter. [`b3_trace_id`] is for keys that say B3.
 pub(crate) fn trace_id(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim();
     match text.len() {
         32 => hex(text, 32),
-        34 if text.starts_with("0x") || text.starts_with("0X") => hex(&text[2..], 32),
-        35 if text.starts_with("1-") => {
-            let (epoch, rest) = text[2..].split_once('-')?;
-            (epoch.len() == 8).then(|| hex(&[epoch, rest].concat(), 32).map(Cow::into_owned))?.map(Cow::Owned)
-        }
+        SHORT_TRACE_DIGITS if text.bytes().all(|byte| byte.is_ascii_digit()) => None,
+        SHORT_TRACE_DIGITS => b3_trace_id(text),
+        18 | 34 if text.starts_with("0x") || text.starts_with("0X") => text.get(2..).and_then(b3_trace_id),
+        35 if text.starts_with("1-") && xray(text).is_some() => xray(text),
         36 => uuid(text).and_then(|id| hex(&id.replace('-', ""), 32).map(Cow::into_owned)).map(Cow::Owned),
-        _ if text.contains("Root=") => header_field(text, "Root").and_then(trace_id),
-        _ => traceparent(text).map(|(trace, _)| trace),
+        _ => traceparent(text)
+            .map(|(trace, _)| trace)
+            .or_else(|| b3(text).map(|ids| ids.trace))
+            .or_else(|| xray_header(text))
+            .or_else(|| honeycomb(text).map(|(trace, _)| trace)),
     }
+}
+
+/// A trace id under a key that says B3: 32 hex digits, or 16 that are padded on the left.
+pub(crate) fn b3_trace_id(text: &str) -> Option<Cow<'_, str>> {
+    let text = text.trim();
+    if text.len() == SHORT_TRACE_DIGITS {
+        return hex(text, SHORT_TRACE_DIGITS).map(|id| Cow::Owned(format!("{id:0>32}")));
+    }
+    hex(text, 32)
+}
+
+/// Bytes of X-Ray's own form of a trace id, `1-<8 hex>-<24 hex>`.
+const XRAY_BYTES: usize = 35;
+
+/// X-Ray's `1-<8>-<24>` as 32 hex digits.
+fn xray(text: &str) -> Option<Cow<'_, str>> {
+    let (epoch, rest) = text.strip_prefix("1-")?.split_once('-')?;
+    if epoch.len() != 8 || rest.len() != 24 {
+        return None;
+    }
+    hex(&[epoch, rest].concat(), 32).map(|id| Cow::Owned(id.into_owned()))
+}
+
+/// The trace of an `X-Amzn-Trace-Id` header: `Root=` anywhere, or what a load balancer says of itself.
+fn xray_header(text: &str) -> Option<Cow<'_, str>> {
+    memchr::memchr(b'=', text.as_bytes())?;
+    let field = |name| header_field(text, name).and_then(|value| xray(value).or_else(|| hex(value, 32)));
+    field("Root").or_else(|| field("Self"))
+}
+
+/// X-Ray's trace id where it first stands in a longer text (`X-ray Tracing ID : 1-…`, `Root=1-…;…`), and the span that
+/// X-Ray's SDK for Java writes behind it (`1-…@53995c3f42cd8ad8`).
+#[cfg_attr(not(test), expect(dead_code, reason = "messages are read with it in the next commit"))]
+pub(crate) fn xray_in(text: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
+    let bytes = text.as_bytes();
+    // `1-`, eight digits, `-`: look for the first dash and what stands around it.
+    for dash in memchr::memchr_iter(b'-', bytes) {
+        let Some(start) = dash.checked_sub(1).filter(|start| bytes.get(*start) == Some(&b'1')) else { continue };
+        let is_inside = start.checked_sub(1).and_then(|at| bytes.get(at)).is_some_and(|byte| is_id_byte(*byte));
+        let end = start + XRAY_BYTES;
+        if is_inside || bytes.get(dash + 9) != Some(&b'-') || bytes.get(end).is_some_and(|byte| is_id_byte(*byte)) {
+            continue;
+        }
+        if let Some(trace) = text.get(start..end).and_then(xray) {
+            let span = text.get(end..).and_then(|rest| rest.strip_prefix('@')).and_then(|rest| rest.get(..16));
+            return Some((trace, span.and_then(span_id)));
+        }
+    }
+    None
+}
+
+/// Whether an id may go on with this byte.
+fn is_id_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// The ids of a B3 header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct B3<'t> {
+    pub trace: Cow<'t, str>,
+    pub span: Cow<'t, str>,
+    pub parent: Option<Cow<'t, str>>,
+}
+
+/// The `b3` header in one: `{trace}-{span}`, with `-{sampled}` (`0`, `1`, `d`) and `-{parent}` behind.
+pub(crate) fn b3(text: &str) -> Option<B3<'_>> {
+    let mut parts = text.trim().split('-');
+    let (trace, span) = (b3_trace_id(parts.next()?)?, hex(parts.next()?, 16)?);
+    let parent = match (parts.next(), parts.next()) {
+        (None, _) | (Some("0" | "1" | "d" | "true" | "false"), None) => None,
+        (Some("0" | "1" | "d" | "true" | "false"), Some(parent)) => Some(hex(parent, 16)?),
+        _ => return None,
+    };
+    parts.next().is_none().then_some(B3 { trace, span, parent })
+}
+
+/// Trace and parent span of Honeycomb's header: `1;trace_id=…,parent_id=…,context=…`.
+pub(crate) fn honeycomb(text: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
+    let fields = text.trim().strip_prefix("1;")?;
+    let field =
+        |name: &str| fields.split(',').filter_map(|field| field.trim().split_once('=')).find(|(key, _)| *key == name);
+    let (_, trace) = field("trace_id")?;
+    let trace = if trace.len() == 36 { trace_id(trace)? } else { b3_trace_id(trace)? };
+    Some((trace, field("parent_id").and_then(|(_, parent)| span_id(parent))))
 }
 
 /// A span id: 16 hex digits with or without `0x`.
@@ -169,9 +269,15 @@ pub(crate) fn header_field<'t>(header: &'t str, name: &str) -> Option<&'t str> {
         .map(|(_, value)| value.trim())
 }
 
-/// A UUID in its form of 36 characters, lower-case: what Lambda's request ids are.
+/// A UUID in its form of 36 characters, lower-case: what Lambda's request ids are. Braces around it and `urn:uuid:`
+/// before it are left out.
 pub(crate) fn uuid(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim();
+    let text = match text.len() {
+        38 => text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text),
+        45 => text.strip_prefix("urn:uuid:").unwrap_or(text),
+        _ => text,
+    };
     let bytes = text.as_bytes();
     if bytes.len() != 36 || [8, 13, 18, 23].into_iter().any(|dash| bytes[dash] != b'-') {
         return None;
@@ -197,9 +303,30 @@ pub(crate) fn lambda_arn(text: &str) -> Option<(&str, Option<&str>)> {
     Some((name, version))
 }
 
-/// Whether the text is `$LATEST` or a version number.
+/// Whether the text is `$LATEST`, `$LATEST.PUBLISHED` (Managed Instances run it) or a version number.
 pub(crate) fn is_lambda_version(text: &str) -> bool {
-    text == "$LATEST" || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+    matches!(text, "$LATEST" | "$LATEST.PUBLISHED")
+        || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The function of a group of Lambda's, `/aws/lambda/<name>`. Lambda@Edge writes in every region into a group that names
+/// the region of the function as well: `/aws/lambda/us-east-1.<name>`; no name of a function has a point.
+#[cfg_attr(not(test), expect(dead_code, reason = "messages are read with it in the next commit"))]
+pub(crate) fn lambda_group(group: &str) -> Option<&str> {
+    let name = group.strip_prefix("/aws/lambda/").filter(|name| !name.is_empty())?;
+    match name.split_once('.') {
+        Some((region, name)) if is_region(region) && !name.is_empty() => Some(name),
+        _ => Some(name),
+    }
+}
+
+/// Whether the text has the form of a region, such as `us-east-1` or `us-gov-west-1`.
+fn is_region(text: &str) -> bool {
+    let mut parts = text.split('-');
+    let is_letters = |part: &str| part.len() >= 2 && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let count = text.split('-').count();
+    matches!(count, 3 | 4) && parts.by_ref().take(count - 1).all(is_letters) && parts.all(is_number)
 }
 
 /// Function (in a group that several share) and version of a Lambda stream: `YYYY/MM/DD/[version]hex32` or
@@ -235,6 +362,14 @@ mod tests {
             "1-6b01598d-2cb6916d86dc283cf0480ff9",
             "Root=1-6b01598d-2cb6916d86dc283cf0480ff9",
             "Self=1-5f-a;Root=1-6b01598d-2cb6916d86dc283cf0480ff9;Parent=53995c3f42cd8ad8;Sampled=1",
+            "Parent=53995c3f42cd8ad8;Sampled=1;Root=1-6b01598d-2cb6916d86dc283cf0480ff9",
+            "Self=1-6b01598d-2cb6916d86dc283cf0480ff9",
+            "Root=1-6B01598D-2CB6916D86DC283CF0480FF9;Lineage=a:0",
+            "6b01598d2cb6916d86dc283cf0480ff9-86ea0214b5c34e7e",
+            "6b01598d2cb6916d86dc283cf0480ff9-86ea0214b5c34e7e-1",
+            "6b01598d2cb6916d86dc283cf0480ff9-86ea0214b5c34e7e-1-53995c3f42cd8ad8",
+            "1;trace_id=6b01598d2cb6916d86dc283cf0480ff9,parent_id=86ea0214b5c34e7e,context=e30=",
+            "1;dataset=x,trace_id=6b01598d-2cb6-916d-86dc-283cf0480ff9",
             "00-6b01598d2cb6916d86dc283cf0480ff9-86ea0214b5c34e7e-01",
             "6b01598d-2cb6-916d-86dc-283cf0480ff9",
             " 6b01598d2cb6916d86dc283cf0480ff9 ",
@@ -260,6 +395,19 @@ mod tests {
             "Root=",
             "00-zz-86ea0214b5c34e7e-01",
             "1-6b01598-d2cb6916d86dc283cf0480ff9",
+            // Datadog's numbers.
+            "1234567890123456",
+            "12345678901234567890",
+            "e457b5a2e4d86bd",
+            "0000000000000000",
+            "e457b5a2e4d86bd1-",
+            "e457b5a2e4d86bd1-05e3ac9a4f6e3b90-2",
+            "e457b5a2e4d86bd1-05e3ac9a4f6e3b90-1-05e3ac9a4f6e3b90-1",
+            "1;trace_id=x",
+            "1;",
+            "Self=1-5f-a",
+            "a=b",
+            "0xé3ac9a4f6e3b901",
         ] {
             assert_eq!(trace_id(text), None, "{text}");
         }
@@ -303,8 +451,89 @@ mod tests {
             // From before X-Ray: no time is taken from it.
             assert_eq!((id.made_unix_nano, event_id_millis(&text[..56])), (None, Some(millis)));
         }
+        let b3 = parse_any_id("B3: 6b01598d2cb6916d86dc283cf0480ff9-86ea0214b5c34e7e-1").unwrap();
+        assert_eq!(b3.trace_id, trace);
+        let digits = parse_any_id("1234567890123456").unwrap();
+        assert_eq!(digits.trace_id.as_deref(), Some("00000000000000001234567890123456"));
+        assert_eq!(digits.span_id.as_deref(), Some("1234567890123456"));
         assert_eq!(parse_any_id("  "), None);
         assert_eq!(parse_any_id("é").unwrap().correlation_id.as_deref(), Some("é"));
+    }
+
+    #[test]
+    fn a_trace_of_64_bits_is_padded_on_the_left() {
+        for text in
+            ["e457b5a2e4d86bd1", "E457B5A2E4D86BD1", "0xe457b5a2e4d86bd1", "e457b5a2e4d86bd1-05e3ac9a4f6e3b90-0"]
+        {
+            assert_eq!(trace_id(text).as_deref(), Some("0000000000000000e457b5a2e4d86bd1"), "{text}");
+        }
+        assert_eq!(b3_trace_id("1234567890123456").as_deref(), Some("00000000000000001234567890123456"));
+        assert_eq!(b3_trace_id("12345678901234567"), None);
+    }
+
+    #[test]
+    fn headers_tell_span_and_parent() {
+        let ids = b3("e457b5a2e4d86bd1-05e3ac9a4f6e3b90-1-86EA0214b5c34e7e").unwrap();
+        assert_eq!((ids.span.as_ref(), ids.parent.as_deref()), ("05e3ac9a4f6e3b90", Some("86ea0214b5c34e7e")));
+        for text in ["", "0", "1", "d", "-", "é-é"] {
+            assert_eq!(b3(text), None, "{text}");
+        }
+        let (_, parent) = honeycomb("1;trace_id=6b01598d2cb6916d86dc283cf0480ff9,parent_id=86ea0214b5c34e7e").unwrap();
+        assert_eq!(parent.as_deref(), Some("86ea0214b5c34e7e"));
+    }
+
+    #[test]
+    fn an_xray_trace_in_a_text_is_found() {
+        let trace = "6b01598d2cb6916d86dc283cf0480ff9";
+        for (text, expected) in [
+            (
+                "(c6af9ac6-7b61-11e6-9a41-93e8deadbeef) X-ray Tracing ID : 1-6b01598d-2cb6916d86dc283cf0480ff9",
+                Some(trace),
+            ),
+            ("Root=1-6b01598d-2cb6916d86dc283cf0480ff9;Parent=x", Some(trace)),
+            ("é1-6b01598d-2cb6916d86dc283cf0480ff9é", Some(trace)),
+            ("1-1-1-6b01598d-2cb6916d86dc283cf0480ff9", None),
+            ("21-6b01598d-2cb6916d86dc283cf0480ff9", None),
+            ("1-6b01598d-2cb6916d86dc283cf0480ff9a", None),
+            ("1-6b01598d-2cb6916d86dc283cf0480ff", None),
+            ("1-é", None),
+            ("-", None),
+            ("", None),
+        ] {
+            assert_eq!(xray_in(text).map(|(trace, _)| trace).as_deref(), expected, "{text}");
+        }
+        let (_, span) = xray_in("AWS-XRAY-TRACE-ID: 1-6b01598d-2cb6916d86dc283cf0480ff9@53995c3f42cd8ad8").unwrap();
+        assert_eq!(span.as_deref(), Some("53995c3f42cd8ad8"));
+    }
+
+    #[test]
+    fn a_uuid_in_any_dress() {
+        for text in [
+            "12e1bc76-5667-4b14-9509-bb0a9bf13331",
+            "{12E1BC76-5667-4B14-9509-BB0A9BF13331}",
+            "urn:uuid:12e1bc76-5667-4b14-9509-bb0a9bf13331",
+        ] {
+            assert_eq!(uuid(text).as_deref(), Some("12e1bc76-5667-4b14-9509-bb0a9bf13331"), "{text}");
+        }
+        for text in ["{12e1bc76-5667-4b14-9509-bb0a9bf13331", "urn:uuid:12e1bc76-5667-4b14-9509-bb0a9bf1333", "{}"] {
+            assert_eq!(uuid(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn groups_tell_the_function() {
+        for (group, expected) in [
+            ("/aws/lambda/payments", Some("payments")),
+            ("/aws/lambda/us-east-1.edge-auth", Some("edge-auth")),
+            ("/aws/lambda/us-gov-west-1.edge", Some("edge")),
+            ("/aws/lambda/us-east-1.", Some("us-east-1.")),
+            ("/aws/lambda/a.b", Some("a.b")),
+            ("/aws/lambda/us-east-1", Some("us-east-1")),
+            ("/aws/lambda/", None),
+            ("/ecs/payments", None),
+        ] {
+            assert_eq!(lambda_group(group), expected, "{group}");
+        }
     }
 
     #[test]
@@ -314,6 +543,11 @@ mod tests {
             lambda_stream("2026/11/21/cart[$LATEST]13e783e7eb04b39b68b4aef73eaabe17"),
             Some((Some("cart"), "$LATEST"))
         );
+        assert_eq!(
+            lambda_stream("2026/11/21/payments[$LATEST.PUBLISHED]a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"),
+            Some((Some("payments"), "$LATEST.PUBLISHED"))
+        );
+        assert_eq!(lambda_stream("2026/11/21/é[é]"), None);
         assert_eq!(lambda_stream("inventory/app/0123456789"), None);
         assert_eq!(lambda_stream("2026/11/21/[live]13e783e7eb04b39b68b4aef73eaabe17"), None);
         assert_eq!(

@@ -33,14 +33,16 @@ const NAMES: &[(&str, i32, Weight)] = &[
     ("VERBOSE", TRACE, Strong),
     ("FINEST", TRACE, Weak),
     ("SILLY", TRACE, Weak),
-    // Serilog's, zerolog's and .NET's abbreviations.
+    // Abbreviations of Serilog, zerolog, .NET and logrus.
     ("TRC", TRACE, Strong),
     ("TRCE", TRACE, Strong),
+    ("TRAC", TRACE, Strong),
     ("VRB", TRACE, Strong),
     ("VERB", TRACE, Weak),
     ("FINER", 3, Weak),
     ("DBG", DEBUG, Strong),
     ("DBUG", DEBUG, Strong),
+    ("DEBU", DEBUG, Strong),
     ("FINE", DEBUG, Weak),
     ("CONFIG", 8, Weak),
     ("INF", INFO, Strong),
@@ -55,7 +57,7 @@ const NAMES: &[(&str, i32, Weight)] = &[
     ("NOTICE", 10, Strong),
     ("WRN", WARN, Strong),
     ("ERR", ERROR, Strong),
-    ("EROR", ERROR, Strong),
+    ("ERRO", ERROR, Strong),
     ("FAIL", ERROR, Weak),
     ("SEVERE", ERROR, Strong),
     ("CRIT", 18, Strong),
@@ -63,6 +65,8 @@ const NAMES: &[(&str, i32, Weight)] = &[
     ("ALERT", 19, Weak),
     ("PANIC", 19, Weak),
     ("PNC", 19, Strong),
+    ("PANI", 19, Strong),
+    ("FATA", FATAL, Strong),
     ("FTL", FATAL, Strong),
     ("EMERG", FATAL, Strong),
     ("EMERGENCY", FATAL, Weak),
@@ -75,7 +79,8 @@ const NAME_BYTES_MAX: usize = 48;
 const NAME_LETTERS_MAX: usize = 16;
 
 fn find(name: &str) -> Option<(i32, Weight)> {
-    NAMES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name)).map(|(_, number, weight)| (*number, *weight))
+    let found = NAMES.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name));
+    found.map(|(_, number, weight)| (*number, *weight))
 }
 
 /// The severity of a level's name, in any case, with a colon or brackets around it and in full-width letters; slog's

@@ -246,13 +246,52 @@ pub(crate) fn parse_iso_prefix(text: &str) -> Option<(i64, usize)> {
     if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
         return None;
     }
+    if let Some(found) = whole_seconds(bytes) {
+        return Some(found);
+    }
     let (year, month, day) = (digits(bytes, 0, 4)?, digits(bytes, 5, 2)?, digits(bytes, 8, 2)?);
     let at = match rest(bytes, 10) {
+        // MariaDB pads the hour with a blank.
+        [b' ' | b',', b' ', ..] => 12,
         [b'T' | b't' | b' ', ..] => 11,
-        [b',', b' ', ..] => 12,
         _ => return None,
     };
     at_clock(bytes, Day { year: Some(year), month, day }, at)
+}
+
+/// The spelling that nearly all times have, `2026-11-21T08:42:53.429Z` with or without fraction and `Z`, at once: this
+/// stands in every line. What else may stand behind the seconds is [`parse_iso_prefix`]'s to read.
+fn whole_seconds(bytes: &[u8]) -> Option<(i64, usize)> {
+    let chunk = bytes.first_chunk::<19>()?;
+    let mut is_number = true;
+    let mut two = |at: usize| {
+        let (tens, ones) = (chunk[at].wrapping_sub(b'0'), chunk[at + 1].wrapping_sub(b'0'));
+        is_number &= tens <= 9 && ones <= 9;
+        i64::from(tens) * 10 + i64::from(ones)
+    };
+    let year = two(0) * 100 + two(2);
+    let (month, day, hour, minute, second) = (two(5), two(8), two(11), two(14), two(17));
+    let is_layout = matches!(chunk[10], b'T' | b' ') && chunk[13] == b':' && chunk[16] == b':';
+    if !is_number || !is_layout || hour >= 24 || minute >= 60 || second >= 60 {
+        return None;
+    }
+    let mut offset_seconds = 0;
+    let (nano, mut at) = match bytes.get(19) {
+        Some(b'.' | b',') => fraction(bytes, 19),
+        _ => (0, 19),
+    };
+    match rest(bytes, at) {
+        [] | [b'\t', ..] => {}
+        [b'Z'] | [b'Z', b'\t' | b'"', ..] => at += 1,
+        // Python's and Powertools' `+0000`, at the end.
+        [b'+' | b'-', _, _, _, _] => {
+            let (offset, end) = numeric_zone(bytes, at)?.filter(|(_, end)| *end == bytes.len())?;
+            (offset_seconds, at) = (offset, end);
+        }
+        _ => return None,
+    }
+    let clock = Clock { seconds: hour * 3600 + minute * 60 + second, nano };
+    Some((to_nano(Day { year: None, month, day }.begin(year)?, clock, offset_seconds)?, at))
 }
 
 /// Reads time of day and zone behind a day.
@@ -303,14 +342,38 @@ fn digits_first(bytes: &[u8]) -> Option<(i64, usize)> {
             if bytes.get(at) != Some(&separator) {
                 return None;
             }
+            let Some(year) = digits(bytes, at + 1, 4) else {
+                let last = digits(bytes, at + 1, 2)?;
+                let day = short_day(first, second, last)?;
+                return at_clock(bytes, day, behind_day(bytes, at + 3)?);
+            };
             // Americans write the month first, everybody else the day; the point is never American.
             let (month, day) = if separator == b'/' && first <= 12 { (first, second) } else { (second, first) };
-            let day = Day { year: digits(bytes, at + 1, 4), month, day };
+            let day = Day { year: Some(year), month, day };
             at_clock(bytes, day, behind_day(bytes, at + 5)?)
+        }
+        // MySQL before 5.7.
+        (6, b' ') => {
+            let day =
+                Day { year: Some(2000 + digits(bytes, 0, 2)?), month: digits(bytes, 2, 2)?, day: digits(bytes, 4, 2)? };
+            at_clock(bytes, day, behind_day(bytes, 6)?)
         }
         (1 | 2, b'/' | b'-' | b' ') => month_by_name(bytes, 0),
         _ => None,
     }
+}
+
+/// A day of three numbers of two digits. Spark writes the year first, Americans last behind month and day, everybody
+/// else behind day and month; where two fit, the first of these counts. No log is from before 2024.
+fn short_day(first: i64, second: i64, last: i64) -> Option<Day> {
+    const YEAR_MIN: i64 = 24;
+    let (year, month, day) = match () {
+        () if first >= YEAR_MIN && second <= 12 => (first, second, last),
+        () if last >= YEAR_MIN && first <= 12 => (last, first, second),
+        () if last >= YEAR_MIN && second <= 12 => (last, second, first),
+        () => return None,
+    };
+    Some(Day { year: Some(2000 + year), month, day })
 }
 
 /// Skips what stands between a day and its time: `T`, `:`, blanks, a comma, Kibana's `@`.
@@ -325,6 +388,15 @@ fn calendar_name(bytes: &[u8], at: usize, names: &[&str]) -> Option<(i64, usize)
     let name = bytes.get(at..at + length).filter(|name| name.len() >= 3)?;
     let is = |known: &&str| known.as_bytes().get(..length).is_some_and(|start| start.eq_ignore_ascii_case(name));
     Some((names.iter().position(is)? as i64, at + length))
+}
+
+/// Whether a text begins as a day or month by name does: a cheap look before the dear one.
+pub(crate) fn may_be_named(bytes: &[u8]) -> bool {
+    const NAMES: [&[u8; 3]; 19] = [
+        b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun", b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul",
+        b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+    ];
+    bytes.first_chunk::<3>().is_some_and(|name| NAMES.contains(&name))
 }
 
 fn month_name(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
@@ -412,6 +484,11 @@ fn partial(bytes: &[u8]) -> Option<(Partial, usize)> {
     match bytes.first()? {
         b'0'..=b'9' => {
             if let Some((clock, end)) = clock(bytes, 0) {
+                // `12:30` may be anything, `8:42AM` and `08:42:53` are times.
+                const CLOCK_BYTES_MIN: usize = 6;
+                if end < CLOCK_BYTES_MIN {
+                    return None;
+                }
                 return Some((Partial::Day(clock), end + usize::from(bytes.get(end) == Some(&b'Z'))));
             }
             let dash = usize::from(bytes.get(2) == Some(&b'-'));
@@ -561,6 +638,11 @@ mod tests {
             "11/21/2026, 8:42:53.429 AM",
             "21/11/2026 08:42:53.429",
             "21 Nov 2026 08:42:53.429",
+            "26/11/21 08:42:53.429",
+            "11/21/26, 8:42:53.429 AM",
+            "21/11/26 08:42:53.429",
+            "261121 08:42:53.429",
+            "261121  8:42:53.429",
             "21-Nov-2026 08:42:53.429",
             "Nov 21, 2026 @ 08:42:53.429",
             "Sat Nov 21 08:42:53.429 2026",
@@ -633,6 +715,10 @@ mod tests {
             "Nov",
             "Nov 21, 2026",
             "13/13/2026 08:42:53",
+            "13/13/13 08:42:53",
+            "1/2/3 08:42:53",
+            "991399 08:42:53",
+            "123456 apples",
             "/Date(",
             "/Date()/",
             "/Date(1795250573429)",
