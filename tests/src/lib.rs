@@ -16,34 +16,81 @@ use std::sync::OnceLock;
 /// # Panics
 /// If it cannot be built: the test has nothing to look at then.
 pub fn program(name: &str) -> PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let this = std::env::current_exe().expect("a running test has a path");
-        let folder = this.ancestors().nth(2).expect("tests lie in <target>/<profile>/deps");
-        let target = folder.parent().expect("tests lie in <target>/<profile>/deps");
-        let mut build = Command::new(env!("CARGO"));
-        // With the tests, whose dependencies ask for features of their own: nothing is built twice then.
-        build.args(["build", "--quiet", "--workspace", "--bins", "--tests", "--target-dir"]).arg(target);
-        // What cargo tells a test of its package would count as a change for build scripts that look at it, and everything
-        // above them would be built again.
-        for (name, _) in std::env::vars_os() {
-            let is_of_package = |name: &str| {
-                ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
-                    .iter()
-                    .any(|prefix| name.starts_with(prefix))
-            };
-            if name.to_str().is_some_and(is_of_package) {
-                build.env_remove(name);
+    static BUILT: OnceLock<()> = OnceLock::new();
+    // Where each test is a process of its own, cargo need not be asked by each of them.
+    BUILT.get_or_init(|| drop(once_a_run("programs", |_| build_programs())));
+    profile_folder().join(name)
+}
+
+/// Where cargo puts the programs: `<target>/<profile>`.
+fn profile_folder() -> PathBuf {
+    let this = std::env::current_exe().expect("a running test has a path");
+    this.ancestors().nth(2).expect("tests lie in <target>/<profile>/deps").to_owned()
+}
+
+fn build_programs() {
+    let folder = profile_folder();
+    let target = folder.parent().expect("tests lie in <target>/<profile>/deps");
+    let mut build = Command::new(env!("CARGO"));
+    // With the tests, whose dependencies ask for features of their own: nothing is built twice then.
+    build.args(["build", "--quiet", "--workspace", "--bins", "--tests", "--target-dir"]).arg(target);
+    // What cargo tells a test of its package would count as a change for build scripts that look at it, and everything
+    // above them would be built again.
+    for (name, _) in std::env::vars_os() {
+        let is_of_package = |name: &str| {
+            ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        };
+        if name.to_str().is_some_and(is_of_package) {
+            build.env_remove(name);
+        }
+    }
+    if !cfg!(debug_assertions) {
+        build.arg("--release");
+    }
+    let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+    assert!(status.success(), "the programs cannot be built");
+}
+
+/// How long what a run of the tests has made may still be in use, far more than any run takes.
+const RUN_SECONDS_MAX: u64 = 3 * 3600;
+
+/// The folder of this name that all tests of one run share: what comes first fills it, the others wait for that. A run is a
+/// process for `cargo test`, and for nextest all the processes that it starts. Folders of runs that are long over go.
+///
+/// # Panics
+/// If it cannot be made: the tests have nothing to look at then.
+pub fn once_a_run(name: &str, fill: impl FnOnce(&Path)) -> PathBuf {
+    static RUN: OnceLock<PathBuf> = OnceLock::new();
+    let run = RUN.get_or_init(|| {
+        let id = std::env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| format!("process-{}", std::process::id()));
+        let runs = profile_folder().join("test-runs");
+        let run = runs.join(id);
+        // A process may have the number of an earlier one.
+        if std::env::var_os("NEXTEST_RUN_ID").is_none() {
+            let _ = std::fs::remove_dir_all(&run);
+        }
+        std::fs::create_dir_all(&run).expect("the target folder can be written to");
+        for other in std::fs::read_dir(&runs).into_iter().flatten().flatten() {
+            let age = other.metadata().ok().and_then(|metadata| metadata.modified().ok()?.elapsed().ok());
+            if age.is_some_and(|age| age.as_secs() > RUN_SECONDS_MAX) {
+                let _ = std::fs::remove_dir_all(other.path());
             }
         }
-        if !cfg!(debug_assertions) {
-            build.arg("--release");
-        }
-        let status = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
-        assert!(status.success(), "the programs cannot be built");
-        folder.to_owned()
+        run
     });
-    folder.join(name)
+    let (folder, done) = (run.join(name), run.join(format!("{name}.done")));
+    let lock = std::fs::File::create(run.join(format!("{name}.lock"))).expect("the target folder can be written to");
+    lock.lock().expect("file systems lock files");
+    if !done.exists() {
+        // Somebody began and failed: what is half done is nobody's.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).expect("the target folder can be written to");
+        fill(&folder);
+        std::fs::write(done, "").expect("the target folder can be written to");
+    }
+    folder
 }
 
 /// The program in a folder that holds its configuration and cache, with nothing of this machine's own.

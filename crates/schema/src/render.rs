@@ -112,7 +112,7 @@ mod tests {
         let committed = std::fs::read_to_string(GLUE_COLUMNS).unwrap_or_default();
         assert!(
             committed == rendered,
-            "deploy/generated/glue-columns.json is stale; refresh it with\n\n    TRANSECT_REFRESH=1 cargo test --release -p transect-schema\n"
+            "deploy/generated/glue-columns.json is stale; refresh it with\n\n    TRANSECT_REFRESH=1 cargo test -p transect-schema\n"
         );
     }
 

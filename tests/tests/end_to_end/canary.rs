@@ -149,7 +149,6 @@ fn a_plan_says_how_many_requests_it_takes() {
 
 /// The sample, large enough for its bad canary to be found out.
 struct Sample {
-    _folder: TempDir,
     lake: PathBuf,
     truth: Value,
 }
@@ -160,12 +159,12 @@ const UNTIL: &str = "2026-11-21T10:00:00Z";
 fn sample() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
     SAMPLE.get_or_init(|| {
-        let folder = TempDir::new().unwrap();
-        let lake = folder.path().join("sample");
-        let made = run(&["demo", "--quiet", "--invocations", "30000", "--dir", text(&lake)]);
-        assert_eq!(made.code, 0, "{}", made.stderr);
+        let lake = once_a_run("canary", |folder| {
+            let made = run(&["demo", "--quiet", "--invocations", "30000", "--dir", text(folder)]);
+            assert_eq!(made.code, 0, "{}", made.stderr);
+        });
         let truth = std::fs::read_to_string(lake.join("truth.json")).unwrap();
-        Sample { _folder: folder, lake, truth: serde_json::from_str(&truth).unwrap() }
+        Sample { lake, truth: serde_json::from_str(&truth).unwrap() }
     })
 }
 

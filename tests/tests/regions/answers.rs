@@ -6,7 +6,7 @@ use serde_json::json;
 use transect_tests::Answer;
 
 use crate::store::{Fault, SECRET_KEY};
-use crate::world::{BUCKET, Json, REGIONS, World};
+use crate::world::{BUCKET, IMPATIENT, Json, PATIENT, REGIONS, World};
 
 const COUNT: &str = "select cloud_region, count(*) as n from telemetry group by 1 order by 1";
 
@@ -85,6 +85,7 @@ fn a_canary_is_judged_the_same_from_buckets_and_does_not_pass_without_a_region()
     }
     world.stores.iter().for_each(|store| store.fail(Fault::None));
     // A region that never answers, or stops answering when its files are listed already, is left out as a whole.
+    world.configure("", IMPATIENT);
     let elsewhere = world.local(&[&question[..], &["--region", REGIONS[1], "--region", REGIONS[2]]].concat()).json();
     for fault in [Fault::BlackHole, Fault::BlackHoleForObjects, Fault::Denied] {
         world.stores[0].fail(fault);
@@ -127,12 +128,13 @@ fn a_trace_is_the_same_from_buckets_and_says_where_it_may_have_a_hole() {
     }
     world.stores.iter().for_each(|store| store.fail(Fault::None));
     // A region that never answers, or stops answering when its files are listed already.
+    world.configure("", IMPATIENT);
     for fault in [Fault::BlackHole, Fault::BlackHoleForObjects, Fault::Denied] {
         world.stores[0].fail(fault);
         let _ = std::fs::remove_dir_all(world.cache());
         let started = Instant::now();
         let answer = world.run(&question);
-        // Two seconds for the region, and as much for everything else.
+        // Three seconds for the region, and as much for everything else.
         assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
         assert_eq!(answer.code, 3, "{fault:?}: {}", answer.stderr);
         let json = answer.json();
@@ -147,16 +149,18 @@ fn a_trace_is_the_same_from_buckets_and_says_where_it_may_have_a_hole() {
 #[test]
 fn a_region_that_never_answers_is_named_and_the_others_answer() {
     let world = World::new();
+    world.configure("", IMPATIENT);
     world.stores[1].fail(Fault::BlackHole);
     let started = Instant::now();
     check_without(&world, &[REGIONS[1]]);
-    // Two questions and two seconds of patience: far from a client's own three minutes.
+    // Two questions and three seconds of patience: far from a client's own three minutes.
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]
 fn a_region_that_stalls_in_the_middle_of_a_scan_is_taken_out_as_a_whole() {
     let world = World::new();
+    world.configure("", IMPATIENT);
     world.stores[2].fail(Fault::BlackHoleForObjects);
     check_without(&world, &[REGIONS[2]]);
     assert!(world.stores[2].take_seen().iter().any(|seen| seen.is_get()), "it was asked for objects");
@@ -165,6 +169,7 @@ fn a_region_that_stalls_in_the_middle_of_a_scan_is_taken_out_as_a_whole() {
 #[test]
 fn two_regions_may_fail_at_once_and_differently() {
     let world = World::new();
+    world.configure("", IMPATIENT);
     world.stores[0].fail(Fault::Denied);
     world.stores[2].fail(Fault::BlackHoleForObjects);
     let talk = check_without(&world, &[REGIONS[0], REGIONS[2]]);
@@ -196,7 +201,8 @@ fn a_replica_takes_over_for_a_region_at_listing_and_in_mid_scan() {
         std::fs::create_dir_all(target.parent().unwrap()).unwrap();
         std::fs::copy(&file, target).unwrap();
     }
-    world.configure(&format!("replica = \"s3://acme-replica\"\nreplica_endpoint = \"{}\"", replica.endpoint), "2s");
+    world
+        .configure(&format!("replica = \"s3://acme-replica\"\nreplica_endpoint = \"{}\"", replica.endpoint), IMPATIENT);
     for fault in [Fault::BlackHole, Fault::BlackHoleForObjects, Fault::Denied] {
         // Otherwise footers come from the disk.
         let _ = std::fs::remove_dir_all(world.cache());
@@ -319,7 +325,7 @@ fn credentials_and_endpoints_come_from_profiles_too() {
 fn a_bucket_without_telemetry_and_one_that_does_not_exist_are_told_apart() {
     let world = World::empty(1);
     world.stores[0].bucket(BUCKET);
-    world.configure("", "2s");
+    world.configure("", PATIENT);
     let answer = world.sql("select * from logs");
     assert_eq!(answer.code, 5, "{}", answer.stderr);
     assert!(answer.stderr.contains("no telemetry"), "{}", answer.stderr);
@@ -358,7 +364,7 @@ fn what_is_wrong_with_the_configuration_is_said_before_anything_is_asked() {
         ("replica = \"ftp://x\"", "region us-east-2, replica: only paths, file:// and s3:// URLs are readable"),
         ("color = \"red\"", "unknown field `color`"),
     ] {
-        world.configure(line, "2s");
+        world.configure(line, PATIENT);
         let answer = world.sql("select 1");
         assert_eq!(answer.code, 2, "{line}: {}", answer.stderr);
         assert!(answer.stderr.contains(sentence), "{line}: {}", answer.stderr);

@@ -10,7 +10,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
 
-use crate::world::{BUCKET, Json, World};
+use crate::world::{BUCKET, Json, PATIENT, World};
 
 const HOUR: &str = "landing/region=us-east-2/date=2026-11-21/hour=08";
 
@@ -64,7 +64,7 @@ fn expected() -> Vec<serde_json::Value> {
 fn old_and_new_files_of_any_compression_are_one_table() {
     let world = World::empty(1);
     fill(&world.stores[0].bucket(BUCKET).join(HOUR));
-    world.configure("", "2s");
+    world.configure("", PATIENT);
     let answer = world.sql(QUESTION);
     assert_eq!((answer.code, answer.rows()), (0, expected()), "{}", answer.stderr);
 }
@@ -83,7 +83,7 @@ fn files_that_cannot_be_read_are_named_and_left_out() {
     lying[end - 8..end - 4].copy_from_slice(&u32::MAX.to_le_bytes());
     std::fs::write(folder.join("lying.parquet"), lying).unwrap();
     std::fs::write(folder.join("text.parquet"), "not a Parquet file at all").unwrap();
-    world.configure("", "2s");
+    world.configure("", PATIENT);
     let bad = ["empty", "lying", "text", "truncated"].map(|name| format!("{HOUR}/{name}.parquet"));
 
     let answer = world.sql(QUESTION);

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{BUCKET, Json, REGIONS, World};
+use crate::world::{BUCKET, Json, PATIENT, REGIONS, World};
 
 /// Two regions in which a function has the same version number, for different releases, and states neither.
 fn world() -> World {
@@ -28,7 +28,7 @@ fn world() -> World {
             assert_eq!(loaded.code, 0, "{}", loaded.stderr);
         }
     }
-    world.configure("", "2s");
+    world.configure("", PATIENT);
     world
 }
 

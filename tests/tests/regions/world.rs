@@ -5,28 +5,31 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
-use transect_tests::{Answer, isolated, program};
+use transect_tests::{Answer, isolated, once_a_run, program};
 
 use crate::store::{ACCESS_KEY, SECRET_KEY, Store};
 
 pub const REGIONS: [&str; 3] = ["us-east-2", "us-west-2", "eu-west-2"];
 pub const BUCKET: &str = "acme-telemetry";
 
+/// Time enough for every region that answers at all, however busy the machine.
+pub const PATIENT: &str = "60s";
+/// For tests of a region that never answers, which wait as long as this; the others must have answered by then.
+pub const IMPATIENT: &str = "3s";
+
 /// The sample's lake, in directories; made once for all tests.
 pub fn sample() -> &'static Path {
-    static SAMPLE: OnceLock<TempDir> = OnceLock::new();
-    SAMPLE
-        .get_or_init(|| {
-            let folder = tempfile::tempdir().unwrap();
+    static SAMPLE: OnceLock<PathBuf> = OnceLock::new();
+    SAMPLE.get_or_init(|| {
+        once_a_run("regions", |folder| {
             let demo = Command::new(program("transect"))
                 .args(["demo", "--quiet", "--invocations", "600", "--dir"])
-                .arg(folder.path())
+                .arg(folder)
                 .output()
                 .unwrap();
             assert!(demo.status.success(), "{}", String::from_utf8_lossy(&demo.stderr));
-            folder
         })
-        .path()
+    })
 }
 
 pub struct World {
@@ -64,7 +67,7 @@ impl World {
                 std::fs::copy(&file, target).unwrap();
             }
         }
-        world.configure("", "2s");
+        world.configure("", PATIENT);
         world
     }
 
