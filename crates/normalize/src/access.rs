@@ -187,8 +187,6 @@ fn gin(text: &str) -> Option<Access<'_>> {
 /// What one line of API Gateway's execution log says of its request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Execution<'t> {
-    /// API Gateway's own request id.
-    pub request_id: &'t str,
     pub method: Option<&'t str>,
     pub path: Option<&'t str>,
     pub status: Option<i64>,
@@ -201,7 +199,7 @@ pub(crate) fn execution(text: &str) -> Option<Execution<'_>> {
     let (request_id, message) = text.strip_prefix('(')?.split_once(") ")?;
     ids::uuid(request_id)?;
     let message = message.trim_ascii_end();
-    let mut answer = Execution { request_id, ..Execution::default() };
+    let mut answer = Execution::default();
     if let Some(word) = message.strip_prefix("Method completed with status: ") {
         answer.status = status(word);
     } else if let Some(trace) = message.strip_prefix("X-ray Tracing ID : ") {
@@ -287,7 +285,7 @@ mod tests {
     #[test]
     fn an_execution_log_says_status_trace_and_request() {
         const ID: &str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef";
-        let blank = Execution { request_id: ID, ..Execution::default() };
+        let blank = Execution::default();
         for (message, expected) in [
             ("Method completed with status: 502\n", Execution { status: Some(502), ..blank.clone() }),
             (

@@ -186,7 +186,6 @@ fn xray_header(text: &str) -> Option<Cow<'_, str>> {
 
 /// X-Ray's trace id where it first stands in a longer text (`X-ray Tracing ID : 1-…`, `Root=1-…;…`), and the span that
 /// X-Ray's SDK for Java writes behind it (`1-…@53995c3f42cd8ad8`).
-#[cfg_attr(not(test), expect(dead_code, reason = "messages are read with it in the next commit"))]
 pub(crate) fn xray_in(text: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
     let bytes = text.as_bytes();
     // `1-`, eight digits, `-`: look for the first dash and what stands around it.
@@ -238,6 +237,26 @@ pub(crate) fn honeycomb(text: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>
     let (_, trace) = field("trace_id")?;
     let trace = if trace.len() == 36 { trace_id(trace)? } else { b3_trace_id(trace)? };
     Some((trace, field("parent_id").and_then(|(_, parent)| span_id(parent))))
+}
+
+/// Trace, span and parent span.
+pub(crate) type Header<'t> = (Cow<'t, str>, Option<Cow<'t, str>>, Option<Cow<'t, str>>);
+
+/// What a header that carries a trace says, W3C's, B3's, Honeycomb's or X-Ray's.
+pub(crate) fn trace_header(text: &str) -> Option<Header<'_>> {
+    if let Some((trace, span)) = traceparent(text) {
+        return Some((trace, Some(span), None));
+    }
+    if let Some(B3 { trace, span, parent }) = b3(text) {
+        return Some((trace, Some(span), parent));
+    }
+    if let Some((trace, parent)) = honeycomb(text) {
+        return Some((trace, None, parent));
+    }
+    if let Some(trace) = trace_id(text) {
+        return Some((trace, None, header_field(text, "Parent").and_then(span_id)));
+    }
+    xray_in(text).map(|(trace, span)| (trace, span, None))
 }
 
 /// A span id: 16 hex digits with or without `0x`.
@@ -311,7 +330,6 @@ pub(crate) fn is_lambda_version(text: &str) -> bool {
 
 /// The function of a group of Lambda's, `/aws/lambda/<name>`. Lambda@Edge writes in every region into a group that names
 /// the region of the function as well: `/aws/lambda/us-east-1.<name>`; no name of a function has a point.
-#[cfg_attr(not(test), expect(dead_code, reason = "messages are read with it in the next commit"))]
 pub(crate) fn lambda_group(group: &str) -> Option<&str> {
     let name = group.strip_prefix("/aws/lambda/").filter(|name| !name.is_empty())?;
     match name.split_once('.') {
@@ -557,15 +575,4 @@ mod tests {
         assert_eq!(lambda_arn("arn:aws-us-gov:lambda:us-gov-west-1:1:function:f:7"), Some(("f", Some("7"))));
         assert_eq!(lambda_arn("arn:aws:sqs:eu-west-2:1:queue"), None);
     }
-}
-
-pub(crate) type Header<'t> = (Cow<'t, str>, Option<Cow<'t, str>>, Option<Cow<'t, str>>);
-pub(crate) fn trace_header(text: &str) -> Option<Header<'_>> {
-    Some(match traceparent(text) {
-        Some((trace, span)) => (trace, Some(span), None),
-        None => (trace_id(text)?, None, header_field(text, "Parent").and_then(span_id)),
-    })
-}
-pub(crate) fn lambda_group(group: &str) -> Option<&str> {
-    group.strip_prefix("/aws/lambda/").filter(|name| !name.is_empty())
 }

@@ -175,7 +175,7 @@ const TABLE: &[(&str, Role)] = &[
     ("levelno", Role::PythonLevel),
     ("traceid", fill(Slot::TraceId, 0)),
     ("xraytraceid", fill(Slot::TraceId, 1)),
-    ("awsxraytraceid", fill(Slot::TraceId, 1)),
+    ("awsxraytraceid", fill(Slot::TraceHeader, 1)),
     ("oteltraceid", fill(Slot::TraceId, 1)),
     ("tracetraceid", fill(Slot::TraceId, 1)),
     ("@tr", fill(Slot::TraceId, 1)),

@@ -45,3 +45,4 @@ mod time;
 pub use decode::{DecodeError, Document, Payload, decode, decode_within};
 pub use ids::{AnyId, parse_any_id, parse_trace_id};
 pub use normalize::{Normalizer, Options, Origin, Stats};
+pub use prefix::text_forms_markdown;

@@ -9,6 +9,7 @@ mod forms;
 use std::borrow::Cow;
 
 pub(crate) use forms::Form;
+pub use forms::text_forms_markdown;
 
 use crate::severity::{self, Weight};
 use crate::{ids, time};

@@ -139,16 +139,10 @@ pub(crate) enum Scale {
     Monolog,
     /// Syslog (RFC 5424) and GELF: 7 debug … 0 emergency.
     Syslog,
-    /// OpenTelemetry: 1 trace … 24 fatal.
-    Otel,
     /// Logback's `level_value`: 5,000 trace … 40,000 error.
     Logback,
     /// Java's `java.util.logging`: 300 finest … 1,000 severe.
     JavaUtil,
-    /// .NET's `LogLevel`: 0 trace … 5 critical.
-    DotNet,
-    /// Go's slog: -4 debug, 0 info, 4 warn, 8 error.
-    Slog,
 }
 
 impl Scale {
@@ -205,7 +199,6 @@ pub(crate) fn from_number(scale: Scale, level: i64) -> Option<i32> {
             7 => Some(DEBUG),
             _ => None,
         },
-        Scale::Otel => i32::try_from(level).ok().filter(|number| (1..=24).contains(number)),
         Scale::Logback => match level {
             1..10_000 => Some(TRACE),
             10_000..20_000 => Some(DEBUG),
@@ -222,24 +215,6 @@ pub(crate) fn from_number(scale: Scale, level: i64) -> Option<i32> {
             800..900 => Some(INFO),
             900..1_000 => Some(WARN),
             1_000..=1_100 => Some(ERROR),
-            _ => None,
-        },
-        Scale::DotNet => match level {
-            0 => Some(TRACE),
-            1 => Some(DEBUG),
-            2 => Some(INFO),
-            3 => Some(WARN),
-            4 => Some(ERROR),
-            5 => Some(FATAL),
-            _ => None,
-        },
-        Scale::Slog => match level {
-            -24..-4 => Some(TRACE),
-            -4..0 => Some(DEBUG),
-            // slog's own bridge to OpenTelemetry adds 9.
-            0..4 => Some(INFO + level as i32),
-            4..8 => Some(WARN + (level as i32 - 4)),
-            8..=15 => Some(ERROR + (level as i32 - 8)),
             _ => None,
         },
     }
@@ -353,11 +328,8 @@ mod tests {
             (Scale::Python, &[5, 10, 20, 25, 30, 40, 50], &[1, 5, 9, 9, 13, 17, 21]),
             (Scale::Monolog, &[100, 200, 250, 300, 400, 500, 550, 600], &[5, 9, 10, 13, 17, 18, 19, 21]),
             (Scale::Syslog, &[7, 6, 5, 4, 3, 2, 1, 0], &[5, 9, 10, 13, 17, 18, 19, 21]),
-            (Scale::Otel, &[1, 9, 24], &[1, 9, 24]),
             (Scale::Logback, &[5_000, 10_000, 20_000, 30_000, 40_000], &[1, 5, 9, 13, 17]),
             (Scale::JavaUtil, &[300, 400, 500, 700, 800, 900, 1_000], &[1, 3, 5, 8, 9, 13, 17]),
-            (Scale::DotNet, &[0, 1, 2, 3, 4, 5], &[1, 5, 9, 13, 17, 21]),
-            (Scale::Slog, &[-8, -4, 0, 2, 4, 8, 12], &[1, 5, 9, 11, 13, 17, 21]),
         ] {
             let found: Vec<i32> = levels.iter().filter_map(|level| from_number(scale, *level)).collect();
             assert_eq!(found, expected, "{scale:?}");

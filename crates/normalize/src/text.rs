@@ -140,26 +140,14 @@ fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
         }
     }
     if draft.record.aws_log_group.as_deref().is_some_and(|group| group.starts_with("API-Gateway-Execution-Logs")) {
-        execution(draft, rest);
-    }
-}
-
-/// `(request id) Method completed with status: 502` and its siblings.
-fn execution<'m>(draft: &mut Draft<'m>, text: &'m str) {
-    let Some((_, sentence)) = text.strip_prefix('(').and_then(|rest| rest.split_once(") ")) else { return };
-    let Some((name, value)) = sentence.split_once(':').map(|(name, value)| (name.trim(), value.trim())) else { return };
-    match name {
-        "X-ray Tracing ID" => draft.record.trace_id = ids::trace_id(value),
-        "Method completed with status" => {
-            draft.record.http_response_status_code = value.parse().ok().filter(|status| (100..=599).contains(status));
+        if let Some(told) = access::execution(rest) {
+            let record = &mut draft.record;
+            record.trace_id = told.trace.and_then(ids::trace_id);
+            record.http_request_method = told.method.map(Cow::Borrowed);
+            // API Gateway names the resource here, which is the route.
+            record.http_route = told.path.map(Cow::Borrowed);
+            record.http_response_status_code = told.status.and_then(|status| i32::try_from(status).ok());
         }
-        "HTTP Method" => {
-            if let Some((method, path)) = value.split_once(", Resource Path: ") {
-                draft.record.http_request_method = crate::draft::http_method(method).map(Cow::Borrowed);
-                draft.record.http_route = path.starts_with('/').then_some(Cow::Borrowed(path));
-            }
-        }
-        _ => {}
     }
 }
 

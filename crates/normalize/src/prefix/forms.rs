@@ -54,6 +54,7 @@ pub(crate) enum Form {
 /// One layout: how it is called, who writes it, and a line of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row {
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds the table to the order of its forms"))]
     pub form: Form,
     pub name: &'static str,
     /// Who writes it, and where it is described.
@@ -348,4 +349,14 @@ impl Form {
     pub(crate) fn row(self) -> Option<&'static Row> {
         FORMS.get(self as usize)
     }
+}
+
+/// Returns the table of text lines that are understood, as a page: how each begins, who writes it, and a line of it.
+pub fn text_forms_markdown() -> String {
+    let mut page = String::from("| a line begins with | who writes it | for example |\n|---|---|---|\n");
+    for row in FORMS {
+        let example = row.example.replace('|', "\\|").replace('\t', "⇥").replace('\n', "⏎");
+        page.push_str(&format!("| {} | {} | `{example}` |\n", row.name.replace('|', "\\|"), row.source));
+    }
+    page
 }

@@ -5,6 +5,7 @@
 
 mod authority;
 mod formats;
+mod pages;
 mod payloads;
 mod properties;
 mod shapes;
