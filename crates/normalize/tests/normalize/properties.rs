@@ -133,7 +133,9 @@ fn is_said_otherwise(leaf: &str, record: &Record<'_>) -> bool {
     let has_id = [&record.trace_id, &record.span_id, &record.faas_invocation_id]
         .into_iter()
         .flatten()
-        .any(|column| **column == lower || **column == bare || **column == *id);
+        .any(|column| **column == lower || **column == bare || **column == *id)
+        // A trace id of 64 bits is padded.
+        || record.trace_id.as_deref().is_some_and(|trace| bare.len() == 16 && *trace == format!("{bare:0>32}"));
     let is_time = leaf == "2026-11-21T08:42:53.429Z" && record.time_unix_nano == OBSERVED_NANO + 429_000_000;
     // A number of seconds with a fraction, or an end that start and duration give again.
     let number = leaf.parse::<f64>().ok();
