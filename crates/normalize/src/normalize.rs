@@ -287,15 +287,8 @@ impl Normalizer {
         let mut derived = 0;
         let mut oversize = 0;
         if oversize::may_be(record) && oversize::is(record) {
-            let original = match json {
-                // Only all of the message can be rewritten token by token; a prefix before it is text.
-                Some(json) if json.len() == message.len() => Cow::Owned(self.whole(json, tape, 0, &mut 0)),
-                _ => match &self.redactor {
-                    Some(redactor) => redactor.redact_text(message, false, &mut 0),
-                    None => Cow::Borrowed(message),
-                },
-            };
-            derived = oversize::split(record, &original, each);
+            let original = oversize::original(message, json.map(|json| (json, &*tape)), self.redactor.as_ref());
+            derived = oversize::split(record, &original, &extracted, each);
             oversize = 1;
         } else {
             each(record);
