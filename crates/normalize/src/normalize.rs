@@ -284,18 +284,28 @@ impl Normalizer {
             redact_columns(record, redactor, &mut redacted);
         }
 
+        let writer = json.map(|json| Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: true });
+        let metrics = metric_directives
+            .zip(writer.as_ref())
+            .map(|(directives, writer)| metric::Plan::new(record, writer, directives, message.len()));
+        let left = metrics.as_ref().map(metric::Plan::left_entry).unwrap_or_default();
+        if !left.is_empty() {
+            let entries = record.attributes.as_deref().and_then(|text| text.strip_prefix('{')).unwrap_or("}");
+            let left = if entries == "}" { left.trim_end_matches(',') } else { &left };
+            record.attributes = Some(Cow::Owned(format!("{{{left}{entries}")));
+        }
+
         let mut derived = 0;
         let mut oversize = 0;
         if oversize::may_be(record) && oversize::is(record) {
             let original = oversize::original(message, json.map(|json| (json, &*tape)), self.redactor.as_ref());
-            derived = oversize::split(record, &original, &extracted, each);
+            derived = oversize::split(record, &original, &(left + &extracted), each);
             oversize = 1;
         } else {
             each(record);
         }
-        if let (Some(directives), Some(json)) = (metric_directives, json) {
-            let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: true };
-            metric::samples(record, &writer, directives, derived, each);
+        if let Some(metrics) = metrics {
+            metrics.rows(record, derived, each);
         }
         Stats { redacted, oversize, ..Stats::default() }
     }

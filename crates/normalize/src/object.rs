@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::draft::{Draft, Layer, OUTER_RANK};
 use crate::json::Kind;
 use crate::keys::{Folded, Keys, Role, Slot};
-use crate::severity;
+use crate::{metric, severity};
 
 /// How deep objects are looked into for known keys.
 const WALK_DEPTH_MAX: usize = 5;
@@ -24,7 +24,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub fn of(layer: Layer<'_, '_>) -> Shape {
-        let (mut kind, mut record, mut metadata, mut ids) = (None, None, None, 0);
+        let (mut kind, mut record, mut metadata, mut metrics, mut ids) = (None, None, None, None, 0);
         for (key, value) in layer.tape.entries(0) {
             match layer.raw(key) {
                 "type" if layer.kind(value) == Kind::String && layer.raw(value).starts_with("platform.") => {
@@ -32,13 +32,12 @@ impl Shape {
                 }
                 "record" if layer.kind(value) == Kind::Object => record = Some(value),
                 "_aws" => metadata = Some(value),
+                "CloudWatchMetrics" => metrics = Some(value),
                 "traceId" | "spanId" | "startTimeUnixNano" => ids += 1,
                 _ => {}
             }
         }
-        let metric_directives = metadata
-            .and_then(|metadata| layer.get(metadata, "CloudWatchMetrics"))
-            .filter(|directives| layer.kind(*directives) == Kind::Array);
+        let metric_directives = metric::directives(layer.text, layer.tape, metadata, metrics);
         Shape { platform: kind.zip(record), metric_directives, is_span: ids == 3 }
     }
 }

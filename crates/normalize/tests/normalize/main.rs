@@ -5,6 +5,7 @@
 
 mod bounds;
 mod formats;
+mod metrics;
 mod payloads;
 mod properties;
 
