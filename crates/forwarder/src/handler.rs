@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::deliver::{CALLS_IN_FLIGHT_MAX, Outcome, deliver};
 use crate::pack::{Call, Packer};
 use crate::report::Report;
-use crate::sampling::{Sampling, Verdict};
+use crate::sampling::{Judge, Sampling, Verdict};
 
 /// Everything of an invocation ends this long before Lambda would end it, so that it can say what happened.
 pub const DEADLINE_MARGIN: Duration = Duration::from_secs(2);
@@ -192,7 +192,7 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
     let now_unix_nano =
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos().min(i64::MAX as u128) as i64);
     let origin = Origin { region: &rules.config.region, account: None, now_unix_nano };
-    let keeps_all = rules.sampling.keeps_all();
+    let mut judge = Judge::new(&rules.sampling);
     let mut packer = Packer::default();
     let mut is_wanted = true;
     for document in decoded.documents() {
@@ -207,9 +207,8 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
             // Rows derived from an event have its time; its id alone has no slash.
             let is_late = record.observed_time_unix_nano < now_unix_nano - LATE_NANO && !record.event_id.contains('/');
             report.late += f64::from(u8::from(is_late));
-            let verdict = if keeps_all { Verdict::Keep } else { rules.sampling.verdict(record) };
             let sample;
-            let record = match verdict {
+            let record = match judge.verdict(record) {
                 Verdict::Keep => record,
                 Verdict::KeepAsSample => {
                     let attributes = rules.sampling.attributes(record.attributes.as_deref());
@@ -270,7 +269,117 @@ fn internal(error: tokio::task::JoinError) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failure here is the message")]
+
     use super::*;
+
+    fn rules(variables: &[(&str, &str)]) -> Rules {
+        let of_lambda = ["RUNTIME_API", "FUNCTION_NAME", "FUNCTION_MEMORY_SIZE", "FUNCTION_VERSION"];
+        let environment = of_lambda.map(|name| (format!("AWS_LAMBDA_{name}"), "1".to_owned())).into_iter();
+        let own = [("AWS_REGION", "eu-west-2"), ("TRANSECT_DELIVERY_STREAM", "s")];
+        let own = own.iter().chain(variables).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = Config::read(environment.chain(own)).unwrap();
+        Rules { normalizer: Normalizer::new(&config.normalize), sampling: Sampling::new(&config), config }
+    }
+
+    /// The rows that are handed over of a document with these messages, and the report.
+    fn worked(rules: &Rules, messages: &[String]) -> (Vec<serde_json::Value>, Report) {
+        let event =
+            |(number, message)| serde_json::json!({ "id": format!("{number}"), "timestamp": 1, "message": message });
+        let payload = serde_json::json!({
+            "messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "/aws/lambda/shop", "logStream": "s",
+            "logEvents": messages.iter().enumerate().map(event).collect::<Vec<_>>(),
+        });
+        let (sender, mut calls) = mpsc::channel(64);
+        let work = work(rules, RawValue::from_string(payload.to_string()).unwrap(), &sender).unwrap();
+        drop(sender);
+        let mut rows = Vec::new();
+        while let Ok(call) = calls.try_recv() {
+            for record in call {
+                let lines = record.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+                rows.extend(lines.map(|line| serde_json::from_slice::<serde_json::Value>(line).unwrap()));
+            }
+        }
+        (rows, work.report)
+    }
+
+    #[test]
+    fn an_error_arrives_with_all_of_its_parts_and_metrics_whatever_the_rate() {
+        let rules = rules(&[("TRANSECT_SAMPLE_RATE", "0.000001")]);
+        let message = |level: &str| {
+            let head = format!(
+                "{{\"level\":\"{level}\",\"_aws\":{{\"Timestamp\":1,\"CloudWatchMetrics\":[{{\"Namespace\":\"N\",\
+                 \"Dimensions\":[[]],\"Metrics\":[{{\"Name\":\"a\"}},{{\"Name\":\"b\"}}]}}]}},\"a\":1,\"b\":[2,3],\"message\":\""
+            );
+            let pad = "x".repeat(940_049 - head.len() - 2);
+            head + &pad + "\"}"
+        };
+        let (error, info) = (message("ERROR"), message("INFO"));
+        assert_eq!(error.len(), 940_049);
+        let (rows, report) = worked(&rules, &[info, error.clone()]);
+        let of_row = |row: &serde_json::Value| {
+            let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+            (text("event_id"), text("signal"), text("metric_name"))
+        };
+        let own = |id: &str, signal: &str, name: &str| (id.to_owned(), signal.to_owned(), name.to_owned());
+        assert_eq!(
+            rows.iter().map(of_row).collect::<Vec<_>>(),
+            [
+                own("1", "log", ""),
+                own("1/1", "log", ""),
+                own("1/2", "metric", "a"),
+                own("1/3", "metric", "b"),
+                own("1/4", "metric", "b"),
+            ]
+        );
+        let joined: String = rows.iter().filter_map(|row| row["body"].as_str()).collect();
+        assert!(joined == error, "the bodies do not join");
+        assert!(rows.iter().all(|row| !row.to_string().contains("transect.sample_rate")));
+        assert_eq!((report.events, report.records, report.sampled_out), (2.0, 5.0, 5.0));
+    }
+
+    #[test]
+    fn every_row_of_a_sampled_event_says_so() {
+        let rules = rules(&[("TRANSECT_SAMPLE_RATE", "0.5")]);
+        let message = |number: usize| {
+            format!(
+                "{{\"n\":{number},\"_aws\":{{\"CloudWatchMetrics\":[{{\"Namespace\":\"N\",\"Metrics\":[{{\"Name\":\"n\"}}]}}]}}}}"
+            )
+        };
+        let (rows, report) = worked(&rules, &(0..200).map(message).collect::<Vec<_>>());
+        assert_eq!(report.records + report.sampled_out, 400.0);
+        assert!((60..340).contains(&rows.len()), "{} rows at a rate of a half", rows.len());
+        for pair in rows.chunks(2) {
+            assert_eq!(format!("{}/1", pair[0]["event_id"].as_str().unwrap()), pair[1]["event_id"].as_str().unwrap());
+            assert!(
+                pair.iter().all(|row| row["attributes"].as_str().unwrap().contains("\"transect.sample_rate\":0.5"))
+            );
+        }
+    }
+
+    #[test]
+    fn the_marks_of_a_call_are_kept_whatever_the_rate() {
+        let rules = rules(&[("TRANSECT_SAMPLE_RATE", "0.000001"), ("TRANSECT_MIN_SEVERITY", "fatal")]);
+        let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+        let mark = |kind: &str| {
+            format!(
+                "{{\"time\":\"2026-11-21T08:42:53Z\",\"type\":\"platform.{kind}\",\"record\":{{\"requestId\":\"{id}\"}}}}"
+            )
+        };
+        let messages = [
+            format!("START RequestId: {id} Version: 7\n"),
+            "a line of the application".to_owned(),
+            format!("END RequestId: {id}\n"),
+            format!("REPORT RequestId: {id}\tDuration: 1.00 ms\n"),
+            mark("start"),
+            mark("runtimeDone"),
+            mark("report"),
+        ];
+        let (rows, _) = worked(&rules, &messages);
+        let names: Vec<_> = rows.iter().map(|row| row["event_name"].as_str().unwrap()).collect();
+        let marks = ["start", "end", "report", "start", "runtimeDone", "report"];
+        assert_eq!(names, marks.map(|mark| format!("platform.{mark}")));
+    }
 
     #[test]
     fn work_ends_two_seconds_before_the_deadline() {

@@ -1,7 +1,8 @@
-//! Which records are kept: a share of traces, whole ones, the same in every region; and never less than what says that
-//! something went wrong.
+//! Which events are kept: a share of traces, whole ones, the same in every region; and never less than what says that
+//! something went wrong, or when a call began and ended. An event is judged once, by its first record; all rows that are
+//! derived of it share its verdict.
 //!
-//! It refuses to use chance, time or place: a record that comes again is judged again as it was.
+//! It refuses to use chance, time or place: an event that comes again is judged again as it was.
 
 use std::borrow::Cow;
 
@@ -13,16 +14,28 @@ use crate::config::Config;
 /// OpenTelemetry's WARN.
 const SEVERITY_NUMBER_WARN: i32 = 13;
 
+/// What is kept whatever the rate and the severity are. Units are counted from reports. The marks of a call's beginning
+/// and end are kept as its report is, because readers tie a line without a request id to the call that is open in its
+/// stream, and pass over a report whose call nothing began: without them a failure would be nobody's.
+const ALWAYS_KEPT: &[&str] = &[
+    "platform.start",
+    "platform.end",
+    "platform.runtimeDone",
+    "platform.report",
+    "platform.initReport",
+    "platform.restoreReport",
+];
+
 /// The attribute that holds the rate of a record that was kept by it: it stands for `1 / rate` records. A record
 /// without it stands for itself.
 pub const SAMPLE_RATE_ATTRIBUTE: &str = "transect.sample_rate";
 
-/// What becomes of a record.
+/// What becomes of an event's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Kept whatever the rate is.
     Keep,
-    /// Kept by the rate, which its attributes are to tell.
+    /// Kept by the rate, which the attributes are to tell.
     KeepAsSample,
     /// Left out.
     Drop,
@@ -52,18 +65,18 @@ impl Sampling {
         self.severity_number_min.is_none() && self.rate >= 1.0
     }
 
-    /// Judges a record.
-    pub fn verdict(&self, record: &Record<'_>) -> Verdict {
-        let is_report = record
-            .event_name
-            .as_deref()
-            .is_some_and(|name| matches!(name, "platform.report" | "platform.initReport" | "platform.restoreReport"));
+    /// Judges an event by its first record.
+    fn verdict(&self, record: &Record<'_>) -> Verdict {
+        let is_mark = record.event_name.as_deref().is_some_and(|name| ALWAYS_KEPT.contains(&name));
         let is_warning = record.severity_number.is_some_and(|number| number >= SEVERITY_NUMBER_WARN);
         let is_failure = record.status_code.as_deref() == Some("ERROR") || record.exception_type.is_some();
-        if is_report || is_failure {
+        if is_mark || is_failure {
             return Verdict::Keep;
         }
-        if let (Some(least), Some(number), "log") = (self.severity_number_min, record.severity_number, &*record.signal)
+        // The least severity is for what logs say: the level of a line that carries metrics says nothing of them.
+        let is_metrics = record.event_name.as_deref() == Some("aws.emf");
+        if let (Some(least), Some(number), "log", false) =
+            (self.severity_number_min, record.severity_number, &*record.signal, is_metrics)
             && number < least
         {
             return Verdict::Drop;
@@ -84,14 +97,50 @@ impl Sampling {
     }
 }
 
-/// What decides over a record: its trace, else its invocation, else the event that it comes from with all that was
-/// derived from it.
+/// What decides over an event: its trace, else its invocation, else itself.
 fn key<'r>(record: &'r Record<'_>) -> &'r str {
-    record
-        .trace_id
-        .as_deref()
-        .or(record.faas_invocation_id.as_deref())
-        .unwrap_or_else(|| record.event_id.split_once('/').map_or(&*record.event_id, |(event, _)| event))
+    record.trace_id.as_deref().or(record.faas_invocation_id.as_deref()).unwrap_or(&record.event_id)
+}
+
+/// Judges the records of a document one after the other, as the normaliser gives them: each event's first record, then
+/// those derived of it, which hold a part of what it says. A part of an error that was cut has no level, a metric none
+/// either; judged by themselves they would be dropped while the rest is kept.
+#[derive(Debug)]
+pub struct Judge<'s> {
+    sampling: &'s Sampling,
+    /// Id of the event that was judged last, and what became of it.
+    event_id: String,
+    verdict: Option<Verdict>,
+}
+
+impl<'s> Judge<'s> {
+    /// A judge that has seen no event.
+    pub fn new(sampling: &'s Sampling) -> Judge<'s> {
+        Judge { sampling, event_id: String::new(), verdict: None }
+    }
+
+    /// What becomes of the record.
+    pub fn verdict(&mut self, record: &Record<'_>) -> Verdict {
+        if self.sampling.keeps_all() {
+            return Verdict::Keep;
+        }
+        if let Some(verdict) = self.verdict
+            && is_derived(&record.event_id, &self.event_id)
+        {
+            return verdict;
+        }
+        let verdict = self.sampling.verdict(record);
+        self.event_id.clear();
+        self.event_id.push_str(&record.event_id);
+        self.verdict = Some(verdict);
+        verdict
+    }
+}
+
+/// Whether the id is the event's with `/n` behind.
+fn is_derived(id: &str, event_id: &str) -> bool {
+    let number = id.strip_prefix(event_id).and_then(|rest| rest.strip_prefix('/'));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -158,7 +207,7 @@ mod tests {
         let sampling = sampling("0.000000001", "fatal");
         let plain = record(Some("0af7651916cd43dd8448eb211c80319c".to_owned()));
         assert_eq!(sampling.verdict(&plain), Verdict::Drop);
-        for name in ["platform.report", "platform.initReport", "platform.restoreReport"] {
+        for name in ALWAYS_KEPT {
             let report = Record { event_name: Some(Cow::Borrowed(name)), ..plain.clone() };
             assert_eq!(sampling.verdict(&report), Verdict::Keep);
         }
@@ -174,13 +223,49 @@ mod tests {
     }
 
     #[test]
-    fn records_of_one_event_stay_together_without_any_id() {
-        let sampling = sampling("0.5", "");
+    fn metrics_are_not_dropped_for_the_level_of_their_line() {
+        let sampling = sampling("1", "error");
+        let line = record(None);
+        assert_eq!(sampling.verdict(&line), Verdict::Drop);
+        let metrics = Record { event_name: Some(Cow::Borrowed("aws.emf")), ..line };
+        assert_eq!(sampling.verdict(&metrics), Verdict::Keep);
+    }
+
+    fn of_event(id: &str, severity: Option<i32>) -> Record<'static> {
+        Record { event_id: Cow::Owned(id.to_owned()), severity_number: severity, ..record(None) }
+    }
+
+    #[test]
+    fn what_is_derived_of_an_event_shares_its_verdict() {
+        let (none, half) = (sampling("0.000000001", ""), sampling("0.5", ""));
+        let mut judge = Judge::new(&none);
+        assert_eq!(judge.verdict(&of_event("7", Some(17))), Verdict::Keep);
+        assert_eq!(judge.verdict(&of_event("7/1", None)), Verdict::Keep);
+        let metric = Record { signal: Cow::Borrowed("metric"), ..of_event("7/200", None) };
+        assert_eq!(judge.verdict(&metric), Verdict::Keep);
+        // The next event is another, whatever its rows say.
+        assert_eq!(judge.verdict(&of_event("8", Some(9))), Verdict::Drop);
+        assert_eq!(judge.verdict(&of_event("8/1", Some(17))), Verdict::Drop);
+        let mut verdicts = Vec::new();
         for number in 0..100 {
-            let whole = Record { event_id: Cow::Owned(number.to_string()), ..record(None) };
-            let part = Record { event_id: Cow::Owned(format!("{number}/3")), ..record(None) };
-            assert_eq!(sampling.verdict(&whole), sampling.verdict(&part));
+            let mut judge = Judge::new(&half);
+            let first = judge.verdict(&of_event(&number.to_string(), Some(9)));
+            assert_eq!(judge.verdict(&of_event(&format!("{number}/3"), None)), first);
+            verdicts.push(first);
         }
+        assert!(verdicts.contains(&Verdict::KeepAsSample) && verdicts.contains(&Verdict::Drop));
+    }
+
+    #[test]
+    fn an_event_whose_id_only_begins_alike_is_judged_by_itself() {
+        let sampling = sampling("0.000000001", "");
+        for (kept, other) in [("7", "71"), ("7", "7/"), ("7", "7/x"), ("", "8"), ("7/1", "7"), ("7", "7")] {
+            let mut judge = Judge::new(&sampling);
+            assert_eq!(judge.verdict(&of_event(kept, Some(17))), Verdict::Keep);
+            assert_eq!(judge.verdict(&of_event(other, None)), Verdict::Drop, "{kept} {other}");
+        }
+        // Where nothing was judged before, there is nothing to follow.
+        assert_eq!(Judge::new(&sampling).verdict(&of_event("/1", Some(17))), Verdict::Keep);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! It refuses to parse and to decide: marks on the tokens say what to do.
 
+use std::borrow::Cow;
+
 use transect_schema::write_json_string;
 
 use crate::json::{Kind, Mark, Tape};
@@ -87,7 +89,8 @@ impl Writer<'_> {
         }
     }
 
-    fn entry(&self, key: usize, value: usize, out: &mut String, redacted: &mut u64) {
+    /// Appends one entry with a comma behind; nothing if it is taken.
+    pub fn entry(&self, key: usize, value: usize, out: &mut String, redacted: &mut u64) {
         let token = self.tape.tokens[value];
         if token.taken && !self.whole {
             return;
@@ -153,11 +156,46 @@ impl Writer<'_> {
         }
     }
 
+    /// The whole text as it came, white space, order and duplicate keys included, but for what is marked as a secret.
+    pub fn rewritten(&self, redacted: &mut u64) -> Cow<'_, str> {
+        let (mut out, mut copied) = (String::new(), 0);
+        self.splice(None, 0, &mut copied, &mut out, redacted);
+        if copied == 0 {
+            return Cow::Borrowed(self.text);
+        }
+        out.push_str(&self.text[copied..]);
+        Cow::Owned(out)
+    }
+
+    /// Copies the text from byte `copied` up to each marked value below `value`, and writes that anew.
+    fn splice(&self, key: Option<usize>, value: usize, copied: &mut usize, out: &mut String, redacted: &mut u64) {
+        let token = self.tape.tokens[value];
+        match token.mark {
+            Mark::Plain | Mark::Bare => {}
+            Mark::Mixed if token.kind == Kind::Object => {
+                for (key, value) in self.tape.entries(value) {
+                    self.splice(Some(key), value, copied, out, redacted);
+                }
+            }
+            Mark::Mixed => {
+                for element in self.tape.elements(value) {
+                    self.splice(key, element, copied, out, redacted);
+                }
+            }
+            Mark::Secret(_) | Mark::Suspect => {
+                let end = self.source_end(value);
+                out.push_str(&self.text[*copied..end - self.tape.source(self.text, value).len()]);
+                self.value(key, value, out, redacted);
+                *copied = end;
+            }
+        }
+    }
+
     fn suspect(&self, key: Option<usize>, value: usize, out: &mut String, redacted: &mut u64) {
         let is_id = key.is_some_and(|key| names_id_or_time(self.tape.raw(self.text, key)));
         let text = self.tape.text(self.text, value);
         match self.redactor.map(|redactor| redactor.redact_text(&text, is_id, redacted)) {
-            Some(std::borrow::Cow::Owned(text)) => {
+            Some(Cow::Owned(text)) => {
                 let mut bytes = Vec::new();
                 write_json_string(&text, &mut bytes);
                 out.push_str(&String::from_utf8_lossy(&bytes));

@@ -15,12 +15,27 @@ pub const JSON_DEPTH_MAX: usize = 64;
 /// for a packer's own choices.
 pub const RECORD_BYTES_MAX: usize = 900 << 10;
 
-/// Bytes of a text column that is repeated in every part of a record that was cut for its size.
+/// Bytes of a text column that is repeated in rows derived from an event: its metric rows, and the parts of a record
+/// that was cut for its size. Names and ids are shorter (CloudWatch: 255 and 1,024 characters); what is longer stands in
+/// the log row or in the parts' bodies.
 pub const REPEATED_COLUMN_BYTES_MAX: usize = 1 << 10;
 
-/// Metric samples taken from one embedded-metric event. CloudWatch itself takes 100 metrics of 100 values a directive;
-/// what lies beyond stays in the log record.
-pub const SAMPLES_PER_EVENT_MAX: usize = 10_000;
+/// JSON bytes of an event's metric rows for each byte of the event. CloudWatch bills a sample by the bytes of its line,
+/// Firehose by the bytes of its row, which repeats some 600 bytes of where and when: without a bound one line of 720 KB
+/// became 7 GB.
+pub const METRIC_BYTES_PER_EVENT_BYTE_MAX: usize = 4;
+
+/// JSON bytes that an event's metric rows may take however short it is: a hundred rows, which is what CloudWatch takes
+/// of metrics in one directive.
+pub const METRIC_BYTES_PER_EVENT_MIN: usize = 64 << 10;
+
+/// Metric rows of one event. CloudWatch itself takes 100 metrics of 100 values a directive; what lies beyond stays in
+/// the log row.
+pub const METRIC_ROWS_PER_EVENT_MAX: usize = 10_000;
+
+/// Bytes of the values, and of their counts, that a row of statistics repeats: CloudWatch's 100 values, each as long as
+/// a double can be.
+pub const STATISTIC_BYTES_MAX: usize = 100 * 25;
 
 /// Dimensions that a metric row repeats, and the bytes of each: CloudWatch's own limits (30 a set, 1,024 characters).
 pub const DIMENSIONS_MAX: usize = 30;

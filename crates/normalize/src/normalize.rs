@@ -267,7 +267,7 @@ impl Normalizer {
                 }
                 _ if place == Place::Data => {}
                 _ => {
-                    if shape.metric_directives.is_some() && place == Place::Whole {
+                    if shape.metric_directives.is_some() && matches!(place, Place::Whole | Place::Record) {
                         directives = shape.metric_directives;
                         metric::mark_log(&mut draft, layer);
                     }
@@ -414,26 +414,27 @@ impl Normalizer {
             rows += 1;
             each(record);
         };
-        let message = line.event.message;
+        let writer = json.map(|(json, _)| Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: true });
+        let metrics = directives
+            .zip(writer.as_ref())
+            .map(|(directives, writer)| metric::Plan::new(record, writer, directives, line.text.len()));
+        let left = metrics.as_ref().map(metric::Plan::left_entry).unwrap_or_default();
+        if !left.is_empty() {
+            let entries = record.attributes.as_deref().and_then(|text| text.strip_prefix('{')).unwrap_or("}");
+            let left = if entries == "}" { left.trim_end_matches(',') } else { &left };
+            record.attributes = Some(Cow::Owned(format!("{{{left}{entries}")));
+        }
         if oversize::may_be(record) && oversize::is(record) {
-            let original = match json {
-                // Only all of the message can be rewritten token by token; a prefix before it is text.
-                Some((json, Place::Whole)) if json.len() == message.len() => {
-                    Cow::Owned(self.whole(json, tape, 0, &mut 0))
-                }
-                _ => match &self.redactor {
-                    Some(redactor) => redactor.redact_text(message, false, &mut 0),
-                    None => Cow::Borrowed(message),
-                },
-            };
-            parts = oversize::split(record, &original, each);
+            // Of an object that was cut off, the marks do not reach the end.
+            let marked = json.filter(|(_, place)| *place != Place::Cut).map(|(json, _)| (json, &*tape));
+            let original = oversize::original(line.event.message, marked, self.redactor.as_ref());
+            parts = oversize::split(record, &original, &(left + &extracted), each);
             stats.oversize = 1;
         } else {
             each(record);
         }
-        if let (Some(directives), Some((json, _))) = (directives, json) {
-            let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: true };
-            metric::samples(record, &writer, directives, parts, each);
+        if let Some(metrics) = metrics {
+            metrics.rows(record, parts, each);
         }
         Outcome { stats, rows, rest }
     }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::draft::{Draft, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::Kind;
 use crate::keys::{Folded, Keys, Role, Slot, exception_member};
+use crate::metric;
 use crate::severity::{self, Scale};
 
 /// How deep objects are looked into for known keys.
@@ -53,7 +54,7 @@ impl Shape {
                 "type" if value_kind == Kind::String && layer.raw(value).starts_with("platform.") => kind = Some(value),
                 "record" => record = Some(value),
                 "_aws" => metadata = Some(value),
-                "CloudWatchMetrics" if value_kind == Kind::Array => metrics = Some(value),
+                "CloudWatchMetrics" => metrics = Some(value),
                 // API Gateway, load balancers and function URLs; EventBridge; SNS; and what lists records of services.
                 "requestContext" if value_kind == Kind::Object => is_event = true,
                 "detail-type" | "TopicArn" | "eventSourceARN" => is_event = true,
@@ -64,10 +65,7 @@ impl Shape {
                 _ => {}
             }
         }
-        let metric_directives = metadata
-            .and_then(|metadata| layer.get(metadata, "CloudWatchMetrics"))
-            .filter(|directives| layer.kind(*directives) == Kind::Array)
-            .or(metrics);
+        let metric_directives = metric::directives(layer.text, layer.tape, metadata, metrics);
         Shape {
             platform: kind.zip(record),
             metric_directives,

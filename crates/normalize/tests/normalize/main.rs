@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure here is the message")]
 
 mod authority;
+mod bounds;
 mod formats;
+mod metrics;
 mod pages;
 mod payloads;
 mod properties;
