@@ -23,6 +23,7 @@
 mod attributes;
 mod decode;
 mod draft;
+mod exception;
 mod ids;
 mod json;
 mod keys;

@@ -14,7 +14,7 @@ use crate::json::{Kind, Tape, unescape_into};
 use crate::keys::{Keys, Slot};
 use crate::object::{Shape, span, walk};
 use crate::redact::Redactor;
-use crate::{ids, metric, oversize, platform, text};
+use crate::{exception, ids, metric, oversize, platform, severity, text};
 
 /// The names under which `extractedFields` say where an event comes from.
 pub(crate) const EXTRACTED_REGION: &str = "@aws.region";
@@ -273,7 +273,10 @@ impl Normalizer {
 
         let record = &mut draft.record;
         if record.signal == "log" {
-            text::complete_exception(record);
+            exception::complete(record);
+            if json.is_some() && record.event_name.is_none() {
+                exception::fill_from_body(record);
+            }
             if record.exception_type.is_some() && record.event_name.is_none() {
                 record.event_name = Some(Cow::Borrowed("exception"));
             }
@@ -404,7 +407,14 @@ fn text_line<'m>(draft: &mut Draft<'m>, message: &'m str, tape: &mut Tape) -> Op
         draft.record.body = (!head.is_empty()).then_some(Cow::Borrowed(head));
         return Some(&rest[start..]);
     }
-    text::exception_in(&mut draft.record, rest);
+    if draft.record.event_name.is_some() {
+        return None;
+    }
+    let origin = exception::fill(&mut draft.record, rest);
+    // What a runtime prints of an error that nobody caught states no level.
+    if origin == Some(exception::Origin::Unhandled) && draft.record.severity_text.is_none() {
+        draft.record.severity_number.get_or_insert(severity::ERROR);
+    }
     None
 }
 

@@ -950,6 +950,7 @@ fn leading_time_and_level() {
 fn java_stack() {
     assert_snapshot!(app_columns("Exception in thread \"main\" java.lang.IllegalStateException: closed\n\tat com.acme.Pay.run(Pay.java:3)\n"), @r#"
     event_name = exception
+    severity_number = 17
     body = Exception in thread "main" java.lang.IllegalStateException: closed\n\tat com.acme.Pay.run(Pay.java:3)
     exception_type = java.lang.IllegalStateException
     exception_message = closed
@@ -961,6 +962,7 @@ fn java_stack() {
 fn python_stack() {
     assert_snapshot!(app_columns("Traceback (most recent call last):\n  File \"app.py\", line 1, in <module>\nValueError: bad\n"), @r#"
     event_name = exception
+    severity_number = 17
     body = Traceback (most recent call last):\n  File "app.py", line 1, in <module>\nValueError: bad
     exception_type = ValueError
     exception_message = bad

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure here is the message")]
 
+mod exceptions;
 mod formats;
 mod payloads;
 mod properties;
