@@ -178,6 +178,11 @@ fn by_lines(text: &str) -> Option<Found<'_>> {
         }
         let found = match line.text {
             "Stack trace:" | "[stacktrace]" => frames::php(text, from, line),
+            _ if frames::is_numbered_frame(&line) => {
+                let found = frames::headed(text, from, line.start, Frame::Certain);
+                from = line.next;
+                found
+            }
             _ if frames::is_go_place(&line) => before.and_then(|function| frames::go_error(text, from, &function)),
             _ if line.trimmed().starts_with("File \"")
                 && is_python_place(&line)
@@ -190,6 +195,10 @@ fn by_lines(text: &str) -> Option<Found<'_>> {
         };
         if found.is_some() {
             return found;
+        }
+        if line.text == "Stack trace:" || line.text == "[stacktrace]" {
+            // What stands before was looked at.
+            from = line.next;
         }
         before = Some(line);
     }
@@ -240,7 +249,7 @@ fn alone(text: &str) -> Option<Found<'_>> {
     if let Some(found) = last_words(text, own) {
         return Some(found);
     }
-    if line.text.ends_with(')')
+    if line.text.ends_with([')', 'n'])
         && let Some(found) = frames::ruby(line.text)
     {
         return Some(found);
@@ -262,7 +271,10 @@ fn alone(text: &str) -> Option<Found<'_>> {
     let message = header.message.map(|message| {
         let start = offset(text, message);
         let end = lines(text, line.next).take_while(|line| !line.is_blank()).last().map_or(line.next, |last| last.next);
-        &text[start..end.max(start)]
+        let message = &text[start..end.max(start)];
+        // Symfony puts the message in quotes before the place.
+        let quoted = message.strip_prefix('"').and_then(|message| message.split_once("\" at "));
+        quoted.filter(|_| line.text.contains("Uncaught PHP Exception ")).map_or(message, |(message, _)| message)
     });
     Some(Found {
         kind: Some(header.kind),
@@ -391,6 +403,7 @@ pub(crate) fn complete(record: &mut Record<'_>) {
     if record.exception_type.is_some() && record.exception_message.is_some() {
         return;
     }
+    let is_typed = record.exception_type.is_some();
     let told = match &record.exception_stacktrace {
         Some(Cow::Borrowed(stack)) => stated(stack),
         Some(Cow::Owned(stack)) => stated(stack).map(|(kind, message)| {
@@ -412,11 +425,16 @@ pub(crate) fn complete(record: &mut Record<'_>) {
             record.exception_message = record.exception_message.take().or(message);
         }
     }
-    split_message(record);
+    if !is_typed {
+        split_message(record);
+    }
 }
 
+/// A type and a message.
+type Named<'t> = (Option<Cow<'t, str>>, Option<Cow<'t, str>>);
+
 /// What a stack says of its type and message. It is known to be a stack, so its first line may name any type.
-fn stated(stack: &str) -> Option<(Option<Cow<'_, str>>, Option<Cow<'_, str>>)> {
+fn stated(stack: &str) -> Option<Named<'_>> {
     if let Some(told) = find(stack).filter(|told| told.kind.is_some()) {
         return Some((told.kind, told.message));
     }
@@ -439,10 +457,139 @@ fn split_message(record: &mut Record<'_>) {
     let Some(message) = record.exception_message.as_deref() else { return };
     let Some(header) = header::leading(message).filter(|header| header.likeness >= Likeness::Name) else { return };
     let Some(rest) = header.message.filter(|rest| !rest.is_empty()) else { return };
-    if record.exception_type.is_some() {
+    if record.exception_type.as_deref().is_some_and(|kind| kind != header.kind) {
         return;
     }
     let (kind, rest) = (header.kind.to_owned(), message[offset(message, rest)..].to_owned());
     record.exception_type = Some(Cow::Owned(kind));
     record.exception_message = Some(Cow::Owned(rest));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exception_begins_where_the_message_about_it_ends() {
+        for (text, before, origin) in [
+            ("charge failed: TypeError: no sku\n    at a (/x.js:1:2)", "charge failed: ", Origin::Logged),
+            (
+                "save failed\nTraceback (most recent call last):\n  File \"a.py\", line 1\nKeyError: 'x'",
+                "save failed\n",
+                Origin::Logged,
+            ),
+            (
+                "[ERROR] KeyError: 'x'\rTraceback (most recent call last):\r  File \"a.py\", line 1",
+                "",
+                Origin::Unhandled,
+            ),
+            ("node:fs:1\n  throw x;\n  ^\n\nError: x\n    at a (/x.js:1:2)", "", Origin::Unhandled),
+            ("done\nException in thread \"main\" a.B: x\n\tat a.B.c(B.java:1)", "done\n", Origin::Unhandled),
+            ("done\npanic: x\n\ngoroutine 1 [running]:", "done\n", Origin::Unhandled),
+            (
+                "\u{1b}[31mfailed:\u{1b}[0m TypeError: x\n    at a (/x.js:1:2)",
+                "\u{1b}[31mfailed:\u{1b}[0m ",
+                Origin::Logged,
+            ),
+            ("\u{1b}[31mTypeError: x\n    at a (/x.js:1:2)", "\u{1b}[31m", Origin::Unhandled),
+        ] {
+            let told = find(text).unwrap_or_else(|| panic!("none in {text:?}"));
+            assert_eq!((&text[..told.start], told.origin), (before, origin), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn parts_are_borrowed_but_for_colours_and_carriage_returns() {
+        let told = find("TypeError: no sku\n    at a (/x.js:1:2)\n").unwrap();
+        assert!(matches!(
+            (told.kind, told.message, told.stacktrace),
+            (Some(Cow::Borrowed(_)), Some(Cow::Borrowed(_)), Some(Cow::Borrowed(_)))
+        ));
+        let told = find("\u{1b}[31mTypeError: no sku\u{1b}[0m\r    at a (/x.js:1:2)").unwrap();
+        assert_eq!(told.stacktrace.as_deref(), Some("TypeError: no sku\n    at a (/x.js:1:2)"));
+    }
+
+    #[test]
+    fn names_and_messages_are_bounded() {
+        let name = format!("{}Error", "A".repeat(header::TYPE_BYTES_MAX));
+        assert_eq!(find(&format!("{name}: x\n    at a (/x.js:1:2)")), None);
+        let message = "é".repeat(MESSAGE_BYTES_MAX);
+        let text = format!("TypeError: {message}\n    at a (/x.js:1:2)");
+        let told = find(&text).unwrap();
+        assert_eq!(told.message.map(|message| message.len()), Some(MESSAGE_BYTES_MAX));
+        assert_eq!(told.stacktrace.map(|stack| stack.len()), Some(text.len()));
+    }
+
+    #[test]
+    fn a_stated_stack_names_what_the_record_leaves_open() {
+        let complete_of = |kind: Option<&'static str>, message: Option<&'static str>, stack: &'static str| {
+            let mut record = Record {
+                exception_type: kind.map(Cow::Borrowed),
+                exception_message: message.map(Cow::Borrowed),
+                exception_stacktrace: Some(Cow::Borrowed(stack)),
+                ..Record::default()
+            };
+            complete(&mut record);
+            [record.exception_type, record.exception_message].map(|part| part.map(Cow::into_owned).unwrap_or_default())
+        };
+        let js = "TypeError: no sku\n    at a (/x.js:1:2)";
+        assert_eq!(complete_of(None, None, js), ["TypeError", "no sku"]);
+        assert_eq!(complete_of(Some("TypeError"), None, js), ["TypeError", "no sku"]);
+        assert_eq!(complete_of(Some("CardExpired"), None, js), ["CardExpired", ""]);
+        assert_eq!(complete_of(None, Some("other"), js), ["TypeError", "other"]);
+        assert_eq!(complete_of(None, Some("TypeError: no sku"), js), ["TypeError", "no sku"]);
+        assert_eq!(complete_of(None, Some("a.CardExpired: no"), "\tat a.B.c(B.java:1)"), ["a.CardExpired", "no"]);
+        assert_eq!(complete_of(None, Some("refused: no"), "\tat a.B.c(B.java:1)"), ["", "refused: no"]);
+        assert_eq!(complete_of(Some("Expired"), None, "a.Expired: no\n\tat x"), ["Expired", "no"]);
+        assert_eq!(complete_of(None, None, "Refused: no\n  somewhere"), ["Refused", "no"]);
+    }
+
+    /// No clock is read: were one of these quadratic, the test would not end.
+    #[test]
+    fn the_time_is_linear_whatever_is_repeated() {
+        const BYTES: usize = 1 << 18;
+        let shapes = [
+            "\n    at ",
+            "\n    at x",
+            "x\n    at x (/a:1:1)\n",
+            "Caused by: ",
+            "Caused by:\n",
+            "Location:\n",
+            "Traceback (most recent call last):",
+            "Traceback (most recent call last):\n",
+            "panic: x\n",
+            "fatal error: x\n",
+            "thread 'x' panicked at ",
+            "a:1:in 'a': ",
+            "a:1:in 'a'\n",
+            "Stack trace:\n",
+            "[object] (",
+            "\u{1b}[",
+            "\r",
+            "^\n",
+            "  + Exception Group Traceback (most recent call last):\n",
+            "  File \"x\", line 1\n",
+            "ValueError: x\n",
+            "A`1[",
+            "Error: Error: ",
+            "** (X) \n",
+            " ---> ",
+            "x.y\n\t/a.go",
+            "[ERROR] KeyError: x\n",
+            "\n\u{a0}at é(",
+            "1 | x\n^\n",
+            "Error: x: java.lang.X\n",
+            "Error:\n  at x\n",
+            "Next E: x\n",
+            "panicked at x\n",
+            "x goroutine 1 [x]:\n",
+        ];
+        for shape in shapes {
+            for (before, behind) in
+                [("", ""), ("x\n", "\n    at x (/a:1:1)"), ("[ERROR] KeyError: x\n", "\ngoroutine 1 [x]:")]
+            {
+                find(&format!("{before}{}{behind}", shape.repeat(BYTES / shape.len())));
+            }
+        }
+    }
 }

@@ -91,6 +91,9 @@ pub(super) fn headed(text: &str, from: usize, frame: usize, certainty: Frame) ->
     if let Some(place) = pointed_at(text, start) {
         start = place;
         is_unhandled = true;
+    } else if is_said_to_be_unhandled(text, start) {
+        start = text.len() - text.trim_start().len();
+        is_unhandled = true;
     }
     let message = header.message.map(|message| own_message(&text[offset(text, message)..frame]));
     Some(Found {
@@ -100,6 +103,20 @@ pub(super) fn headed(text: &str, from: usize, frame: usize, certainty: Frame) ->
         origin: if is_unhandled { Origin::Unhandled } else { Origin::Logged },
         start,
     })
+}
+
+/// Says whether the text before an exception begins with a runtime's words: `Unhandled exception:` on a line of its own,
+/// `Unhandled Rejection at: Promise …`.
+fn is_said_to_be_unhandled(text: &str, start: usize) -> bool {
+    const BYTES_MAX: usize = 1 << 10;
+    let before = text[..start].trim_start();
+    before.len() <= BYTES_MAX && ["Unhandled ", "Uncaught "].into_iter().any(|word| before.starts_with(word))
+}
+
+/// Says whether a line is the first frame of Dart, or of PHP without `Stack trace:` before it.
+pub(super) fn is_numbered_frame(line: &Line<'_>) -> bool {
+    line.text.starts_with("#0 ")
+        && [".dart:", ".php(", "(dart:", "(package:"].iter().any(|mark| line.text.contains(mark))
 }
 
 /// Cuts what .NET writes of inner exceptions between a message and its frames.
@@ -319,7 +336,9 @@ fn ruby_method(line: &str, mark: usize) -> Option<usize> {
 }
 
 fn is_ruby_frame(line: &str, mark: usize) -> bool {
-    ruby_method(line, mark) == Some(line.len())
+    let is_path =
+        || super::behind_prefix(line.trim_start()).split(":in ").next().is_some_and(|path| !path.contains(' '));
+    ruby_method(line, mark) == Some(line.len()) && is_path()
 }
 
 fn ruby_line<'t>(text: &'t str, line: Line<'t>, hit: usize) -> Option<Found<'t>> {

@@ -126,10 +126,11 @@ fn likeness(name: &str) -> Likeness {
     let path = name.split('[').next().unwrap_or(name);
     let last = path.rsplit(['.', '$', '\\', '+', ':']).next().unwrap_or(path);
     let last = last.split('`').next().unwrap_or(last);
-    if !last.starts_with(char::is_uppercase) || !last.contains(char::is_lowercase) {
+    let is_path = last.len() < path.len() && path.contains(['.', '$', '\\', '+', ':']);
+    // A level is a word in capitals; a class of one letter has a path before it.
+    if !last.starts_with(char::is_uppercase) || !(is_path || last.contains(char::is_lowercase)) {
         return Likeness::Lower;
     }
-    let is_path = last.len() < path.len() && path.contains(['.', '$', '\\', '+', ':']);
     if let Some(ending) = ENDINGS.into_iter().find(|ending| last.ends_with(ending)) {
         return if is_path || last.len() > ending.len() { Likeness::Exception } else { Likeness::Bare };
     }
@@ -163,7 +164,8 @@ pub(super) fn leading(line: &str) -> Option<Header<'_>> {
         rest = behind;
         is_uncaught |= says_so;
     }
-    let found = parse_type(rest)?;
+    // `console.trace` prints a stack of no exception.
+    let found = parse_type(rest).filter(|found| found.name != "Trace")?;
     if found.likeness == Likeness::Lower {
         // Bun writes the name of the class `Error` like that.
         return (found.name == "error" && found.message.is_some()).then_some(Header {

@@ -14,6 +14,8 @@ const MESSAGE_LINES_MAX: usize = 200;
 pub(super) struct Outlook {
     /// Where Go's last `goroutine` begins a line.
     goroutine: Option<usize>,
+    /// Where the first line begins that is not blank.
+    first: usize,
 }
 
 impl Outlook {
@@ -23,6 +25,7 @@ impl Outlook {
                 .into_iter()
                 .filter_map(|words| memchr::memmem::rfind(text.as_bytes(), words.as_bytes()))
                 .max(),
+            first: text.len() - text.trim_start().len(),
         }
     }
 
@@ -70,7 +73,7 @@ fn until(text: &str, line: &Line<'_>, ends: impl Fn(&Line<'_>) -> bool) -> Optio
 fn go_panic<'t>(text: &'t str, line: Line<'t>, outlook: &Outlook) -> Option<Found<'t>> {
     let rest = line.text.strip_prefix("panic: ")?;
     let has_goroutine = outlook.has_goroutine_behind(line.start);
-    if !has_goroutine && !is_first(text, line.start) {
+    if !has_goroutine && line.start > outlook.first {
         return None;
     }
     let end = until(text, &line, |line| {
@@ -114,7 +117,8 @@ fn go_fatal<'t>(text: &'t str, line: Line<'t>, outlook: &Outlook) -> Option<Foun
     let has_goroutine = outlook.has_goroutine_behind(line.start);
     // A compiler says the same words.
     let is_known = ["all goroutines are asleep", "concurrent map ", "stack overflow", "runtime: "];
-    if !has_goroutine && !(is_first(text, line.start) && is_known.iter().any(|words| message.starts_with(words))) {
+    let is_go = line.start <= outlook.first && is_known.iter().any(|words| message.starts_with(words));
+    if !has_goroutine && !is_go {
         return None;
     }
     let stack = has_goroutine.then(|| &text[line.start..]);
@@ -233,8 +237,10 @@ fn rust_error<'t>(text: &'t str, line: Line<'t>, from: usize) -> Option<Found<'t
     if !is_caused && !is_placed {
         return None;
     }
+    // Every such line looks back: a few lines bound it.
+    const LINES_MAX: usize = 16;
     let mut next = line.start;
-    for _ in 0..MESSAGE_LINES_MAX {
+    for _ in 0..LINES_MAX {
         let before = (next > from).then(|| line_before(text, next)).flatten()?;
         next = before.start;
         if let Some(message) = before.text.strip_prefix("Error:") {
@@ -328,16 +334,20 @@ pub(super) fn elixir<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
         let frame = line.trimmed();
         line.is_indented() && (frame.starts_with('(') || frame.contains(".ex:") || frame.contains(".exs:"))
     };
-    let frames = until(text, &line, is_frame);
-    let is_exit = matches!(kind, "exit" | "EXIT" | "throw" | "stop" | "ErlangError");
+    let is_exit = matches!(kind, "exit" | "EXIT" | "throw" | "stop");
+    // Such a line is a list's in some notations: a word that may be anything must have a frame soon.
+    const FRAME_LINES_MAX: usize = 4;
     let is_type = header::parse_type(kind).is_some_and(|found| match found.likeness {
         Likeness::Exception | Likeness::Bare => true,
-        Likeness::Name | Likeness::Word => frames.is_some() || kind.contains('.'),
+        Likeness::Name | Likeness::Word => {
+            kind.contains('.') || lines(text, line.next).take(FRAME_LINES_MAX).any(|line| is_frame(&line))
+        }
         Likeness::Lower => false,
     });
     if !is_exit && !is_type {
         return None;
     }
+    let frames = until(text, &line, is_frame);
     let message = inside[end + 1..].trim_start();
     let message_start = offset(text, message);
     let is_bare = is_first(text, line.start);

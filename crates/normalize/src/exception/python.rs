@@ -45,24 +45,18 @@ pub(super) fn reported(text: &str) -> Option<Found<'_>> {
     };
     let trace = lines(text, line.next).find(|line| line.text == TRACEBACK);
     let is_runtime = kind.name.starts_with("Runtime.");
-    let traced = match &trace {
-        Some(trace) => {
-            let told = traceback(text, trace.start)?;
-            // A logger's format may begin with the level in brackets too; then Python's own last line follows.
-            if told.kind.is_some() && !is_warned {
-                return None;
-            }
-            told.stack
-        }
+    match &trace {
+        // A logger's format may begin with the level in brackets too; then Python's own last line follows.
+        Some(trace) if !is_warned && named_last(text, trace.start).is_some() => return None,
         // A line alone may be a logger's.
         None if !is_runtime && !is_warned => return None,
-        None => None,
-    };
-    let end = trace.map_or(text.len(), |trace| trace.start);
+        _ => {}
+    }
+    let end = trace.as_ref().map_or(text.len(), |trace| trace.start);
     Some(Found {
         kind: Some(kind.name),
         message: kind.message.map(|message| &text[offset(text, message)..end]),
-        stack: traced,
+        stack: trace.map(|trace| &text[trace.start..]),
         origin: Origin::Unhandled,
         start,
     })
@@ -75,9 +69,23 @@ enum Place {
     Message,
 }
 
-/// Reads the traceback, or the chain of them, that begins at the byte `start`. The exception that was raised last
-/// counts.
+/// Reads the traceback, or the chain of them, that begins at the byte `start`.
 pub(super) fn traceback(text: &str, start: usize) -> Option<Found<'_>> {
+    let is_unhandled = text[..start].trim().is_empty() || is_runtimes_word(text, start);
+    // Where it was cut, or its printer names the type before it, the line before may tell.
+    let told = named_last(text, start).or_else(|| header_before(text, start));
+    Some(Found {
+        kind: told.map(|(kind, _)| kind),
+        message: told.and_then(|(_, message)| message),
+        stack: Some(&text[start..]),
+        origin: if is_unhandled { Origin::Unhandled } else { Origin::Logged },
+        start: if is_unhandled { 0 } else { start },
+    })
+}
+
+/// Returns type and message of the exception of a chain of tracebacks that was raised last, as the lines behind the
+/// frames name it.
+fn named_last(text: &str, start: usize) -> Option<(&str, Option<&str>)> {
     let mut kind = None;
     let mut message: Option<(usize, usize)> = None;
     let mut place = Place::Frames;
@@ -119,20 +127,7 @@ pub(super) fn traceback(text: &str, start: usize) -> Option<Found<'_>> {
             }
         }
     }
-    let told = header_before(text, start);
-    let is_unhandled = text[..start].trim().is_empty() || is_runtimes_word(text, start);
-    let found = Found {
-        kind,
-        message: message.map(|(start, end)| &text[start..end]),
-        stack: Some(&text[start..]),
-        origin: if is_unhandled { Origin::Unhandled } else { Origin::Logged },
-        start: if is_unhandled { 0 } else { start },
-    };
-    match told {
-        // The traceback was cut, or its printer names the type before it.
-        Some((kind, message)) if found.kind.is_none() => Some(Found { kind: Some(kind), message, ..found }),
-        _ => Some(found),
-    }
+    Some((kind?, message.map(|(start, end)| &text[start..end])))
 }
 
 /// Reads the line that names the type, behind frames.

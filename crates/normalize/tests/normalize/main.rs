@@ -5,6 +5,7 @@
 
 mod authority;
 mod bounds;
+mod exceptions;
 mod formats;
 mod metrics;
 mod pages;
