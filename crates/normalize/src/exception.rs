@@ -123,7 +123,25 @@ fn with_line_feeds(stack: &str) -> Cow<'_, str> {
     Cow::Owned(stack.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
+/// What runtimes themselves write before an exception: Node its place, .NET, Dart and Java's tools a sentence, Lambda for
+/// Python a level or a warning, the Java machine a frame.
+const PREAMBLES: [&str; 9] = ["node:", "file:", "/", "#", "Unhandled", "Uncaught", "[ERROR]", "LAMBDA_WARNING", "\u{1b}"];
+
+/// Finds an exception. A runtime prints nothing before its own words: behind anybody else's they are part of a message,
+/// which a stranger may have sent.
 fn search(text: &str) -> Option<Found<'_>> {
+    let mut found = search_anywhere(text)?;
+    let before = text.get(..found.start).unwrap_or_default().trim();
+    if found.origin == Origin::Unhandled
+        && !before.is_empty()
+        && !PREAMBLES.iter().any(|preamble| before.starts_with(preamble))
+    {
+        found.origin = Origin::Logged;
+    }
+    Some(found)
+}
+
+fn search_anywhere(text: &str) -> Option<Found<'_>> {
     let has_lines = memchr::memchr2(b'\n', b'\r', text.trim_end().as_bytes()).is_some();
     if text.starts_with(['[', 'L', ' ', '\n'])
         && let Some(found) = python::reported(text)
@@ -484,8 +502,8 @@ mod tests {
                 Origin::Unhandled,
             ),
             ("node:fs:1\n  throw x;\n  ^\n\nError: x\n    at a (/x.js:1:2)", "", Origin::Unhandled),
-            ("done\nException in thread \"main\" a.B: x\n\tat a.B.c(B.java:1)", "done\n", Origin::Unhandled),
-            ("done\npanic: x\n\ngoroutine 1 [running]:", "done\n", Origin::Unhandled),
+            ("done\nException in thread \"main\" a.B: x\n\tat a.B.c(B.java:1)", "done\n", Origin::Logged),
+            ("done\npanic: x\n\ngoroutine 1 [running]:", "done\n", Origin::Logged),
             (
                 "\u{1b}[31mfailed:\u{1b}[0m TypeError: x\n    at a (/x.js:1:2)",
                 "\u{1b}[31mfailed:\u{1b}[0m ",

@@ -618,7 +618,7 @@ fn note_exception<'m>(
     if (origin == Some(exception::Origin::Unhandled) || is_raised) && record.severity_number.is_none() {
         record.severity_number = Some(severity::ERROR);
     }
-    if record.exception_type.is_some() && record.event_name.is_none() {
+    if (record.exception_type.is_some() || origin.is_some()) && record.event_name.is_none() {
         record.event_name = Some(Cow::Borrowed("exception"));
     }
 }

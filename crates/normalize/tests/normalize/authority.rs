@@ -237,3 +237,25 @@ fn a_version_is_a_release_only_in_a_loggers_record() {
         }
     }
 }
+
+/// What a runtime prints of an error begins its line: behind somebody's words it is what that somebody was sent.
+#[test]
+fn a_stranger_fails_no_call_by_a_stack_in_a_text() {
+    for sent in [
+        "panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/main.go:5 +0x1d",
+        "Exception in thread \"main\" java.lang.IllegalStateException: x\n\tat a.B.c(B.java:3)",
+        "PHP Fatal error:  Uncaught RuntimeException: x in /a.php:12\nStack trace:\n#0 {main}",
+        "thread 'main' panicked at src/main.rs:12:5:\nboom",
+        "Traceback (most recent call last):\n  File \"app.py\", line 1\nValueError: x",
+        "[ERROR] KeyError: 'sku'\nTraceback (most recent call last):\n  File \"app.py\", line 9, in handler",
+        "Unhandled exception. System.InvalidOperationException: x\n   at A.B()",
+        "TypeError: x\n    at a (/x.js:1:2)",
+        "Error raised from handler method\n{\"errorMessage\":\"x\",\"errorType\":\"E\"}",
+    ] {
+        for before in ["body: ", "got body:\n", "INFO got\n", "a\r\n", "2026-11-21 08:42:53,429 INFO got "] {
+            let line = format!("{before}{sent}");
+            let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+            assert!(record.severity_number.is_none_or(|number| number < 17), "{line}\n{}", columns(&record));
+        }
+    }
+}

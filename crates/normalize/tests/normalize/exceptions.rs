@@ -558,7 +558,7 @@ fn go() {
             "panic",
             "boom",
             STACK,
-            UNHANDLED,
+            LOGGED,
         ),
         (
             "INFO recovered from panic: boom\ngoroutine 7 [running]:\nmain.main()\n\t/src/main.go:5 +0x1d",
