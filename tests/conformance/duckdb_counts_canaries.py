@@ -84,39 +84,110 @@ class Pair:
 
 # ---- The judge ----
 
-# The numbers are those of the rules: calls (1), services (2), releases (3), traces and units (4), windows (5), failed rows (6), origin (7), pre-canary (8).
+# The numbers are those of the rules: calls (1), services (2), releases (3), traces and units (4), windows (5), failed rows (6), origin (7), pre-canary (8),
+# streams (9), log groups (10).
 # It reads the table every_row, the table recorded(region, faas_name, faas_version, release), and these variables: since (a whole minute), last_end (the end of
 # the last window), settle, regions (null for all), unit.
+CALLS_SQL = (pathlib.Path(__file__).parent / "calls.sql").read_text()
 UNITS_SQL = """
 -- 5: from an hour before to what the last window waits for. Metrics are no rows of calls.
-CREATE OR REPLACE TEMP TABLE rows_read AS
-SELECT * FROM every_row
+CREATE OR REPLACE TEMP TABLE rows_delivered AS
+SELECT
+  *,
+  -- 6
+  coalesce(signal = 'log' AND severity_number >= 17, false)
+    OR coalesce((event_name LIKE 'platform.%' OR (signal = 'span' AND event_name IS DISTINCT FROM 'span.in_progress')) AND status_code = 'ERROR', false)
+    OR coalesce(http_response_status_code >= 500, false) AS is_failed,
+  coalesce(event_name IN ('platform.start', 'platform.runtimeDone', 'platform.end', 'platform.report'), false) AS is_mark
+FROM every_row
 WHERE signal IN ('log', 'span')
   AND time_unix_nano >= getvariable('since') - getvariable('look_back')
   AND time_unix_nano < getvariable('last_end') + getvariable('settle')
-  AND (getvariable('regions') IS NULL OR list_contains(getvariable('regions')::VARCHAR[], region));
+  AND (getvariable('regions') IS NULL OR list_contains(getvariable('regions')::VARCHAR[], region))
+QUALIFY row_number() OVER (PARTITION BY cloud_region, aws_log_group, aws_log_stream, event_id) = 1;
 
--- 2
+-- 9: which call the failures that name none belong to, and which marks are none.
+CREATE OR REPLACE TEMP TABLE lines_of_streams AS
+SELECT cloud_region, aws_log_group, aws_log_stream, event_id, observed_time_unix_nano, event_name, faas_invocation_id, faas_version
+FROM rows_delivered
+WHERE signal = 'log' AND faas_name IS NOT NULL AND CASE WHEN is_mark THEN faas_invocation_id IS NOT NULL ELSE is_failed AND faas_invocation_id IS NULL END;
+""" + CALLS_SQL + """
+CREATE OR REPLACE TEMP TABLE rows_read AS
+SELECT
+  rows.* REPLACE (coalesce(rows.faas_invocation_id, call) AS faas_invocation_id),
+  rows.faas_invocation_id AS own_invocation_id
+FROM rows_delivered AS rows LEFT JOIN lines_of_calls USING (cloud_region, aws_log_group, aws_log_stream, event_id)
+WHERE NOT (is_mark AND signal = 'log' AND faas_name IS NOT NULL AND rows.faas_invocation_id IS NOT NULL AND call IS NULL);
+
+-- 10: where the calls of a function are reported. A group that Lambda named after a function is that one's.
+CREATE OR REPLACE TEMP TABLE homes AS
+SELECT DISTINCT faas_name, coalesce(aws_log_group, '') AS aws_log_group FROM rows_delivered
+WHERE signal = 'log' AND event_name = 'platform.report' AND faas_name IS NOT NULL
+  AND (aws_log_group NOT LIKE '/aws/lambda/%' OR aws_log_group = '/aws/lambda/' || faas_name OR aws_log_group LIKE '/aws/lambda/%.' || faas_name);
+
+CREATE OR REPLACE TEMP TABLE telling AS
+SELECT rows.* FROM rows_delivered AS rows
+WHERE faas_name IS NOT NULL
+  AND (signal = 'span' OR faas_name NOT IN (SELECT faas_name FROM homes)
+    OR (faas_name, coalesce(aws_log_group, '')) IN (SELECT (faas_name, aws_log_group) FROM homes));
+
+-- 2: what most records state that state any; unless another function states that service in half of what it writes, and this one does not.
 CREATE OR REPLACE TEMP TABLE function_services AS
-SELECT faas_name, first(service_name ORDER BY stating DESC, service_name) AS service
-FROM (SELECT faas_name, service_name, count(DISTINCT time_unix_nano) AS stating FROM rows_read WHERE faas_name IS NOT NULL AND service_name IS NOT NULL GROUP BY ALL)
-GROUP BY faas_name;
+WITH
+claims AS (
+  SELECT faas_name, first(service_name ORDER BY stating DESC, service_name) AS service, first(stating ORDER BY stating DESC, service_name) AS stating
+  FROM (SELECT faas_name, service_name, count(DISTINCT time_unix_nano) AS stating FROM telling WHERE service_name IS NOT NULL GROUP BY ALL)
+  GROUP BY faas_name
+),
+written AS (
+  SELECT faas_name, count(DISTINCT time_unix_nano) AS writing FROM telling
+  WHERE signal = 'log' AND coalesce(event_name NOT LIKE 'platform.%', true) GROUP BY faas_name
+),
+weighed AS (SELECT claims.*, 2 * stating >= coalesce(writing, 0) AS is_sure FROM claims LEFT JOIN written USING (faas_name))
+SELECT faas_name, service FROM weighed
+WHERE is_sure OR service NOT IN (SELECT service FROM weighed WHERE is_sure);
 
-CREATE OR REPLACE TEMP TABLE rows_of_services AS
+CREATE OR REPLACE TEMP TABLE rows_of_any_group AS
 SELECT
   *,
   -- 3: what a row of another service says is not about this one.
   CASE WHEN service_name IS NULL OR service_name = service THEN service_version END AS stated
 FROM (
-  SELECT rows_read.*, CASE WHEN faas_name IS NULL THEN service_name ELSE coalesce(function_services.service, faas_name) END AS service
+  SELECT
+    rows_read.* REPLACE (coalesce(aws_log_group, '') AS aws_log_group),
+    CASE WHEN faas_name IS NULL THEN service_name ELSE coalesce(function_services.service, faas_name) END AS service
   FROM rows_read LEFT JOIN function_services USING (faas_name)
 );
+
+-- 10: the groups of each service: where its calls are reported or its spans stand, else those that name it; where calls of others alone are
+-- reported nothing counts, unless there is no other group.
+CREATE OR REPLACE TEMP TABLE groups_of_services AS
+WITH
+reported AS (SELECT DISTINCT rows.aws_log_group, service FROM rows_of_any_group AS rows JOIN homes USING (faas_name, aws_log_group)
+  WHERE signal = 'log' AND event_name = 'platform.report'),
+ranked AS (
+  SELECT DISTINCT
+    service, aws_log_group,
+    CASE
+      WHEN aws_log_group IN (SELECT aws_log_group FROM reported)
+        THEN CASE WHEN (aws_log_group, service) IN (SELECT (aws_log_group, service) FROM reported) THEN 0 ELSE 2 END
+      WHEN signal = 'span' THEN 0
+      ELSE 1
+    END AS place
+  FROM rows_of_any_group WHERE service IS NOT NULL
+)
+SELECT service, aws_log_group FROM ranked QUALIFY place = min(place) OVER (PARTITION BY service);
+
+CREATE OR REPLACE TEMP TABLE rows_of_services AS
+SELECT rows.* FROM rows_of_any_group AS rows
+WHERE service IS NULL OR (service, aws_log_group) IN (SELECT (service, aws_log_group) FROM groups_of_services);
 
 -- 3: what is stated of a version most often: at most times, so that copies count once.
 CREATE OR REPLACE TEMP TABLE mostly_stated AS
 SELECT cloud_region, faas_name, faas_version, first(stated ORDER BY stating DESC, stated DESC) AS release
 FROM (
-  SELECT cloud_region, faas_name, faas_version, stated, count(DISTINCT time_unix_nano) AS stating FROM rows_of_services
+  SELECT cloud_region, faas_name, faas_version, stated, count(DISTINCT time_unix_nano) AS stating
+  FROM rows_of_any_group JOIN (SELECT cloud_region, aws_log_group, aws_log_stream, event_id FROM telling) AS telling USING (cloud_region, aws_log_group, aws_log_stream, event_id)
   WHERE stated IS NOT NULL AND faas_name IS NOT NULL AND faas_version <> '$LATEST' GROUP BY ALL
 )
 GROUP BY ALL;
@@ -129,10 +200,6 @@ SELECT
     WHEN faas_invocation_id IS NOT NULL THEN to_json([rows.cloud_region, service, faas_invocation_id])
     ELSE to_json([rows.cloud_region, service, trace_id, coalesce(stated, recorded.release, mostly_stated.release, rows.faas_version), 'no invocation'])
   END::VARCHAR AS call,
-  -- 6
-  coalesce(signal = 'log' AND severity_number >= 17, false)
-    OR coalesce((event_name LIKE 'platform.%' OR (signal = 'span' AND event_name IS DISTINCT FROM 'span.in_progress')) AND status_code = 'ERROR', false)
-    OR coalesce(http_response_status_code >= 500, false) AS is_failed,
   time_unix_nano + CASE WHEN signal = 'span' THEN coalesce(duration_nano, 0) ELSE 0 END AS failed_at
 FROM rows_of_services AS rows
 LEFT JOIN recorded ON rows.cloud_region = recorded.region AND rows.faas_name = recorded.faas_name AND rows.faas_version = recorded.faas_version
@@ -181,8 +248,8 @@ WHERE trace_id IS NOT NULL AND span_id IS NOT NULL AND faas_invocation_id IS NOT
 GROUP BY faas_invocation_id;
 
 CREATE OR REPLACE TEMP TABLE traces_of_invocations AS
-SELECT faas_invocation_id, coalesce(max(trace_id) FILTER (signal = 'span' OR event_name LIKE 'platform.%'), max(trace_id)) AS trace_id
-FROM rows_read WHERE faas_invocation_id IS NOT NULL GROUP BY ALL;
+SELECT own_invocation_id AS faas_invocation_id, coalesce(max(trace_id) FILTER (signal = 'span' OR event_name LIKE 'platform.%'), max(trace_id)) AS trace_id
+FROM rows_read WHERE own_invocation_id IS NOT NULL GROUP BY ALL;
 
 -- 6: a failure is of the trace that it names, else of that of its invocation.
 CREATE OR REPLACE TEMP TABLE failures AS
@@ -273,7 +340,7 @@ GROUP BY ALL ORDER BY ALL
 
 # The columns that matter here.
 COLUMNS = """time_unix_nano, signal, event_id, event_name, trace_id, span_id, parent_span_id, faas_invocation_id, severity_number, service_name, service_version,
-  cloud_region, faas_name, faas_version, status_code, duration_nano, http_response_status_code, region"""
+  cloud_region, faas_name, faas_version, status_code, duration_nano, http_response_status_code, aws_log_group, aws_log_stream, observed_time_unix_nano, region"""
 
 
 def last_window_ends(scope, now):
@@ -419,7 +486,9 @@ class Lake:
         signal = columns.pop("signal", "log")
         row = {
             "time_unix_nano": BASE + at, "observed_time_unix_nano": BASE + at, "event_id": f"{number:012}", "signal": signal, "cloud_region": region,
-            "cloud_account_id": "1", "aws_log_group": f"/g/{columns.get('faas_name')}", "aws_log_stream": "s", "schema_version": 1,
+            "cloud_account_id": "1", "aws_log_group": f"/g/{columns.get('faas_name')}", "schema_version": 1,
+            # Each call has a sandbox of its own, unless it is said otherwise.
+            "aws_log_stream": columns.get("faas_invocation_id") or "s",
         }
         hour = min(BASE + at + arrives, time.time_ns()) // HOUR * HOUR  # Nothing arrives after now.
         self.rows.append((region, hour, row | {name: value for name, value in columns.items() if value is not None}))
@@ -592,6 +661,25 @@ def cases():
                {("r1", 0): (1, 0, 0, 0), ("r1", 1): (1, 1, 0, 0)})
     yield Case("a record at a span is there, too", [other(9, "o", **traced, span_id="c", **FAILED), of_nobody(1, **traced, **span("c", "s", 1)),
                                                     a(2, "i", **traced, span_id="s", **FAILED)], {("r1", 0): (1, 0, 0, 0)})
+    # 9: streams.
+    def of_stream(seconds, invocation, event, **columns):
+        return b(seconds, invocation, event_name=event, aws_log_stream="one", **columns)
+    begins, ends = (of_stream(1, "i", "platform.start"), of_stream(5, "i", "platform.end")), (of_stream(6, "i", "platform.report", status_code="OK"),)
+    raised = at(3, aws_log_stream="one", faas_version="8", **FAILED)
+    yield Case("a failure without an id is of the call around it", [*begins, raised, *ends], {("r1", 0): (0, 0, 1, 1)})
+    yield Case("not after its report", [*begins, at(7, aws_log_stream="one", faas_version="8", **FAILED), *ends], {("r1", 0): (0, 0, 1, 0)})
+    yield Case("nor in another stream", [*begins, at(3, aws_log_stream="two", faas_version="8", **FAILED), *ends], {("r1", 0): (0, 0, 1, 0)})
+    yield Case("nor in another region", [*begins, at(3, region="r2", aws_log_stream="one", faas_version="8", **FAILED), *ends], {("r1", 0): (0, 0, 1, 0)})
+    yield Case("a call without an end goes on", [begins[0], raised], {("r1", 0): (0, 0, 1, 1)})
+    forged = of_stream(4, "x", "platform.report", status_code="ERROR")
+    yield Case("a report of a call that nobody began is none", [*begins, forged, *ends], {("r1", 0): (0, 0, 1, 0)})
+    yield Case("unless the stream is not known before", [forged], {("r1", 0): (0, 0, 1, 1)})
+    # 10: log groups.
+    elsewhere = b(4, "z", aws_log_group="/g/cart", **FAILED)
+    yield Case("what stands where others are reported does not count", [b(1, "i"), other(2, "o", **REPORTED), elsewhere], {("r1", 0): (0, 0, 1, 0)})
+    yield Case("what stands where it is not reported does not count",
+               [b(1, "i"), b(2, "i", event_name="platform.report", status_code="OK"), b(4, "z", aws_log_group="/ecs/any", **FAILED)], {("r1", 0): (0, 0, 1, 0)})
+    yield Case("without reports and spans all that names it counts", [b(1, "i"), b(4, "z", aws_log_group="/ecs/any", **FAILED)], {("r1", 0): (0, 0, 2, 1)})
     # 8: before the canary.
     rollout = [a(60 * minute, f"a{minute}{region}", region=region) for minute in range(6) for region in ("r1", "r2", "r3")]
     rollout += [b(125, "b1"), b(190, "b2", region="r2")]
@@ -725,7 +813,7 @@ class Shop:
         if happens(.03):
             end += chance.randrange(3 * MINUTE, 8 * MINUTE)
         if fails:
-            self.failure(row, start, now, end, span_id, function)
+            self.failure(row, start, now, end, span_id, function, invocation)
         if function and happens(.8):
             row(end + chance.randrange(1, SECOND // 100), state=False, event_name="platform.report", status_code="ERROR" if fails and happens(.4) else "OK",
                 span_id=span_id if happens(.7) else None, duration_nano=end - start)
@@ -740,6 +828,10 @@ class Shop:
                 status_now = chance.choice(("UNSET", "ERROR"))
                 self.add(start + 1, region, trace_id=trace, **whose, **span(span_id, parent, event_name="span.in_progress", status_code=status_now))
             self.add(start + 2, region, trace_id=trace, **whose, **status, **span(span_id, parent, (end - start + whole) / SECOND))
+        if invocation and happens(.05):
+            # A stranger's report, whose call nobody began.
+            self.add(chance.randrange(start + 1000, end), region, **(known | {"faas_invocation_id": self.hex(32)}), aws_log_stream=invocation,
+                     event_name="platform.report", status_code="ERROR", trace_id=trace)
         if happens(.04):
             # An error that nobody waits for.
             row(end + chance.randrange(4 * MINUTE, 9 * MINUTE), severity_number=17)
@@ -754,9 +846,14 @@ class Shop:
             row(again + SECOND, state=False, event_name="platform.runtimeDone", status_code=chance.choice(("OK", "ERROR")))
         return end, fails
 
-    def failure(self, row, start, now, end, span_id, function):
+    def failure(self, row, start, now, end, span_id, function, invocation):
         """How a call fails: by a record, a timeout, a status, or several of them."""
         chance = self.chance
+        if invocation and self.happens(.25):
+            # As runtimes print it: of no invocation, but in the stream of one.
+            trace = {} if self.happens(.5) else {"trace_id": None}
+            row(chance.randrange(now, end), event_name="exception", severity_number=17, faas_invocation_id=None, aws_log_stream=invocation, **trace)
+            return
         when = chance.randrange(now, end) if self.happens(.8) else chance.randrange(start, end)
         where = {"span_id": span_id if self.happens(.6) else None}
         kind = chance.choice(("exception", "fatal", "status", "timeout", "done") if function else ("exception", "fatal", "status"))
@@ -782,6 +879,10 @@ class Shop:
             {"trace_id": trace, "http_response_status_code": 502},
             {"trace_id": trace, "severity_number": 17},
             {"service_name": "payments", "service_version": "1.4.2", "severity_number": 17},
+            {"service_name": "payments", "service_version": "1.4.2", "severity_number": 17, "trace_id": self.hex(32), "faas_name": "cart", "faas_version": "5"},
+            {"service_name": "payments", "service_version": "1.4.2", "severity_number": 17, "trace_id": self.hex(32), "aws_log_group": "/g/edge-api"},
+            {"service_name": "inventory", "service_version": "5.1", "http_response_status_code": 500, "trace_id": self.hex(32), "faas_name": "any",
+             "aws_log_group": "/g/cart"},
             {"faas_name": "cart", "faas_version": "4", "severity_number": 17},
             {"faas_name": "pay-api", "faas_version": "8", "event_name": "platform.initStart"},
             {"signal": "metric", "trace_id": trace, "service_name": "payments", "service_version": "1.4.2", "severity_number": 17},

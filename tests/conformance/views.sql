@@ -53,15 +53,28 @@ CREATE VIEW spans AS
 SELECT *, coalesce(event_name = 'span.in_progress', false) AS in_progress FROM telemetry WHERE signal = 'span'
 QUALIFY row_number() OVER (PARTITION BY trace_id, coalesce(span_id, event_id) ORDER BY in_progress) = 1;
 
--- All records of an invocation, in the range or not: it belongs to the range that it began in.
+-- All records of an invocation, in the range or not: it belongs to the range that it began in. Those that mark it or say that it failed
+-- are told by their streams (calls.sql).
+CREATE MACRO bears_on_calls(event_name, severity_number, status_code) AS
+  coalesce(event_name IN ('platform.start', 'platform.runtimeDone', 'platform.end', 'platform.report'), false)
+  OR coalesce(severity_number >= 17, false) OR coalesce(starts_with(event_name, 'platform.') AND status_code = 'ERROR', false);
+
+CREATE TEMP TABLE lines_of_streams AS
+SELECT cloud_region, aws_log_group, aws_log_stream, event_id, observed_time_unix_nano, event_name, faas_invocation_id, faas_version
+FROM read_parquet(getvariable('files'), union_by_name = true)
+WHERE signal = 'log' AND bears_on_calls(event_name, severity_number, status_code)
+QUALIFY row_number() OVER (PARTITION BY cloud_region, aws_log_group, aws_log_stream, event_id) = 1;
+
+.read calls.sql
+
 CREATE VIEW invocations AS
 WITH records AS (
   SELECT
-    *,
+    every_row.* REPLACE (CASE WHEN bears_on_calls(event_name, severity_number, status_code) THEN call ELSE faas_invocation_id END AS faas_invocation_id),
     coalesce(event_name = 'platform.report', false) AS is_report,
     CASE WHEN event_name = 'platform.report' THEN json_extract(attributes, '$.record.metrics') END AS measured
-  FROM every_row
-  WHERE signal = 'log' AND faas_invocation_id IS NOT NULL
+  FROM every_row LEFT JOIN lines_of_calls USING (cloud_region, aws_log_group, aws_log_stream, event_id)
+  WHERE signal = 'log' AND CASE WHEN bears_on_calls(event_name, severity_number, status_code) THEN call ELSE every_row.faas_invocation_id END IS NOT NULL
   QUALIFY row_number() OVER (PARTITION BY cloud_region, aws_log_group, aws_log_stream, event_id) = 1
 ),
 summaries AS (

@@ -25,7 +25,8 @@ pub use evidence::{PRODUCT_FACTOR, e_bh};
 pub use gates::{SAMPLE_RATIO_MAX, rate_upper, sample_ratio};
 pub use plan::{Plan, Planned, Random, Taken};
 pub use render::{
-    Comparison, Counted, Mixed, Told, render_csv, render_html, render_json, render_junit, render_markdown, render_text,
+    Comparison, Counted, Mixed, RecordSource, Told, render_csv, render_html, render_json, render_junit,
+    render_markdown, render_text,
 };
 pub use verdict::{
     Crossing, Hypothesis, Needs, Policy, PolicyError, Region, RegionVerdict, Report, Totals, Verdict, WindowEvidence,

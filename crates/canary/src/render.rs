@@ -27,8 +27,19 @@ pub struct Comparison<'a> {
     pub canary: Option<&'a str>,
     /// What a failed unit is: `errors`, `latency` or `mixed traces`.
     pub metric: &'a str,
+    /// Where the records came from; none for counts that were brought.
+    pub source: Option<&'a RecordSource>,
     /// What is said of it.
     pub report: &'a Report,
+}
+
+/// Where the records of a service came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecordSource {
+    /// The log groups that were counted, in the order of their names.
+    pub groups: Vec<String>,
+    /// Records of other groups that named the service, about; they were not counted.
+    pub records_from_elsewhere: u64,
 }
 
 /// Traces that met the baseline alone, the canary alone, and both: how many, and how many of them failed.

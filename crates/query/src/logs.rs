@@ -13,6 +13,7 @@ use arrow::datatypes::{DataType, Int64Type, Schema};
 use datafusion::common::ScalarValue;
 
 use crate::answer::Completeness;
+use crate::failure::SEVERITY_ERROR;
 use crate::views::EVENT_KEY;
 use crate::{Engine, QueryError, Result};
 
@@ -110,7 +111,7 @@ impl LogFilter {
         }
         if let Some(severity) = self.severity_min {
             let place = bind(ScalarValue::Int32(Some(severity)));
-            let failed = if severity <= ERROR { " OR status_code = 'ERROR'" } else { "" };
+            let failed = if severity <= SEVERITY_ERROR { " OR status_code = 'ERROR'" } else { "" };
             terms.push(format!("(severity_number >= {place}{failed})"));
         }
         for (column, id) in [
@@ -141,9 +142,6 @@ impl LogFilter {
         (terms.join(" AND "), params)
     }
 }
-
-/// OpenTelemetry's lowest number of an error.
-const ERROR: i32 = 17;
 
 fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")

@@ -11,6 +11,7 @@ mod faults;
 mod fixtures;
 mod logs;
 mod trace;
+mod unhandled;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

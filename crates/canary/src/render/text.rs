@@ -12,6 +12,8 @@ use crate::verdict::{Region, Report};
 const SPARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Windows of a sparkline.
 const SPARKS_MAX: usize = 60;
+/// Log groups that are named.
+const GROUPS_MAX: usize = 8;
 
 /// Text of several lines.
 pub fn render_text(told: &Told<'_>) -> String {
@@ -59,6 +61,11 @@ pub fn render_text(told: &Told<'_>) -> String {
     let mixed = told.mixed.and_then(mixed_sentence);
     for sentence in mixed.iter().chain(told.warnings) {
         let _ = writeln!(out, "\n{}.", sentence.trim_end_matches('.'));
+    }
+    if let Some(source) = one.source.filter(|source| !source.groups.is_empty()) {
+        let (shown, left) = source.groups.split_at(source.groups.len().min(GROUPS_MAX));
+        let further = if left.is_empty() { String::new() } else { format!(" and {} more", left.len()) };
+        let _ = writeln!(out, "\nlog groups: {}{further}", shown.join(", "));
     }
     let (report, policy) = (one.report, told.policy);
     let _ = writeln!(
@@ -147,7 +154,7 @@ fn sparkline(report: &Report, line: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::Comparison;
+    use crate::render::{Comparison, RecordSource};
     use crate::{Counts, Policy, judge};
 
     #[test]
@@ -161,11 +168,14 @@ mod tests {
         let policy = Policy::default();
         let windows = ["9:00".to_owned(), "9:01".to_owned()];
         let report = judge(&counts.unwrap(), &policy, false);
+        let groups = (0..9).map(|number| format!("/aws/lambda/pay-{number}")).collect();
+        let source = RecordSource { groups, records_from_elsewhere: 0 };
         let comparison = Comparison {
             service: Some("pay"),
             canary: Some("2"),
             baseline: Some("1"),
             metric: "errors",
+            source: Some(&source),
             report: &report,
         };
         let text = render_text(&Told {
@@ -188,6 +198,7 @@ mod tests {
         );
         assert!(text.contains("us      1 of 1800  16 of 200  8.00 % (4.98 to 12.6)"), "{text}");
         assert!(text.contains("roll back: us\n"), "{text}");
+        assert!(text.contains("\nlog groups: /aws/lambda/pay-0, ") && text.contains("pay-7 and 1 more\n"), "{text}");
         assert_eq!(
             (digits(0.000_012_34), digits(123.4), digits(0.0123), digits(1e9)),
             ("1.23e-5".into(), "123".into(), "0.0123".into(), "1.00e9".into())

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use transect_canary::{
-    Cell, Comparison, Counts, Hypothesis, Mixed, Policy, Report, Told, Verdict, judge, judge_all, parse_csv,
-    render_csv, render_html, render_json, render_junit, render_markdown, render_text, side_by_side,
+    Cell, Comparison, Counts, Hypothesis, Mixed, Policy, RecordSource, Report, Told, Verdict, judge, judge_all,
+    parse_csv, render_csv, render_html, render_json, render_junit, render_markdown, render_text, side_by_side,
 };
 
 use self::counting::Counting;
@@ -158,6 +158,7 @@ fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, gl
         baseline: asked.baseline.as_deref(),
         canary: asked.canary.as_deref(),
         metric: "errors",
+        source: None,
         report: &report,
     };
     let answer = Answer {
@@ -213,8 +214,8 @@ fn sleep(wait: Duration) -> Result<(), Failure> {
 /// One look, judged.
 struct Judged {
     verdict: Verdict,
-    /// Service, baseline, canary, metric and what is said of it.
-    comparisons: Vec<(String, Option<String>, String, &'static str, Report)>,
+    /// Service, baseline, canary, metric, where its records came from, and what is said of it.
+    comparisons: Vec<(String, Option<String>, String, &'static str, RecordSource, Report)>,
     counts: Counts,
     windows: Vec<String>,
     mixed: Option<Mixed>,
@@ -270,7 +271,14 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
         .zip(reports)
         .map(|((index, metric, ..), report)| {
             let service = &series.services()[*index];
-            (service.service.clone(), service.baseline.clone(), service.canary.clone(), *metric, report)
+            (
+                service.service.clone(),
+                service.baseline.clone(),
+                service.canary.clone(),
+                *metric,
+                service.source(),
+                report,
+            )
         })
         .collect();
     let judged =
@@ -334,11 +342,12 @@ impl Judged {
         let comparisons: Vec<Comparison<'_>> = self
             .comparisons
             .iter()
-            .map(|(service, baseline, canary, metric, report)| Comparison {
+            .map(|(service, baseline, canary, metric, source, report)| Comparison {
                 service: Some(service),
                 baseline: baseline.as_deref(),
                 canary: Some(canary),
                 metric,
+                source: Some(source),
                 report,
             })
             .collect();

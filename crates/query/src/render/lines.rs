@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use jiff::tz::TimeZone;
 
 use super::table::visible;
+use crate::failure::SEVERITY_ERROR;
 use crate::logs::Logs;
 
 /// How lines look.
@@ -144,7 +145,7 @@ fn write_line(
     line.push(' ');
     paint(line, DIM, &format!("{:<8}", visible(get("release").unwrap_or("-"))));
     let failed = get("status_code") == Some("ERROR");
-    let severity = severity.or(failed.then_some(17));
+    let severity = severity.or(failed.then_some(SEVERITY_ERROR));
     let level = severity.and_then(|number| LEVELS.iter().rev().find(|(least, ..)| *least <= number));
     let (name, color) = match level {
         Some((_, name, color)) => ((*name).to_owned(), *color),
@@ -156,7 +157,7 @@ fn write_line(
     let message = message(columns, row, duration);
     let color = match (is_match, severity) {
         (false, _) => DIM,
-        (true, Some(number)) if number >= 17 => color,
+        (true, Some(number)) if number >= SEVERITY_ERROR => color,
         _ => "",
     };
     for (index, part) in message.split('\n').enumerate() {

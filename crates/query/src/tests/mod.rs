@@ -1,6 +1,7 @@
 //! Questions asked of small lakes that are written here, by the same writer as `ingest` uses.
 
 mod answers;
+mod calls;
 mod pruning;
 mod rendering;
 mod saved;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use transect_schema::Record;
 
+use super::streams::StreamWindows;
 use crate::Result;
 
 /// A request's records lie around those that are found already, and further out only if some are found at the edge.
@@ -83,7 +84,7 @@ impl Window {
         self.since_unix_nano <= other.since_unix_nano && other.until_unix_nano <= self.until_unix_nano
     }
 
-    fn widen(&self, nanos: i64) -> Window {
+    pub(super) fn widen(&self, nanos: i64) -> Window {
         Window {
             since_unix_nano: self.since_unix_nano.saturating_sub(nanos),
             until_unix_nano: self.until_unix_nano.saturating_add(nanos),
@@ -153,7 +154,7 @@ impl Event {
     }
 
     /// Which event it is, however often it was delivered, in the order of time.
-    fn key(&self) -> Key {
+    pub(super) fn key(&self) -> Key {
         let record = &self.record;
         let text = |text: &Option<std::borrow::Cow<'static, str>>| text.as_deref().unwrap_or_default().to_owned();
         let place = [text(&record.cloud_region), text(&record.aws_log_group), text(&record.aws_log_stream)];
@@ -161,7 +162,7 @@ impl Event {
     }
 }
 
-type Key = (i64, String, [String; 3]);
+pub(super) type Key = (i64, String, [String; 3]);
 
 /// Looks rows up by their ids.
 pub(super) trait Source {
@@ -170,6 +171,9 @@ pub(super) trait Source {
 
     /// The rows of a time that carry one of the ids.
     async fn look(&mut self, sought: &Sought<'_>) -> Result<Look<Self::Row>>;
+
+    /// The log records of some streams and times, in the order of their own time.
+    async fn lines(&mut self, streams: &StreamWindows) -> Result<Vec<Self::Row>>;
 
     /// What these rows hold, in any order.
     async fn fetch(&mut self, rows: &[Self::Row]) -> Result<Vec<(Self::Row, Event)>>;

@@ -23,6 +23,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
 use transect_schema::{COLUMNS, ColumnType, Record, Value};
 
 use super::closure::{Event, Hit, Id, IdKind, Look, Sought, Source, Tally, Window, places, trace_number};
+use super::streams::{StreamWindows, merged, one_holds};
 use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, column_of, may_hold, open};
 use crate::footers::Reader;
 use crate::release_map::ReleaseMap;
@@ -78,6 +79,29 @@ impl Source for Finder<'_> {
         let (releases, look) = futures::future::join(engine.read_releases(), self.look_now(sought)).await;
         self.releases = Some(releases);
         look
+    }
+
+    async fn lines(&mut self, streams: &StreamWindows) -> Result<Vec<RowPlace>> {
+        let all = || streams.values().flatten();
+        let since_unix_nano = all().map(|window| window.since_unix_nano).min().unwrap_or(0);
+        let until_unix_nano = all().map(|window| window.until_unix_nano).max().unwrap_or(0);
+        self.files.list(since_unix_nano, until_unix_nano).await?;
+        let streams = Arc::new(streams.clone());
+        let looks = self.files.there().into_iter().map(|file| {
+            let streams = Arc::clone(&streams);
+            SpawnedTask::spawn(async move {
+                let found = lines_of(&file, &streams).await;
+                (file, found)
+            })
+        });
+        let mut looks = stream::iter(looks).buffer_unordered(FILES_AT_ONCE);
+        let mut lines = Vec::new();
+        while let Some(done) = looks.next().await {
+            let (file, found) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
+            lines.extend(self.files.forgive(&file, found)?.into_iter().flatten());
+        }
+        lines.sort_unstable();
+        Ok(lines.into_iter().map(|(_, row)| row).collect())
     }
 
     async fn fetch(&mut self, rows: &[RowPlace]) -> Result<Vec<(RowPlace, Event)>> {
@@ -379,6 +403,72 @@ fn matching(
         let (Ok(group), Ok(row)) = (u32::try_from(group), u32::try_from(first + row)) else { continue };
         tally.add(Hit { row: (file, group, row), time, places, ids }, trace);
     }
+}
+
+/// Columns that say which stream a row is of.
+const STREAM: [&str; 4] = ["cloud_region", "aws_log_group", "aws_log_stream", "signal"];
+
+/// The log records of a file that are of some streams and times, with their times.
+async fn lines_of(file: &File, streams: &StreamWindows) -> Result<Vec<(i64, RowPlace)>, ParquetError> {
+    let mut lines = Vec::new();
+    let mut reader = Reader::new(&file.footers, &file.meta);
+    let footer = reader.get_metadata(None).await?;
+    let Some(time) = column_of(&footer, TIME) else { return Ok(lines) };
+    let windows: Vec<Window> = merged(streams.values().flatten().copied().collect());
+    let may_hold_one = |group: &usize| {
+        let group = footer.row_group(*group);
+        windows.iter().any(|window| may_hold(group, time, window.since_unix_nano, window.until_unix_nano))
+    };
+    let groups: Vec<usize> = (0..footer.num_row_groups()).filter(may_hold_one).collect();
+    if groups.is_empty() {
+        return Ok(lines);
+    }
+    let leaves = STREAM.iter().filter_map(|name| column_of(&footer, name)).chain([time]);
+    let mask = ProjectionMask::leaves(footer.file_metadata().schema_descr(), leaves);
+    // As dictionaries: the names of streams repeat from row to row.
+    let builder = open(reader, &footer, |_| DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)))?;
+    let mut stream =
+        builder.with_projection(mask).with_row_groups(groups.clone()).with_batch_size(BATCH_ROWS).build()?;
+    let mut at = GroupCursor::new(&footer, &groups);
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let [regions, log_groups, names, signals] = {
+            let mut columns = Vec::with_capacity(STREAM.len());
+            for name in STREAM {
+                columns.push(match batch.column_by_name(name) {
+                    Some(array) => cast(array, &DataType::Utf8View)?.as_string_view().clone(),
+                    None => StringViewArray::new_null(batch.num_rows()),
+                });
+            }
+            <[StringViewArray; STREAM.len()]>::try_from(columns)
+                .map_err(|_| ParquetError::General("columns are missing".to_owned()))?
+        };
+        let times = match batch.column_by_name(TIME) {
+            Some(array) => cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
+            None => Int64Array::new_null(batch.num_rows()),
+        };
+        let mut from = 0;
+        while from < batch.num_rows() {
+            let Some((group, first, left)) = at.place() else { break };
+            let count = left.min(batch.num_rows() - from);
+            for row in from..from + count {
+                let value = |texts: &StringViewArray| if texts.is_null(row) { "" } else { texts.value(row) }.to_owned();
+                let is_log = signals.is_valid(row) && signals.value(row) == "log";
+                let may_be = is_log && times.is_valid(row) && one_holds(&windows, times.value(row));
+                let is_one = may_be
+                    && streams
+                        .get(&[value(&regions), value(&log_groups), value(&names)])
+                        .is_some_and(|windows| one_holds(windows, times.value(row)));
+                if let (true, Ok(group), Ok(place)) = (is_one, u32::try_from(group), u32::try_from(first + row - from))
+                {
+                    lines.push((times.value(row), (file.number, group, place)));
+                }
+            }
+            at.advance(count);
+            from += count;
+        }
+    }
+    Ok(lines)
 }
 
 /// All columns of some rows of a file, in the order given: by row group and row.

@@ -9,6 +9,7 @@ mod json;
 mod otlp;
 mod pick;
 mod span;
+mod streams;
 mod summary;
 mod waterfall;
 
@@ -89,7 +90,8 @@ impl Engine {
     pub async fn trace(&self, start: &TraceStart, bounds: &TraceBounds, correct_skew: bool) -> Result<Trace> {
         self.landing().begin_question();
         let mut finder = Finder::new(self);
-        let found = closure::follow(&mut finder, start, bounds).await?;
+        let mut found = closure::follow(&mut finder, start, bounds).await?;
+        streams::tie(&mut finder, &mut found, bounds).await?;
         let completeness = self.completeness();
         if let Some(error) = self.nothing_answers(&completeness) {
             return Err(error);

@@ -56,6 +56,19 @@ impl Source for Memory {
         Ok(tally.finish())
     }
 
+    async fn lines(&mut self, streams: &streams::StreamWindows) -> Result<Vec<usize>> {
+        let is_line = |event: &Event| {
+            let record = &event.record;
+            let name = [&record.cloud_region, &record.aws_log_group, &record.aws_log_stream];
+            let windows = streams.get(&name.map(|text| text.as_deref().unwrap_or_default().to_owned()));
+            let is_within = windows.into_iter().flatten().any(|window| window.holds(record.time_unix_nano));
+            record.signal == "log" && is_within
+        };
+        let mut rows: Vec<usize> = (0..self.rows.len()).filter(|row| is_line(&self.rows[*row])).collect();
+        rows.sort_by_key(|row| self.rows[*row].record.time_unix_nano);
+        Ok(rows)
+    }
+
     async fn fetch(&mut self, rows: &[usize]) -> Result<Vec<(usize, Event)>> {
         Ok(rows.iter().map(|row| (*row, self.rows[*row].clone())).collect())
     }

@@ -168,10 +168,9 @@ impl TableProvider for Invocations {
         let few = is_needle(&of_key) || !ids.is_empty();
         let mut candidates = rows.clone();
         if few {
-            let needles: Vec<Expr> = of_key.iter().chain(ids.iter().flatten()).cloned().collect();
-            // One of its records may name the trace, and another one the invocation.
-            let needles = if is_needle(&of_key) { of_key.clone() } else { needles };
-            if let Some(around) = self.around(state, rows.clone(), &needles).await? {
+            // One of its records may name the trace, another one the correlation, and another one the invocation.
+            let needles = if is_needle(&of_key) { &of_key } else { ids.first().unwrap_or(&of_key) };
+            if let Some(around) = self.around(state, rows.clone(), needles).await? {
                 candidates = candidates.filter(around)?;
             }
         }

@@ -190,6 +190,13 @@ fn look_of(units: &Units, series: &Series) -> Look {
                 service.late_units
             ));
         }
+        let elsewhere = series.records_from_elsewhere(name);
+        if elsewhere > 0 {
+            look.warnings.push(format!(
+                "about {elsewhere} records named {name} from log groups in which it neither reports calls nor has spans, \
+                 and were not counted"
+            ));
+        }
         if series.has_canary(name) {
             continue;
         }

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use transect_canary::{Cell, Verdict};
+use transect_canary::{Cell, RecordSource, Verdict};
 use transect_query::{UnitQuestion, Units, WINDOW_NANO};
 
 use super::counting::Counting;
@@ -73,6 +73,12 @@ pub struct Service {
     pub canary: String,
     counted: Vec<Counted>,
     traces: Vec<Traces>,
+    /// Log groups that were counted.
+    #[serde(default)]
+    groups: BTreeSet<String>,
+    /// Records that named the service from other groups.
+    #[serde(default)]
+    records_from_elsewhere: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -115,6 +121,8 @@ impl Series {
             canary: asked.canary.clone(),
             counted: Vec::new(),
             traces: Vec::new(),
+            groups: BTreeSet::new(),
+            records_from_elsewhere: 0,
         });
         let new = Kept {
             transect_canary_state: VERSION,
@@ -206,6 +214,12 @@ impl Series {
         of.is_some_and(|of| of.counted.iter().any(|cell| cell.canary[0] > 0))
     }
 
+    /// About how many records named a service from where it does not write.
+    pub fn records_from_elsewhere(&self, service: &str) -> u64 {
+        let of = self.kept.services.iter().find(|of| of.service == service);
+        of.map_or(0, |of| of.records_from_elsewhere)
+    }
+
     /// Adds what a look has counted.
     pub fn add(&mut self, question: &UnitQuestion, units: &Units) {
         let kept = &mut self.kept;
@@ -222,6 +236,8 @@ impl Series {
             if of.baseline.is_none() && found.cells.iter().any(|cell| cell.n_b > 0) {
                 of.baseline.clone_from(&found.baseline);
             }
+            of.groups.extend(found.groups.iter().cloned());
+            of.records_from_elsewhere = of.records_from_elsewhere.saturating_add(found.records_from_elsewhere);
             for cell in &found.cells {
                 let at = (cell.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
                 let is_new = at >= counted || kept.behind.get(&cell.region).is_some_and(|from| at >= *from);
@@ -303,6 +319,12 @@ impl Series {
 }
 
 impl Service {
+    /// Where its records came from.
+    pub fn source(&self) -> RecordSource {
+        let groups = self.groups.iter().cloned().collect();
+        RecordSource { groups, records_from_elsewhere: self.records_from_elsewhere }
+    }
+
     /// Region, minute, look and what was counted.
     pub fn cells(&self, slow: bool) -> Vec<(String, i64, i64, Cell)> {
         let failed = if slow { 2 } else { 1 };

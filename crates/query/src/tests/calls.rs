@@ -1,0 +1,462 @@
+//! Failures that name no invocation: whose they are, in every answer alike, whatever way the lines were delivered.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::failure::FailureSigns;
+use crate::{
+    Id, IdKind, ServiceQuestion, ServiceUnits, TraceBounds, TraceStart, UnitKind, UnitQuestion, Window,
+    render_trace_json,
+};
+
+const MS: i64 = 1_000_000;
+
+/// A line of a function's stream.
+fn line(function: &'static str, stream: &str, number: i64, observed: i64) -> Record<'static> {
+    Record {
+        aws_log_group: Some(format!("/aws/lambda/{function}").into()),
+        aws_log_stream: Some(format!("2026/11/21/[7]{stream}").into()),
+        faas_name: Some(function.into()),
+        ..log("us-east-2", format!("{observed:020}{number:036}"), observed)
+    }
+}
+
+/// The lines of a stream, a millisecond apart: `S`, `E` or `R` and the id of a call; `!` for a failure that names none; an
+/// id for a line that names it; `x` and an id for a report of a failure that a stranger got printed.
+fn stream(function: &'static str, name: &str, first: i64, words: &str) -> Vec<Record<'static>> {
+    let mut lines = Vec::new();
+    for (number, word) in (0..).zip(words.split_whitespace()) {
+        let line = line(function, name, number, first + number * MS);
+        let of = |id: &str| Some(id.to_owned().into());
+        let mark = |event: &'static str, id: &str| Record {
+            event_name: Some(event.into()),
+            faas_invocation_id: of(id),
+            ..line.clone()
+        };
+        lines.push(match word.split_at(1) {
+            ("S", id) => mark("platform.start", id),
+            ("E", id) => mark("platform.end", id),
+            ("R", id) => {
+                Record { status_code: Some("OK".into()), duration_nano: Some(5 * MS), ..mark("platform.report", id) }
+            }
+            ("x", id) => Record { status_code: Some("ERROR".into()), ..mark("platform.report", id) },
+            ("!", kind) => Record {
+                event_name: Some("exception".into()),
+                severity_number: Some(17),
+                exception_type: of(if kind.is_empty() { "KeyError" } else { kind }),
+                exception_message: of("'sku'"),
+                ..line.clone()
+            },
+            _ => Record { severity_number: Some(9), faas_invocation_id: of(word), ..line.clone() },
+        });
+    }
+    lines
+}
+
+const FAILED: &str = "select faas_invocation_id, status_code, exception_type, exception_message, error_count, log_count \
+                      from invocations order by faas_invocation_id";
+
+#[tokio::test]
+async fn a_failure_without_an_id_is_of_the_call_around_it() {
+    let lake = Fixture::of(&stream("pay", "aa", HOUR_8, "! Sa a !Type.One !Two Ea Ra Sb Eb Rb !Late Sc !Lost"));
+    assert_eq!(
+        lake.ask(FAILED).await,
+        "faas_invocation_id,status_code,exception_type,exception_message,error_count,log_count\n\
+         a,ERROR,Type.One,'sku',2,6\nb,OK,,,0,3\nc,ERROR,Lost,'sku',1,2\n"
+    );
+    // Few of them are found by their streams.
+    let one = FAILED.replace("from invocations", "from invocations where faas_invocation_id = 'a'");
+    assert!(lake.ask(&one).await.ends_with("\na,ERROR,Type.One,'sku',2,6\n"));
+    let none = FAILED.replace("from invocations", "from invocations where faas_invocation_id = 'none'");
+    assert_eq!(lake.ask(&none).await.lines().count(), 1);
+    // What it would read is said without reading.
+    let (readings, _) = lake.engine().plan(&one, &[]).await.unwrap();
+    assert_eq!(readings.len(), 1);
+}
+
+#[tokio::test]
+async fn a_trace_id_finds_what_the_other_records_of_a_call_say() {
+    let mut lines = stream("pay", "aa", HOUR_8, "Sa a ! Ea Ra Sb b Eb Rb");
+    lines[4].trace_id = Some("t1".into());
+    lines[2].correlation_id = Some("c1".into());
+    lines[6].trace_id = Some("t2".into());
+    let lake = Fixture::of(&lines);
+    for filter in ["trace_id = 't1'", "correlation_id = 'c1'", "trace_id = 't1' and correlation_id = 'c1'"] {
+        let found = lake.ask(&format!("select faas_invocation_id, status_code from invocations where {filter}")).await;
+        assert_eq!(found, "faas_invocation_id,status_code\na,ERROR\n", "{filter}");
+    }
+    let other = "select faas_invocation_id, status_code from invocations where trace_id = 't2'";
+    assert_eq!(lake.ask(other).await, "faas_invocation_id,status_code\nb,OK\n");
+}
+
+#[tokio::test]
+async fn what_a_call_prints_is_no_invocation() {
+    let lake = Fixture::of(&stream("pay", "aa", HOUR_8, "Sa xz Ea Ra Sb Sy ! Ey Ry xa Eb Rb"));
+    assert_eq!(
+        lake.ask("select faas_invocation_id, status_code, attempts from invocations order by 1").await,
+        "faas_invocation_id,status_code,attempts\na,OK,1\nb,ERROR,1\n"
+    );
+    assert_eq!(lake.ask("select count(*) from invocations where faas_invocation_id = 'z'").await, "count(*)\n0\n");
+}
+
+#[tokio::test]
+async fn a_range_that_begins_within_a_call_loses_no_report() {
+    let mut lines = stream("pay", "aa", HOUR_8 - MINUTE, "Sa a");
+    lines.extend(stream("pay", "aa", HOUR_8 + MINUTE, "! Ea Ra Sb ! Eb Rb"));
+    let lake = Fixture::of(&lines);
+    let options = EngineOptions { since_unix_nano: Some(HOUR_8), ..lake.options() };
+    let engine = Engine::open(lake.lake(), options).unwrap();
+    let asked = "select faas_invocation_id, status_code from invocations order by 1";
+    assert_eq!(ask(&engine, asked).await, "faas_invocation_id,status_code\nb,ERROR\n");
+    assert_eq!(lake.ask(asked).await, "faas_invocation_id,status_code\na,ERROR\nb,ERROR\n");
+    // Nothing of its beginning is there at all.
+    let cut = Fixture::of(&lines[2..]);
+    assert_eq!(cut.ask(asked).await, "faas_invocation_id,status_code\na,OK\nb,ERROR\n");
+}
+
+#[tokio::test]
+async fn what_a_failed_record_is_is_the_same_by_row_and_by_expression() {
+    let mut records = Vec::new();
+    let mut expected = BTreeMap::new();
+    for severity in [None, Some(16), Some(17), Some(24)] {
+        for event in [None, Some("exception"), Some("platform.initReport"), Some("platform.report"), Some("platformed")]
+        {
+            for status in [None, Some("OK"), Some("ERROR")] {
+                let id = format!("call-{:03}", records.len());
+                let signs = FailureSigns {
+                    is_log: true,
+                    is_platform: event.is_some_and(|event| event.starts_with("platform.")),
+                    severity_number: severity.map(i64::from),
+                    has_error_status: status == Some("ERROR"),
+                    ..FailureSigns::default()
+                };
+                expected.insert(id.clone(), signs.has_failed());
+                records.push(Record {
+                    aws_log_stream: Some(id.clone().into()),
+                    faas_invocation_id: Some(id.into()),
+                    severity_number: severity,
+                    event_name: event.map(Into::into),
+                    status_code: status.map(Into::into),
+                    ..line("pay", "aa", records.len() as i64, HOUR_8)
+                });
+            }
+        }
+    }
+    let answer = Fixture::of(&records).ask("select faas_invocation_id, status_code = 'ERROR' from invocations").await;
+    let found: BTreeMap<String, bool> = answer
+        .lines()
+        .skip(1)
+        .filter_map(|row| row.split_once(','))
+        .map(|(id, failed)| (id.to_owned(), failed == "true"))
+        .collect();
+    assert_eq!(found, expected);
+    assert!(found.values().any(|failed| *failed) && !found.values().all(|failed| *failed));
+}
+
+/// Made as `splitmix64` does: the same numbers everywhere.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % bound.max(1) as u64) as usize
+    }
+
+    fn one_in(&mut self, count: usize) -> bool {
+        self.below(count) == 0
+    }
+
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for index in (1..items.len()).rev() {
+            items.swap(index, self.below(index + 1));
+        }
+    }
+}
+
+/// Lines of several sandboxes, some of them lost, and of the calls whose beginning is known whether each failed.
+fn traffic(random: &mut Random) -> (Vec<Record<'static>>, BTreeMap<String, bool>) {
+    let (mut lines, mut failed) = (Vec::new(), BTreeMap::new());
+    for sandbox in 0..6 {
+        let region = ["us-east-2", "eu-west-2"][sandbox % 2];
+        let version = ["7", "8"][random.below(2)];
+        // Of two regions have some the same name.
+        let stream = format!("[{version}]{:02}", sandbox / 2);
+        let mut at = HOUR_8 + (random.below(600_000) as i64) * MS;
+        let mut number = 0;
+        let mut add = |random: &mut Random, record: Record<'static>| {
+            // Many lines have the same time: their ids tell their order.
+            at += [0, 0, 1, 7][random.below(4)] * MS;
+            number += 1;
+            let (observed, id) = (at, format!("{at:020}{number:036}"));
+            lines.push(Record {
+                observed_time_unix_nano: observed,
+                // Some loggers write whole seconds.
+                time_unix_nano: if record.severity_number == Some(17) { at / SECOND * SECOND } else { at },
+                event_id: id.into(),
+                aws_log_stream: Some(stream.clone().into()),
+                faas_version: Some(version.into()),
+                cloud_region: Some(region.into()),
+                ..record
+            });
+        };
+        let empty = line("pay", "", 0, 0);
+        let orphan = Record {
+            severity_number: Some(17),
+            event_name: Some("exception".into()),
+            exception_type: Some("KeyError".into()),
+            ..empty.clone()
+        };
+        // The call that nothing has ended.
+        let mut open: Option<String> = None;
+        for call in 0..12 {
+            let id = format!("{sandbox:08x}-0000-4000-8000-{call:012x}");
+            let of_call = Record { faas_invocation_id: Some(id.clone().into()), ..empty.clone() };
+            let mark = |event: &'static str| Record { event_name: Some(event.into()), ..of_call.clone() };
+            let begins = call == 0 || !random.one_in(12);
+            if begins {
+                add(random, mark("platform.start"));
+            }
+            let said = Record {
+                severity_number: Some(9),
+                service_name: Some("pay".into()),
+                service_version: Some(["1.4.1", "1.4.2"][usize::from(version == "8")].into()),
+                trace_id: Some(format!("{sandbox:016x}{call:016x}").into()),
+                ..of_call.clone()
+            };
+            add(random, said);
+            if begins {
+                failed.insert(id.clone(), false);
+                open = Some(id.clone());
+            }
+            if random.one_in(3) {
+                add(random, orphan.clone());
+                failed.extend(open.iter().map(|open| (open.clone(), true)));
+            }
+            if random.one_in(6) {
+                // A stranger's, whose start nobody wrote.
+                let forged = Record {
+                    faas_invocation_id: Some(format!("{sandbox:08x}-ffff-4000-8000-{call:012x}").into()),
+                    status_code: Some("ERROR".into()),
+                    ..mark("platform.report")
+                };
+                add(random, forged);
+            }
+            if !random.one_in(10) {
+                add(random, mark("platform.end"));
+                open = open.filter(|_| !begins);
+            }
+            if !random.one_in(10) {
+                open = open.filter(|_| !begins);
+                add(
+                    random,
+                    Record { status_code: Some("OK".into()), duration_nano: Some(MS), ..mark("platform.report") },
+                );
+                if random.one_in(8) {
+                    add(random, orphan.clone());
+                    failed.extend(open.iter().map(|open| (open.clone(), true)));
+                }
+            }
+        }
+    }
+    (lines, failed)
+}
+
+/// A lake of these lines, with copies and in any order of lines, files and hours.
+fn delivered(lines: &[Record<'static>], random: &mut Random) -> Fixture {
+    let lake = Fixture::new();
+    let mut all: Vec<&Record<'static>> = lines.iter().collect();
+    for line in lines {
+        for _ in 0..[0, 0, 0, 1, 2][random.below(5)] {
+            all.push(line);
+        }
+    }
+    random.shuffle(&mut all);
+    let files = 1 + random.below(5);
+    for part in all.chunks(all.len().div_ceil(files)) {
+        let options = WriterOptions { row_group_rows: 1 + random.below(200), ..WriterOptions::default() };
+        let mut writer = LakeWriter::new(&lake.lake(), options).unwrap();
+        for record in part {
+            let late = random.below(3) as i64 * HOUR;
+            let hour = HourUtc::from_unix_nano(record.observed_time_unix_nano + late);
+            let region = record.cloud_region.as_deref().unwrap_or_default();
+            writer.append(&Partition::new(region, hour).unwrap(), record).unwrap();
+        }
+        writer.publish().unwrap();
+    }
+    lake
+}
+
+async fn units(engine: &Engine, unit: UnitKind) -> ServiceUnits {
+    let question = UnitQuestion {
+        services: vec![ServiceQuestion {
+            service: "pay".into(),
+            baseline: Some("1.4.1".into()),
+            canary: "1.4.2".into(),
+        }],
+        since_unix_nano: HOUR_8,
+        until_unix_nano: HOUR_8 + 30 * MINUTE,
+        settle_nano: 5 * MINUTE,
+        unit,
+        error: None,
+        slow_nano: None,
+    };
+    engine.units(&question).await.unwrap().services.remove(0)
+}
+
+async fn trace(engine: &Engine, invocation: &str) -> String {
+    let start = TraceStart {
+        text: invocation.to_owned(),
+        ids: vec![Id { kind: IdKind::Invocation, value: invocation.to_owned() }],
+        windows: vec![Window { since_unix_nano: HOUR_8 - HOUR, until_unix_nano: HOUR_8 + HOUR }],
+    };
+    let found = engine.trace(&start, &TraceBounds::default(), false).await.unwrap();
+    let mut out = Vec::new();
+    render_trace_json(&found, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[tokio::test]
+async fn deliveries_in_any_pieces_give_the_same_answers_and_they_are_right() {
+    let rates = crate::saved_query("error-rate-by-release").unwrap();
+    let params = rates.bind(&[]).unwrap();
+    let (mut failures, mut tied) = (0, 0);
+    for seed in 0..6 {
+        let mut random = Random(seed);
+        let (lines, failed) = traffic(&mut random);
+        let mut answers = Vec::new();
+        for _ in 0..3 {
+            let lake = delivered(&lines, &mut random);
+            let engine = lake.engine();
+            let invocations = ask(&engine, "select * from invocations order by cloud_region, faas_invocation_id").await;
+            let told =
+                ask(&engine, "select faas_invocation_id, status_code from invocations where attempts > 0 order by 1")
+                    .await;
+            let found: BTreeMap<String, bool> = told
+                .lines()
+                .skip(1)
+                .filter_map(|row| row.split_once(','))
+                .map(|(id, status)| (id.to_owned(), status == "ERROR"))
+                .collect();
+            assert_eq!(found, failed, "seed {seed}");
+            assert!(!invocations.contains("-ffff-"), "seed {seed}");
+            let by_call = units(&engine, UnitKind::Invocation).await;
+            let count = |of: fn(&crate::UnitCell) -> u64| by_call.cells.iter().map(of).sum::<u64>();
+            let all = failed.values().filter(|failed| **failed).count() as u64;
+            // Calls without a START are there, too, by their own lines, and nobody knows whether they failed.
+            assert_eq!(count(|cell| cell.x_a + cell.x_b), all, "seed {seed}");
+            assert!(count(|cell| cell.n_a + cell.n_b) >= failed.len() as u64);
+            let by_trace = units(&engine, UnitKind::Auto).await;
+            let one = failed.iter().find(|(_, failed)| **failed).unwrap().0;
+            let trace = trace(&engine, one).await;
+            assert!(trace.contains("KeyError"), "seed {seed}: {trace}");
+            let rates = ask_with(&engine, rates.sql, &params).await;
+            failures += all;
+            tied += trace.matches("KeyError").count();
+            answers.push((invocations, format!("{by_call:?}{by_trace:?}"), trace, rates));
+        }
+        for other in &answers[1..] {
+            assert_eq!(&answers[0], other, "seed {seed}");
+        }
+    }
+    assert!(failures > 100 && tied > 0);
+}
+
+/// Calls of two functions, `pay` of the service `pay` and `edge` of itself.
+fn honest(edge_states: bool) -> Vec<Record<'static>> {
+    let mut lines = Vec::new();
+    for call in 0..200_i64 {
+        for (function, offset) in [("pay", 0), ("edge", 500 * MS)] {
+            let (id, at) = (format!("{function}-{call}"), HOUR_8 + call * SECOND + offset);
+            let text = format!("S{id} . E{id} R{id}").replace(" . ", &format!(" {id} "));
+            let version = ["1.4.1", "1.4.2"][(call % 2) as usize];
+            let mut some = stream(function, "aa", at, &text);
+            let said = &mut some[1];
+            if function == "pay" || edge_states {
+                (said.service_name, said.service_version) = (Some(function.into()), Some(version.into()));
+            }
+            if call % 50 == 7 {
+                said.severity_number = Some(17);
+            }
+            lines.extend(some);
+        }
+    }
+    lines
+}
+
+#[tokio::test]
+async fn strangers_in_other_log_groups_change_no_count() {
+    for edge_states in [true, false] {
+        let honest = honest(edge_states);
+        let before = units(&Fixture::of(&honest).engine(), UnitKind::Auto).await;
+        assert_eq!(before.groups, ["/aws/lambda/pay"]);
+        assert_eq!((before.records_from_elsewhere, before.cells.iter().map(|cell| cell.x_b).sum::<u64>()), (0, 4));
+        // What a text line of the other service made of a stranger's User-Agent: service, release, level and trace; with
+        // or without the function's name and an invocation.
+        let mut forged = Vec::new();
+        for number in 0..40_i64 {
+            let at = HOUR_8 + number * 5 * SECOND + 501 * MS;
+            let record = Record {
+                service_name: Some("pay".into()),
+                service_version: Some("1.4.2".into()),
+                severity_number: Some(17),
+                trace_id: Some(format!("{number:032x}").into()),
+                ..line("edge", "aa", 7 + number, at)
+            };
+            forged.push(match number % 4 {
+                0 => record,
+                1 => Record { faas_name: Some("pay".into()), ..record },
+                2 => Record { faas_name: Some("any".into()), faas_version: None, ..record },
+                _ => Record {
+                    faas_invocation_id: Some(format!("edge-{}", number * 5).into()),
+                    http_response_status_code: Some(500),
+                    ..record
+                },
+            });
+        }
+        let all: Vec<Record<'_>> = honest.iter().chain(&forged).cloned().collect();
+        let after = units(&Fixture::of(&all).engine(), UnitKind::Auto).await;
+        assert_eq!((&after.cells, &after.groups), (&before.cells, &before.groups), "edge states itself: {edge_states}");
+        assert_eq!(
+            format!("{:?}{:?}", after.mixed, after.releases),
+            format!("{:?}{:?}", before.mixed, before.releases)
+        );
+        assert_eq!(after.records_from_elsewhere, 40);
+        // Copies are no more of them.
+        let twice: Vec<Record<'_>> = all.iter().chain(&all).cloned().collect();
+        let twice = units(&Fixture::of(&twice).engine(), UnitKind::Auto).await;
+        assert_eq!(format!("{twice:?}"), format!("{after:?}"));
+    }
+}
+
+#[tokio::test]
+async fn containers_speak_for_themselves_and_a_group_of_others_does_not() {
+    let container = |group: &'static str, number: i64| Record {
+        service_name: Some("pay".into()),
+        service_version: Some("1.4.2".into()),
+        trace_id: Some(format!("{:032x}", number + 10).into()),
+        aws_log_group: Some(group.into()),
+        faas_name: None,
+        faas_version: None,
+        ..line("any", "aa", number, HOUR_8 + number * SECOND)
+    };
+    let mut lines: Vec<Record<'_>> = (0..20).map(|number| container("/ecs/pay", number)).collect();
+    let of = async |lines: &[Record<'static>]| {
+        let units = units(&Fixture::of(lines).engine(), UnitKind::Auto).await;
+        (units.cells.iter().map(|cell| cell.n_b).sum::<u64>(), units.groups, units.records_from_elsewhere)
+    };
+    assert_eq!(of(&lines).await, (20, vec!["/ecs/pay".to_owned()], 0));
+    // A function's log that names the service is no container of it.
+    lines.extend(stream("edge", "bb", HOUR_8, "Sa Ea Ra"));
+    lines.push(Record { faas_name: Some("any".into()), ..container("/aws/lambda/edge", 30) });
+    assert_eq!(of(&lines).await, (20, vec!["/ecs/pay".to_owned()], 1));
+    // Where its spans stand, nothing else speaks for it.
+    lines.push(Record {
+        signal: "span".into(),
+        span_id: Some("00000000000000aa".into()),
+        duration_nano: Some(MS),
+        ..container("aws/spans", 40)
+    });
+    assert_eq!(of(&lines).await, (1, vec!["aws/spans".to_owned()], 21));
+}
