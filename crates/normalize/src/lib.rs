@@ -40,3 +40,4 @@ mod time;
 pub use decode::{DecodeError, Document, Payload, decode, decode_within};
 pub use ids::{AnyId, parse_any_id, parse_trace_id};
 pub use normalize::{Normalizer, Options, Origin, Stats};
+pub use redact::{KNOWN as KNOWN_SECRETS, Known as KnownSecret, Pattern, PatternError};

@@ -60,9 +60,9 @@ pub(crate) fn samples(
                     signal: Cow::Borrowed("metric"),
                     event_name: Some(Cow::Borrowed("aws.emf")),
                     body: None,
-                    metric_namespace: namespace.clone(),
-                    metric_name: Some(name.clone()),
-                    metric_unit: string(metric, "Unit"),
+                    metric_namespace: namespace.clone().map(|namespace| writer.column(namespace)),
+                    metric_name: Some(writer.column(name.clone())),
+                    metric_unit: string(metric, "Unit").map(|unit| writer.column(unit)),
                     metric_value: number,
                     attributes: attributes.as_deref().map(Cow::Borrowed),
                     ..without_outcome(log)
@@ -91,7 +91,7 @@ fn dimensions(
         if tape.source(text, value).len() + tape.source(text, key).len() > DIMENSION_BYTES_MAX {
             continue;
         }
-        out.push_str(tape.source(text, key));
+        writer.key(key, &mut out, &mut 0);
         out.push(':');
         writer.value(Some(key), value, &mut out, &mut 0);
         out.push(',');

@@ -13,7 +13,7 @@ use crate::draft::{Draft, Layer};
 use crate::json::{Kind, Tape, unescape_into};
 use crate::keys::{Keys, Slot};
 use crate::object::{Shape, span, walk};
-use crate::redact::Redactor;
+use crate::redact::{Pattern, Redactor, redact_columns};
 use crate::{ids, metric, oversize, platform, text};
 
 /// The names under which `extractedFields` say where an event comes from.
@@ -27,6 +27,8 @@ pub struct Options {
     pub redact: bool,
     /// Further keys whose values are secrets, in any case and separator.
     pub redact_keys: Vec<String>,
+    /// Further shapes of text that are secrets.
+    pub redact_patterns: Vec<Pattern>,
     /// Keys that hold the application's own id, looked for before the built-in ones, the first first. A point goes
     /// into an object: `headers.order-id`.
     pub correlation_keys: Vec<String>,
@@ -36,7 +38,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { redact: true, redact_keys: Vec::new(), correlation_keys: Vec::new(), release_keys: Vec::new() }
+        Options {
+            redact: true,
+            redact_keys: Vec::new(),
+            redact_patterns: Vec::new(),
+            correlation_keys: Vec::new(),
+            release_keys: Vec::new(),
+        }
     }
 }
 
@@ -104,7 +112,7 @@ impl Normalizer {
     pub fn new(options: &Options) -> Normalizer {
         Normalizer {
             keys: Keys::new(&options.correlation_keys, &options.release_keys),
-            redactor: options.redact.then(|| Redactor::new(&options.redact_keys)),
+            redactor: options.redact.then(|| Redactor::new(&options.redact_keys, &options.redact_patterns)),
         }
     }
 
@@ -243,13 +251,14 @@ impl Normalizer {
             {
                 draft.record.body = Some(Cow::Owned(self.whole(json, tape, value, &mut redacted)));
             }
-            attributes.push_str(&draft.extras);
+            attributes.push_str(&self.extras(&draft, message, &mut redacted));
             let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: false };
             writer.entries(0, attributes, &mut redacted);
             if let (Some(value), true, true) = (inner_value, has_inner_text, inner_has_body) {
                 mark_mixed(inner_tape);
                 let start = attributes.len();
-                attributes.push_str(tape.source(json, value - 1));
+                let outer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: false };
+                outer.key(value - 1, attributes, &mut redacted);
                 attributes.push_str(":{");
                 let entries = attributes.len();
                 let writer = Writer { text: inner, tape: inner_tape, redactor: self.redactor.as_ref(), whole: false };
@@ -262,7 +271,7 @@ impl Normalizer {
                 }
             }
         } else {
-            attributes.push_str(&draft.extras);
+            attributes.push_str(&self.extras(&draft, message, &mut redacted));
         }
         attributes.push_str(&extracted);
         if attributes.len() > 1 {
@@ -278,8 +287,10 @@ impl Normalizer {
                 record.event_name = Some(Cow::Borrowed("exception"));
             }
         }
+        // What stands before the JSON of a message is text as well.
+        let head = json.map_or(message, |json| message.get(..message.len() - json.len()).unwrap_or(message));
         if let Some(redactor) = &self.redactor
-            && (suspect || (json.is_none() && (redactor.may_hold_value(message) || redactor.may_hold_pair(message))))
+            && (suspect || redactor.may_hold(head))
         {
             redact_columns(record, redactor, &mut redacted);
         }
@@ -291,7 +302,7 @@ impl Normalizer {
                 // Only all of the message can be rewritten token by token; a prefix before it is text.
                 Some(json) if json.len() == message.len() => Cow::Owned(self.whole(json, tape, 0, &mut 0)),
                 _ => match &self.redactor {
-                    Some(redactor) => redactor.redact_text(message, false, &mut 0),
+                    Some(redactor) => redactor.redact_text(message, false, false, &mut 0),
                     None => Cow::Borrowed(message),
                 },
             };
@@ -305,6 +316,25 @@ impl Normalizer {
             metric::samples(record, &writer, directives, derived, each);
         }
         Stats { redacted, oversize, ..Stats::default() }
+    }
+
+    /// The entries that stand in no JSON of the message, secrets replaced.
+    fn extras<'e>(&self, draft: &'e Draft<'_>, message: &str, redacted: &mut u64) -> Cow<'e, str> {
+        let extras = &draft.extras;
+        let Some(redactor) = self.redactor.as_ref().filter(|redactor| !extras.is_empty() && redactor.may_hold(message))
+        else {
+            return Cow::Borrowed(extras);
+        };
+        let text = format!("{{{}}}", extras.trim_end_matches(','));
+        let mut tape = Tape::default();
+        if tape.parse(&text).is_err() {
+            return Cow::Borrowed(extras);
+        }
+        *redacted += mark_secrets(&mut tape, &text, redactor).0;
+        mark_mixed(&mut tape);
+        let mut out = String::new();
+        Writer { text: &text, tape: &tape, redactor: Some(redactor), whole: true }.entries(0, &mut out, redacted);
+        Cow::Owned(out)
     }
 
     /// The whole value as JSON text, secrets replaced.
@@ -406,27 +436,4 @@ fn text_line<'m>(draft: &mut Draft<'m>, message: &'m str, tape: &mut Tape) -> Op
     }
     text::exception_in(&mut draft.record, rest);
     None
-}
-
-fn redact_columns(record: &mut Record<'_>, redactor: &Redactor, redacted: &mut u64) {
-    let texts = [
-        &mut record.body,
-        &mut record.severity_text,
-        &mut record.service_name,
-        &mut record.service_version,
-        &mut record.span_name,
-        &mut record.status_message,
-        &mut record.exception_type,
-        &mut record.exception_message,
-        &mut record.exception_stacktrace,
-        &mut record.http_route,
-        &mut record.url_path,
-    ];
-    for (column, is_id) in texts.into_iter().map(|column| (column, false)).chain([(&mut record.correlation_id, true)]) {
-        if let Some(text) = column
-            && let Cow::Owned(clean) = redactor.redact_text(text, is_id, redacted)
-        {
-            *column = Some(Cow::Owned(clean));
-        }
-    }
 }

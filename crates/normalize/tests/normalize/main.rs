@@ -6,6 +6,7 @@
 mod formats;
 mod payloads;
 mod properties;
+mod redaction;
 
 use transect_normalize::{Normalizer, Options, Origin, Stats, decode};
 use transect_schema::{COLUMNS, Record, Value};
