@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, PathCompleter};
+use transect_normalize::Pattern;
 
 pub use cloud::*;
 
@@ -208,6 +209,9 @@ pub struct Ingest {
     /// A further key whose value is a secret; repeatable
     #[arg(long, value_name = "KEY")]
     pub redact_key: Vec<String>,
+    /// A further shape of text that is a secret, such as `acme_live_[A-Za-z0-9]{20,}`; repeatable
+    #[arg(long, value_name = "PATTERN")]
+    pub redact_pattern: Vec<Pattern>,
     /// A key that holds the application's own id of a request, before the built-in ones; repeatable
     #[arg(long, value_name = "KEY")]
     pub correlation_key: Vec<String>,

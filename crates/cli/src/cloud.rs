@@ -61,6 +61,7 @@ pub fn reading(own: &Reading) -> Options {
     Options {
         redact: !own.no_redact,
         redact_keys: own.redact_key.clone(),
+        redact_patterns: own.redact_pattern.clone(),
         correlation_keys: own.correlation_key.clone(),
         release_keys: own.release_key.clone(),
     }

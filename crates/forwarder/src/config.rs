@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use thiserror::Error;
-use transect_normalize::Options;
+use transect_normalize::{Options, Pattern};
 
 /// One variable of the environment.
 pub struct Variable {
@@ -59,6 +59,13 @@ pub const VARIABLES: &[Variable] = &[
         read: |config, text| keys(text).map(|keys| config.normalize.redact_keys = keys),
     },
     Variable {
+        name: "TRANSECT_REDACT_PATTERNS",
+        default: Some(""),
+        allowed: "up to 32 patterns with blanks between, each a beginning of at least 3 letters and then classes with lengths, such as `acme_live_[A-Za-z0-9]{20,}`",
+        meaning: "further shapes of text that are secrets",
+        read: |config, text| patterns(text).map(|patterns| config.normalize.redact_patterns = patterns),
+    },
+    Variable {
         name: "TRANSECT_CORRELATION_KEYS",
         default: Some(""),
         allowed: KEYS_ALLOWED,
@@ -76,7 +83,7 @@ pub const VARIABLES: &[Variable] = &[
         name: "TRANSECT_MIN_SEVERITY",
         default: Some("none"),
         allowed: "`none`, `trace`, `debug`, `info`, `warn`, `error` or `fatal`",
-        meaning: "logs below it are dropped; those without a level are kept",
+        meaning: "logs below it are dropped; those without a level and embedded metrics are kept",
         read: |config, text| {
             config.severity_number_min = match text {
                 "none" => None,
@@ -95,7 +102,7 @@ pub const VARIABLES: &[Variable] = &[
         name: "TRANSECT_SAMPLE_RATE",
         default: Some("1"),
         allowed: "a number above 0 and up to 1, such as 0.1",
-        meaning: "the share of traces that is kept; errors, warnings, reports and failed spans always are",
+        meaning: "the share of traces that is kept; errors, warnings, reports, the start and end of each call, and failed spans always are",
         read: |config, text| {
             let rate: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
             if !(rate > 0.0 && rate <= 1.0) {
@@ -130,6 +137,17 @@ fn keys(text: &str) -> Result<Vec<String>, String> {
         None if keys.len() > 64 => Err(format!("{} names", keys.len())),
         None => Ok(keys),
     }
+}
+
+/// Patterns of one forwarder: what the search for the built-in ones takes on and stays fast.
+const PATTERNS_MAX: usize = 32;
+
+fn patterns(text: &str) -> Result<Vec<Pattern>, String> {
+    let patterns: Vec<&str> = text.split_whitespace().collect();
+    if patterns.len() > PATTERNS_MAX {
+        return Err(format!("{} patterns", patterns.len()));
+    }
+    patterns.iter().map(|text| text.parse().map_err(|error| format!("`{text}`: {error}"))).collect()
 }
 
 /// What Lambda sets before it starts a function, and the runtime cannot do without.
@@ -308,6 +326,7 @@ mod tests {
         let config = read(&[
             ("TRANSECT_REDACT", "off"),
             ("TRANSECT_REDACT_KEYS", "iban, tax_id ,"),
+            ("TRANSECT_REDACT_PATTERNS", "acme_live_[A-Za-z0-9]{20,}  corp-[0-9]{8}"),
             ("TRANSECT_CORRELATION_KEYS", "headers.order-id"),
             ("TRANSECT_RELEASE_KEYS", "build"),
             ("TRANSECT_MIN_SEVERITY", "warn"),
@@ -317,6 +336,8 @@ mod tests {
         .unwrap();
         assert!(!config.normalize.redact);
         assert_eq!(config.normalize.redact_keys, ["iban", "tax_id"]);
+        let patterns = ["acme_live_[A-Za-z0-9]{20,}", "corp-[0-9]{8}"].map(|pattern| pattern.parse().unwrap());
+        assert_eq!(config.normalize.redact_patterns, patterns);
         assert_eq!(config.normalize.correlation_keys, ["headers.order-id"]);
         assert_eq!(config.normalize.release_keys, ["build"]);
         assert_eq!(config.severity_number_min, Some(13));
@@ -329,6 +350,7 @@ mod tests {
             ("TRANSECT_DELIVERY_STREAM", "arn:aws:firehose"),
             ("TRANSECT_REDACT", "yes"),
             ("TRANSECT_REDACT_KEYS", &"k".repeat(65)),
+            ("TRANSECT_REDACT_PATTERNS", "[a-z]+"),
             ("TRANSECT_CORRELATION_KEYS", &"k".repeat(65)),
             ("TRANSECT_RELEASE_KEYS", &"k,".repeat(65)),
             ("TRANSECT_MIN_SEVERITY", "loud"),
@@ -343,6 +365,7 @@ mod tests {
         for rate in ["NaN", "1.5", "-1", "inf", "ten"] {
             assert!(read(&[("TRANSECT_SAMPLE_RATE", rate)]).is_err(), "{rate}");
         }
+        assert!(read(&[("TRANSECT_REDACT_PATTERNS", &"abc[0-9] ".repeat(33))]).is_err());
         let misspelt = read(&[("TRANSECT_REDACT_KEY", "iban")]).unwrap_err();
         assert!(misspelt.ends_with("did you mean TRANSECT_REDACT_KEYS?"), "{misspelt}");
         // The command line's own variable may be set beside.

@@ -8,43 +8,17 @@ use transect_schema::write_json_string;
 
 use crate::json::{Kind, Mark, Tape};
 use crate::limits::JSON_DEPTH_MAX;
-use crate::redact::{Redactor, names_id_or_time, push_replacement};
+use crate::redact::{self, Redactor, names_card, names_id_or_time, push_replacement};
 
-/// Marks every value whose key names a secret and every string that may hold one. Returns how many values are replaced
-/// whole, and whether any string is suspect.
+/// Marks every value whose key names a secret and every string and key that may hold one. Returns how many values are
+/// replaced whole, and whether any text is suspect.
 pub(crate) fn mark_secrets(tape: &mut Tape, text: &str, redactor: &Redactor) -> (u64, bool) {
-    let may_hold_value = redactor.may_hold_value(text);
-    let (mut replaced, mut any_suspect) = (0, false);
-    let mut index = 0;
-    while index < tape.tokens.len() {
-        let token = tape.tokens[index];
-        match token.kind {
-            Kind::Key => {
-                let raw = &text[token.start as usize..token.end as usize];
-                let kind =
-                    if token.escaped { redactor.key_kind(&tape.text(text, index)) } else { redactor.key_kind(raw) };
-                let value = &mut tape.tokens[index + 1];
-                if let Some(kind) = kind
-                    && !matches!(value.kind, Kind::Null | Kind::True | Kind::False)
-                {
-                    value.mark = Mark::Secret(kind);
-                    replaced += 1;
-                    index = value.next as usize;
-                    continue;
-                }
-            }
-            Kind::String => {
-                let raw = &text[token.start as usize..token.end as usize];
-                if may_hold_value || redactor.may_hold_pair(raw) {
-                    tape.tokens[index].mark = Mark::Suspect;
-                    any_suspect = true;
-                }
-            }
-            _ => {}
-        }
-        index += 1;
-    }
-    (replaced, any_suspect)
+    let (may_hold_value, may_hold_sign) = (redactor.may_hold_value(text), redactor.may_hold_sign(text));
+    redact::mark(tape, text, redactor, &mut |raw| {
+        redactor.may_hold_pair(raw)
+            || (may_hold_value && redactor.may_hold_value(raw))
+            || (may_hold_sign && redactor.may_hold_sign(raw))
+    })
 }
 
 /// Marks every container with something taken or marked below it, so that it is not copied as one piece.
@@ -89,18 +63,18 @@ impl Writer<'_> {
         }
     }
 
-    /// Appends one entry with a comma behind; nothing if it is taken.
+    /// Appends one entry with a comma behind, unless it is taken.
     pub fn entry(&self, key: usize, value: usize, out: &mut String, redacted: &mut u64) {
         let token = self.tape.tokens[value];
         if token.taken && !self.whole {
             return;
         }
         let start = out.len();
-        if token.mark == Mark::Plain {
+        if token.mark == Mark::Plain && self.tape.tokens[key].mark == Mark::Plain {
             // Key, colon and value in one piece, with the white space between them.
             out.push_str(&self.text[self.tape.tokens[key].start as usize - 1..self.source_end(value)]);
         } else {
-            out.push_str(self.tape.source(self.text, key));
+            self.key(key, out, redacted);
             out.push(':');
             let written = out.len();
             self.value(Some(key), value, out, redacted);
@@ -111,6 +85,14 @@ impl Writer<'_> {
             }
         }
         out.push(',');
+    }
+
+    /// Appends a key with its quotes. It may be a secret itself.
+    pub fn key(&self, key: usize, out: &mut String, redacted: &mut u64) {
+        match self.tape.tokens[key].mark {
+            Mark::Plain => out.push_str(self.tape.source(self.text, key)),
+            _ => self.suspect(None, key, out, redacted),
+        }
     }
 
     fn source_end(&self, value: usize) -> usize {
@@ -174,6 +156,12 @@ impl Writer<'_> {
             Mark::Plain | Mark::Bare => {}
             Mark::Mixed if token.kind == Kind::Object => {
                 for (key, value) in self.tape.entries(value) {
+                    let token = self.tape.tokens[key];
+                    if token.mark != Mark::Plain {
+                        out.push_str(&self.text[*copied..token.start as usize - 1]);
+                        self.key(key, out, redacted);
+                        *copied = token.end as usize + 1;
+                    }
                     self.splice(Some(key), value, copied, out, redacted);
                 }
             }
@@ -191,10 +179,13 @@ impl Writer<'_> {
         }
     }
 
+    /// Appends a string or key in which secrets may stand. The key says what digits in it are.
     fn suspect(&self, key: Option<usize>, value: usize, out: &mut String, redacted: &mut u64) {
-        let is_id = key.is_some_and(|key| names_id_or_time(self.tape.raw(self.text, key)));
+        let key = key.map(|key| self.tape.text(self.text, key));
+        let is_id = key.as_ref().is_some_and(|key| names_id_or_time(key));
+        let is_card = key.as_ref().is_some_and(|key| names_card(key));
         let text = self.tape.text(self.text, value);
-        match self.redactor.map(|redactor| redactor.redact_text(&text, is_id, redacted)) {
+        match self.redactor.map(|redactor| redactor.redact_text(&text, is_id, is_card, redacted)) {
             Some(Cow::Owned(text)) => {
                 let mut bytes = Vec::new();
                 write_json_string(&text, &mut bytes);

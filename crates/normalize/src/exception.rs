@@ -125,7 +125,8 @@ fn with_line_feeds(stack: &str) -> Cow<'_, str> {
 
 /// What runtimes themselves write before an exception: Node its place, .NET, Dart and Java's tools a sentence, Lambda for
 /// Python a level or a warning, the Java machine a frame.
-const PREAMBLES: [&str; 9] = ["node:", "file:", "/", "#", "Unhandled", "Uncaught", "[ERROR]", "LAMBDA_WARNING", "\u{1b}"];
+const PREAMBLES: [&str; 9] =
+    ["node:", "file:", "/", "#", "Unhandled", "Uncaught", "[ERROR]", "LAMBDA_WARNING", "\u{1b}"];
 
 /// Finds an exception. A runtime prints nothing before its own words: behind anybody else's they are part of a message,
 /// which a stranger may have sent.

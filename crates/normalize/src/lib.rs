@@ -46,3 +46,4 @@ pub use decode::{DecodeError, Document, Payload, decode, decode_within};
 pub use ids::{AnyId, parse_any_id, parse_trace_id};
 pub use normalize::{Normalizer, Options, Origin, Stats};
 pub use prefix::text_forms_markdown;
+pub use redact::{KNOWN as KNOWN_SECRETS, Known as KnownSecret, Pattern, PatternError};

@@ -279,7 +279,7 @@ impl<'e> Plan<'e> {
                 push_replacement(kind, &mut replaced);
                 Cow::Owned(replaced)
             }
-            (Mark::Suspect, Some(redactor)) => match redactor.redact_text(&raw, false, &mut 0) {
+            (Mark::Suspect, Some(redactor)) => match redactor.redact_text(&raw, false, false, &mut 0) {
                 Cow::Owned(clean) => Cow::Owned(clean),
                 Cow::Borrowed(_) => raw,
             },

@@ -14,7 +14,7 @@ use crate::json::{Kind, Tape, unescape_into};
 use crate::keys::{Keys, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::object::{Shape, aws_record, is_event, is_of_a_logger, serilog_level, span, walk, walk_wrapper};
-use crate::redact::Redactor;
+use crate::redact::{Pattern, Redactor, redact_columns};
 use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
 
 /// The names under which `extractedFields` say where an event comes from.
@@ -28,6 +28,8 @@ pub struct Options {
     pub redact: bool,
     /// Further keys whose values are secrets, in any case and separator.
     pub redact_keys: Vec<String>,
+    /// Further shapes of text that are secrets.
+    pub redact_patterns: Vec<Pattern>,
     /// Keys that hold the application's own id, looked for before the built-in ones, the first first. A point goes
     /// into an object: `headers.order-id`.
     pub correlation_keys: Vec<String>,
@@ -37,7 +39,13 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { redact: true, redact_keys: Vec::new(), correlation_keys: Vec::new(), release_keys: Vec::new() }
+        Options {
+            redact: true,
+            redact_keys: Vec::new(),
+            redact_patterns: Vec::new(),
+            correlation_keys: Vec::new(),
+            release_keys: Vec::new(),
+        }
     }
 }
 
@@ -143,7 +151,7 @@ impl Normalizer {
     pub fn new(options: &Options) -> Normalizer {
         Normalizer {
             keys: Keys::new(&options.correlation_keys, &options.release_keys),
-            redactor: options.redact.then(|| Redactor::new(&options.redact_keys)),
+            redactor: options.redact.then(|| Redactor::new(&options.redact_keys, &options.redact_patterns)),
         }
     }
 
@@ -366,8 +374,8 @@ impl Normalizer {
             }
             // What a runtime writes before its JSON of an error, and no level in it: nobody caught that error.
             let is_raised = context.is_lambda && place == Place::Record && draft.record.exception_type.is_some();
-            note_exception(&mut draft, behind, is_raised, redacted, self.redactor.as_ref());
-            attributes.push_str(&draft.extras);
+            note_exception(&mut draft, behind, is_raised);
+            attributes.push_str(&self.extras(&draft, line.text, redacted));
             if place != Place::Cut {
                 let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: false };
                 writer.entries(0, attributes, redacted);
@@ -375,7 +383,8 @@ impl Normalizer {
             if let (Some(value), true, true) = (inner_value, has_inner_text, inner_has_body) {
                 mark_mixed(inner_tape);
                 let start = attributes.len();
-                attributes.push_str(tape.source(json, value - 1));
+                let outer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: false };
+                outer.key(value - 1, attributes, redacted);
                 attributes.push_str(":{");
                 let entries = attributes.len();
                 let writer = Writer { text: inner, tape: inner_tape, redactor: self.redactor.as_ref(), whole: false };
@@ -388,8 +397,8 @@ impl Normalizer {
                 }
             }
         } else {
-            note_exception(&mut draft, "", false, redacted, self.redactor.as_ref());
-            attributes.push_str(&draft.extras);
+            note_exception(&mut draft, "", false);
+            attributes.push_str(&self.extras(&draft, line.text, redacted));
         }
         attributes.push_str(line.carried_entries);
         attributes.push_str(&extracted);
@@ -400,11 +409,14 @@ impl Normalizer {
         }
 
         let record = &mut draft.record;
-        let is_json = json.is_some_and(|(_, place)| place != Place::Data);
+        // What stands around the JSON of a line is text as well.
+        let around = match json {
+            Some((_, Place::Whole)) => behind,
+            Some((json, Place::Record | Place::Data)) => line.text.trim_end().strip_suffix(json).unwrap_or(line.text),
+            _ => line.text,
+        };
         if let Some(redactor) = &self.redactor
-            && (suspect
-                || !behind.is_empty()
-                || (!is_json && (redactor.may_hold_value(line.text) || redactor.may_hold_pair(line.text))))
+            && (suspect || redactor.may_hold(around))
         {
             redact_columns(record, redactor, redacted);
         }
@@ -471,6 +483,25 @@ impl Normalizer {
         }
         mark_mixed(tape);
         Writer { text, tape, redactor: self.redactor.as_ref(), whole: false }.entries(0, out, redacted);
+    }
+
+    /// The entries that stand in no JSON of the message, secrets replaced.
+    fn extras<'e>(&self, draft: &'e Draft<'_>, message: &str, redacted: &mut u64) -> Cow<'e, str> {
+        let extras = &draft.extras;
+        let Some(redactor) = self.redactor.as_ref().filter(|redactor| !extras.is_empty() && redactor.may_hold(message))
+        else {
+            return Cow::Borrowed(extras);
+        };
+        let text = format!("{{{}}}", extras.trim_end_matches(','));
+        let mut tape = Tape::default();
+        if tape.parse(&text).is_err() {
+            return Cow::Borrowed(extras);
+        }
+        *redacted += mark_secrets(&mut tape, &text, redactor).0;
+        mark_mixed(&mut tape);
+        let mut out = String::new();
+        Writer { text: &text, tape: &tape, redactor: Some(redactor), whole: true }.entries(0, &mut out, redacted);
+        Cow::Owned(out)
     }
 
     /// The whole value as JSON text, secrets replaced.
@@ -579,13 +610,7 @@ fn object_at_start<'e>(keys: &Keys, text: &'e str, tape: &mut Tape) -> Option<(&
 
 /// Notes the exception that the record states, the text behind it tells of, or its message. Text behind a record that is
 /// no exception is kept as it came.
-fn note_exception<'m>(
-    draft: &mut Draft<'m>,
-    behind: &'m str,
-    is_raised: bool,
-    redacted: &mut u64,
-    redactor: Option<&Redactor>,
-) {
+fn note_exception<'m>(draft: &mut Draft<'m>, behind: &'m str, is_raised: bool) {
     if draft.record.signal != "log" {
         return;
     }
@@ -597,8 +622,7 @@ fn note_exception<'m>(
             exception::fill(&mut draft.record, behind);
         }
         if draft.record.exception_stacktrace.as_deref() != Some(behind) {
-            let text = redactor.map_or(Cow::Borrowed(behind), |redactor| redactor.redact_text(behind, false, redacted));
-            platform::push_text(&mut draft.extras, REST_ATTRIBUTE, &text);
+            platform::push_text(&mut draft.extras, REST_ATTRIBUTE, behind);
         }
     }
     if is_open(&draft.record) && draft.record.event_name.is_none() {
@@ -625,26 +649,3 @@ fn note_exception<'m>(
 
 /// The attribute that holds what stands behind the record of a line and is none.
 const REST_ATTRIBUTE: &str = "transect.rest";
-
-fn redact_columns(record: &mut Record<'_>, redactor: &Redactor, redacted: &mut u64) {
-    let texts = [
-        &mut record.body,
-        &mut record.severity_text,
-        &mut record.service_name,
-        &mut record.service_version,
-        &mut record.span_name,
-        &mut record.status_message,
-        &mut record.exception_type,
-        &mut record.exception_message,
-        &mut record.exception_stacktrace,
-        &mut record.http_route,
-        &mut record.url_path,
-    ];
-    for (column, is_id) in texts.into_iter().map(|column| (column, false)).chain([(&mut record.correlation_id, true)]) {
-        if let Some(text) = column
-            && let Cow::Owned(clean) = redactor.redact_text(text, is_id, redacted)
-        {
-            *column = Some(Cow::Owned(clean));
-        }
-    }
-}

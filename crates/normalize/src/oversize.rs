@@ -62,13 +62,13 @@ pub(crate) fn original<'m>(
     let Some(redactor) = redactor else { return Cow::Borrowed(message) };
     // Where the JSON is no longer what the message holds, the marks say nothing of the message.
     let place = json.and_then(|(json, tape)| Some((message.find(json)?, json, tape)));
-    let Some((start, json, tape)) = place else { return redactor.redact_text(message, false, &mut 0) };
+    let Some((start, json, tape)) = place else { return redactor.redact_text(message, false, false, &mut 0) };
     let (before, behind) = (&message[..start], &message[start + json.len()..]);
     let writer = Writer { text: json, tape, redactor: Some(redactor), whole: true };
     let parts = [
-        redactor.redact_text(before, false, &mut 0),
+        redactor.redact_text(before, false, false, &mut 0),
         writer.rewritten(&mut 0),
-        redactor.redact_text(behind, false, &mut 0),
+        redactor.redact_text(behind, false, false, &mut 0),
     ];
     Cow::Owned(parts.concat())
 }

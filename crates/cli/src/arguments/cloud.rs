@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, PathCompleter};
+use transect_normalize::Pattern;
 
 use super::Level;
 use crate::names;
@@ -26,6 +27,9 @@ pub struct Reading {
     /// A further key whose value is a secret; repeatable
     #[arg(long, value_name = "KEY", help_heading = "Reading")]
     pub redact_key: Vec<String>,
+    /// A further shape of text that is a secret, such as `acme_live_[A-Za-z0-9]{20,}`; repeatable
+    #[arg(long, value_name = "PATTERN", help_heading = "Reading")]
+    pub redact_pattern: Vec<Pattern>,
     /// A key that holds the application's own id of a request, before the built-in ones; repeatable
     #[arg(long, value_name = "KEY", help_heading = "Reading")]
     pub correlation_key: Vec<String>,

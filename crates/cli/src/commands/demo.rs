@@ -48,6 +48,7 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
         force: false,
         no_redact: false,
         redact_key: Vec::new(),
+        redact_pattern: Vec::new(),
         correlation_key: Vec::new(),
         release_key: Vec::new(),
         row_group_rows: None,

@@ -28,6 +28,7 @@ pub fn run(own: &Ingest, global: &Global) -> Result<(), Failure> {
     let options = Options {
         redact: !own.no_redact,
         redact_keys: own.redact_key.clone(),
+        redact_patterns: own.redact_pattern.clone(),
         correlation_keys: own.correlation_key.clone(),
         release_keys: own.release_key.clone(),
     };

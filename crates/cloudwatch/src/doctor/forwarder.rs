@@ -23,10 +23,11 @@ const CONCURRENCY_USUAL: i32 = 50;
 const NOT_FOUND: &str = "ResourceNotFoundException";
 const STREAM_VARIABLE: &str = "TRANSECT_DELIVERY_STREAM";
 /// The variables that the forwarder reads (the table in crates/forwarder/src/config.rs, which this crate does not link).
-pub(super) const VARIABLES: [&str; 8] = [
+pub(super) const VARIABLES: [&str; 9] = [
     STREAM_VARIABLE,
     "TRANSECT_REDACT",
     "TRANSECT_REDACT_KEYS",
+    "TRANSECT_REDACT_PATTERNS",
     "TRANSECT_CORRELATION_KEYS",
     "TRANSECT_RELEASE_KEYS",
     "TRANSECT_MIN_SEVERITY",

@@ -1041,7 +1041,7 @@ fn ids_that_are_none() {
 
 #[test]
 fn secrets_in_text() {
-    assert_snapshot!(app_columns("login user=bob password=hunter2 with 4111111111111111 and AKIAIOSFODNN7EXAMPLE"), @"body = login user=bob password=[redacted:password] with [redacted:card-number] and [redacted:aws-access-key]");
+    assert_snapshot!(app_columns("login user=bob password=hunter2 with card 4111111111111111 and AKIAIOSFODNN7EXAMPLE"), @"body = login user=bob password=[redacted:password] with card [redacted:card-number] and [redacted:aws-access-key]");
 }
 
 #[test]

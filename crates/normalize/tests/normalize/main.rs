@@ -11,6 +11,7 @@ mod metrics;
 mod pages;
 mod payloads;
 mod properties;
+mod redaction;
 mod shapes;
 
 use transect_normalize::{Normalizer, Options, Origin, Stats, decode};

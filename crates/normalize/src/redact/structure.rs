@@ -1,0 +1,298 @@
+//! Secrets by the shape of JSON: values of keys that name one, values of names that stand beside them, in objects, tuples and
+//! lists, numbers below a card.
+//!
+//! It refuses to look into texts: it says which may hold something.
+
+use super::Redactor;
+use super::keys::{self, Meaning, Rule};
+use super::pairs::{NAME_BYTES_MAX, is_long_number, is_secret_text};
+use crate::json::{Kind, Mark, Tape};
+use crate::limits::JSON_DEPTH_MAX;
+
+/// Keys of an object that tells of an authorization and is none: what stands below is judged by its own keys.
+#[rustfmt::skip]
+const DESCRIBES: &[&str] = &[
+    "claims", "scopes", "scope", "action", "principal", "principalId", "resource", "permission", "permissions",
+    "granted", "allowed", "decision", "reason", "policy", "role", "roles", "evidence", "authorizer", "issuer", "type",
+    "method",
+];
+
+/// Where the walk is: a container, and whether its names were looked at.
+#[derive(Clone, Copy, Default)]
+struct Frame {
+    container: usize,
+    is_resolved: bool,
+    /// Whether one of its keys or short texts names a card, once that was asked.
+    is_card: Option<bool>,
+}
+
+struct Walk<'w> {
+    tape: &'w mut Tape,
+    text: &'w str,
+    redactor: &'w Redactor,
+    open: [Frame; JSON_DEPTH_MAX],
+    depth: usize,
+    replaced: u64,
+    any_suspect: bool,
+}
+
+/// Marks every secret, and every string and key in which `is_suspect` says that there may be one. Returns how many values
+/// are replaced whole, and whether anything is suspect.
+pub(crate) fn mark(
+    tape: &mut Tape,
+    text: &str,
+    redactor: &Redactor,
+    is_suspect: &mut impl FnMut(&str) -> bool,
+) -> (u64, bool) {
+    let mut walk = Walk {
+        tape,
+        text,
+        redactor,
+        open: [Frame::default(); JSON_DEPTH_MAX],
+        depth: 0,
+        replaced: 0,
+        any_suspect: false,
+    };
+    let mut index = 0;
+    while index < walk.tape.tokens.len() {
+        index = walk.token(index, is_suspect);
+    }
+    (walk.replaced, walk.any_suspect)
+}
+
+impl Walk<'_> {
+    /// Looks at the token and says which comes next.
+    #[inline]
+    fn token(&mut self, index: usize, is_suspect: &mut impl FnMut(&str) -> bool) -> usize {
+        let token = self.tape.tokens[index];
+        if matches!(token.mark, Mark::Secret(_)) {
+            return token.next as usize;
+        }
+        match token.kind {
+            Kind::Key => {
+                let raw = &self.text[token.start as usize..token.end as usize];
+                self.suspect(index, is_suspect);
+                let value = index + 1;
+                let Some(next) = self.tape.tokens.get(value).copied() else { return value };
+                if matches!(next.mark, Mark::Secret(_)) {
+                    return next.next as usize;
+                }
+                let unescaped = token.escaped.then(|| self.tape.text(self.text, index).into_owned());
+                let key = unescaped.as_deref().unwrap_or(raw);
+                let meaning = self.redactor.meaning(key);
+                if let Some(meaning) = meaning {
+                    if self.is_secret(value, meaning) {
+                        self.hide(value, meaning.kind);
+                        return next.next as usize;
+                    }
+                } else if next.kind == Kind::String && keys::is_name(key) {
+                    self.name(value);
+                }
+                match next.kind {
+                    Kind::String | Kind::Number => {
+                        self.scalar(value, is_suspect);
+                        value + 1
+                    }
+                    _ => value,
+                }
+            }
+            Kind::String => {
+                self.scalar(index, is_suspect);
+                self.element(index);
+                index + 1
+            }
+            Kind::Number => {
+                self.scalar(index, is_suspect);
+                index + 1
+            }
+            Kind::Object | Kind::Array => {
+                self.leave(index);
+                if let Some(frame) = self.open.get_mut(self.depth) {
+                    *frame = Frame { container: index, ..Frame::default() };
+                    self.depth += 1;
+                }
+                index + 1
+            }
+            _ => index + 1,
+        }
+    }
+
+    fn suspect(&mut self, index: usize, is_suspect: &mut impl FnMut(&str) -> bool) {
+        if self.tape.tokens[index].mark == Mark::Plain && is_suspect(self.tape.raw(self.text, index)) {
+            self.tape.tokens[index].mark = Mark::Suspect;
+            self.any_suspect = true;
+        }
+    }
+
+    fn hide(&mut self, value: usize, kind: &'static str) {
+        let mark = &mut self.tape.tokens[value].mark;
+        self.replaced += u64::from(!matches!(mark, Mark::Secret(_)));
+        *mark = Mark::Secret(kind);
+    }
+
+    /// Leaves the containers that end before `index`.
+    fn leave(&mut self, index: usize) {
+        while self.depth > 0 && self.tape.tokens[self.open[self.depth - 1].container].next as usize <= index {
+            self.depth -= 1;
+        }
+    }
+
+    /// A string or number: a card's, or suspect.
+    fn scalar(&mut self, index: usize, is_suspect: &mut impl FnMut(&str) -> bool) {
+        const CARD_BYTES: std::ops::RangeInclusive<usize> = 15..=16;
+        let token = self.tape.tokens[index];
+        let raw = &self.text[token.start as usize..token.end as usize];
+        if CARD_BYTES.contains(&raw.len()) && super::cards::is_number(raw.as_bytes()) && self.is_below_card(index) {
+            self.hide(index, "card-number");
+        } else if token.kind == Kind::String {
+            self.suspect(index, is_suspect);
+        }
+    }
+
+    /// Whether the key of the token, or of an object around it, names a card, and its own key no id.
+    fn is_below_card(&mut self, index: usize) -> bool {
+        self.leave(index);
+        let key_of = |token: usize| {
+            token
+                .checked_sub(1)
+                .filter(|key| self.tape.tokens[*key].kind == Kind::Key)
+                .map(|key| self.tape.text(self.text, key))
+        };
+        if key_of(index).is_some_and(|key| keys::names_id_or_time(&key)) {
+            return false;
+        }
+        let around = self.open[..self.depth].iter().map(|frame| frame.container);
+        if std::iter::once(index).chain(around).filter_map(key_of).any(|key| keys::names_card(&key)) {
+            return true;
+        }
+        // `{"number": …, "cvc": …}` and `{"brand": "visa", …}`, which is asked once an object.
+        if !key_of(index).is_some_and(|key| keys::is_number(&key)) {
+            return false;
+        }
+        let Some(last) = self.depth.checked_sub(1) else { return false };
+        let frame = self.open[last];
+        let is_card = frame.is_card.unwrap_or_else(|| {
+            // A brand with all of its letters escaped.
+            const WORD_BYTES_MAX: usize = 24 * 6;
+            self.tape.entries(frame.container).any(|(key, value)| {
+                let is_word = self.tape.tokens[value].kind == Kind::String
+                    && self.tape.raw(self.text, value).len() <= WORD_BYTES_MAX;
+                keys::names_card(&self.tape.text(self.text, key))
+                    || (is_word && keys::names_card(&self.tape.text(self.text, value)))
+            })
+        });
+        self.open[last].is_card = Some(is_card);
+        is_card
+    }
+
+    /// Whether the value of a key of this meaning is to be hidden as a whole.
+    fn is_secret(&self, value: usize, meaning: Meaning) -> bool {
+        let token = self.tape.tokens[value];
+        match token.kind {
+            Kind::Null | Kind::True | Kind::False | Kind::NotFinite | Kind::Key => false,
+            Kind::String => is_secret_text(&self.tape.text(self.text, value), meaning, true),
+            Kind::Number => self.is_secret_number(value, meaning),
+            Kind::Object | Kind::Array => {
+                let describes = meaning.rule == Rule::Credentials
+                    && self.tape.entries(value).any(|(key, _)| DESCRIBES.contains(&&*self.tape.text(self.text, key)));
+                let inside = value + 1..(token.next as usize).min(self.tape.tokens.len());
+                // An empty container hides nothing.
+                !inside.is_empty()
+                    && !describes
+                    && (meaning.rule == Rule::All
+                        || inside.into_iter().any(|index| match self.tape.tokens[index].kind {
+                            Kind::String => is_secret_text(&self.tape.text(self.text, index), meaning, true),
+                            _ => false,
+                        }))
+            }
+        }
+    }
+
+    fn is_secret_number(&self, value: usize, meaning: Meaning) -> bool {
+        let raw = self.tape.raw(self.text, value);
+        match meaning.rule {
+            // A number is no path.
+            Rule::All | Rule::NoPath => true,
+            Rule::Token => is_long_number(raw),
+            Rule::Digits => is_secret_text(raw, meaning, true),
+            _ => false,
+        }
+    }
+
+    /// The value of a key such as `name`: where it names a secret, the values beside it are secrets.
+    fn name(&mut self, value: usize) {
+        let Some(meaning) = self.named(value) else { return };
+        self.leave(value);
+        let Some(frame) = self.depth.checked_sub(1).map(|last| &mut self.open[last]) else { return };
+        if std::mem::replace(&mut frame.is_resolved, true) {
+            return;
+        }
+        let object = frame.container;
+        let values: Vec<usize> = self
+            .tape
+            .entries(object)
+            .filter(|(key, value)| keys::is_value(&self.tape.text(self.text, *key)) && self.is_secret(*value, meaning))
+            .map(|(_, value)| value)
+            .collect();
+        for value in values {
+            self.hide(value, meaning.kind);
+        }
+    }
+
+    /// What a string means where it is a name.
+    fn named(&self, string: usize) -> Option<Meaning> {
+        let token = self.tape.tokens[string];
+        if (token.end - token.start) as usize > NAME_BYTES_MAX {
+            return None;
+        }
+        let name = self.tape.text(self.text, string);
+        let is_name = !name.bytes().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'"' | b'{'));
+        if is_name { self.redactor.meaning(&name) } else { None }
+    }
+
+    /// A string in an array: where it names a secret, the next one is it, if the array lists names and values.
+    fn element(&mut self, index: usize) {
+        // `password:hunter2` is a pair, not a name.
+        if self.tape.raw(self.text, index).contains(':') || self.named(index).is_none() {
+            return;
+        }
+        self.leave(index);
+        let Some(last) = self.depth.checked_sub(1) else { return };
+        if self.tape.tokens[self.open[last].container].kind != Kind::Array
+            || std::mem::replace(&mut self.open[last].is_resolved, true)
+        {
+            return;
+        }
+        let array = self.open[last].container;
+        let is_within_array =
+            last.checked_sub(1).is_some_and(|before| self.tape.tokens[self.open[before].container].kind == Kind::Array);
+        let elements: Vec<usize> = self.tape.elements(array).collect();
+        let is_tuple = elements.len() == 2 && is_within_array;
+        let is_even = elements.len().is_multiple_of(2);
+        // A list of names, such as the fields that a request must have, has no values.
+        let only_names = elements.iter().all(|element| {
+            let is_string = self.tape.tokens[*element].kind == Kind::String;
+            is_string
+                && self
+                    .tape
+                    .raw(self.text, *element)
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
+        });
+        let mut place = 0;
+        while place + 1 < elements.len() {
+            let (name, value) = (elements[place], elements[place + 1]);
+            let is_option = self.tape.raw(self.text, name).starts_with('-');
+            let is_place = is_option || (is_even && place % 2 == 0 && (is_tuple || !only_names));
+            if is_place
+                && self.tape.tokens[name].kind == Kind::String
+                && let Some(meaning) = self.named(name)
+                && self.is_secret(value, meaning)
+            {
+                self.hide(value, meaning.kind);
+                place += 1;
+            }
+            place += 1;
+        }
+    }
+}
