@@ -222,7 +222,7 @@ fn traffic(random: &mut Random) -> (Vec<Record<'static>>, BTreeMap<String, bool>
                 severity_number: Some(9),
                 service_name: Some("pay".into()),
                 service_version: Some(["1.4.1", "1.4.2"][usize::from(version == "8")].into()),
-                trace_id: Some(format!("{sandbox:016x}{call:016x}").into()),
+                trace_id: Some(format!("{:016x}{call:016x}", sandbox + 1).into()),
                 ..of_call.clone()
             };
             add(random, said);
