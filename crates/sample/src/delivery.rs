@@ -81,7 +81,8 @@ impl Stream {
     }
 }
 
-/// Where the lines of one invocation, task or trace go. It counts those that carry an id by which the order is found.
+/// Where the lines of one invocation, task or trace go. It counts those by which the order is found: that carry an id, or
+/// stand in the stream of an invocation while it runs.
 pub(crate) struct Log<'l> {
     stream: &'l mut Stream,
     linked: &'l mut u64,
@@ -94,7 +95,12 @@ impl Log<'_> {
         self.stream.append(at_us, write);
     }
 
-    /// A line that does not say which order it belongs to.
+    /// A line without an id that an invocation writes while it runs: its stream tells whose it is.
+    pub(crate) fn line_of_stream(&mut self, at_us: i64, write: impl FnOnce(&mut String)) {
+        self.line(at_us, write);
+    }
+
+    /// A line that nothing says the order of.
     pub(crate) fn line_without_id(&mut self, at_us: i64, write: impl FnOnce(&mut String)) {
         self.stream.append(at_us, write);
     }

@@ -66,7 +66,8 @@ pub struct TraceTruth {
     pub regions: Vec<&'static str>,
     /// The releases that its lines state, sorted. Cart's lines state none.
     pub releases: Vec<&'static str>,
-    /// Distinct log events that carry one of the order's ids (correlation, trace or request id, in any spelling).
+    /// Distinct log events that carry one of the order's ids (correlation, trace or request id, in any spelling), or stand in
+    /// the stream of one of its invocations while it runs.
     pub events: u64,
 }
 

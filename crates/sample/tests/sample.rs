@@ -24,6 +24,8 @@ struct Found {
     invocations: BTreeMap<String, Invocation>,
     /// Distinct messages, with region and log group.
     messages: Vec<(String, String, String)>,
+    /// For each message the request id of the invocation that ran in its stream, if one did.
+    running: Vec<Option<String>>,
 }
 
 #[derive(Default)]
@@ -44,6 +46,7 @@ fn sample(options: &Options) -> (Vec<Payload>, Truth) {
 fn read(payloads: &[Payload]) -> Found {
     let mut found = Found::default();
     let (mut documents, mut ids) = (HashSet::new(), HashSet::new());
+    let mut streams: BTreeMap<(&str, String), Option<String>> = BTreeMap::new();
     for payload in payloads {
         found.payloads += 1;
         let document: Value = serde_json::from_slice(&payload.document).unwrap();
@@ -64,9 +67,26 @@ fn read(payloads: &[Payload]) -> Found {
             *found.events_by_region.entry(payload.region.to_owned()).or_default() += 1;
             found.read_message(payload.region, group, message, event["timestamp"].as_i64().unwrap());
             found.messages.push((payload.region.to_owned(), group.to_owned(), message.to_owned()));
+            let stream = (payload.region, format!("{group} {}", document["logStream"]));
+            let running = streams.entry(stream).or_default();
+            let id = mark(message, &["START", "platform.start"]);
+            *running = id.or_else(|| running.take());
+            found.running.push(running.clone());
+            if mark(message, &["REPORT", "platform.report"]).is_some() {
+                *running = None;
+            }
         }
     }
     found
+}
+
+/// The request id of a line of Lambda's, if it is one of this kind, as text or JSON.
+fn mark(message: &str, [text, json]: &[&str; 2]) -> Option<String> {
+    if let Some(rest) = message.strip_prefix(&format!("{text} RequestId: ")) {
+        return Some(rest[..36].to_owned());
+    }
+    let line: Value = serde_json::from_str(message).ok().filter(|line: &Value| line["type"] == *json)?;
+    line["record"]["requestId"].as_str().map(str::to_owned)
 }
 
 impl Found {
@@ -170,6 +190,11 @@ fn trace_id(message: &str) -> Option<String> {
     None
 }
 
+/// Whether a line names no invocation at all: it belongs to the one that runs.
+fn is_without_id(message: &str) -> bool {
+    message.starts_with("[ERROR] MemoryError") || message.starts_with("{\"_aws\"") && !message.contains("equest")
+}
+
 fn check(options: &Options) {
     let (payloads, truth) = sample(options);
     let found = read(&payloads);
@@ -206,12 +231,13 @@ fn check(options: &Options) {
     });
     assert_eq!(releases, truth.traces_across_releases);
     for trace in &truth.traces {
-        let events = found.messages.iter().filter(|(_, _, message)| {
+        let events = found.messages.iter().zip(&found.running).filter(|((_, _, message), running)| {
             message.contains(&trace.correlation_id)
                 || trace.faas_invocation_ids.iter().any(|id| message.contains(id))
                 || trace_id(message).is_some_and(|id| trace.trace_ids.contains(&id))
+                || is_without_id(message) && running.as_ref().is_some_and(|id| trace.faas_invocation_ids.contains(id))
         });
-        let events: Vec<_> = events.collect();
+        let events: Vec<_> = events.map(|(message, _)| message).collect();
         assert_eq!(events.len() as u64, trace.events, "{}", trace.name);
         let regions: BTreeSet<_> = events.iter().map(|(region, ..)| region.as_str()).collect();
         assert_eq!(regions.into_iter().collect::<Vec<_>>(), trace.regions, "{}", trace.name);

@@ -109,7 +109,8 @@ fn a_trace_waits_for_the_stores_a_few_times_however_many_files_there_are() {
             println!("{time}: {} rounds, {lists} LISTs, {gets} GETs; {}", rounds(&seen), answer.stderr.trim());
             *least = rounds(&seen).min(*least);
         }
-        if least[0] <= 6 && least[1] <= 3 {
+        // The last two are for what its calls wrote without an id: where it lies is known when they are.
+        if least[0] <= 6 && least[1] <= 5 {
             return;
         }
     }

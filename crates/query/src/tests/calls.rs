@@ -222,7 +222,7 @@ fn traffic(random: &mut Random) -> (Vec<Record<'static>>, BTreeMap<String, bool>
                 severity_number: Some(9),
                 service_name: Some("pay".into()),
                 service_version: Some(["1.4.1", "1.4.2"][usize::from(version == "8")].into()),
-                trace_id: Some(format!("{sandbox:016x}{call:016x}").into()),
+                trace_id: Some(format!("{:016x}{call:016x}", sandbox + 1).into()),
                 ..of_call.clone()
             };
             add(random, said);
@@ -347,7 +347,9 @@ async fn deliveries_in_any_pieces_give_the_same_answers_and_they_are_right() {
             // Calls without a START are there, too, by their own lines, and nobody knows whether they failed.
             assert_eq!(count(|cell| cell.x_a + cell.x_b), all, "seed {seed}");
             assert!(count(|cell| cell.n_a + cell.n_b) >= failed.len() as u64);
+            // Each call has a trace of its own, its failure among it.
             let by_trace = units(&engine, UnitKind::Auto).await;
+            assert_eq!(by_trace.cells, by_call.cells, "seed {seed}");
             let one = failed.iter().find(|(_, failed)| **failed).unwrap().0;
             let trace = trace(&engine, one).await;
             assert!(trace.contains("KeyError"), "seed {seed}: {trace}");

@@ -153,11 +153,8 @@ pub(super) async fn count(
     }
     done?;
 
-    // Whatever location they came from: should one be lost, everything is counted again.
-    let of_streams = Tally::default();
-    add_tied(&tied, &survey, &of_streams);
+    add_tied(&tied, &survey, &places);
     let tallies = places.iter().filter(|(place, _)| files.is_place_there(**place)).map(|(_, tally)| tally.as_ref());
-    let tallies = tallies.chain([&of_streams]);
     let gathered = gather(tallies, &survey, releases);
     drop(places);
     let drafts: Vec<_> = question.services.iter().map(|asked| gathered.draft(asked, question)).collect();
@@ -635,7 +632,13 @@ async fn streams_of_file(
             if of.is_error && !of.is_asked {
                 found.to_complete.insert(number);
             }
-            let orphan = Orphan { emitter: of.emitter, is_asked: of.is_asked, trace: traces[row], span: spans[row] };
+            let orphan = Orphan {
+                place: file.place,
+                emitter: of.emitter,
+                is_asked: of.is_asked,
+                trace: traces[row],
+                span: spans[row],
+            };
             found.rows.entry(number).or_default().push(StreamRow {
                 observed_unix_nano: if observed.is_valid(row) { observed.value(row) } else { of.time_unix_nano },
                 event: EventOrder::of(if events.is_valid(row) { events.value(row) } else { "" }),
@@ -651,10 +654,11 @@ async fn streams_of_file(
 }
 
 /// Adds the failures that named no invocation, where they belong.
-fn add_tied(tied: &TiedFailures, survey: &Survey, tally: &Tally) {
-    let (mut rows, mut failures) = (Vec::new(), Vec::new());
+fn add_tied(tied: &TiedFailures, survey: &Survey, places: &BTreeMap<usize, Arc<Tally>>) {
+    let mut by_place: BTreeMap<usize, (Vec<Row>, Vec<(FailureKey, i64)>)> = BTreeMap::new();
     for (orphan, time_unix_nano, invocation) in &tied.failures {
         let (trace, invocation, span) = (orphan.trace, *invocation, orphan.span);
+        let (rows, failures) = by_place.entry(orphan.place).or_default();
         if trace != 0 || invocation != 0 {
             let service = survey.service(orphan.emitter);
             let function = survey.emitter(orphan.emitter).function;
@@ -672,8 +676,12 @@ fn add_tied(tied: &TiedFailures, survey: &Survey, tally: &Tally) {
             });
         }
     }
-    tally.add(&rows, survey);
-    tally.add_failures(&failures);
+    for (place, (rows, failures)) in by_place {
+        if let Some(tally) = places.get(&place) {
+            tally.add(&rows, survey);
+            tally.add_failures(&failures);
+        }
+    }
 }
 
 /// A row that is wanted, before its ids are known.

@@ -54,6 +54,8 @@ pub(super) fn stream_number([region, group, name]: [u128; 3]) -> StreamNumber {
 /// A failure that names no invocation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Orphan {
+    /// The location that it lies in: its call is counted with that.
+    pub(super) place: usize,
     pub(super) emitter: u32,
     pub(super) is_asked: bool,
     pub(super) trace: u128,

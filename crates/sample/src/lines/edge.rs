@@ -88,14 +88,14 @@ pub(crate) fn write(log: &mut Log<'_>, invocation: &Invocation, request: &Reques
     }
     if request.visit == Visit::Checkout && status < 400 {
         let at_us = invocation.after_us(calls, 0.8);
-        log.line_without_id(at_us, |out| {
+        log.line_of_stream(at_us, |out| {
             let metric = Metric { name: "OrdersAccepted", unit: "Count", samples: "[1.0]" };
             write_metrics(out, at_us, "edge", &[metric], |_| {});
             out.push('\n');
         });
     }
     if invocation.fate == Fate::Exit {
-        log.line_without_id(invocation.at_us(0.95), |out| {
+        log.line_of_stream(invocation.at_us(0.95), |out| {
             let _ = writeln!(out, "[ERROR] {}: {}\n{}", NO_MEMORY.kind, NO_MEMORY.message, NO_MEMORY.traceback());
         });
     }
