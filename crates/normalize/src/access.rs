@@ -23,6 +23,10 @@ pub(crate) struct Access<'t> {
 /// a request that a sentence tells of is none.
 pub(crate) fn parse(text: &str) -> Option<Access<'_>> {
     let text = text.trim_start_matches('\u{feff}').trim_ascii();
+    // A name that holds a request: which of the two is the server's, nobody can tell.
+    if memchr::memmem::find_iter(text.as_bytes(), b"] \"").nth(1).is_some() {
+        return None;
+    }
     match text.as_bytes().first()? {
         b'{' => None,
         b'[' if text.starts_with("[GIN] ") => gin(text),

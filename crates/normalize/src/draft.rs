@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use transect_schema::Record;
 
 use crate::json::{Kind, Tape};
-use crate::keys::{Folded, SLOT_COUNT, Slot, is_perhaps_a_path};
+use crate::keys::{Folded, RecordForm, SLOT_COUNT, Slot, is_perhaps_a_path};
 use crate::limits::{CLOCK_AHEAD_NANO_MAX, CLOCK_BEHIND_NANO_MAX};
 use crate::severity::{self, Scale};
 use crate::{ids, prefix, time};
@@ -156,6 +156,8 @@ pub(crate) struct Draft<'m> {
     pub is_lambda: bool,
     /// An object, or a string that begins like one, where a message is expected: its token in layer 0 and its rank.
     body_value: Option<(usize, u16)>,
+    /// The form of the record, where it has one that keeps what it states in an object.
+    pub form: Option<RecordForm>,
     /// Whether a bare `version` is the release.
     pub version_is_release: bool,
     /// The longer text beside a short message.
@@ -182,6 +184,7 @@ impl<'m> Draft<'m> {
             claims,
             is_lambda,
             body_value: None,
+            form: None,
             version_is_release: false,
             full_text: None,
             extras: String::new(),
@@ -347,6 +350,8 @@ impl<'m> Draft<'m> {
                 }
                 Some(true)
             }
+            // A nested number says nothing where a level stands beside the message.
+            Slot::SeverityNumber if self.claims[Slot::Level as usize].rank < rank => return None,
             Slot::SeverityNumber => {
                 record.severity_number = Some(layer.number(value).filter(|number| (1..=24).contains(number))? as i32);
                 Some(true)
@@ -546,7 +551,7 @@ fn joined_words(layer: Layer<'_, '_>, array: usize) -> Option<String> {
 
 /// How the record counts a level that is a number, by what stands beside it.
 fn scale(layer: Layer<'_, '_>, level: i64) -> Option<Scale> {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 15] = [
         "shortmessage",
         "fullmessage",
         "syslogseverity",
@@ -561,6 +566,7 @@ fn scale(layer: Layer<'_, '_>, level: i64) -> Option<Scale> {
         "facility",
         "host",
         "version",
+        "realtimetimestamp",
     ];
     let mut found = [false; NAMES.len()];
     for (key, _) in layer.tape.entries(0) {

@@ -41,6 +41,19 @@ pub(crate) enum Slot {
 
 pub(crate) const SLOT_COUNT: usize = Slot::FullText as usize + 1;
 
+/// A form of record that keeps what it states in an object of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RecordForm {
+    /// OpenTelemetry's data model: `resource` and `attributes`.
+    OpenTelemetry,
+    /// Serilog: `Properties`.
+    Serilog,
+    /// Loguru: `record`.
+    Loguru,
+    /// Rust's `tracing`: `fields`.
+    Tracing,
+}
+
 /// What to do with a key's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
@@ -60,6 +73,8 @@ pub(crate) enum Role {
     Prefix,
     /// An object whose keys mean what they would mean outside of it.
     Transparent,
+    /// As `Transparent` in a record of this form, as `Carried` in any other.
+    TransparentOf(RecordForm),
     /// As `Transparent`, but an object that often holds what a request brought: it may state what a request carries.
     Carried,
     /// As `Prefix` where it is an object, as `Fill` where it is not.
@@ -147,6 +162,8 @@ const TABLE: &[(&str, Role)] = &[
     ("eventtime", fill(Slot::Time, 3)),
     ("eventtimestamp", fill(Slot::Time, 3)),
     ("stagetimestamp", fill(Slot::Time, 3)),
+    ("querytimestamp", fill(Slot::Time, 3)),
+    ("realtimetimestamp", fill(Slot::Time, 4)),
     ("date", fill(Slot::Time, 4)),
     ("requesttimeepoch", fill(Slot::Time, 4)),
     ("requesttime", fill(Slot::Time, 5)),
@@ -170,6 +187,7 @@ const TABLE: &[(&str, Role)] = &[
     ("lvl", fill(Slot::Level, 3)),
     ("@l", fill(Slot::Level, 3)),
     ("syslogseverity", fill(Slot::Level, 4)),
+    ("errorseverity", fill(Slot::Level, 4)),
     ("priority", fill(Slot::Level, 5)),
     ("severitynumber", fill(Slot::SeverityNumber, 0)),
     ("levelno", Role::PythonLevel),
@@ -208,6 +226,7 @@ const TABLE: &[(&str, Role)] = &[
     ("lambdarequestid", fill(Slot::InvocationId, 1)),
     ("integrationrequestid", fill(Slot::InvocationId, 3)),
     ("requestid", Role::RequestId),
+    ("spanrequestid", Role::RequestId),
     ("service", Role::PrefixOrFill(Slot::ServiceName, BUILT_IN + 1)),
     ("servicename", fill(Slot::ServiceName, 0)),
     ("otelservicename", fill(Slot::ServiceName, 2)),
@@ -261,6 +280,7 @@ const TABLE: &[(&str, Role)] = &[
     ("error", Role::Exception),
     ("err", Role::Exception),
     ("thrown", Role::Exception),
+    ("throwable", Role::Exception),
     ("httpmethod", fill(Slot::HttpMethod, 1)),
     ("httprequesthttpmethod", fill(Slot::HttpMethod, 1)),
     ("httprequestmethod", fill(Slot::HttpMethod, 0)),
@@ -301,10 +321,10 @@ const TABLE: &[(&str, Role)] = &[
     ("span", Role::Prefix),
     ("dd", Role::Prefix),
     ("faas", Role::Prefix),
-    ("record", Role::Transparent),
-    ("fields", Role::Transparent),
-    ("attributes", Role::Transparent),
-    ("resource", Role::Transparent),
+    ("record", Role::TransparentOf(RecordForm::Loguru)),
+    ("fields", Role::TransparentOf(RecordForm::Tracing)),
+    ("attributes", Role::TransparentOf(RecordForm::OpenTelemetry)),
+    ("resource", Role::TransparentOf(RecordForm::OpenTelemetry)),
     ("contextmap", Role::Transparent),
     ("mdc", Role::Transparent),
     ("context", Role::Carried),
@@ -312,7 +332,7 @@ const TABLE: &[(&str, Role)] = &[
     ("extra", Role::Carried),
     ("metadata", Role::Carried),
     ("meta", Role::Carried),
-    ("properties", Role::Transparent),
+    ("properties", Role::TransparentOf(RecordForm::Serilog)),
     ("correlationids", Role::Transparent),
     ("scopes", Role::Carried),
     ("state", Role::Carried),

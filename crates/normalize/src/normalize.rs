@@ -269,9 +269,11 @@ impl Normalizer {
             let layer = Layer { authority: self.authority(&draft, &shape, layer, place), ..layer };
             let mut taken = Vec::new();
             draft.version_is_release = shape.version_is_release && !shape.is_span;
+            draft.form = shape.form;
             match shape.platform {
                 Some((kind, record)) if context.is_lambda && place == Place::Whole => {
-                    taken = platform::json_line(&mut draft, layer, kind, record);
+                    let own = Layer { authority: Authority::RECORD, ..layer };
+                    taken = platform::json_line(&mut draft, own, kind, record);
                 }
                 _ if place == Place::Data => {}
                 _ => {
@@ -455,11 +457,13 @@ impl Normalizer {
     fn authority(&self, draft: &Draft<'_>, shape: &Shape, layer: Layer<'_, '_>, place: Place) -> Authority {
         let authority = match place {
             Place::Data => Authority::NOTHING,
-            // Spans are AWS's own in a group of their own; what a function writes that looks like one may be anybody's.
-            _ if shape.is_span && draft.is_lambda => Authority::CARRIED,
-            _ if shape.is_span => Authority::RECORD,
+            // Spans are AWS's own in a group of their own; what looks like one elsewhere may be anybody's.
+            _ if shape.is_span && draft.record.aws_log_group.as_deref() == Some(SPANS_GROUP) => Authority::RECORD,
+            _ if shape.is_span => Authority::CARRIED,
             _ if shape.is_event && draft.is_lambda => Authority::EVENT,
             _ if shape.is_event => Authority::OWN_EVENT,
+            // Pairs behind a level are a message.
+            Place::Pairs if draft.is_filled(Slot::Level) => Authority::CARRIED,
             _ if shape.metric_directives.is_some() || is_of_a_logger(&self.keys, layer, 0) => Authority::RECORD,
             Place::Whole | Place::Cut | Place::Pairs if !draft.is_lambda => Authority::ACCESS,
             _ => Authority::CARRIED,
@@ -627,6 +631,9 @@ fn note_exception<'m>(draft: &mut Draft<'m>, behind: &'m str, is_raised: bool) {
     }
     if is_open(&draft.record) && draft.record.event_name.is_none() {
         origin = exception::fill_from_body(&mut draft.record);
+        if draft.is_lambda && is_printed(&draft.record) {
+            origin = origin.map(|_| exception::Origin::Logged);
+        }
     }
     if is_open(&draft.record)
         && let Some(text) = draft.full_text.take()
@@ -646,6 +653,17 @@ fn note_exception<'m>(draft: &mut Draft<'m>, behind: &'m str, is_raised: bool) {
         record.event_name = Some(Cow::Borrowed("exception"));
     }
 }
+
+/// Whether a stack was printed by a function itself (`traceback.print_exc()`, `e.printStackTrace()`): Lambda's runtimes write
+/// a line of their own before the stacks of Python and Java.
+fn is_printed(record: &Record<'_>) -> bool {
+    let (Some(body), Some(kind)) = (record.body.as_deref(), record.exception_type.as_deref()) else { return false };
+    body.starts_with("Traceback (most recent call last):")
+        || kind.contains('.') && body.starts_with(kind) && body.contains("\n\tat ")
+}
+
+/// Where Transaction Search writes the spans of an account.
+const SPANS_GROUP: &str = "aws/spans";
 
 /// The attribute that holds what stands behind the record of a line and is none.
 const REST_ATTRIBUTE: &str = "transect.rest";

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::draft::{Draft, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::Kind;
-use crate::keys::{Folded, Keys, Role, Slot, exception_member};
+use crate::keys::{Folded, Keys, RecordForm, Role, Slot, exception_member};
 use crate::metric;
 use crate::severity::{self, Scale};
 
@@ -27,6 +27,8 @@ pub(crate) struct Shape {
     pub is_lambda_wrapper: bool,
     /// Whether a level in it speaks of how much is told, not of how bad it is.
     pub has_no_severity: bool,
+    /// The form of record, where it is one that keeps what it states in an object of its own.
+    pub form: Option<RecordForm>,
     /// Whether a bare `version` in it may be a release.
     pub version_is_release: bool,
 }
@@ -34,14 +36,16 @@ pub(crate) struct Shape {
 impl Shape {
     pub fn of(layer: Layer<'_, '_>) -> Shape {
         let (mut kind, mut record, mut metadata, mut ids, mut metrics) = (None, None, None, 0, None);
-        let (mut is_format, mut is_event, mut is_audit) = (false, false, false);
+        let (mut is_format, mut is_event, mut is_audit, mut has_time) = (false, false, false, false);
+        let mut form = None;
         let (mut key_count, mut wrapper_keys, mut wrapper_needs) = (0, 0, 0);
         for (key, value) in layer.tape.entries(0) {
             key_count += 1;
             let value_kind = layer.kind(value);
             match layer.raw(key) {
                 // Lambda, "Advanced logging controls": the keys of its JSON application logs.
-                "timestamp" | "level" | "message" | "requestId" | "AWSRequestId" => {
+                name @ ("timestamp" | "level" | "message" | "requestId" | "AWSRequestId") => {
+                    has_time |= name == "timestamp";
                     wrapper_keys += 1;
                     wrapper_needs += 1;
                 }
@@ -59,6 +63,18 @@ impl Shape {
                 "requestContext" if value_kind == Kind::Object => is_event = true,
                 "detail-type" | "TopicArn" | "eventSourceARN" => is_event = true,
                 "Records" if value_kind == Kind::Array => is_event = true,
+                "severityNumber"
+                | "severity_number"
+                | "SeverityNumber"
+                | "severityText"
+                | "severity_text"
+                | "SeverityText"
+                | "timeUnixNano"
+                | "observedTimeUnixNano" => form = Some(RecordForm::OpenTelemetry),
+                "MessageTemplate" | "RenderedMessage" => form = form.or(Some(RecordForm::Serilog)),
+                "target" if value_kind == Kind::String => form = form.or(Some(RecordForm::Tracing)),
+                "text" if value_kind == Kind::String => form = form.or(Some(RecordForm::Loguru)),
+                "time" => has_time = true,
                 // GELF's `version` is its own.
                 "short_message" | "full_message" => is_format = true,
                 "apiVersion" if layer.raw(value).starts_with("audit.k8s.io/") => is_audit = true,
@@ -67,9 +83,11 @@ impl Shape {
         }
         let metric_directives = metric::directives(layer.text, layer.tape, metadata, metrics);
         Shape {
-            platform: kind.zip(record),
+            // Lambda always says when.
+            platform: kind.zip(record).filter(|_| has_time),
             metric_directives,
             is_span: ids == 3,
+            form: if ids == 3 { Some(RecordForm::OpenTelemetry) } else { form },
             is_event,
             is_lambda_wrapper: wrapper_needs == 4 && wrapper_keys == key_count,
             has_no_severity: is_audit,
@@ -189,11 +207,17 @@ impl<'m> Walk<'_, 'm, '_> {
             Role::Instant => self.instant(value),
             Role::Exception => self.exception(value, name, depth),
             Role::Prefix if kind == Kind::Object => self.object(value, name, depth + 1),
-            Role::Transparent | Role::Carried if matches!(kind, Kind::Object | Kind::Array) => {
+            Role::Transparent | Role::TransparentOf(_) | Role::Carried
+                if matches!(kind, Kind::Object | Kind::Array) =>
+            {
                 let (base, authority) = (self.base, self.layer.authority);
                 // What stands beside such an object states first.
                 self.base |= NESTED_RANK;
-                if role == Role::Carried {
+                let is_own = match role {
+                    Role::TransparentOf(form) => self.draft.form == Some(form),
+                    role => role == Role::Transparent,
+                };
+                if !is_own {
                     self.layer.authority = authority.of_data();
                 }
                 match kind {
@@ -203,7 +227,7 @@ impl<'m> Walk<'_, 'm, '_> {
                 }
                 (self.base, self.layer.authority) = (base, authority);
             }
-            Role::Prefix | Role::Transparent | Role::Carried => {}
+            Role::Prefix | Role::Transparent | Role::TransparentOf(_) | Role::Carried => {}
         }
     }
 

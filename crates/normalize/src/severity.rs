@@ -150,7 +150,7 @@ impl Scale {
     /// lower case without `_`, `-`, `.` and blanks, and where they do not tell by the number itself. A number of 0 to 7
     /// alone may count up or down, so it has no scale.
     pub(crate) fn beside(level: i64, has: impl Fn(&str) -> bool) -> Option<Scale> {
-        if has("shortmessage") || has("fullmessage") || has("syslogseverity") {
+        if has("shortmessage") || has("fullmessage") || has("syslogseverity") || has("realtimetimestamp") {
             return Some(Scale::Syslog);
         }
         if has("levelname") && (has("channel") || has("datetime") || level >= 100) {

@@ -11,15 +11,20 @@ use crate::draft::{Draft, RECORD_RANK, RUNTIME_RANK};
 use crate::json::{Tape, is_number};
 use crate::keys::Slot;
 use crate::normalize::Place;
-use crate::prefix::{self, Head};
+use crate::prefix::{self, Form, Head};
 use crate::{access, ids, logfmt, platform, severity, time};
 
 /// What Node's runtime writes before the JSON of an error that nobody caught.
 const NODE_SENTENCES: [&str; 4] =
     ["Invoke Error", "Uncaught Exception", "Unhandled Promise Rejection", "Unhandled Error"];
 /// What Ruby's runtime writes on the line before the JSON of an error that nobody caught.
-const RUBY_SENTENCES: [&str; 3] =
-    ["Error raised from handler method", "Init error when handling request", "Error raised from runtime"];
+const RUBY_SENTENCES: [&str; 5] = [
+    "Error raised from handler method",
+    "Critical exception from handler",
+    "Init error when loading handler",
+    "Init error when handling request",
+    "Error raised from runtime",
+];
 /// Where the data of a message may begin: the first few braces, so that a text full of them is read a few times at most.
 const BRACES_TRIED_MAX: usize = 4;
 
@@ -40,8 +45,15 @@ pub(crate) fn line<'m>(
         Some(head) => (message.get(head.message_at..).unwrap_or_default(), state(draft, head)),
         None => (message, false),
     };
-    // Exports write the time before every line.
-    if draft.is_lambda && rest.len() < message.len() && platform::text_line(draft, rest) {
+    // Exports write the time before every line. Behind more than that it is a message.
+    if draft.is_lambda && head.as_ref().is_some_and(|head| head.form == Form::Time) && platform::text_line(draft, rest)
+    {
+        return None;
+    }
+    // Ruby's runtime writes its sentence and the JSON of the error as two events.
+    if draft.is_lambda && is_rubys(message) {
+        draft.record.severity_number = Some(severity::ERROR);
+        draft.record.event_name = Some(Cow::Borrowed("exception"));
         return None;
     }
     if is_whole {
@@ -71,7 +83,7 @@ fn state<'m>(draft: &mut Draft<'m>, head: &Head<'m>) -> bool {
         draft.record.severity_number = Some(number);
         draft.record.severity_text = head.level.map(Cow::Borrowed);
         // `console.log` says INFO of everything: a level that a record behind it states is nearer to the truth.
-        draft.fill(Slot::Level, RUNTIME_RANK);
+        draft.fill(Slot::Level, if head.form == Form::LambdaTabs { RUNTIME_RANK } else { 0 });
     }
     let mut has_id = false;
     if let (Some(id), true) = (head.invocation_id.and_then(ids::uuid), draft.is_lambda) {
@@ -87,7 +99,8 @@ fn state<'m>(draft: &mut Draft<'m>, head: &Head<'m>) -> bool {
             draft.fill(Slot::SpanId, 0);
         }
     }
-    if let Some(service) = head.service {
+    // Elsewhere brackets stand behind the level, where a message may begin.
+    if let Some(service) = head.service.filter(|_| head.form == Form::SpringBoot) {
         draft.record.service_name = Some(Cow::Borrowed(service));
         draft.fill(Slot::ServiceName, RECORD_RANK);
     }
@@ -111,6 +124,12 @@ fn json_in(
         return Some((0, Place::Record));
     }
     if draft.is_lambda {
+        if let Some(at) = brefs(rest)
+            && tape.parse(&rest[at..]).is_ok()
+        {
+            draft.record.severity_number.get_or_insert(severity::ERROR);
+            return Some((at, Place::Record));
+        }
         let (sentences, separator): (&[&str], _) =
             if opens_record { (&NODE_SENTENCES, '\t') } else { (&RUBY_SENTENCES, '\n') };
         if let Some(at) = rest.find(separator).map(|at| at + 1)
@@ -125,6 +144,24 @@ fn json_in(
     let braces = memchr::memchr_iter(b'{', rest.as_bytes())
         .filter(|at| *at == 0 || matches!(rest.as_bytes()[at - 1], b' ' | b'\t' | b'\n'));
     braces.take(BRACES_TRIED_MAX).find(|at| tape.parse(&rest[*at..]).is_ok()).map(|at| (at, Place::Data))
+}
+
+/// Whether a line is what Ruby's runtime writes before the JSON of an error, some with the handler's name behind.
+fn is_rubys(message: &str) -> bool {
+    let sentence = message.trim_end();
+    RUBY_SENTENCES.iter().any(|known| {
+        sentence.strip_prefix(known).is_some_and(|rest| {
+            rest.is_empty() || known.ends_with("handler") && rest.starts_with(' ') && !rest[1..].contains(' ')
+        })
+    })
+}
+
+/// Where the JSON of Bref's line for an error that nobody caught begins: `<request id>\tInvoke Error\t{…}`.
+fn brefs(text: &str) -> Option<usize> {
+    const ID_BYTES: usize = 36;
+    ids::uuid(text.get(..ID_BYTES)?)?;
+    let json = text[ID_BYTES..].strip_prefix("\tInvoke Error\t")?;
+    Some(text.len() - json.len())
 }
 
 /// Fills the columns of a request from a line of an access log, and from the execution log of API Gateway.

@@ -17,6 +17,10 @@ fn app_columns(line: &str) -> String {
     check("/ecs/app", "app/1", line)
 }
 
+fn span_columns(line: &str) -> String {
+    check("aws/spans", "default", line)
+}
+
 // Lambda's own lines as text and as JSON.
 
 #[test]
@@ -868,7 +872,7 @@ fn embedded_metrics() {
 
 #[test]
 fn span_in_progress() {
-    assert_snapshot!(app_columns(r#"{"resource":{"attributes":{"service.name":"edge","cloud.region":"eu-west-2"}},"traceId":"6b01598d3e7fb97bfcc1c0c8b0cdf20a","spanId":"77ca4499e07cb579","name":"edge","kind":"SERVER","startTimeUnixNano":1795250573001234567,"endTimeUnixNano":null,"attributes":{"aws.xray.inprogress":true,"http.request.method":"POST"},"status":{"code":"UNSET"},"_aws":{"xray":{"name":"edge"}}}"#), @r#"
+    assert_snapshot!(span_columns(r#"{"resource":{"attributes":{"service.name":"edge","cloud.region":"eu-west-2"}},"traceId":"6b01598d3e7fb97bfcc1c0c8b0cdf20a","spanId":"77ca4499e07cb579","name":"edge","kind":"SERVER","startTimeUnixNano":1795250573001234567,"endTimeUnixNano":null,"attributes":{"aws.xray.inprogress":true,"http.request.method":"POST"},"status":{"code":"UNSET"},"_aws":{"xray":{"name":"edge"}}}"#), @r#"
     time_unix_nano = +1234567
     signal = span
     event_name = span.in_progress
@@ -885,7 +889,7 @@ fn span_in_progress() {
 
 #[test]
 fn span_completed_with_exception() {
-    assert_snapshot!(app_columns(r#"{"resource":{"attributes":{"service.name":"edge"}},"traceId":"6b01598d3e7fb97bfcc1c0c8b0cdf20a","spanId":"77ca4499e07cb579","parentSpanId":"","name":"edge","kind":"SERVER","startTimeUnixNano":1795250573001234567,"endTimeUnixNano":1795250573201234569,"durationNano":200000002,"attributes":{"http.request.method":"POST","http.response.status_code":502,"aws.xray.fault":true,"telemetry.extended":"true"},"status":{"code":"ERROR","message":"upstream"},"events":[{"timeUnixNano":1795250573150000001,"name":"exception","attributes":{"exception.type":"UpstreamError","exception.message":"503 from payments","exception.stacktrace":"at pay (pay.js:3)"}}],"_aws":{"xray":{"name":"edge"}}}"#), @r#"
+    assert_snapshot!(span_columns(r#"{"resource":{"attributes":{"service.name":"edge"}},"traceId":"6b01598d3e7fb97bfcc1c0c8b0cdf20a","spanId":"77ca4499e07cb579","parentSpanId":"","name":"edge","kind":"SERVER","startTimeUnixNano":1795250573001234567,"endTimeUnixNano":1795250573201234569,"durationNano":200000002,"attributes":{"http.request.method":"POST","http.response.status_code":502,"aws.xray.fault":true,"telemetry.extended":"true"},"status":{"code":"ERROR","message":"upstream"},"events":[{"timeUnixNano":1795250573150000001,"name":"exception","attributes":{"exception.type":"UpstreamError","exception.message":"503 from payments","exception.stacktrace":"at pay (pay.js:3)"}}],"_aws":{"xray":{"name":"edge"}}}"#), @r#"
     time_unix_nano = +1234567
     signal = span
     trace_id = 6b01598d3e7fb97bfcc1c0c8b0cdf20a
@@ -907,7 +911,7 @@ fn span_completed_with_exception() {
 
 #[test]
 fn span_child_without_name() {
-    assert_snapshot!(app_columns(r#"{"resource":{},"traceId":"6b01598d3e7fb97bfcc1c0c8b0cdf20a","spanId":"86ea0214b5c34e7e","parentSpanId":"77ca4499e07cb579","name":"","kind":"CLIENT","startTimeUnixNano":1795250573020234567,"endTimeUnixNano":1795250573190234567,"attributes":{"aws.local.service":"UnknownService","list":[[1,2],["a"]]},"status":{"code":"UNSET"},"_aws":{"xray":{"name":"payments","type":"subsegment"}}}"#), @r#"
+    assert_snapshot!(span_columns(r#"{"resource":{},"traceId":"6b01598d3e7fb97bfcc1c0c8b0cdf20a","spanId":"86ea0214b5c34e7e","parentSpanId":"77ca4499e07cb579","name":"","kind":"CLIENT","startTimeUnixNano":1795250573020234567,"endTimeUnixNano":1795250573190234567,"attributes":{"aws.local.service":"UnknownService","list":[[1,2],["a"]]},"status":{"code":"UNSET"},"_aws":{"xray":{"name":"payments","type":"subsegment"}}}"#), @r#"
     time_unix_nano = +20234567
     signal = span
     trace_id = 6b01598d3e7fb97bfcc1c0c8b0cdf20a
