@@ -12,10 +12,12 @@ SELECT
 FROM lines_of_streams
 WINDOW of_stream AS (PARTITION BY cloud_region, aws_log_group, aws_log_stream ORDER BY observed_time_unix_nano, event_id);
 
--- Each START with what ends it: the first REPORT of its id before the next START of that id, within a quarter of an hour and a minute.
+-- Each START with what ends it: the last REPORT of its id before another START, else the first before the next START of that id, within
+-- a quarter of an hour and a minute.
 CREATE OR REPLACE TEMP TABLE begun_calls AS
 WITH starts AS (
-  SELECT stream, n, faas_invocation_id AS id, observed_time_unix_nano AS began, lead(n) OVER (PARTITION BY stream, faas_invocation_id ORDER BY n) AS next_n
+  SELECT stream, n, faas_invocation_id AS id, observed_time_unix_nano AS began, lead(n) OVER (PARTITION BY stream, faas_invocation_id ORDER BY n) AS next_n,
+    lead(n) OVER (PARTITION BY stream ORDER BY n) AS other_n
   FROM numbered_lines WHERE is_mark AND event_name = 'platform.start'
 ),
 ends AS (
@@ -24,17 +26,21 @@ ends AS (
     ON marks.stream = starts.stream AND marks.faas_invocation_id = starts.id AND marks.is_mark AND marks.event_name <> 'platform.start'
     AND marks.n > starts.n AND (next_n IS NULL OR marks.n < next_n) AND marks.observed_time_unix_nano - starts.began <= 960_000_000_000
 ),
-reported AS (SELECT *, min(end_n) FILTER (event_name = 'platform.report') OVER (PARTITION BY stream, n) AS report_n FROM ends)
-SELECT
-  stream, n, id, began, coalesce(report_n, max(end_n) FILTER (event_name <> 'platform.report')) AS last_n,
-  coalesce(bool_or(event_name = 'platform.runtimeDone' AND (report_n IS NULL OR end_n < report_n)), false) AS is_json
+reported AS (
+  SELECT *, coalesce(
+    max(end_n) FILTER (event_name = 'platform.report' AND (other_n IS NULL OR end_n < other_n)) OVER (PARTITION BY stream, n),
+    min(end_n) FILTER (event_name = 'platform.report') OVER (PARTITION BY stream, n)
+  ) AS report_n
+  FROM ends
+)
+SELECT stream, n, id, began, coalesce(report_n, max(end_n) FILTER (event_name <> 'platform.report')) AS last_n
 FROM reported GROUP BY stream, n, id, began, report_n;
 
--- One call at a time, but where both log JSON.
+-- One call at a time.
 CREATE OR REPLACE TEMP TABLE genuine_calls AS
 SELECT * FROM begun_calls AS one WHERE NOT EXISTS (
   FROM begun_calls AS around
-  WHERE around.stream = one.stream AND around.n < one.n AND one.n < around.last_n AND (NOT around.is_json OR (one.last_n IS NOT NULL AND NOT one.is_json))
+  WHERE around.stream = one.stream AND around.n < one.n AND one.n < around.last_n
 );
 
 CREATE OR REPLACE TEMP TABLE lines_of_calls AS
@@ -54,7 +60,7 @@ around AS (
 kept AS (
   SELECT marks.stream, marks.n FROM numbered_lines AS marks JOIN genuine_calls
     ON marks.stream = genuine_calls.stream AND marks.faas_invocation_id = genuine_calls.id AND marks.n BETWEEN genuine_calls.n AND coalesce(last_n, genuine_calls.n)
-  WHERE is_mark
+  WHERE is_mark AND (event_name <> 'platform.report' OR marks.n = last_n)
   UNION
   SELECT marks.stream, marks.n FROM numbered_lines AS marks LEFT JOIN (SELECT stream, min(n) AS first_n FROM begun_calls GROUP BY stream) USING (stream)
   WHERE is_mark AND (first_n IS NULL OR marks.n < first_n)

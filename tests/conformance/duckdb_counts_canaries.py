@@ -159,7 +159,7 @@ FROM (
   FROM rows_read LEFT JOIN function_services USING (faas_name)
 );
 
--- 10: the groups of each service: where its calls are reported or its spans stand, else those that name it; where calls of others alone are
+-- 10: the groups of each service: where its calls are reported or its spans stand (in aws/spans), else those that name it; where calls of others alone are
 -- reported nothing counts, unless there is no other group.
 CREATE OR REPLACE TEMP TABLE groups_of_services AS
 WITH
@@ -171,7 +171,7 @@ ranked AS (
     CASE
       WHEN aws_log_group IN (SELECT aws_log_group FROM reported)
         THEN CASE WHEN (aws_log_group, service) IN (SELECT (aws_log_group, service) FROM reported) THEN 0 ELSE 2 END
-      WHEN signal = 'span' THEN 0
+      WHEN signal = 'span' AND aws_log_group = 'aws/spans' THEN 0
       ELSE 1
     END AS place
   FROM rows_of_any_group WHERE service IS NOT NULL

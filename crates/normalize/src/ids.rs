@@ -322,10 +322,12 @@ pub(crate) fn lambda_arn(text: &str) -> Option<(&str, Option<&str>)> {
     Some((name, version))
 }
 
+/// The version under which Managed Instances run several calls at once in one stream.
+pub(crate) const SHARED_VERSION: &str = "$LATEST.PUBLISHED";
+
 /// Whether the text is `$LATEST`, `$LATEST.PUBLISHED` (Managed Instances run it) or a version number.
 pub(crate) fn is_lambda_version(text: &str) -> bool {
-    matches!(text, "$LATEST" | "$LATEST.PUBLISHED")
-        || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+    matches!(text, "$LATEST" | SHARED_VERSION) || (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// The function of a group of Lambda's, `/aws/lambda/<name>`. Lambda@Edge writes in every region into a group that names

@@ -88,6 +88,11 @@ const BUILT_IN: u8 = 100;
 /// of an object.
 const NO_LOGGERS_WORD: u8 = 40;
 
+/// Times from here on are of other things as well (`date`, `created`), and levels (`priority`): they make no record either.
+const PERHAPS_A_LOGGERS_TIME: u8 = 4;
+/// See [`PERHAPS_A_LOGGERS_TIME`].
+const PERHAPS_A_LEVEL: u8 = 4;
+
 /// Places from here on name a path of a request only beside a method or a status: `path` is a file's as often.
 const PERHAPS_A_PATH: u8 = 40;
 
@@ -95,7 +100,9 @@ impl Role {
     /// Whether a key with this role makes an object a logger's record: its level, its time or its message.
     pub fn is_of_a_logger(self) -> bool {
         match self {
-            Role::Fill(Slot::Level | Slot::SeverityNumber | Slot::Time, _) | Role::PythonLevel | Role::Instant => true,
+            Role::Fill(Slot::Level, rank) => rank < BUILT_IN + PERHAPS_A_LEVEL,
+            Role::Fill(Slot::Time, rank) => rank < BUILT_IN + PERHAPS_A_LOGGERS_TIME,
+            Role::Fill(Slot::SeverityNumber, _) | Role::PythonLevel | Role::Instant => true,
             Role::Fill(Slot::Body, rank) => rank < BUILT_IN + NO_LOGGERS_WORD,
             _ => false,
         }
@@ -162,9 +169,10 @@ const TABLE: &[(&str, Role)] = &[
     ("eventtime", fill(Slot::Time, 3)),
     ("eventtimestamp", fill(Slot::Time, 3)),
     ("stagetimestamp", fill(Slot::Time, 3)),
-    ("querytimestamp", fill(Slot::Time, 3)),
-    ("realtimetimestamp", fill(Slot::Time, 4)),
+    ("querytimestamp", fill(Slot::Time, 4)),
+    ("realtimetimestamp", fill(Slot::Time, 2)),
     ("date", fill(Slot::Time, 4)),
+    ("created", fill(Slot::Time, 5)),
     ("requesttimeepoch", fill(Slot::Time, 4)),
     ("requesttime", fill(Slot::Time, 5)),
     ("instant", Role::Instant),

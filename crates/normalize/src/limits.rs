@@ -48,8 +48,8 @@ pub const CLOCK_BEHIND_NANO_MAX: i64 = 3600 * 1_000_000_000;
 /// How far a record's own clock may be ahead of CloudWatch's and still be believed.
 pub const CLOCK_AHEAD_NANO_MAX: i64 = 15 * 60 * 1_000_000_000;
 
-/// Carriers that are opened around one line: Docker's json-file around Kubernetes' format is two.
-pub const CARRIERS_MAX: usize = 2;
+/// Carriers that are opened around one line: Docker's json-file within FireLens' within Kubernetes' format is three.
+pub const CARRIERS_MAX: usize = 3;
 
 /// Objects of one line that become rows of their own: at least and at most, and the bytes of the line that each needs
 /// in between. A row repeats some 600 bytes of where it comes from, so that rows stay a small multiple of their line.

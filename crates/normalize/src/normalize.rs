@@ -13,7 +13,7 @@ use crate::draft::{Authority, Draft, INNER_RANK, Layer, RECORD_RANK, RUNTIME_RAN
 use crate::json::{Kind, Tape, unescape_into};
 use crate::keys::{Keys, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
-use crate::object::{Shape, aws_record, is_event, is_of_a_logger, serilog_level, span, walk, walk_wrapper};
+use crate::object::{Shape, aws_record, is_event, is_of_a_logger, span, terse_level, walk, walk_wrapper};
 use crate::redact::{Pattern, Redactor, redact_columns};
 use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
 
@@ -286,8 +286,8 @@ impl Normalizer {
                     } else {
                         walk(&mut draft, &self.keys, layer, 0, RECORD_RANK);
                     }
-                    if json.starts_with("{\"@") {
-                        serilog_level(&mut draft, layer);
+                    if json.starts_with("{\"@") || json.starts_with("{\"t\"") {
+                        terse_level(&mut draft, layer);
                     }
                     if !context.is_lambda {
                         aws_record(&mut draft, layer);
@@ -411,6 +411,10 @@ impl Normalizer {
         }
 
         let record = &mut draft.record;
+        // A stream that is named after a version is not shared by calls, whatever a line in it says.
+        if record.faas_version.as_deref() == Some(ids::SHARED_VERSION) && context.faas_version.is_some() {
+            record.faas_version = context.faas_version.map(Cow::Borrowed);
+        }
         // What stands around the JSON of a line is text as well.
         let around = match json {
             Some((_, Place::Whole)) => behind,

@@ -72,6 +72,8 @@ impl Shape {
                 | "timeUnixNano"
                 | "observedTimeUnixNano" => form = Some(RecordForm::OpenTelemetry),
                 "MessageTemplate" | "RenderedMessage" => form = form.or(Some(RecordForm::Serilog)),
+                // The collector's own log.
+                key if key.starts_with("otelcol.") => form = Some(RecordForm::OpenTelemetry),
                 "target" if value_kind == Kind::String => form = form.or(Some(RecordForm::Tracing)),
                 "text" if value_kind == Kind::String => form = form.or(Some(RecordForm::Loguru)),
                 "time" => has_time = true,
@@ -125,12 +127,24 @@ pub(crate) fn walk<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>,
     Walk { draft, keys, layer, base }.object(root, Folded::EMPTY, 0);
 }
 
-/// Completes the level of Serilog's compact form, which leaves out that of information.
-pub(crate) fn serilog_level(draft: &mut Draft<'_>, layer: Layer<'_, '_>) {
+/// Completes a level that a logger writes in a way of its own: Serilog's compact form leaves out that of information,
+/// MongoDB has a letter.
+pub(crate) fn terse_level(draft: &mut Draft<'_>, layer: Layer<'_, '_>) {
+    if draft.is_filled(Slot::Level) || !layer.authority.may_fill(Slot::Level) {
+        return;
+    }
     let has = |name| layer.get(0, name).is_some();
-    if !draft.is_filled(Slot::Level) && layer.authority.may_fill(Slot::Level) && has("@t") && (has("@m") || has("@mt"))
-    {
+    if has("@t") && (has("@m") || has("@mt")) {
         draft.record.severity_number = Some(severity::INFO);
+    } else if has("t") && has("c") && has("ctx") {
+        draft.record.severity_number = layer.get(0, "s").and_then(|letter| match layer.raw(letter) {
+            "F" => Some(severity::FATAL),
+            "E" => Some(severity::ERROR),
+            "W" => Some(severity::WARN),
+            "I" => Some(severity::INFO),
+            "D" | "D1" | "D2" | "D3" | "D4" | "D5" => Some(severity::DEBUG),
+            _ => None,
+        });
     }
 }
 

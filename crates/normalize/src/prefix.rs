@@ -389,7 +389,9 @@ fn level_part<'t>(
             Weight::Weak => is_capital(bare) && (colon.is_some() || is_closed),
         };
         let is_lower = colon.is_some() && bare.bytes().all(|byte| byte.is_ascii_lowercase());
-        if is_sure || (is_column && is_closed) || (is_lower && weight == Weight::Strong) {
+        // .NET's four letters are words of nobody else.
+        let is_lower_level = weight == Weight::Strong || matches!(bare, "fail" | "crit" | "dbug" | "trce");
+        if is_sure || (is_column && is_closed) || (is_lower && is_lower_level) {
             seen.lower_colon = is_lower;
             return Some((Some(bare), Some(number), bare.len() + usize::from(colon.is_some())));
         }

@@ -40,7 +40,9 @@ pub(crate) fn line<'m>(
     if draft.is_lambda && platform::text_line(draft, message) {
         return None;
     }
-    let head = prefix::head(message);
+    // Elixir's default begins with a line feed.
+    let lead = message.len() - message.trim_start_matches(['\n', '\r']).len();
+    let head = prefix::head(&message[lead..]).map(|head| Head { message_at: head.message_at + lead, ..head });
     let (rest, is_whole) = match &head {
         Some(head) => (message.get(head.message_at..).unwrap_or_default(), state(draft, head)),
         None => (message, false),

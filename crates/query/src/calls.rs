@@ -68,8 +68,6 @@ struct Attempt<I> {
     report: Option<usize>,
     /// How many calls had begun by then.
     starts_at_done: usize,
-    /// Whether its marks are JSON: `runtimeDone` is in no text log.
-    is_json: bool,
     is_forged: bool,
 }
 
@@ -84,9 +82,11 @@ impl<I> Attempt<I> {
 ///
 /// The lines are in the order of CloudWatch's time and event id, each once. Lines that name an invocation, and are no mark,
 /// keep it. What is chosen where marks are missing:
-/// - A call goes on until its REPORT; without one until END; without either until the next START, 16 minutes at most.
+/// - A call goes on until its REPORT, the last one that comes before another START, because it may print one itself; without
+///   one until END; without either until the next START, 16 minutes at most.
 /// - Of what stands before the first START every mark counts: the range may begin within a call.
-/// - After that a mark whose id no START has is a stranger's, unless calls overlap in the stream.
+/// - After that a mark whose id no START has is a stranger's, and so is a call within another: only streams that are shared
+///   run several at once.
 pub(crate) fn calls_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>]) -> Vec<Option<I>> {
     if lines.iter().any(|line| line.is_shared) {
         return lines.iter().map(|line| line.invocation).collect();
@@ -99,19 +99,10 @@ pub(crate) fn calls_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>]) -> Vec<Opti
     // Calls that run and whose end is known, and the one that began last, if nothing says when it was over.
     let mut open: BTreeSet<usize> = BTreeSet::new();
     let mut unclosed: Option<usize> = None;
-    let mut overlaps = false;
-    let mut strangers = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let call = match (attempt_of[index], line.kind) {
             (Some(number), LineKind::Start) => {
-                let is_nested = {
-                    let is_text = |attempt: &Attempt<I>| !attempt.is_json;
-                    let own = &attempts[number];
-                    // One whose end is not known yet may as well be JSON.
-                    let is_own_text = is_text(own) && own.last().is_some();
-                    // Either all of those open are JSON, or there is one.
-                    open.first().is_some_and(|other| is_own_text || is_text(&attempts[*other]))
-                };
+                let is_nested = !open.is_empty();
                 attempts[number].is_forged = is_nested;
                 if !is_nested {
                     unclosed = None;
@@ -120,7 +111,6 @@ pub(crate) fn calls_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>]) -> Vec<Opti
                     } else {
                         unclosed = Some(number);
                     }
-                    overlaps |= open.len() + usize::from(unclosed.is_some()) > 1;
                 }
                 line.invocation.filter(|_| !is_nested)
             }
@@ -138,18 +128,9 @@ pub(crate) fn calls_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>]) -> Vec<Opti
                 is_within.then_some(attempt.invocation)
             }),
             (None, _) if index < first_start => line.invocation,
-            (None, _) => {
-                strangers.push(index);
-                None
-            }
+            (None, _) => None,
         };
         calls.push(call);
-    }
-    // Their START may have been cut off while others ran.
-    if overlaps {
-        for index in strangers {
-            calls[index] = lines[index].invocation;
-        }
     }
     calls
 }
@@ -172,23 +153,25 @@ fn attempts_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>], attempts: &mut Vec<
                     done: None,
                     report: None,
                     starts_at_done: 0,
-                    is_json: false,
                     is_forged: false,
                 });
             }
             kind => {
                 let Some(number) = latest.get(&invocation).copied() else { continue };
-                let starts = attempts.len();
+                let (starts, is_latest) = (attempts.len(), number + 1 == attempts.len());
                 let attempt = &mut attempts[number];
                 let began = lines[attempt.start].observed_unix_nano;
                 let is_late = line.observed_unix_nano.saturating_sub(began) > CALL_NANO_MAX;
                 // After END nothing but its REPORT comes before another call begins.
-                let is_over = attempt.done.is_some() && !attempt.is_json && starts != attempt.starts_at_done;
-                if attempt.report.is_some() || is_late || is_over {
+                let is_over = attempt.done.is_some() && starts != attempt.starts_at_done;
+                let is_corrected = kind == LineKind::Report && is_latest;
+                if is_late || is_over || attempt.report.is_some() && !is_corrected {
                     continue;
                 }
+                if let Some(printed) = attempt.report {
+                    of[printed] = None;
+                }
                 of[index] = Some(number);
-                attempt.is_json |= kind == LineKind::RuntimeDone;
                 if kind == LineKind::Report {
                     attempt.report = Some(index);
                 } else {
@@ -290,16 +273,19 @@ mod tests {
         check("Sa Ea Sb . Ra Eb Rb", "a a b b - b b");
         // Of JSON in a text log.
         check("Sa Sx Dx Rx . Ea Ra", "a - - - a a a");
+        // Its own end: what it says last counts.
+        check("Sa Ea Ra . Ea Ra", "a a - a - a");
+        check("Sa Ra . Ra . Sb", "a - a a - b");
         // A report that comes too late ends nothing.
         check("Sa . +17 Ra", "a a -");
     }
 
     #[test]
-    fn where_calls_overlap_a_line_is_nobodys() {
-        check("Sa . Sb . Da . Ra Db . Rb .", "a a b - a - a b b b -");
-        check("Sa Sb Da Db Ra Rb Rc", "a b a b a b c");
-        // One that still runs at the end of the range.
-        check("Sa Sb . Da Ra", "a b - a a");
+    fn calls_overlap_only_in_a_shared_stream() {
+        check("Sa . Sb . Da . Ra Db . Rb .", "a a - a a a a - - - -");
+        check("Sa Sb Da Db Ra Rb Rc", "a - a - a - -");
+        check("Sa Sb . Da Ra", "a - a a a");
+        // There a line is nobody's.
         let shared = lines("Sa . Ea Ra Rx").into_iter().map(|line| StreamLine { is_shared: true, ..line });
         let shared: Vec<_> = calls_of(&shared.collect::<Vec<_>>()).into_iter().map(Option::unwrap_or_default).collect();
         assert_eq!(shared, ["a", "", "a", "a", "x"]);
@@ -314,6 +300,6 @@ mod tests {
         (0..count).for_each(|id| many.push(line(LineKind::Start, id)));
         (0..count).for_each(|id| many.push(line(LineKind::RuntimeDone, id)));
         (0..count).for_each(|id| many.push(line(LineKind::Report, id)));
-        assert_eq!(calls_of(&many).into_iter().flatten().count(), 3 * count);
+        assert_eq!(calls_of(&many).into_iter().flatten().count(), 3);
     }
 }

@@ -181,6 +181,17 @@ fn a_span_that_a_function_writes_states_no_service() {
     assert_eq!((&*record.signal, record.span_name.as_deref()), ("span", Some("charge")));
     assert_eq!((&record.service_name, &record.service_version, &record.status_code), (&None, &None, &None));
     assert_eq!(record.http_response_status_code, None);
+    // In a container's group as well, however it is written there.
+    let carried = serde_json::json!({"log": span, "stream": "stdout", "container_name": "app"}).to_string();
+    for line in [span.to_owned(), format!("2026-11-21 08:42:53.429 [main] INFO com.acme.Edge - {span}"), carried] {
+        let record = one("/ecs/edge", "edge/app/0123456789", &line);
+        assert_eq!(
+            (&record.service_name, &record.service_version, &record.status_code),
+            (&None, &None, &None),
+            "{line}"
+        );
+        assert_eq!(record.http_response_status_code, None, "{line}");
+    }
     let own = one("aws/spans", "default", span);
     assert_eq!((own.service_name.as_deref(), own.status_code.as_deref()), (Some("payments"), Some("ERROR")));
 }
@@ -257,5 +268,90 @@ fn a_stranger_fails_no_call_by_a_stack_in_a_text() {
             let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
             assert!(record.severity_number.is_none_or(|number| number < 17), "{line}\n{}", columns(&record));
         }
+    }
+}
+
+/// Lambda's own sentences are its own lines: behind a logger's level they are a message, whatever call they name.
+#[test]
+fn a_sentence_of_the_platform_behind_a_level_fails_no_call() {
+    let (own, other) = ("37a788d1-0676-4832-ae70-4245a4ff91e3", "11111111-2222-4333-8444-555555555555");
+    for sentence in [
+        format!("RequestId: {other} Error: Runtime exited with error: exit status 1"),
+        format!("2026-11-21T08:42:53.000Z {other} Task timed out after 3.00 seconds"),
+        format!("REPORT RequestId: {other}\tDuration: 1.00 ms\tStatus: timeout"),
+    ] {
+        for head in [
+            format!("[INFO]\t2026-11-21T08:42:53.000Z\t{own}\t"),
+            format!("2026-11-21T08:42:53.000Z\t{own}\tINFO\t"),
+            "2026-11-21 08:42:53,429 INFO ".to_owned(),
+        ] {
+            let record = one(EDGE_GROUP, LAMBDA_STREAM, &format!("{head}{sentence}"));
+            assert_ne!(record.faas_invocation_id.as_deref(), Some(other), "{head}{sentence}");
+            assert_eq!((&record.status_code, record.severity_number), (&None, Some(9)), "{head}{sentence}");
+        }
+    }
+}
+
+/// A level that a logger states outranks the record, the pairs and the brackets behind it.
+#[test]
+fn what_stands_behind_a_level_raises_none() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    let pairs = "level=error status=500 service=payments service_version=6.6.6 msg=evil";
+    let brackets = "[trace_id=6b01598d3e7fb97bfcc1c0c8b0cdf20a resource.service.name=payments] x";
+    let record = r#"{"level":"FATAL","message":"x"}"#;
+    for head in [
+        format!("[INFO]\t2026-11-21T08:42:53.000Z\t{id}\t"),
+        "2026-11-21 08:42:53,429 INFO ".to_owned(),
+        "2026-11-21 08:42:53,429 - edge - INFO - ".to_owned(),
+        "08:42:53.429 [main] INFO com.acme.Edge - ".to_owned(),
+    ] {
+        for text in [pairs, brackets, record] {
+            for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+                let line = format!("{head}{text}");
+                let found = one(group, stream, &line);
+                assert_eq!(
+                    (found.severity_number, &found.service_name),
+                    (Some(9), &None),
+                    "{line}\n{}",
+                    columns(&found)
+                );
+                assert_eq!(found.http_response_status_code, None, "{line}");
+            }
+        }
+    }
+}
+
+/// Objects that often hold what a client sent state columns only in the forms that keep theirs there.
+#[test]
+fn an_object_of_data_beside_a_message_states_nothing() {
+    let forged: serde_json::Value = serde_json::from_str(FORGED).unwrap();
+    for name in ["properties", "Properties", "attributes", "fields", "record", "resource", "labels", "tags", "details"]
+    {
+        let honest = serde_json::json!({"level": "INFO", "message": "x", "service": "edge", "timestamp": "2026-11-21T08:42:53.100Z"});
+        let mut line = honest.clone();
+        line[name] = forged.clone();
+        line[name]["severityNumber"] = 21.into();
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            check(group, stream, &honest.to_string(), &line.to_string());
+        }
+    }
+}
+
+/// A name that holds a request is no request: which of the two is the server's, nobody can tell.
+#[test]
+fn two_requests_on_an_access_line_are_none() {
+    let line = r#"1.2.3.4 - x [21/Nov/2026:08:42:53 +0000] "POST /evil HTTP/1.1" 599 12 [21/Nov/2026:08:42:53 +0000] "GET /x HTTP/1.1" 200 12"#;
+    let record = one("/ecs/edge", "edge/app/0123456789", line);
+    assert_eq!((record.http_response_status_code, &record.url_path), (None, &None));
+}
+
+/// A stream that is named after a version is not shared by several calls because a line says so.
+#[test]
+fn a_line_does_not_share_its_stream() {
+    for line in [
+        "START RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Version: $LATEST.PUBLISHED",
+        r#"{"time":"2026-11-21T08:42:53.000Z","type":"platform.start","record":{"requestId":"37a788d1-0676-4832-ae70-4245a4ff91e3","version":"$LATEST.PUBLISHED"}}"#,
+    ] {
+        assert_eq!(one(EDGE_GROUP, LAMBDA_STREAM, line).faas_version.as_deref(), Some("8"), "{line}");
     }
 }

@@ -255,6 +255,31 @@ fn what_runtimes_print_of_an_error_that_nobody_caught() {
     }
 }
 
+/// Ruby's runtime writes two events, and Bref a line of its own; what a function prints of an error that it caught is a log.
+#[test]
+fn runtimes_that_write_in_ways_of_their_own() {
+    for line in [
+        "Error raised from handler method\n",
+        "Critical exception from handler\n",
+        "Init error when loading handler app.handler\n",
+    ] {
+        check(FUNCTION, line, &["severity_number = 17", "event_name = exception"]);
+        check(CONTAINER, line, &["-severity_number"]);
+    }
+    check(FUNCTION, "Error raised from handler method of ours", &["-severity_number"]);
+    check(
+        FUNCTION,
+        "37a788d1-0676-4832-ae70-4245a4ff91e3\tInvoke Error\t{\"errorType\":\"RuntimeException\",\"errorMessage\":\"card is expired\",\"stack\":[\"#0 a\"]}",
+        &["severity_number = 17", "event_name = exception", "exception_type = RuntimeException"],
+    );
+    for printed in [
+        "Traceback (most recent call last):\n  File \"app.py\", line 1, in f\nValueError: x",
+        "java.lang.IllegalStateException: x\n\tat a.B.c(B.java:3)",
+    ] {
+        check(FUNCTION, printed, &["event_name = exception", "-severity_number"]);
+    }
+}
+
 #[test]
 fn reports_whose_tabs_became_blanks() {
     let report = "REPORT RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Duration: 212.40 ms Billed Duration: 213 ms Memory Size: 512 MB Max Memory Used: 143 MB Init Duration: 311.90 ms XRAY TraceId: 1-6b01598d-2cb6916d86dc283cf0480ff9 SegmentId: 1d8a4eace693ae2d Sampled: true";

@@ -212,9 +212,13 @@ impl Seen {
 /// Region, function and version.
 type Version = (Name, Name, Name);
 
+/// Where Transaction Search writes the spans of an account.
+const SPANS_GROUP: &str = "aws/spans";
+
 /// The log groups that may speak for each service. One in which Lambda reports calls of other services alone does not,
 /// unless the service has no other.
 fn groups(seen: &Seen, services: &[Name], homes: &HashMap<Name, BTreeSet<Name>>) -> HashMap<Name, BTreeSet<Name>> {
+    let spans_group = seen.names.find(SPANS_GROUP);
     let its = || seen.emitters.iter().zip(services).filter(|((_, times), service)| **service != 0 && !times.is_empty());
     let mut reported: HashMap<Name, BTreeSet<Name>> = HashMap::new();
     for ((emitter, _), service) in its() {
@@ -232,7 +236,8 @@ fn groups(seen: &Seen, services: &[Name], homes: &HashMap<Name, BTreeSet<Name>>)
         };
         let place = match emitter.kind {
             _ if is_others => 2,
-            RowKind::Span => 0,
+            // What looks like a span elsewhere may be anybody's.
+            RowKind::Span if Some(emitter.group) == spans_group => 0,
             _ => usize::from(!is_own),
         };
         found[place].entry(*service).or_default().insert(emitter.group);
