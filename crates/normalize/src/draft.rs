@@ -296,12 +296,29 @@ impl<'m> Draft<'m> {
 
     /// Offers the value of a token for a slot. `holder` is the token that `attributes` leaves out if it is taken.
     pub fn offer(&mut self, slot: Slot, rank: u16, layer: Layer<'m, '_>, value: usize, holder: usize) {
-        if !layer.authority.may_fill(slot) || !self.is_open(slot, rank) {
+        if !layer.authority.may_fill(slot) {
+            return;
+        }
+        if !self.is_open(slot, rank) {
+            self.confirm(slot, layer, value, holder);
             return;
         }
         let Some(whole) = self.convert(slot, rank, layer, value) else { return };
         let token = if whole { holder as u32 } else { NO_TOKEN };
         self.claims[slot as usize] = Claim { rank, layer: layer.number, token };
+    }
+
+    /// Takes a value that says what a group or a stream has said already.
+    fn confirm(&mut self, slot: Slot, layer: Layer<'m, '_>, value: usize, holder: usize) {
+        let known = match slot {
+            Slot::FunctionName => &self.record.faas_name,
+            Slot::FunctionVersion => &self.record.faas_version,
+            _ => return,
+        };
+        let claim = &mut self.claims[slot as usize];
+        if claim.token == NO_TOKEN && layer.kind(value) == Kind::String && known.as_deref() == Some(layer.raw(value)) {
+            (claim.layer, claim.token) = (layer.number, holder as u32);
+        }
     }
 
     /// Fills the slot's column. `Some(true)`: the column holds all that the value says; `Some(false)`: only a part,
