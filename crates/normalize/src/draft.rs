@@ -368,7 +368,7 @@ impl<'m> Draft<'m> {
                 Some(true)
             }
             // A nested number says nothing where a level stands beside the message.
-            Slot::SeverityNumber if self.claims[Slot::Level as usize].rank < rank => return None,
+            Slot::SeverityNumber if self.claims[Slot::Level as usize].rank < rank => None,
             Slot::SeverityNumber => {
                 record.severity_number = Some(layer.number(value).filter(|number| (1..=24).contains(number))? as i32);
                 Some(true)

@@ -178,15 +178,15 @@ fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
             record.trace_id = access.trace.and_then(ids::trace_id);
         }
     }
-    if draft.record.aws_log_group.as_deref().is_some_and(|group| group.starts_with("API-Gateway-Execution-Logs")) {
-        if let Some(told) = access::execution(rest) {
-            let record = &mut draft.record;
-            record.trace_id = told.trace.and_then(ids::trace_id);
-            record.http_request_method = told.method.map(Cow::Borrowed);
-            // API Gateway names the resource here, which is the route.
-            record.http_route = told.path.map(Cow::Borrowed);
-            record.http_response_status_code = told.status.and_then(|status| i32::try_from(status).ok());
-        }
+    if draft.record.aws_log_group.as_deref().is_some_and(|group| group.starts_with("API-Gateway-Execution-Logs"))
+        && let Some(told) = access::execution(rest)
+    {
+        let record = &mut draft.record;
+        record.trace_id = told.trace.and_then(ids::trace_id);
+        record.http_request_method = told.method.map(Cow::Borrowed);
+        // API Gateway names the resource here, which is the route.
+        record.http_route = told.path.map(Cow::Borrowed);
+        record.http_response_status_code = told.status.and_then(|status| i32::try_from(status).ok());
     }
 }
 

@@ -211,11 +211,13 @@ fn sleep(wait: Duration) -> Result<(), Failure> {
     output::block_on(None, tokio::time::sleep(wait))
 }
 
+/// Service, baseline, canary, metric, where its records came from, and what is said of it.
+type JudgedComparison = (String, Option<String>, String, &'static str, RecordSource, Report);
+
 /// One look, judged.
 struct Judged {
     verdict: Verdict,
-    /// Service, baseline, canary, metric, where its records came from, and what is said of it.
-    comparisons: Vec<(String, Option<String>, String, &'static str, RecordSource, Report)>,
+    comparisons: Vec<JudgedComparison>,
     counts: Counts,
     windows: Vec<String>,
     mixed: Option<Mixed>,

@@ -11,6 +11,9 @@ use crate::calls::{LineKind, SHARED_VERSION, StreamLine, calls_of};
 /// So far from the records of a call its other lines are looked for: a line's own time may have whole seconds.
 const EDGE_NANO: i64 = 5_000_000_000;
 
+/// The events of a stream by CloudWatch's time and event id, and whether each is one that was looked for.
+type EventsInOrder = BTreeMap<(i64, String), (Event, bool)>;
+
 /// Region, log group and log stream.
 pub(super) type StreamName = [String; 3];
 
@@ -99,7 +102,7 @@ pub(super) async fn tie<S: Source>(source: &mut S, found: &mut Found, bounds: &T
              were looked at (--max-records)"
         ));
     }
-    let mut by_stream: BTreeMap<StreamName, BTreeMap<(i64, String), (Event, bool)>> = BTreeMap::new();
+    let mut by_stream: BTreeMap<StreamName, EventsInOrder> = BTreeMap::new();
     let mut add = |event: Event, is_found: bool| {
         let record = &event.record;
         let key = (record.observed_time_unix_nano, record.event_id.clone().into_owned());

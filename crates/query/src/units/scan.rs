@@ -653,9 +653,12 @@ async fn streams_of_file(
     Ok(found)
 }
 
+/// Rows of units, and failures with when they were over.
+type RowsAndFailures = (Vec<Row>, Vec<(FailureKey, i64)>);
+
 /// Adds the failures that named no invocation, where they belong.
 fn add_tied(tied: &TiedFailures, survey: &Survey, places: &BTreeMap<usize, Arc<Tally>>) {
-    let mut by_place: BTreeMap<usize, (Vec<Row>, Vec<(FailureKey, i64)>)> = BTreeMap::new();
+    let mut by_place: BTreeMap<usize, RowsAndFailures> = BTreeMap::new();
     for (orphan, time_unix_nano, invocation) in &tied.failures {
         let (trace, invocation, span) = (orphan.trace, *invocation, orphan.span);
         let (rows, failures) = by_place.entry(orphan.place).or_default();

@@ -387,7 +387,7 @@ impl Survey {
     }
 
     /// About how many records of a time named a service that do not count for it.
-    pub(super) fn from_elsewhere(&self, service: Name, since_unix_nano: i64, until_unix_nano: i64) -> u64 {
+    pub(super) fn times_from_elsewhere(&self, service: Name, since_unix_nano: i64, until_unix_nano: i64) -> u64 {
         let mut count = 0;
         for (number, (emitter, times)) in (0..).zip(&self.emitters) {
             let is_its = self.service(number) == service;

@@ -601,7 +601,7 @@ impl Draft<'_> {
             releases: self.releases,
             shifts,
             groups: survey.groups(self.service),
-            records_from_elsewhere: survey.from_elsewhere(
+            records_from_elsewhere: survey.times_from_elsewhere(
                 self.service,
                 question.since_unix_nano,
                 question.until_unix_nano,
