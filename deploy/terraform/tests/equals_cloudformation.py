@@ -35,7 +35,7 @@ CASES = {
         "Name": "acme-logs", "BucketName": "acme-of-london", "GlueDatabase": "acme", "Encryption": "kms", "LandingDays": "31", "ErrorsDays": "7",
         "FailedDays": "8", "RedrivenDays": "9", "NoncurrentDays": "3", "LogRetentionDays": "14", "ReplicaKeyArn": "arn:aws:kms:us-east-2:123456789012:key/1",
         "Architecture": "arm64", "CodeKey": "elsewhere/transect-forwarder-arm64.zip", "MemoryMib": "1024", "ReservedConcurrency": "0", "BufferMib": "64",
-        "BufferSeconds": "60", "Redact": "off", "RedactKeys": "iban,tax_id", "CorrelationKeys": "order", "ReleaseKeys": "build,commit", "MinSeverity": "warn",
+        "BufferSeconds": "60", "Redact": "off", "RedactKeys": "iban,tax_id", "RedactPatterns": "acme_[0-9]{8} corp-[0-9]{6}", "CorrelationKeys": "order", "ReleaseKeys": "build,commit", "MinSeverity": "warn",
         "SampleRate": "0.25", "MaxDecodedMib": "128", "ExcludedLogGroups": "/aws/cloudtrail/data,/noise", "FilterPattern": '{ $.a = "b\\\\c" }',
         "AlarmTopic": "arn:aws:sns:eu-west-2:123456789012:on-call", "SilenceAlarm": "false", "Dashboard": "false"}),
     "groups": ("us-west-2", "aws", {
@@ -155,6 +155,8 @@ def settings(template, given):
             values[setting(parameter)] = text == "true"
         elif body["Type"] == "CommaDelimitedList" or parameter.endswith(("Keys", "LogGroups")):
             values[setting(parameter)] = text.split(",")
+        elif parameter.endswith("Patterns"):
+            values[setting(parameter)] = text.split(" ")
         else:
             values[setting(parameter)] = text
     return values

@@ -87,7 +87,7 @@ locals {
     },
     {
       is  = sum([for name, text in local.environment[region] : length(name) + length(text)]) > 4096
-      why = "the forwarder's environment is larger than Lambda's 4 KB: shorten redact_keys, correlation_keys or release_keys"
+      why = "the forwarder's environment is larger than Lambda's 4 KB: shorten redact_keys, redact_patterns, correlation_keys or release_keys"
     },
     {
       is  = value.replica_bucket_arn != null && value.replication_role_arn == null

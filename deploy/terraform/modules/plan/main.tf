@@ -28,6 +28,7 @@ locals {
       TRANSECT_DELIVERY_STREAM  = var.name
       TRANSECT_REDACT           = local.text[region].redact
       TRANSECT_REDACT_KEYS      = join(",", local.list[region].redact_keys)
+      TRANSECT_REDACT_PATTERNS  = join(" ", local.list[region].redact_patterns)
       TRANSECT_CORRELATION_KEYS = join(",", local.list[region].correlation_keys)
       TRANSECT_RELEASE_KEYS     = join(",", local.list[region].release_keys)
       TRANSECT_MIN_SEVERITY     = local.text[region].min_severity

@@ -22,6 +22,7 @@ locals {
     # How it is read: the forwarder's environment.
     redact           = "on"
     redact_keys      = []
+    redact_patterns  = []
     correlation_keys = []
     release_keys     = []
     min_severity     = "none"
@@ -109,6 +110,7 @@ locals {
   # Lists of texts. The forwarder takes 64 keys of 64 bytes (it refuses what is longer in bytes); CloudWatch Logs says what a log group may be called.
   lists = {
     redact_keys         = { form = "^[^,]{1,64}$", max = 64, why = "names without commas, up to 64 letters" }
+    redact_patterns     = { form = "^[^ ]{3,256}$", max = 32, why = "patterns without blanks, up to 256 letters" }
     correlation_keys    = { form = "^[^,]{1,64}$", max = 64, why = "names without commas, up to 64 letters" }
     release_keys        = { form = "^[^,]{1,64}$", max = 64, why = "names without commas, up to 64 letters" }
     log_groups          = { form = "^[-._/#A-Za-z0-9]{1,512}$", max = 1000, why = "names of log groups" }

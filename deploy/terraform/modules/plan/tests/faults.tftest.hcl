@@ -201,7 +201,7 @@ run "settings_must_fit_each_other" {
       "ap-southeast-2: log_groups holds a group that the deployment writes itself, so that every event would bring the next: /aws/lambda/transect-forwarder, /aws/kinesisfirehose/transect stay out",
       "ap-southeast-3: log_groups names a group twice",
       "ap-southeast-4: excluded_log_groups makes selection criteria of 25946 bytes, and CloudWatch Logs takes 25,600",
-      "ca-central-1: the forwarder's environment is larger than Lambda's 4 KB: shorten redact_keys, correlation_keys or release_keys",
+      "ca-central-1: the forwarder's environment is larger than Lambda's 4 KB: shorten redact_keys, redact_patterns, correlation_keys or release_keys",
       "cn-north-1: is in the partition aws-cn, and this deployment in aws: each partition has accounts of its own",
       "eu-central-1: replica_bucket_arn needs replication_role_arn, a role that S3 copies with",
       "eu-central-2: replica_bucket_arn and encryption = \"kms\" need replica_key_arn",

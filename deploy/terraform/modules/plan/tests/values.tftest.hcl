@@ -105,6 +105,7 @@ run "a_region_overrides_the_settings_and_they_the_defaults" {
       TRANSECT_MIN_SEVERITY     = "none"
       TRANSECT_REDACT           = "on"
       TRANSECT_REDACT_KEYS      = "iban,tax_id"
+      TRANSECT_REDACT_PATTERNS  = ""
       TRANSECT_RELEASE_KEYS     = ""
       TRANSECT_SAMPLE_RATE      = "0.1"
     }
