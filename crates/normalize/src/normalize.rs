@@ -421,8 +421,11 @@ impl Normalizer {
             Some((json, Place::Record | Place::Data)) => line.text.trim_end().strip_suffix(json).unwrap_or(line.text),
             _ => line.text,
         };
+        // Colours part a key from its value, and are gone from the columns.
+        let had_colours = memchr::memchr(0x1b, line.text.as_bytes()).is_some()
+            || memchr::memmem::find(line.text.as_bytes(), b"\\u001b").is_some();
         if let Some(redactor) = &self.redactor
-            && (suspect || redactor.may_hold(around))
+            && (suspect || had_colours || redactor.may_hold(around))
         {
             redact_columns(record, redactor, redacted);
         }

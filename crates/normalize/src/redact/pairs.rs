@@ -78,6 +78,10 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             covered = at + bytes[at..].iter().take_while(|byte| is_of_arn(**byte)).count();
             continue;
         }
+        // `at login (/src/password.js:12:34)`, `Password.cs:line 12`: a place in a file.
+        if names_source_file(key) && is_place(&bytes[at + 1..]) {
+            continue;
+        }
         if let Some(meaning) = redactor.meaning(key).or_else(|| several_words(text, key_start, key_end, redactor)) {
             if let Some((start, end)) = reader.secret_value(key_start, at, meaning) {
                 covered = end;
@@ -105,6 +109,23 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             }
         }
     }
+}
+
+/// Whether a key is the name of a file of source code.
+fn names_source_file(key: &str) -> bool {
+    const SUFFIXES: [&str; 22] = [
+        "java", "kt", "scala", "groovy", "clj", "js", "mjs", "cjs", "ts", "tsx", "jsx", "py", "rb", "go", "rs", "cs",
+        "fs", "php", "ex", "exs", "swift", "cpp",
+    ];
+    key.rsplit_once('.').is_some_and(|(_, suffix)| SUFFIXES.contains(&suffix))
+}
+
+/// Whether what stands behind a file's name is a place in it: a line, or a line by name.
+fn is_place(bytes: &[u8]) -> bool {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    const LINE_DIGITS_MAX: usize = 7;
+    let ends = bytes.get(digits).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    (1..=LINE_DIGITS_MAX).contains(&digits) && ends || bytes.starts_with(b"line ")
 }
 
 /// Whether name and value stand near each other and `brace` does not part them.

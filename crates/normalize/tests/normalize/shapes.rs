@@ -411,3 +411,25 @@ fn data_behind_free_text_is_kept_under_its_keys() {
         ],
     );
 }
+
+/// What a reader sees is what is looked at: colours part a key from its value, and places in files are no secrets.
+#[test]
+fn colours_hide_no_secret_and_files_are_none() {
+    for line in [
+        "\u{1b}[36mINFO\u{1b}[0m[0000] login \u{1b}[36mpassword\u{1b}[0m=hunter2",
+        "login password\u{1b}[0m=hunter2 user=a",
+        "{\"level\":\"info\",\"msg\":\"login \\u001b[36mpassword\\u001b[0m=hunter2\"}",
+    ] {
+        let record = all(CONTAINER, line).remove(0);
+        assert!(!columns(&record).contains("hunter2"), "{line}\n{}", columns(&record));
+    }
+    for place in [
+        "at a.PasswordEncoder.encode(PasswordEncoder.java:7)",
+        "at login (/src/password.js:12:34)",
+        "src/password.rs:12:5",
+        "in Password.cs:line 12",
+    ] {
+        let record = all(CONTAINER, &format!("x {place} y")).remove(0);
+        assert_eq!(record.body.as_deref(), Some(&*format!("x {place} y")));
+    }
+}
