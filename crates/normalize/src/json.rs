@@ -151,8 +151,9 @@ impl Tape {
         }
     }
 
+    /// Appends a token without anything inside it.
     #[inline]
-    fn push(&mut self, kind: Kind, escaped: bool, start: usize, end: usize) {
+    pub fn push(&mut self, kind: Kind, escaped: bool, start: usize, end: usize) {
         let next = self.tokens.len() as u32 + 1;
         self.tokens.push(Token {
             kind,

@@ -59,10 +59,7 @@ impl Shape {
                 "record" => record = Some(value),
                 "_aws" => metadata = Some(value),
                 "CloudWatchMetrics" => metrics = Some(value),
-                // API Gateway, load balancers and function URLs; EventBridge; SNS; and what lists records of services.
-                "requestContext" if value_kind == Kind::Object => is_event = true,
-                "detail-type" | "TopicArn" | "eventSourceARN" => is_event = true,
-                "Records" if value_kind == Kind::Array => is_event = true,
+                name if is_of_an_event(name, value_kind) => is_event = true,
                 "severityNumber"
                 | "severity_number"
                 | "SeverityNumber"
@@ -100,12 +97,18 @@ impl Shape {
 
 /// Whether an object within a message is an event that a service hands to a function.
 pub(crate) fn is_event(layer: Layer<'_, '_>, object: usize) -> bool {
-    layer.tape.entries(object).any(|(key, value)| match layer.raw(key) {
-        "requestContext" => layer.kind(value) == Kind::Object,
-        "Records" => layer.kind(value) == Kind::Array,
+    layer.tape.entries(object).any(|(key, value)| is_of_an_event(layer.raw(key), layer.kind(value)))
+}
+
+/// Whether a member is one that services' events have: API Gateway's, load balancers' and function URLs'; EventBridge's;
+/// SNS's; and those of what lists records of services.
+fn is_of_an_event(name: &str, kind: Kind) -> bool {
+    match name {
+        "requestContext" => kind == Kind::Object,
+        "Records" => kind == Kind::Array,
         "detail-type" | "TopicArn" | "eventSourceARN" => true,
         _ => false,
-    })
+    }
 }
 
 /// Whether an object has a logger's shape: a level, a time or a message beside the rest.

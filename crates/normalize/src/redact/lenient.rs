@@ -2,7 +2,7 @@
 //!
 //! It refuses to say whether a text is JSON; `json` does. What it cannot read ends the region, and the search goes on behind.
 
-use crate::json::{Kind, Mark, Tape, Token};
+use crate::json::{Kind, Tape};
 use crate::limits::JSON_DEPTH_MAX;
 
 /// Reads one object or array that begins at `from`, where a brace or bracket stands, as far as it can be read. Returns
@@ -22,7 +22,7 @@ pub(crate) fn read(tape: &mut Tape, bytes: &[u8], from: usize) -> usize {
             b'{' | b'[' if depth < JSON_DEPTH_MAX && !wants_key => {
                 open[depth] = tape.tokens.len();
                 depth += 1;
-                push(tape, if byte == b'{' { Kind::Object } else { Kind::Array }, false, at, at);
+                tape.push(if byte == b'{' { Kind::Object } else { Kind::Array }, false, at, at);
                 after_key = false;
                 at += 1;
             }
@@ -38,7 +38,7 @@ pub(crate) fn read(tape: &mut Tape, bytes: &[u8], from: usize) -> usize {
                 let end = string_end(bytes, at + 1, byte);
                 let kind = if wants_key { Kind::Key } else { Kind::String };
                 let escaped = memchr::memchr(b'\\', &bytes[(at + 1).min(end)..end]).is_some();
-                push(tape, kind, escaped, at + 1, end);
+                tape.push(kind, escaped, at + 1, end);
                 let is_cut = end == bytes.len();
                 at = (end + 1).min(bytes.len());
                 after_key = false;
@@ -68,7 +68,7 @@ pub(crate) fn read(tape: &mut Tape, bytes: &[u8], from: usize) -> usize {
                     word if word.iter().any(u8::is_ascii_digit) && !word[0].is_ascii_alphabetic() => Kind::Number,
                     _ => break,
                 };
-                push(tape, kind, false, at, end);
+                tape.push(kind, false, at, end);
                 after_key = false;
                 at = end;
             }
@@ -83,19 +83,6 @@ pub(crate) fn read(tape: &mut Tape, bytes: &[u8], from: usize) -> usize {
         close(tape, open[depth], at);
     }
     at.max(from + 1)
-}
-
-fn push(tape: &mut Tape, kind: Kind, escaped: bool, start: usize, end: usize) {
-    let next = tape.tokens.len() as u32 + 1;
-    tape.tokens.push(Token {
-        kind,
-        escaped,
-        mark: Mark::Plain,
-        taken: false,
-        start: start as u32,
-        end: end as u32,
-        next,
-    });
 }
 
 fn close(tape: &mut Tape, container: usize, end: usize) {
