@@ -207,8 +207,9 @@ fn of_lake(own: &Canary, asked: &Asked, form: Form, global: &Global) -> Result<(
     }
 }
 
+/// Waits between two looks. The timer is made within the runtime: outside of one it panics.
 fn sleep(wait: Duration) -> Result<(), Failure> {
-    output::block_on(None, tokio::time::sleep(wait))
+    output::block_on(None, async move { tokio::time::sleep(wait).await })
 }
 
 /// Service, baseline, canary, metric, where its records came from, and what is said of it.
@@ -367,5 +368,15 @@ impl Judged {
             counts: &self.counts,
         };
         say(&answer, asked, form, global)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_between_two_looks_ends() {
+        assert!(sleep(Duration::from_millis(1)).is_ok());
     }
 }
