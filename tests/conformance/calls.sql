@@ -53,7 +53,7 @@ around AS (
     ON running.stream = lines.stream AND running.n < lines.n
     AND CASE WHEN last_n IS NOT NULL THEN lines.n < last_n
       ELSE (following_n IS NULL OR lines.n < following_n) AND lines.observed_time_unix_nano - running.began <= 960_000_000_000 END
-  WHERE lines.faas_invocation_id IS NULL
+  WHERE NOT is_mark
   GROUP BY ALL
 ),
 -- Marks of a call that is genuine, and those before the first START of what was read.
@@ -70,7 +70,9 @@ SELECT
   CASE
     WHEN is_shared THEN faas_invocation_id
     WHEN is_mark THEN CASE WHEN (stream, n) IN (SELECT (stream, n) FROM kept) THEN faas_invocation_id END
-    WHEN faas_invocation_id IS NOT NULL THEN faas_invocation_id
+    -- An id that the stream has seen start is kept, and any other where no call runs.
+    WHEN (stream, faas_invocation_id) IN (SELECT (stream, id) FROM genuine_calls) THEN faas_invocation_id
     WHEN around.calls = 1 THEN around.id
+    ELSE faas_invocation_id
   END AS call
 FROM numbered_lines LEFT JOIN around USING (stream, n);

@@ -106,15 +106,15 @@ WHERE signal IN ('log', 'span')
   AND (getvariable('regions') IS NULL OR list_contains(getvariable('regions')::VARCHAR[], region))
 QUALIFY row_number() OVER (PARTITION BY cloud_region, aws_log_group, aws_log_stream, event_id) = 1;
 
--- 9: which call the failures that name none belong to, and which marks are none.
+-- 9: which call the failures belong to, and which marks are none.
 CREATE OR REPLACE TEMP TABLE lines_of_streams AS
 SELECT cloud_region, aws_log_group, aws_log_stream, event_id, observed_time_unix_nano, event_name, faas_invocation_id, faas_version
 FROM rows_delivered
-WHERE signal = 'log' AND faas_name IS NOT NULL AND CASE WHEN is_mark THEN faas_invocation_id IS NOT NULL ELSE is_failed AND faas_invocation_id IS NULL END;
+WHERE signal = 'log' AND faas_name IS NOT NULL AND CASE WHEN is_mark THEN faas_invocation_id IS NOT NULL ELSE is_failed END;
 """ + CALLS_SQL + """
 CREATE OR REPLACE TEMP TABLE rows_read AS
 SELECT
-  rows.* REPLACE (coalesce(rows.faas_invocation_id, call) AS faas_invocation_id),
+  rows.* REPLACE (coalesce(call, rows.faas_invocation_id) AS faas_invocation_id),
   rows.faas_invocation_id AS own_invocation_id
 FROM rows_delivered AS rows LEFT JOIN lines_of_calls USING (cloud_region, aws_log_group, aws_log_stream, event_id)
 WHERE NOT (is_mark AND signal = 'log' AND faas_name IS NOT NULL AND rows.faas_invocation_id IS NOT NULL AND call IS NULL);
@@ -850,9 +850,10 @@ class Shop:
         """How a call fails: by a record, a timeout, a status, or several of them."""
         chance = self.chance
         if invocation and self.happens(.25):
-            # As runtimes print it: of no invocation, but in the stream of one.
+            # As runtimes print it, of no invocation, or as loggers do that write another one's id: in the stream of one.
             trace = {} if self.happens(.5) else {"trace_id": None}
-            row(chance.randrange(now, end), event_name="exception", severity_number=17, faas_invocation_id=None, aws_log_stream=invocation, **trace)
+            named = self.hex(32) if self.happens(.3) else None
+            row(chance.randrange(now, end), event_name="exception", severity_number=17, faas_invocation_id=named, aws_log_stream=invocation, **trace)
             return
         when = chance.randrange(now, end) if self.happens(.8) else chance.randrange(start, end)
         where = {"span_id": span_id if self.happens(.6) else None}

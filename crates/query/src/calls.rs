@@ -2,12 +2,13 @@
 //! marks, ids and CloudWatch's times, and nothing of files and tables.
 //!
 //! A stream is one sandbox, which runs one call at a time. So what stands between START and REPORT of a call is the call's,
-//! whether or not it carries the id; and a second START between them was printed by the call, not by Lambda. Managed
-//! Instances run several calls at once: a line without an id is nobody's there.
+//! whether it carries no id or one that the stream has never seen start: API Gateway's, another service's, or one that a
+//! stranger got printed. And a second START between them was printed by the call, not by Lambda. Managed Instances run
+//! several calls at once: a line without an id is nobody's there, and one with an id is that one's.
 //!
 //! It refuses to look at a line's own time, which may have whole seconds or come before START: the order is CloudWatch's.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 /// The version of functions on Managed Instances, which run several calls in a stream.
@@ -80,8 +81,9 @@ impl<I> Attempt<I> {
 
 /// Returns for each line of one stream the invocation that it belongs to; for a mark none if it is to be ignored.
 ///
-/// The lines are in the order of CloudWatch's time and event id, each once. Lines that name an invocation, and are no mark,
-/// keep it. What is chosen where marks are missing:
+/// The lines are in the order of CloudWatch's time and event id, each once. A line that is no mark, and names an invocation
+/// that the stream has seen start, keeps it; any other is of the call that runs, and keeps what it names where none does.
+/// What is chosen where marks are missing:
 /// - A call goes on until its REPORT, the last one that comes before another START, because it may print one itself; without
 ///   one until END; without either until the next START, 16 minutes at most.
 /// - Of what stands before the first START every mark counts: the range may begin within a call.
@@ -96,6 +98,8 @@ pub(crate) fn calls_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>]) -> Vec<Opti
     let first_start = attempts.first().map_or(usize::MAX, |attempt| attempt.start);
 
     let mut calls: Vec<Option<I>> = Vec::with_capacity(lines.len());
+    // Lines that name an invocation and stand within the call of another one.
+    let mut foreign: Vec<(usize, I)> = Vec::new();
     // Calls that run and whose end is known, and the one that began last, if nothing says when it was over.
     let mut open: BTreeSet<usize> = BTreeSet::new();
     let mut unclosed: Option<usize> = None;
@@ -120,17 +124,35 @@ pub(crate) fn calls_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>]) -> Vec<Opti
                 }
                 line.invocation.filter(|_| !attempts[number].is_forged)
             }
-            (None, LineKind::Other) => line.invocation.or_else(|| {
+            (None, LineKind::Other) => {
                 let mut running = open.iter().copied().chain(unclosed);
-                let attempt = running.next().filter(|_| running.next().is_none()).map(|number| &attempts[number])?;
-                let began = lines[attempt.start].observed_unix_nano;
-                let is_within = line.observed_unix_nano.saturating_sub(began) <= CALL_NANO_MAX;
-                is_within.then_some(attempt.invocation)
-            }),
+                let running = running.next().filter(|_| running.next().is_none()).map(|number| &attempts[number]);
+                let running = running.filter(|attempt| {
+                    let began = lines[attempt.start].observed_unix_nano;
+                    line.observed_unix_nano.saturating_sub(began) <= CALL_NANO_MAX
+                });
+                match (line.invocation, running) {
+                    (Some(named), Some(attempt)) if named != attempt.invocation => {
+                        foreign.push((index, attempt.invocation));
+                        Some(named)
+                    }
+                    (named, running) => named.or(running.map(|attempt| attempt.invocation)),
+                }
+            }
             (None, _) if index < first_start => line.invocation,
             (None, _) => None,
         };
         calls.push(call);
+    }
+    if !foreign.is_empty() {
+        // A call may write on while the next one runs.
+        let begun = attempts.iter().filter(|attempt| !attempt.is_forged).map(|attempt| attempt.invocation);
+        let begun: HashSet<I> = begun.collect();
+        for (index, running) in foreign {
+            if calls[index].is_some_and(|named| !begun.contains(&named)) {
+                calls[index] = Some(running);
+            }
+        }
     }
     calls
 }
@@ -226,8 +248,12 @@ mod tests {
     fn a_line_belongs_to_the_call_around_it() {
         check("Sa . Ea Ra Sb . . Eb Rb", "a a a a b b b b b");
         check("Sa . Da Ra", "a a a a");
-        // What names a call keeps it.
-        check("Sa b . Ea Ra", "a b a a a");
+        // What names a call of the stream keeps it, and what names another's is printed by the one that runs.
+        check("Sa Ea Ra Sb a b . Eb Rb", "a a a b a b b b b");
+        check("Sa b Ea Ra Sb Eb Rb", "a b a a b b b");
+        check("x Sa x . a Ea x Ra x", "x a a a a a a a x");
+        check("Sa x Sb x Eb Rb +1 x", "a a b b b b x");
+        check("Sa +17 x", "a x");
         // The time of initialising, and what comes after REPORT, is no call.
         check(". . Sa Ea Ra . Sb", "- - a a a - b");
         // Between END and REPORT extensions may still write.
@@ -263,7 +289,7 @@ mod tests {
     fn what_a_call_prints_marks_nothing() {
         // A stranger's report, and a whole call of his.
         check("Sa Rx . Ea Ra", "a - a a a");
-        check("Sa Sx . Ex Rx . Ea Ra", "a - a - - a a a");
+        check("Sa Sx . x Ex Rx . Ea Ra", "a - a a - - a a a");
         check("Sa Ex . Ra", "a - a a");
         // Another call's, be it over or not.
         check("Sa Ea Ra Sb Ra . Eb Rb", "a a a b - b b b");

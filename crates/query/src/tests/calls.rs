@@ -22,7 +22,7 @@ fn line(function: &'static str, stream: &str, number: i64, observed: i64) -> Rec
 }
 
 /// The lines of a stream, a millisecond apart: `S`, `E` or `R` and the id of a call; `!` for a failure that names none; an
-/// id for a line that names it; `x` and an id for a report of a failure that a stranger got printed.
+/// id for a line that names it; `?` and an id for a failure that names it; `x` and an id for a report of a failure that a stranger got printed.
 fn stream(function: &'static str, name: &str, first: i64, words: &str) -> Vec<Record<'static>> {
     let mut lines = Vec::new();
     for (number, word) in (0..).zip(words.split_whitespace()) {
@@ -47,6 +47,7 @@ fn stream(function: &'static str, name: &str, first: i64, words: &str) -> Vec<Re
                 exception_message: of("'sku'"),
                 ..line.clone()
             },
+            ("?", id) => Record { severity_number: Some(17), faas_invocation_id: of(id), ..line.clone() },
             _ => Record { severity_number: Some(9), faas_invocation_id: of(word), ..line.clone() },
         });
     }
@@ -72,6 +73,32 @@ async fn a_failure_without_an_id_is_of_the_call_around_it() {
     // What it would read is said without reading.
     let (readings, _) = lake.engine().plan(&one, &[]).await.unwrap();
     assert_eq!(readings.len(), 1);
+}
+
+/// API Gateway's id under `requestId`, or what a stranger got printed.
+#[tokio::test]
+async fn a_failure_that_names_no_call_of_its_stream_is_of_the_call_around_it() {
+    let mut lines = stream("pay", "aa", HOUR_8, "Sa a ?foreign ?b Ea Ra Sb Eb Rb ?b Sc ?a Ec Rc");
+    let said = Record {
+        service_name: Some("pay".into()),
+        service_version: Some("1.4.2".into()),
+        ..line("pay", "aa", 90, HOUR_8 + SECOND)
+    };
+    lines.push(said);
+    let lake = Fixture::of(&lines);
+    assert_eq!(
+        lake.ask("select faas_invocation_id, status_code, error_count from invocations order by 1").await,
+        "faas_invocation_id,status_code,error_count\na,ERROR,2\nb,ERROR,2\nc,OK,0\n"
+    );
+    let count = |units: ServiceUnits| units.cells.iter().map(|cell| (cell.n_b, cell.x_b)).collect::<Vec<_>>();
+    assert_eq!(count(units(&lake.engine(), UnitKind::Invocation).await), [(3, 2)]);
+    let shown = trace(&lake.engine(), "a").await;
+    assert!(shown.contains("\"a\"") && !shown.contains("foreign\""), "{shown}");
+    // Of a container nobody knows where a call begins.
+    let container = Fixture::of(&stream("pay", "aa", HOUR_8, "?foreign"));
+    assert!(
+        container.ask("select faas_invocation_id, status_code from invocations").await.ends_with("\nforeign,ERROR\n")
+    );
 }
 
 #[tokio::test]
@@ -231,7 +258,10 @@ fn traffic(random: &mut Random) -> (Vec<Record<'static>>, BTreeMap<String, bool>
                 open = Some(id.clone());
             }
             if random.one_in(3) {
-                add(random, orphan.clone());
+                let foreign = format!("{sandbox:08x}-ffff-4000-8000-{call:012x}");
+                // Some name an id that is no call's of this stream.
+                let named = random.one_in(2) && open.is_some();
+                add(random, Record { faas_invocation_id: named.then(|| foreign.into()), ..orphan.clone() });
                 failed.extend(open.iter().map(|open| (open.clone(), true)));
             }
             if random.one_in(6) {

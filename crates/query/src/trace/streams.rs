@@ -1,4 +1,4 @@
-//! The lines of a trace's calls that name no invocation: what stands in the stream of a call between its START and REPORT
+//! The lines of a trace's calls that do not name them: what stands in the stream of a call between its START and REPORT
 //! is the call's. Pure but for the [`Source`] that looks lines up. It refuses to follow what such a line names: it is a
 //! record of the trace, and leads nowhere.
 
@@ -98,8 +98,8 @@ pub(super) async fn tie<S: Source>(source: &mut S, found: &mut Found, bounds: &T
     if rows.len() > rows_max {
         rows.truncate(rows_max);
         found.truncated.push(format!(
-            "the streams of its calls hold more than {rows_max} lines meanwhile: not all of those that name no invocation \
-             were looked at (--max-records)"
+            "the streams of its calls hold more than {rows_max} lines meanwhile: not all of those that do not name a \
+             call were looked at (--max-records)"
         ));
     }
     let mut by_stream: BTreeMap<StreamName, EventsInOrder> = BTreeMap::new();
@@ -118,8 +118,6 @@ pub(super) async fn tie<S: Source>(source: &mut S, found: &mut Found, bounds: &T
     let mut more = 0;
     for lines in by_stream.into_values() {
         let lines: Vec<(Event, bool)> = lines.into_values().collect();
-        let of_trace: BTreeSet<&str> =
-            lines.iter().filter(|(_, is_found)| *is_found).filter_map(|(event, _)| invocation(event)).collect();
         let stream_lines: Vec<StreamLine<&str>> = lines
             .iter()
             .map(|(event, _)| StreamLine {
@@ -129,16 +127,19 @@ pub(super) async fn tie<S: Source>(source: &mut S, found: &mut Found, bounds: &T
                 is_shared: event.record.faas_version.as_deref() == Some(SHARED_VERSION),
             })
             .collect();
-        let calls: Vec<Option<String>> = calls_of(&stream_lines)
-            .into_iter()
-            .map(|call| call.filter(|id| of_trace.contains(id)).map(str::to_owned))
-            .collect();
+        let calls = calls_of(&stream_lines);
+        // A line that names an invocation says so of the call that it stands in.
+        let names_one = |(event, is_found): &(Event, bool)| *is_found && invocation(event).is_some();
+        let of_trace = lines.iter().zip(&calls).filter(|(line, _)| names_one(line)).filter_map(|(_, call)| *call);
+        let of_trace: BTreeSet<&str> = of_trace.collect();
+        let calls: Vec<Option<String>> =
+            calls.iter().map(|call| call.filter(|id| of_trace.contains(id)).map(str::to_owned)).collect();
         for ((mut event, is_found), call) in lines.into_iter().zip(calls) {
             let is_mark = kind(&event) != LineKind::Other;
             if is_found && is_mark && invocation(&event).is_some() && call.is_none() {
                 continue;
             }
-            let is_tied = !is_mark && invocation(&event).is_none() && call.is_some();
+            let is_tied = !is_mark && call.is_some() && invocation(&event) != call.as_deref();
             if is_tied {
                 event.record.faas_invocation_id = call.map(Into::into);
             }

@@ -1,5 +1,5 @@
-//! Reads the records of the lake for counting: first who wrote them, then the marks of calls and the failures that name no
-//! invocation, then the records of the services that are asked for and all failures, and last, where several services
+//! Reads the records of the lake for counting: first who wrote them, then the marks of calls and the failures in their
+//! streams, then the records of the services that are asked for and all failures, and last, where several services
 //! failed in a trace, what called what. Columns of few values are read
 //! as their dictionaries, and columns of ids for the rows alone that are wanted. It refuses to plan a query: no plan
 //! groups twenty million ids as quickly as a table of numbers.
@@ -23,7 +23,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use transect_lake::read_schema;
 
-use super::streams::{EventOrder, Orphan, StreamRow, StreamRows, TiedFailures, stream_number, stream_part};
+use super::streams::{EventOrder, StreamFailure, StreamRow, StreamRows, TiedFailures, stream_number, stream_part};
 use super::survey::{Emitter, Name, RowKind, Seen, Survey};
 use super::tally::{FailureKey, Links, PlainSet, Row, Tally, gather, id_number, span_number};
 use super::{UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
@@ -530,7 +530,7 @@ impl Seeing {
     }
 }
 
-/// Ties the failures that name no invocation to those of their streams.
+/// Ties the failures to the invocations of their streams.
 async fn tie(files: &FileSet<'_>, seeing: &Seeing) -> Result<TiedFailures> {
     let mut all = StreamRows::default();
     let of_streams = |wanted: Option<Arc<PlainSet<u128>>>| {
@@ -625,14 +625,13 @@ async fn streams_of_file(
             if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&number)) {
                 continue;
             }
-            // What names an invocation, and marks none, is where it belongs.
-            if of.kind == LineKind::Other && invocation != 0 || of.kind != LineKind::Other && invocation == 0 {
+            if of.kind != LineKind::Other && invocation == 0 {
                 continue;
             }
             if of.is_error && !of.is_asked {
                 found.to_complete.insert(number);
             }
-            let orphan = Orphan {
+            let failure = StreamFailure {
                 place: file.place,
                 emitter: of.emitter,
                 is_asked: of.is_asked,
@@ -646,7 +645,7 @@ async fn streams_of_file(
                 kind: of.kind,
                 invocation,
                 is_shared: survey.names.text(survey.emitter(of.emitter).version) == SHARED_VERSION,
-                orphan: (of.kind == LineKind::Other).then(|| Box::new(orphan)),
+                failure: (of.kind == LineKind::Other).then(|| Box::new(failure)),
             });
         }
     }
@@ -656,20 +655,20 @@ async fn streams_of_file(
 /// Rows of units, and failures with when they were over.
 type RowsAndFailures = (Vec<Row>, Vec<(FailureKey, i64)>);
 
-/// Adds the failures that named no invocation, where they belong.
+/// Adds the failures of streams, where they belong.
 fn add_tied(tied: &TiedFailures, survey: &Survey, places: &BTreeMap<usize, Arc<Tally>>) {
     let mut by_place: BTreeMap<usize, RowsAndFailures> = BTreeMap::new();
-    for (orphan, time_unix_nano, invocation) in &tied.failures {
-        let (trace, invocation, span) = (orphan.trace, *invocation, orphan.span);
-        let (rows, failures) = by_place.entry(orphan.place).or_default();
+    for (failure, time_unix_nano, invocation) in &tied.failures {
+        let (trace, invocation, span) = (failure.trace, *invocation, failure.span);
+        let (rows, failures) = by_place.entry(failure.place).or_default();
         if trace != 0 || invocation != 0 {
-            let service = survey.service(orphan.emitter);
-            let function = survey.emitter(orphan.emitter).function;
+            let service = survey.service(failure.emitter);
+            let function = survey.emitter(failure.emitter).function;
             failures.push((FailureKey { service, function, trace, invocation, span }, *time_unix_nano));
         }
-        if orphan.is_asked {
+        if failure.is_asked {
             rows.push(Row {
-                emitter: orphan.emitter,
+                emitter: failure.emitter,
                 time_unix_nano: *time_unix_nano,
                 trace,
                 invocation,
@@ -786,7 +785,7 @@ async fn count_file(file: &File, context: &Arc<Context>, tally: &Tally) -> Resul
             let is_left_out = match of.event {
                 EventKind::Mark(kind) => tied.ignored.contains(&(invocations[row], of.time_unix_nano, kind as u8)),
                 // Those come by their streams.
-                _ => of.is_error && invocations[row] == 0 && of.signal == LOG && is_of_function(),
+                _ => of.is_error && of.signal == LOG && is_of_function(),
             };
             if is_left_out {
                 continue;

@@ -1,4 +1,4 @@
-//! The calls of streams, for counting: which failures without an id belong to which invocation, and which of Lambda's
+//! The calls of streams, for counting: which failures belong to which invocation, and which of Lambda's
 //! lines were printed by somebody else. Pure; whose a line is decides [`calls_of`]. It refuses to keep what is not needed
 //! for that: of services that are not asked for, the marks of those streams alone in which something failed.
 
@@ -51,9 +51,9 @@ pub(super) fn stream_number([region, group, name]: [u128; 3]) -> StreamNumber {
     mixed.wrapping_mul(ODD) ^ name
 }
 
-/// A failure that names no invocation.
+/// A failed line, other than a mark.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Orphan {
+pub(super) struct StreamFailure {
     /// The location that it lies in: its call is counted with that.
     pub(super) place: usize,
     pub(super) emitter: u32,
@@ -62,7 +62,7 @@ pub(super) struct Orphan {
     pub(super) span: u64,
 }
 
-/// A mark, or a failure without an invocation.
+/// A mark, or another line that says that something failed.
 #[derive(Clone, Debug)]
 pub(super) struct StreamRow {
     pub(super) observed_unix_nano: i64,
@@ -72,7 +72,7 @@ pub(super) struct StreamRow {
     /// 0 if it names none.
     pub(super) invocation: u128,
     pub(super) is_shared: bool,
-    pub(super) orphan: Option<Box<Orphan>>,
+    pub(super) failure: Option<Box<StreamFailure>>,
 }
 
 /// A mark as it is known by what is read for counting.
@@ -89,9 +89,9 @@ pub(super) struct StreamRows {
 /// What follows from the rows of all streams.
 #[derive(Debug, Default)]
 pub(super) struct TiedFailures {
-    /// Failures that named no invocation, each once, with the time of each and the invocation that it belongs to; 0 if it
-    /// is nobody's.
-    pub(super) failures: Vec<(Orphan, i64, u128)>,
+    /// Failures other than marks, each once, with the time of each and the invocation that it belongs to; 0 if it is
+    /// nobody's.
+    pub(super) failures: Vec<(StreamFailure, i64, u128)>,
     /// Marks that are none.
     pub(super) ignored: PlainSet<MarkKey>,
 }
@@ -121,9 +121,9 @@ impl StreamRows {
                 })
                 .collect();
             for (row, call) in rows.iter().zip(calls_of(&lines)) {
-                match (&row.orphan, call) {
-                    (Some(orphan), call) => {
-                        tied.failures.push((**orphan, row.time_unix_nano, call.unwrap_or(0)));
+                match (&row.failure, call) {
+                    (Some(failure), call) => {
+                        tied.failures.push((**failure, row.time_unix_nano, call.unwrap_or(0)));
                     }
                     (None, None) => {
                         tied.ignored.insert((row.invocation, row.time_unix_nano, row.kind as u8));
