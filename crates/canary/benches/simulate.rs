@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "what is simulated is well formed, and is to be seen")]
 
-use transect_canary::{Cell, Counts, Plan, Policy, Random, Verdict, judge};
+use transect_canary::{
+    Cell, Counts, History, Hypothesis, Looks, Plan, Policy, Random, Report, Verdict, judge, judge_all,
+};
 
 /// How many of so many units fail, from failure to failure.
 fn failures(random: &mut Random, units: u64, rate: f64) -> u64 {
@@ -67,6 +69,66 @@ fn rollout(regions: &[Region], looks: i64, hang: Failures, random: &mut Random) 
     Counts::new(cells).unwrap()
 }
 
+/// What is said by whoever looks after each window, and stays with a failure.
+fn looked_at_always(counts: &Counts, policy: &Policy) -> Report {
+    let looks = Looks { history: History::Decides, ..Looks::default() };
+    judge_all(&[Hypothesis { counts, policy, must_pass: true }], looks).1.swap_remove(0)
+}
+
+/// A few units a minute and arm: a whole number around the mean, by chance.
+fn few(random: &mut Random, mean: f64) -> u64 {
+    let whole = mean.floor();
+    // Now none, now twice as many.
+    let times = if random.unit() < 0.5 { 0.5 } else { 1.5 };
+    let part = mean * times;
+    (part.floor() as u64 + u64::from(random.unit() < part.fract())).min(whole as u64 + 4)
+}
+
+/// Regions with little traffic: units a minute and arm, rates of both releases.
+fn thin(regions: &[(&'static str, f64)], rates: (f64, f64), minutes: i64, random: &mut Random) -> Counts {
+    let mut cells = Vec::new();
+    for minute in 0..minutes {
+        for (name, mean) in regions {
+            let (n_a, n_b) = (few(random, *mean), few(random, *mean));
+            let (x_a, x_b) = (failures(random, n_a, rates.0), failures(random, n_b, rates.1));
+            cells.push((*name, minute, Cell { n_a, x_a, n_b, x_b }));
+        }
+    }
+    Counts::new(cells).unwrap()
+}
+
+/// The share of one region steps between 5 and 95 %, and the rate of both releases steps with it.
+fn stepping(random: &mut Random) -> Counts {
+    let mut cells = Vec::new();
+    for minute in 0..160 {
+        let is_high = minute / 10 % 2 == 1;
+        let (share, rate) = if is_high { (0.95, 0.30) } else { (0.05, 0.01) };
+        let mut cell = Cell::default();
+        for _ in 0..8 {
+            let failed = u64::from(random.unit() < rate);
+            if random.unit() < share {
+                (cell.n_b, cell.x_b) = (cell.n_b + 1, cell.x_b + failed);
+            } else {
+                (cell.n_a, cell.x_a) = (cell.n_a + 1, cell.x_a + failed);
+            }
+        }
+        cells.push(("a", minute, cell));
+    }
+    Counts::new(cells).unwrap()
+}
+
+/// Units of the canary until a verdict, in the middle of those rollouts that came to it.
+fn median_units(reports: &[Report], verdict: Verdict) -> String {
+    let of =
+        |report: &Report| report.first_crossing.filter(|crossing| crossing.verdict == verdict).map(|at| at.counts.n_b);
+    let mut units: Vec<u64> = reports.iter().filter_map(of).collect();
+    units.sort_unstable();
+    match units.get(units.len() / 2) {
+        Some(median) => format!("median {median} units of the canary, {}", share(units.len(), reports.len())),
+        None => "never".to_owned(),
+    }
+}
+
 /// Three that differ in traffic and in failure rate.
 fn unequal(odds: f64) -> Vec<Region> {
     [("a", 600, 0.001), ("b", 200, 0.005), ("c", 60, 0.02)]
@@ -85,8 +147,8 @@ fn main() {
     let verdicts = |odds: f64, failures: Failures, policy: &Policy| {
         let mut random = Random::new(7);
         (0..TRIALS)
-            .map(|_| judge(&rollout(&unequal(odds), LOOKS, failures, &mut random), policy, false))
-            .map(|report| report.first_crossing.map(|crossing| crossing.verdict))
+            .map(|_| looked_at_always(&rollout(&unequal(odds), LOOKS, failures, &mut random), policy).verdict)
+            .map(Some)
             .collect::<Vec<_>>()
     };
     let count = |verdicts: &[Option<Verdict>], verdict: Verdict| {
@@ -108,6 +170,34 @@ fn main() {
         let found = verdicts(odds, failures, policy);
         println!("  {name}: FAIL in {}, PASS in {}", count(&found, Verdict::Fail), count(&found, Verdict::Pass));
     }
+
+    println!("little traffic, {LOOKS} looks, alpha 0.05, {TRIALS} rollouts");
+    let mut random = Random::new(7);
+    let three = [("a", 0.5), ("b", 1.5), ("c", 3.0)];
+    let mut of = |rates: (f64, f64), regions: &[(&'static str, f64)], minutes: i64, policy: &Policy| -> Vec<Report> {
+        (0..TRIALS).map(|_| looked_at_always(&thin(regions, rates, minutes, &mut random), policy)).collect()
+    };
+    let failing =
+        |reports: &[Report]| share(reports.iter().filter(|report| report.verdict == Verdict::Fail).count(), TRIALS);
+    println!(
+        "  equal releases, three regions of 0.5 to 3 units a minute and arm: FAIL in {}",
+        failing(&of((0.02, 0.02), &three, LOOKS, &plain))
+    );
+    println!("  the same, --robust: FAIL in {}", failing(&of((0.02, 0.02), &three, LOOKS, &robust)));
+    let one = [("a", 1.0)];
+    println!(
+        "  2 % to 20 %, one unit a minute and arm: {}",
+        median_units(&of((0.02, 0.20), &one, LOOKS, &plain), Verdict::Fail)
+    );
+    println!("  1 % to 5 %: {}", median_units(&of((0.01, 0.05), &one, 4 * LOOKS, &plain), Verdict::Fail));
+    let equal = [("a", 10.0), ("b", 10.0), ("c", 10.0)];
+    println!(
+        "  equal releases at 1 %, three equal regions: passed after {}",
+        median_units(&of((0.01, 0.01), &equal, LOOKS, &plain), Verdict::Pass)
+    );
+    let mut random = Random::new(7);
+    let stepped: Vec<Report> = (0..TRIALS).map(|_| looked_at_always(&stepping(&mut random), &plain)).collect();
+    println!("  15 steps of share 5 to 95 % with the rate 1 to 30 %, equal releases: FAIL in {}", failing(&stepped));
 
     println!("one bad region of six (odds ratio 5), 120 looks, {TRIALS} rollouts");
     let six = |bad: f64| -> Vec<Region> {

@@ -24,9 +24,23 @@ impl Cell {
         self.x_a + self.x_b
     }
 
+    /// Units of both.
+    pub fn units(&self) -> u64 {
+        self.n_a + self.n_b
+    }
+
     /// Whether it tells anything of the one compared with the other.
     pub(crate) fn compares(&self) -> bool {
         self.n_a > 0 && self.n_b > 0 && self.failed() > 0
+    }
+}
+
+impl std::ops::Add for Cell {
+    type Output = Cell;
+
+    fn add(mut self, other: Cell) -> Cell {
+        self += other;
+        self
     }
 }
 
@@ -104,8 +118,49 @@ pub struct Counts {
     pub(crate) regions: Vec<String>,
     /// In the order of windows, and of regions by name.
     pub(crate) cells: Vec<(i64, u32, Cell)>,
-    /// Regions in which the canary is not meant to get a share.
-    pub(crate) unshared: Vec<u32>,
+    /// Whether the regions are those that were asked for, rather than those in which something ran.
+    pub(crate) are_named: bool,
+    /// When the windows were, and how far the clocks have come.
+    pub(crate) clock: Clock,
+    /// Windows before which the canary's share was set anew.
+    pub(crate) steps: Vec<i64>,
+    /// Minutes of the canary's beginning in each region that count for nothing.
+    pub(crate) exclude_first: i64,
+}
+
+/// When windows were. A window is a place in the order in which minutes were counted: those of a region that did not
+/// answer at first come later than they were.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clock {
+    /// The minute of each window by its number; where there is none the number is the minute.
+    minutes: Vec<i64>,
+    /// The last window that is over, and the last minute.
+    last: Option<(i64, i64)>,
+    /// Regions whose clock stands still, by name, and their last counted minute.
+    behind: BTreeMap<String, i64>,
+    /// Windows that were counted at a look at which a region did not answer, in order.
+    incomplete: Vec<i64>,
+}
+
+impl Clock {
+    pub(crate) fn minute(&self, window: i64) -> i64 {
+        usize::try_from(window).ok().and_then(|place| self.minutes.get(place)).copied().unwrap_or(window)
+    }
+
+    /// The last window that is over, where that is known.
+    pub(crate) fn last_window(&self) -> Option<i64> {
+        self.last.map(|(window, _)| window)
+    }
+
+    /// Whether a region did not answer when this window was counted.
+    pub(crate) fn is_incomplete(&self, window: i64) -> bool {
+        self.incomplete.binary_search(&window).is_ok()
+    }
+
+    /// The last minute that was counted in a region; none where that is the last one with a cell.
+    pub(crate) fn last_minute(&self, region: &str) -> Option<i64> {
+        self.behind.get(region).copied().or(self.last.map(|(_, minute)| minute))
+    }
 }
 
 impl Counts {
@@ -144,17 +199,55 @@ impl Counts {
                 _ => cells.push((window, region, cell)),
             }
         }
-        Ok(Counts { regions: places.into_keys().collect(), cells, unshared: Vec::new() })
+        let last = cells.last().map(|(window, ..)| (*window, *window));
+        let clock = Clock { last, ..Clock::default() };
+        Ok(Counts { regions: places.into_keys().collect(), cells, clock, ..Counts::default() })
     }
 
-    /// The same, where the canary is meant to get its share only in those regions in which it got anything: a wave has
-    /// not come to the others yet.
-    pub fn shared_where_seen(mut self) -> Counts {
-        let seen = |region: u32| self.cells.iter().any(|(_, of, cell)| *of == region && cell.n_b > 0);
-        let regions = 0..u32::try_from(self.regions.len()).unwrap_or(u32::MAX);
-        let unshared: Vec<u32> = regions.filter(|region| !seen(*region)).collect();
-        // Where it got nothing at all, that is what there is to be told.
-        self.unshared = if unshared.len() < self.regions.len() { unshared } else { Vec::new() };
+    /// The same, where windows are in the order in which they were counted, and these are the minutes that they were.
+    /// `behind` are regions that did not answer at the last look, and the last minute that was counted of each.
+    pub fn with_clock(mut self, minutes: Vec<i64>, behind: BTreeMap<String, i64>) -> Counts {
+        let window = i64::try_from(minutes.len()).unwrap_or(i64::MAX) - 1;
+        let last = minutes.iter().copied().max().map(|minute| (window, minute));
+        self.clock = Clock { minutes, last, behind, incomplete: Vec::new() };
+        self
+    }
+
+    /// The same, where a region did not answer when these windows were counted: nothing passes with them.
+    pub fn with_incomplete(mut self, mut windows: Vec<i64>) -> Counts {
+        windows.sort_unstable();
+        self.clock.incomplete = windows;
+        self
+    }
+
+    /// The same, where these regions were asked for: one in which nothing ran is one of them, and no other counts as one
+    /// of those among which one may be bad.
+    pub fn of_regions(mut self, names: &[String]) -> Counts {
+        if names.is_empty() {
+            return self;
+        }
+        let mut all: Vec<String> = self.regions.iter().chain(names).cloned().collect();
+        all.sort_unstable();
+        all.dedup();
+        let place = |name: &String| u32::try_from(all.partition_point(|other| other < name)).unwrap_or(u32::MAX);
+        let places: Vec<u32> = self.regions.iter().map(place).collect();
+        let moved = |region: &mut u32| *region = places.get(*region as usize).copied().unwrap_or(*region);
+        self.cells.iter_mut().for_each(|(_, region, _)| moved(region));
+        self.regions = all;
+        self.are_named = true;
+        self
+    }
+
+    /// The same, where the canary's share was set anew before each of these windows.
+    pub fn with_steps(mut self, mut windows: Vec<i64>) -> Counts {
+        windows.sort_unstable();
+        self.steps = windows;
+        self
+    }
+
+    /// The same, without so many minutes of the canary's beginning in each region.
+    pub fn excluding(mut self, minutes: i64) -> Counts {
+        self.exclude_first = minutes;
         self
     }
 
@@ -185,8 +278,5 @@ mod tests {
         // One after the other: there is nothing to compare, and all of it to describe.
         let after = of(&[("us", 0, cell(9, 0)), ("us", 1, cell(0, 9))]);
         assert_eq!(side_by_side(after.clone(), 5), after);
-        let counts = Counts::new(cells).unwrap();
-        assert_eq!(counts.clone().shared_where_seen().unshared, [0]);
-        assert_eq!(Counts::new(of(&[("eu", 0, cell(9, 0))])).unwrap().shared_where_seen().unshared, [0_u32; 0]);
     }
 }

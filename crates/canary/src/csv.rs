@@ -45,6 +45,11 @@ pub enum CsvError {
     Counts(#[from] CountsError),
 }
 
+/// The minute of a time in nanoseconds.
+fn minute_of(nano: i128) -> i64 {
+    i64::try_from(nano.div_euclid(60_000_000_000)).unwrap_or(i64::MAX)
+}
+
 /// Counts, and what their windows are called, in the order of time.
 pub fn parse_csv(text: impl Read) -> Result<(Counts, Vec<String>), CsvError> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
@@ -103,7 +108,14 @@ pub fn parse_csv(text: impl Read) -> Result<(Counts, Vec<String>), CsvError> {
         (region, number, cell)
     });
     let cells: Vec<_> = cells.collect();
+    let minutes: Vec<i128> = windows.keys().copied().collect();
     let named: Vec<String> = windows.into_values().map(|(name, _)| name).collect();
     let counts = Counts::new(cells).map_err(|error| error.with_windows(&named))?;
+    let minutes = (are_times == Some(true)).then(|| minutes.iter().map(|at| minute_of(*at)).collect());
+    let counts = match minutes {
+        Some(minutes) => counts.with_clock(minutes, BTreeMap::new()),
+        // Windows that are no times are as far apart as they stand in order.
+        None => counts,
+    };
     Ok((counts, named))
 }

@@ -4,20 +4,23 @@
 use crate::hypergeometric::Likelihood;
 use crate::special::{ln_mean_exp, ln_sum_exp};
 
-/// How much worse than the tolerance a canary is taken to be, and how much better than the margin: evidence is the mean
-/// over these.
-const EFFECTS: [f64; 6] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
+/// How much worse than the tolerance a canary is taken to be: evidence is the mean over these.
+pub(crate) const EFFECTS: [f64; 6] = [1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
+/// What a canary that passes is taken to be: as good as the baseline, worse by half of the margin, or better by all of it;
+/// and the weight of each.
+const PASS_WEIGHTS: [f64; 3] = [0.5, 0.25, 0.25];
 /// Odds ratios that the confidence sequence is mixed over.
 const MIXED_OVER: [f64; 12] = [0.1, 0.2, 1.0 / 3.0, 0.5, 1.0 / 1.5, 0.8, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0];
-/// Evidence for a failure must be so many times 1/α, because the product over regions and the mean of regions are both
-/// looked at.
-pub const PRODUCT_FACTOR: f64 = 2.0;
 
-const PER_TEST: usize = 1 + EFFECTS.len();
-pub(crate) const GRID: usize = 2 * PER_TEST + MIXED_OVER.len();
+const FAIL: usize = 0;
+const PASS: usize = FAIL + 1 + EFFECTS.len();
+const MARGIN: usize = PASS + PASS_WEIGHTS.len();
+const REGION_MARGIN: usize = MARGIN + 1;
+const MIXED: usize = REGION_MARGIN + 1;
+pub(crate) const GRID: usize = MIXED + MIXED_OVER.len();
 
-/// The odds ratios whose likelihood is followed: the tolerance and worse, the margin and better, and those of the
-/// confidence sequence.
+/// The odds ratios whose likelihood is followed: the tolerance and worse, those of a pass and the two margins, and those of
+/// the confidence sequence.
 #[derive(Clone, Debug)]
 pub(crate) struct Grid {
     /// Logarithms and odds ratios, each once: many are in more than one of the three.
@@ -26,10 +29,10 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    pub(crate) fn new(tolerance: f64, margin: f64) -> Grid {
+    pub(crate) fn new(tolerance: f64, margin: f64, region_margin: f64) -> Grid {
         let worse = std::iter::once(1.0).chain(EFFECTS).map(|effect| (tolerance * effect).ln());
-        let better = std::iter::once(1.0).chain(EFFECTS).map(|effect| (margin / effect).ln());
-        let all = worse.chain(better).chain(MIXED_OVER.map(f64::ln));
+        let passing = [0.0, 0.5 * margin.ln(), -margin.ln(), margin.ln(), region_margin.ln()];
+        let all = worse.chain(passing).chain(MIXED_OVER.map(f64::ln));
         let (mut distinct, mut places): (Vec<(f64, f64)>, _) = (Vec::new(), [0; GRID]);
         for (place, ln_odds) in places.iter_mut().zip(all) {
             let known = distinct.iter().position(|(other, _)| *other == ln_odds);
@@ -42,7 +45,7 @@ impl Grid {
     }
 }
 
-/// ln of the likelihood at the odds ratios of a grid, summed over cells.
+/// ln of the likelihood at the odds ratios of a grid, summed over blocks.
 #[derive(Clone, Debug)]
 pub(crate) struct LnLikelihoods([f64; GRID]);
 
@@ -70,29 +73,38 @@ impl LnLikelihoods {
         LnLikelihoods(self.0.map(|value| value * factor))
     }
 
-    fn ln_evidence(&self, from: usize) -> f64 {
-        let base = self.0[from];
-        let effects: Vec<f64> = self.0[from + 1..from + PER_TEST].iter().map(|value| value - base).collect();
-        ln_mean_exp(&effects)
-    }
-
     /// ln of the evidence that the odds ratio is above the tolerance.
     pub(crate) fn ln_fail(&self) -> f64 {
-        self.ln_evidence(0)
+        let mut effects = [0.0; EFFECTS.len()];
+        effects.iter_mut().zip(&self.0[FAIL + 1..PASS]).for_each(|(effect, value)| *effect = value - self.0[FAIL]);
+        ln_mean_exp(&effects)
     }
 
     /// ln of the evidence that the odds ratio is below the margin.
     pub(crate) fn ln_pass(&self) -> f64 {
-        self.ln_evidence(PER_TEST)
+        self.ln_better(self.0[MARGIN])
+    }
+
+    /// ln of the evidence that it is below the margin of a region.
+    pub(crate) fn ln_region_pass(&self) -> f64 {
+        self.ln_better(self.0[REGION_MARGIN])
+    }
+
+    fn ln_better(&self, base: f64) -> f64 {
+        let mut weighed = [0.0; PASS_WEIGHTS.len()];
+        for ((sum, value), weight) in weighed.iter_mut().zip(&self.0[PASS..MARGIN]).zip(PASS_WEIGHTS) {
+            *sum = weight.ln() + value - base;
+        }
+        ln_sum_exp(&weighed)
     }
 
     /// What the likelihood of an odds ratio must stay below for it to be ruled out.
     pub(crate) fn ln_excluded_below(&self, alpha: f64) -> f64 {
-        ln_mean_exp(&self.0[2 * PER_TEST..]) + alpha.ln()
+        ln_mean_exp(&self.0[MIXED..]) + alpha.ln()
     }
 }
 
-/// ln of the likelihood of an odds ratio over all cells, and its slope.
+/// ln of the likelihood of an odds ratio over all blocks, and its slope.
 fn total(likelihoods: &[Likelihood], ln_odds: f64) -> (f64, f64) {
     likelihoods
         .iter()
@@ -179,11 +191,6 @@ pub fn e_bh(ln_values: &[f64], alpha: f64) -> Vec<bool> {
     let mut chosen = vec![false; ln_values.len()];
     order.iter().take(counts.unwrap_or(0)).for_each(|place| chosen[*place] = true);
     chosen
-}
-
-/// ln of the mean of the evidence of several regions.
-pub(crate) fn ln_average(ln_values: &[f64]) -> f64 {
-    ln_sum_exp(ln_values) - (ln_values.len().max(1) as f64).ln()
 }
 
 #[cfg(test)]

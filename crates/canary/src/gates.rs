@@ -1,13 +1,17 @@
-//! What is asked besides: whether the canary's own rate can be above a limit, and whether it got the traffic that it was
-//! meant to get. Both hold at every look.
+//! What is asked besides: whether the canary's own rate can be above a limit, whether it got the traffic that it was
+//! meant to get, and by how much the rate would have had to rise for what came once the baseline was gone. The first two
+//! hold at every look; the third describes.
 
-use crate::special::ln_beta;
+use crate::evidence::EFFECTS;
+use crate::special::{ln_beta, ln_binomial, ln_mean_exp};
 
 /// Evidence of another share of traffic than was meant, from which on a comparison is invalid.
 pub const SAMPLE_RATIO_MAX: f64 = 1000.0;
 /// How sure of its share a rollout is taken to be before anything was counted, in units.
 const SAMPLE_RATIO_PRIOR: f64 = 100.0;
 const STEPS_MAX: usize = 200;
+/// No drift explains more than this.
+const DRIFT_MAX: f64 = 1e300;
 
 /// The highest rate that is not ruled out at a level after `x` failures of `n`, however often it was asked before: 1 if
 /// nothing was counted. Beta-binomial mixture with Jeffreys' prior.
@@ -45,9 +49,119 @@ pub fn sample_ratio(n_a: u64, n_b: u64, weight: f64) -> f64 {
         - n_a * (-weight).ln_1p()
 }
 
+/// The continued fraction of the incomplete beta function, by Lentz's method: it converges fast below the mean.
+fn beta_fraction(a: f64, b: f64, x: f64) -> f64 {
+    const TINY: f64 = 1e-300;
+    const TERMS_MAX: u32 = 200_000;
+    let safe = |value: f64| if value.abs() < TINY { TINY } else { value };
+    let mut c = 1.0;
+    let mut d = 1.0 / safe(1.0 - (a + b) * x / (a + 1.0));
+    let mut fraction = d;
+    for term in 1..TERMS_MAX {
+        let m = f64::from(term);
+        let even = m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m));
+        d = 1.0 / safe(1.0 + even * d);
+        c = safe(1.0 + even / c);
+        fraction *= d * c;
+        let odd = -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0));
+        d = 1.0 / safe(1.0 + odd * d);
+        c = safe(1.0 + odd / c);
+        fraction *= d * c;
+        if (d * c - 1.0).abs() < 1e-16 {
+            break;
+        }
+    }
+    fraction
+}
+
+/// Clopper and Pearson's upper bound of a rate after `x` failures of `n`, one-sided: 1 if nothing was counted.
+fn rate_upper_once(x: u64, n: u64, alpha: f64) -> f64 {
+    if x == n {
+        return 1.0;
+    }
+    let (x, n) = (x as f64, n as f64);
+    let below = |p: f64, q: f64| (ln_binomial(x, n, p, q).exp() * p * beta_fraction(n - x, x + 1.0, q)).min(1.0);
+    let logistic = |z: f64| (1.0 / (1.0 + (-z).exp()), 1.0 / (1.0 + z.exp()));
+    let (mut from, mut to) = if x == 0.0 { (-745.0, 745.0) } else { ((x / (n - x)).ln(), 745.0) };
+    for _ in 0..STEPS_MAX {
+        let middle = 0.5 * (from + to);
+        let (p, q) = logistic(middle);
+        if below(p, q) > alpha {
+            from = middle
+        } else {
+            to = middle
+        }
+        if (to - from).abs() <= 1e-15 * from.abs() {
+            break;
+        }
+    }
+    logistic(0.5 * (from + to)).0
+}
+
+/// By how much, at least, the rate would have had to rise by itself for `after` (failed units, units) of the canary, once
+/// the baseline with `before` was gone: the largest factor of the odds that is ruled out; none where 1 is not.
+pub fn drift_explained(before: (u64, u64), after: (u64, u64), alpha: f64) -> Option<f64> {
+    let upper = rate_upper_once(before.0, before.1, alpha / 2.0);
+    if before.1 == 0 || after.1 == 0 || upper >= 1.0 {
+        return None;
+    }
+    let (x, n) = (after.0 as f64, after.1 as f64);
+    let line = (2.0 / alpha).ln();
+    // It falls with the drift.
+    let is_ruled_out = |drift: f64| {
+        let odds = drift * upper / (1.0 - upper);
+        let ln = EFFECTS.map(|effect| x * effect.ln() + n * (odds.ln_1p() - (effect * odds).ln_1p()));
+        ln_mean_exp(&ln) >= line
+    };
+    if !is_ruled_out(1.0) {
+        return None;
+    }
+    let (mut from, mut to) = (1.0, 2.0);
+    while is_ruled_out(to) && to < DRIFT_MAX {
+        (from, to) = (to, to * 2.0);
+    }
+    for _ in 0..STEPS_MAX {
+        let middle = 0.5 * (from + to);
+        if is_ruled_out(middle) {
+            from = middle
+        } else {
+            to = middle
+        }
+        if to - from <= 1e-15 * from {
+            break;
+        }
+    }
+    Some(from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_bound_of_one_look_is_known() {
+        // Without a failure it is 1 − α^(1/n).
+        assert!((rate_upper_once(0, 50, 0.05) - (1.0 - 0.05_f64.powf(0.02))).abs() < 1e-12);
+        // Of the tables of Clopper and Pearson's interval: 5 of 20, two-sided at 95 %.
+        assert!((rate_upper_once(5, 20, 0.025) - 0.491_045_9).abs() < 1e-6);
+        // With the sum over all values at the bound.
+        for (x, n, alpha) in [(3, 100, 0.025), (250, 1000, 0.005), (900, 1000, 0.025)] {
+            let p = rate_upper_once(x, n, alpha);
+            let sum: f64 = (0..=x).map(|x| ln_binomial(x as f64, n as f64, p, 1.0 - p).exp()).sum();
+            assert!((sum / alpha - 1.0).abs() < 1e-9, "{x} of {n}: {sum}");
+        }
+        assert!(rate_upper_once(500_000_000, 1_000_000_000, 0.025) > 0.5);
+    }
+
+    #[test]
+    fn a_drift_that_would_explain_it_is_named() {
+        let found = drift_explained((2, 129), (18, 100), 0.05).unwrap();
+        assert!((found / 1.533_311_17 - 1.0).abs() < 1e-8, "{found}");
+        assert_eq!(drift_explained((2, 129), (1, 100), 0.05), None);
+        assert_eq!(drift_explained((0, 0), (18, 100), 0.05), None);
+        assert_eq!(drift_explained((9, 9), (18, 100), 0.05), None);
+        assert!(drift_explained((0, 1_000_000_000), (1_000_000, 1_000_000), 0.05).is_some_and(f64::is_finite));
+    }
 
     #[test]
     fn the_bound_without_failures_is_known() {

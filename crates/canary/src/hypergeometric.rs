@@ -213,19 +213,16 @@ impl Likelihood {
         (sum, moment)
     }
 
-    /// Under an odds ratio: the likeliest value, and how probable it is that the value lies below it, and above it.
-    pub(crate) fn around_mode(&self, ln_odds: f64) -> (f64, f64, f64) {
-        let odds = ln_odds.exp();
-        let mode = self.mode(odds);
-        // Term by term: the sum on one side of a lattice is not the integral.
-        let (below, above) = (self.stepwise_below(mode, odds).0, self.stepwise_above(mode, odds).0);
-        let all = below + 1.0 + above;
-        (mode, below / all, above / all)
+    /// The canary's part of what failed.
+    pub(crate) fn share_of_failed(&self) -> f64 {
+        self.x_b / self.m
     }
 
-    /// What was counted: failed units of the canary.
-    pub(crate) fn value(&self) -> f64 {
-        self.x_b
+    /// What that part is to be under an odds ratio: of one unit that fails, and on the average of this block.
+    pub(crate) fn expected_shares(&self, odds: f64) -> (f64, f64) {
+        let share = self.n_b / (self.n_a + self.n_b);
+        let mean = self.x_b - self.ln_and_slope(odds.ln()).1;
+        (share * odds / (1.0 - share + share * odds), mean / self.m)
     }
 
     /// Whether the value is at the low and at the high end of its support.
@@ -279,15 +276,6 @@ mod tests {
                 assert!((far - moment).abs() < 1e-7 * stepwise, "{cell:?} {ln_odds}: {far} {moment}");
             }
         }
-    }
-
-    #[test]
-    fn the_shares_around_the_mode_are_those_of_the_terms() {
-        // 5 of 20 are the canary's, 4 fail: by counting.
-        let (mode, below, above) = Likelihood::of(&cell(15, 3, 5, 1)).around_mode(0.0);
-        let of = |value: f64| ln_hypergeometric(value, 4.0, 5.0, 15.0).exp();
-        assert_eq!(mode, 1.0);
-        assert!((below - of(0.0)).abs() < 1e-12 && (above - of(2.0) - of(3.0) - of(4.0)).abs() < 1e-12);
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! This crate refuses to know SQL, Arrow, clocks and files, and to decide by anything that loses its error bound when it is
 //! looked at every minute, or when regions differ: what is described beside the verdict never decides.
 
+mod bets;
+mod blocks;
 mod counts;
 mod csv;
 mod described;
@@ -10,25 +12,27 @@ mod evidence;
 mod gates;
 mod hypergeometric;
 mod plan;
+mod process;
 mod render;
 mod special;
 mod verdict;
-mod votes;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use blocks::Block;
 pub use counts::{Cell, Counts, CountsError, UNITS_MAX, side_by_side};
 pub use csv::{CsvError, parse_csv};
 pub use described::{Estimate, newcombe, wilson};
-pub use evidence::{PRODUCT_FACTOR, e_bh};
-pub use gates::{SAMPLE_RATIO_MAX, rate_upper, sample_ratio};
+pub use evidence::e_bh;
+pub use gates::{SAMPLE_RATIO_MAX, drift_explained, rate_upper, sample_ratio};
 pub use plan::{Plan, Planned, Random, Taken};
 pub use render::{
     Comparison, Counted, Mixed, RecordSource, Told, render_csv, render_html, render_json, render_junit,
     render_markdown, render_text,
 };
 pub use verdict::{
-    Crossing, Hypothesis, Needs, Policy, PolicyError, Region, RegionVerdict, Report, Totals, Verdict, WindowEvidence,
-    judge, judge_all,
+    Crossing, History, Hypothesis, Looks, Needs, Policy, PolicyError, Region, RegionVerdict, Report, Totals, Verdict,
+    WindowEvidence, judge, judge_all,
 };

@@ -15,6 +15,7 @@ pub use markdown::render_markdown;
 pub use text::render_text;
 
 use crate::verdict::{Policy, Report, Verdict};
+use crate::words;
 
 /// What was compared.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +132,13 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// What would decide, in a sentence.
+    /// What to do now, in a sentence.
+    pub fn action(&self) -> String {
+        let more = self.outlook();
+        words::action(self.verdict, &self.roll_back(), more.as_deref())
+    }
+
+    /// What would decide, with the time that it takes at today's traffic.
     fn outlook(&self) -> Option<String> {
         let needs = self.decisive().report.needs?;
         let more = needs.canary_requests;
@@ -139,13 +146,43 @@ impl<'a> Told<'a> {
             return None;
         }
         let when = match self.in_minutes {
-            true => format!(", which come in about {}", minutes(needs.windows)),
+            true => format!(", some {} at today's traffic,", minutes(needs.windows)),
             false => String::new(),
         };
+        let what = if needs.verdict == Verdict::Fail { "a failure" } else { "a pass" };
+        let requests = words::grouped(more);
+        Some(format!("about {requests} more requests of the canary{when} would make it {what} if it goes on like this"))
+    }
+
+    /// How many requests the first crossing of a line rested on, where it is not what decides: history.
+    fn faded(&self) -> Option<String> {
+        let report = self.decisive().report;
+        let crossing = report.first_crossing.filter(|crossing| crossing.verdict != report.verdict)?;
+        let counts = crossing.counts;
         Some(format!(
-            "About {more} more units of the canary{when} would make it {} if things go on as they have",
-            needs.verdict.name()
+            "After window {} it looked like {} ({} of {} requests of the canary failed, {} of {} of the baseline), and what              came since does not bear that out",
+            self.window(crossing.window),
+            if crossing.verdict == Verdict::Fail { "a failure" } else { "a pass" },
+            words::grouped(counts.x_b),
+            words::grouped(counts.n_b),
+            words::grouped(counts.x_a),
+            words::grouped(counts.n_a)
         ))
+    }
+
+    /// What a canary did once its baseline was gone, where that would take a rise of the rate by itself to explain.
+    fn drifts(&self) -> Vec<String> {
+        let regions = self.comparisons.iter().flat_map(|one| &one.report.regions);
+        regions
+            .filter_map(|region| {
+                let drift = region.drift_explained?;
+                Some(format!(
+                    "In {} the canary fails more often since its baseline is gone than the baseline did before, unless the                      rate rose {}-fold by itself: that decides nothing, because nothing runs beside it",
+                    region.region,
+                    digits(drift)
+                ))
+            })
+            .collect()
     }
 }
 

@@ -68,7 +68,7 @@ fn deviance(x: f64, mean: f64) -> f64 {
 }
 
 /// ln of the probability of `x` among `n` with probability `p`; `q` is 1 − p.
-fn ln_binomial(x: f64, n: f64, p: f64, q: f64) -> f64 {
+pub(crate) fn ln_binomial(x: f64, n: f64, p: f64, q: f64) -> f64 {
     if x == 0.0 {
         return if n == 0.0 {
             0.0

@@ -45,8 +45,11 @@ fn unequal_regions_do_not_turn_the_answer_round() {
     near(ratio.lower.unwrap(), 0.691_888_264);
     near(ratio.upper.unwrap(), 1.170_709_26);
     near(found.cmh_chi2.unwrap(), 0.615_126_114);
-    near(found.totals.ln_e_fail.exp(), 0.015_821_815_2);
-    near(found.totals.ln_e_pass.exp(), 329_104.801);
+    near(found.ln_e_fail_product.exp(), 0.015_821_815_2);
+    near(found.ln_e_fail_mean.exp(), 0.095_225_665_0);
+    near(found.totals.ln_e_fail.exp(), 0.055_523_740_1);
+    near(found.totals.ln_e_pass.exp(), 853_488.323);
+    near(found.regions[1].totals.ln_e_pass.exp(), 530_037.584);
     near(found.risk_difference.estimate.unwrap(), -0.003);
     let mut strata = Strata::default();
     strata.add(&cell(100, 10_000, 9, 1000));
@@ -54,8 +57,7 @@ fn unequal_regions_do_not_turn_the_answer_round() {
     near(strata.sato_variance(), 1.500_337_50e-5);
 }
 
-#[test]
-fn evidence_grows_window_by_window() {
+fn trace() -> Vec<(&'static str, i64, Cell)> {
     let windows = [
         [(2, 900, 0, 100), (1, 450, 0, 50)],
         [(1, 905, 1, 98), (0, 440, 0, 55)],
@@ -68,18 +70,140 @@ fn evidence_grows_window_by_window() {
         cells.push(("us", window, cell(us.0, us.1, us.2, us.3)));
         cells.push(("eu", window, cell(eu.0, eu.1, eu.2, eu.3)));
     }
+    cells
+}
+
+#[test]
+fn evidence_grows_window_by_window() {
+    let mut cells = trace();
     let found = report(&cells, &Policy::default());
-    let expected = [0.605_577_965, 1.017_417_72, 5.478_140_08, 2_297.015_89, 5_508_977.61];
-    for (window, expected) in found.windows.iter().zip(expected) {
-        near(window.ln_e_fail.exp(), expected);
+    let product = [0.605_577_965, 1.017_417_72, 5.478_140_08, 2_297.015_89, 5_508_977.61];
+    let fail = [0.681_087_275, 1.017_885_59, 3.951_623_37, 1_171.418_31, 2_757_041.61];
+    for ((window, product), fail) in found.windows.iter().zip(product).zip(fail) {
+        near(window.ln_e_fail_product.exp(), product);
+        near(window.ln_e_fail.exp(), fail);
     }
     assert_eq!(found.verdict, Verdict::Fail);
     let crossing = found.first_crossing.unwrap();
     assert_eq!((crossing.verdict, crossing.window), (Verdict::Fail, 3));
-    near(found.p_always_valid, 1.0 / 5_508_977.61);
+    near(found.p_always_valid, 1.0 / 2_757_041.61);
+    near(report(&cells, &Policy { robust: true, ..Policy::default() }).totals.ln_e_fail.exp(), 825.630_180);
     // In any order.
     cells.reverse();
     assert_eq!(report(&cells, &Policy::default()), found);
+}
+
+/// Two regions with a unit a few minutes: baseline and canary by minute.
+fn example() -> Vec<(&'static str, i64, Cell)> {
+    let us = [
+        (0, 9, 1, 0, 0),
+        (1, 7, 0, 0, 0),
+        (2, 6, 0, 2, 1),
+        (3, 7, 1, 1, 0),
+        (4, 5, 0, 3, 1),
+        (5, 6, 0, 2, 0),
+        (6, 8, 0, 1, 1),
+        (7, 6, 0, 2, 0),
+        (8, 7, 0, 3, 2),
+        (9, 5, 0, 2, 0),
+        (10, 9, 0, 0, 0),
+    ];
+    let eu = [(0, 2, 0, 1, 0), (3, 2, 0, 1, 1), (8, 1, 1, 1, 0), (10, 2, 0, 1, 0)];
+    let of = |region, (minute, n_a, x_a, n_b, x_b)| (region, minute, Cell { n_a, x_a, n_b, x_b });
+    us.into_iter().map(|one| of("us", one)).chain(eu.into_iter().map(|one| of("eu", one))).collect()
+}
+
+#[test]
+fn little_traffic_is_pooled() {
+    let cells = example();
+    let found = report(&cells, &Policy::default());
+    let blocks: Vec<_> = found
+        .blocks
+        .iter()
+        .map(|block| {
+            (
+                block.region,
+                block.first,
+                block.last,
+                block.counts.n_a,
+                block.counts.x_a,
+                block.counts.n_b,
+                block.counts.x_b,
+            )
+        })
+        .collect();
+    assert_eq!(
+        blocks,
+        [(0, 0, 8, 5, 1, 3, 1), (1, 2, 4, 18, 1, 6, 2), (1, 5, 7, 20, 0, 5, 1), (1, 8, 10, 21, 0, 5, 2)]
+    );
+    assert_eq!((found.open_blocks.len(), found.open_blocks[0].first), (1, 10));
+    near(found.regions[1].totals.ln_e_fail.exp(), 50.990_787_6);
+    near(found.regions[0].totals.ln_e_fail.exp(), 0.950_300_273);
+    near(found.ln_e_fail_product.exp(), 37.753_825_8);
+    near(found.ln_e_fail_mean.exp(), 25.970_544_0);
+    near(found.totals.ln_e_fail.exp(), 31.862_184_9);
+    near(found.totals.ln_e_pass.exp(), 0.132_990_557);
+    near(found.regions[1].totals.ln_e_pass.exp(), 0.025_618_994_8);
+    let tolerant = Policy { tolerance: 1.5, ..Policy::default() };
+    near(report(&cells, &tolerant).totals.ln_e_fail.exp(), 11.260_539_6);
+    near(report(&cells, &Policy { robust: true, ..Policy::default() }).totals.ln_e_fail.exp(), 13.599_834_0);
+    // It fails without a hundred requests of the canary: those are asked of a pass.
+    assert_eq!((found.verdict, found.totals.counts.n_b), (Verdict::Fail, 20));
+    assert_eq!(found.regions.iter().map(|region| region.roll_back).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
+fn a_region_that_was_asked_for_is_one_of_them() {
+    let counts = Counts::new(trace()).unwrap();
+    let among = counts.clone().of_regions(&["ap".to_owned(), "eu".to_owned(), "us".to_owned()]);
+    let (two, three) = (judge(&counts, &Policy::default(), false), judge(&among, &Policy::default(), false));
+    near(two.ln_e_fail_mean.exp() * 2.0 + 1.0, three.ln_e_fail_mean.exp() * 3.0);
+    assert_eq!(two.ln_e_fail_product, three.ln_e_fail_product);
+    assert_eq!(three.regions.iter().map(|region| region.region.as_str()).collect::<Vec<_>>(), ["ap", "eu", "us"]);
+    assert_eq!(three.regions[0].verdict, RegionVerdict::Uncovered);
+}
+
+/// What had crossed a line once.
+#[test]
+fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
+    let mut cells: Vec<(&str, i64, Cell)> =
+        (0..60).map(|minute| ("us", minute, cell(37 * u64::from(minute > 30), 3600, 0, 3600))).collect();
+    for (minute, failed) in [(3, 4), (6, 6), (9, 7)] {
+        cells[minute].2.x_b = failed;
+    }
+    let counts = Counts::new(cells).unwrap();
+    let policy = Policy::default();
+    let now = judge(&counts, &policy, false);
+    assert_eq!((now.verdict, now.first_crossing.unwrap().verdict), (Verdict::Pass, Verdict::Fail));
+    assert!(now.regions.iter().all(|region| !region.roll_back));
+    let hypothesis = [Hypothesis { counts: &counts, policy: &policy, must_pass: true }];
+    let looks = Looks { history: History::Decides, ..Looks::default() };
+    let (kept, reports) = judge_all(&hypothesis, looks);
+    assert_eq!(kept, Verdict::Fail);
+    let reason = &reports[0].reason;
+    assert!(reason.contains("at an earlier look, and that decision stays: by then 10 of 25,200"), "{reason}");
+    assert!(reports[0].regions[0].roll_back);
+    // A pass stays until there is a failure.
+    let mut cells: Vec<(&str, i64, Cell)> =
+        (0..60).map(|minute| ("us", minute, cell(20, 1000, 20 + 20 * u64::from(minute > 20), 1000))).collect();
+    let passed = Counts::new(cells[..20].to_vec()).unwrap();
+    assert_eq!(judge(&passed, &policy, false).verdict, Verdict::Pass);
+    let kept = |cells: &[(&'static str, i64, Cell)]| {
+        let counts = Counts::new(cells.to_vec()).unwrap();
+        judge_all(&[Hypothesis { counts: &counts, policy: &policy, must_pass: true }], looks).0
+    };
+    assert_eq!(kept(&cells[..23]), Verdict::Pass);
+    assert_eq!(kept(&cells), Verdict::Fail);
+    // A share that is off hides a pass while it lasts, and no failure.
+    let weight = Policy { weight: Some(0.1), ..policy };
+    let judged = |cells: &[(&'static str, i64, Cell)]| {
+        let counts = Counts::new(cells.to_vec()).unwrap();
+        judge_all(&[Hypothesis { counts: &counts, policy: &weight, must_pass: true }], looks).0
+    };
+    assert_eq!(judged(&cells[..20]), Verdict::Invalid);
+    assert_eq!(judged(&cells), Verdict::Fail);
+    cells.truncate(0);
+    assert_eq!(judged(&cells), Verdict::NoData);
 }
 
 #[test]
@@ -124,11 +248,18 @@ fn gates_decide_where_evidence_cannot() {
     let weight = |weight| Policy { weight: Some(weight), ..Policy::default() };
     let bad = [("us", 0, cell(1, 9000, 60, 1000))];
     assert_eq!(report(&bad, &weight(0.1)).verdict, Verdict::Fail);
-    assert_eq!(report(&bad, &weight(0.5)).verdict, Verdict::Invalid);
+    // Of two things that are wrong the failure comes first: a share that is off forbids a pass, and hides nothing.
+    let found = report(&bad, &weight(0.5));
+    assert_eq!((found.verdict, found.regions[0].roll_back), (Verdict::Fail, true));
+    let alike = [("us", 0, cell(90, 9000, 10, 1000))];
+    assert_eq!(
+        (report(&alike, &weight(0.1)).verdict, report(&alike, &weight(0.5)).verdict),
+        (Verdict::Inconclusive, Verdict::Invalid)
+    );
     // Worse, and by too little to mind; or by too few.
     assert_eq!(report(&bad, &Policy { min_effect: Some(0.1), ..Policy::default() }).verdict, Verdict::Inconclusive);
     assert_eq!(report(&[("us", 0, cell(0, 90_000, 2, 150))], &Policy::default()).verdict, Verdict::Inconclusive);
-    assert_eq!(report(&[("us", 0, cell(0, 90_000, 50, 50))], &Policy::default()).verdict, Verdict::Inconclusive);
+    assert_eq!(report(&[("us", 0, cell(0, 90_000, 50, 50))], &Policy::default()).verdict, Verdict::Fail);
     // A fix of a broken baseline.
     assert_eq!(report(&[("us", 0, cell(900, 9000, 1, 1000))], &Policy::default()).verdict, Verdict::Pass);
 }
@@ -229,16 +360,25 @@ proptest! {
             prop_assert!(lower <= upper);
             prop_assert!(found.odds_ratio.estimate.is_none_or(|estimate| lower <= estimate && estimate <= upper));
         }
-        // The order of cells plays no part, and neither do cells in which nothing failed.
-        let silent = (0..4).map(|window| (format!("r{window}"), 100 + window, cell(0, 7, 0, 9)));
-        let again = judge(&Counts::new(named().collect::<Vec<_>>().into_iter().rev().chain(silent)).unwrap(), &policy, false);
+        // The order of cells plays no part.
+        let again = judge(&Counts::new(named().collect::<Vec<_>>().into_iter().rev()).unwrap(), &policy, false);
         prop_assert_eq!(again.totals.ln_e_fail, found.totals.ln_e_fail);
         prop_assert_eq!(again.odds_ratio, found.odds_ratio);
+        // What is counted stands in one block, or came before the canary.
+        let pooled: u64 = found.blocks.iter().chain(&found.open_blocks).map(|block| block.counts.units()).sum();
+        prop_assert!(pooled <= found.totals.counts.units());
+        // Failures move no block.
+        let sound = named().map(|(region, window, one)| (region, window, cell(0, one.n_a, 0, one.n_b)));
+        let sound = judge(&Counts::new(sound).unwrap(), &policy, false);
+        let edges = |report: &Report| report.blocks.iter().map(|block| (block.region, block.first, block.last)).collect::<Vec<_>>();
+        prop_assert_eq!(edges(&sound), edges(&found));
         // Exchanging the arms inverts the odds ratio, but for the mixture of the sequence, which is its own inverse.
         let swapped = named().map(|(region, window, one)| (region, window, cell(one.x_b, one.n_b, one.x_a, one.n_a)));
         let swapped = judge(&Counts::new(swapped).unwrap(), &Policy { weight: None, ..policy }, false);
+        // A region begins with its canary, so both need it from the first minute on.
         if let (Some(lower), Some(upper)) = (found.odds_ratio.lower, swapped.odds_ratio.upper)
             && lower > 0.0
+            && edges(&swapped) == edges(&found)
         {
             prop_assert!((lower * upper - 1.0).abs() < 1e-6, "{} {}", lower, upper);
         }

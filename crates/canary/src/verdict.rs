@@ -1,18 +1,11 @@
-//! From counts to a verdict, window by window, as if somebody had looked after each: the first crossing is the decision.
-//! It refuses to pass a region that it knows nothing of.
+//! What is said of a canary, by what policy, and how several comparisons make one verdict. It refuses to let anything hide
+//! a failure: that a share is off, or that a region is missing, forbids a pass and nothing else.
 
+use crate::blocks::Block;
 use crate::counts::{Cell, Counts};
-use crate::described::{Estimate, Strata, newcombe, wilson};
-use crate::evidence::{Grid, LnLikelihoods, PRODUCT_FACTOR, e_bh, ln_average, odds_ratio};
-use crate::gates::{SAMPLE_RATIO_MAX, rate_upper, sample_ratio};
-use crate::hypergeometric::Likelihood;
-use crate::votes::Votes;
-
-/// Failed units of both releases, and of the canary, that a failure takes at least.
-const FAILED_MIN: u64 = 5;
-const FAILED_CANARY_MIN: u64 = 3;
-/// How many times as much as was counted is looked ahead to.
-const AHEAD_MAX: f64 = 1e6;
+use crate::described::Estimate;
+use crate::evidence::e_bh;
+use crate::process::Process;
 
 /// What a verdict is to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,9 +16,11 @@ pub struct Policy {
     pub beta: f64,
     /// Odds ratio up to which a canary is no worse.
     pub tolerance: f64,
-    /// Odds ratio that a pass rules out.
+    /// Odds ratio that a pass rules out, on the average of regions.
     pub margin: f64,
-    /// Units of the canary without which nothing is said.
+    /// Odds ratio that a pass rules out in every region; the square of the margin where none is given.
+    pub region_margin: Option<f64>,
+    /// Units of the canary without which a region is not covered.
     pub min_requests: u64,
     /// Risk difference that a failure takes at least.
     pub min_effect: Option<f64>,
@@ -33,7 +28,7 @@ pub struct Policy {
     pub slo: Option<f64>,
     /// Share of traffic that the canary is meant to get.
     pub weight: Option<f64>,
-    /// Each region and window has one vote, however many units failed in it.
+    /// Failures come in bursts: what a block of minutes may be worth is bounded, however many units failed in it.
     pub robust: bool,
 }
 
@@ -44,6 +39,7 @@ impl Default for Policy {
             beta: 0.05,
             tolerance: 1.0,
             margin: 2.0,
+            region_margin: None,
             min_requests: 100,
             min_effect: None,
             slo: None,
@@ -66,6 +62,11 @@ pub struct PolicyError {
 }
 
 impl Policy {
+    /// The odds ratio that a pass rules out in every region.
+    pub fn margin_of_region(&self) -> f64 {
+        self.region_margin.unwrap_or(self.margin * self.margin)
+    }
+
     /// Whether a verdict can be by this policy.
     pub fn check(&self) -> Result<(), PolicyError> {
         let within = |value: f64| value > 0.0 && value < 1.0;
@@ -76,6 +77,9 @@ impl Policy {
             ("tolerance", self.tolerance, positive(self.tolerance) && self.tolerance >= 1.0, "1 or more"),
             ("margin", self.margin, positive(self.margin) && self.margin > self.tolerance, "above the tolerance"),
         ];
+        if let Some(value) = self.region_margin.filter(|value| !(value.is_finite() && *value >= self.margin)) {
+            return Err(PolicyError { name: "region_margin", value, must: "the margin or more" });
+        }
         let optional = [
             ("min_effect", self.min_effect, "above 0 and below 1"),
             ("slo", self.slo, "above 0 and below 1"),
@@ -161,13 +165,13 @@ pub struct Totals {
     pub counts: Cell,
     /// ln of the evidence that the canary is worse.
     pub ln_e_fail: f64,
-    /// ln of the evidence that it is not worse by the margin.
+    /// ln of the evidence that it is not worse by the margin; of a region, by the margin of a region.
     pub ln_e_pass: f64,
     /// The baseline's rate, with Wilson's interval.
     pub rate_a: Estimate,
     /// The canary's.
     pub rate_b: Estimate,
-    /// Mantel–Haenszel over cells.
+    /// Mantel–Haenszel over closed blocks.
     pub risk_ratio: Estimate,
 }
 
@@ -182,8 +186,10 @@ pub struct Region {
     pub risk_difference: Estimate,
     /// What is said of it.
     pub verdict: RegionVerdict,
-    /// Whether e-BH names it among those to be rolled back.
+    /// Whether it is to be rolled back: with a failure only.
     pub roll_back: bool,
+    /// By how much the rate would have had to rise by itself for what the canary did once its baseline was gone.
+    pub drift_explained: Option<f64>,
 }
 
 /// The evidence after a window.
@@ -193,15 +199,17 @@ pub struct WindowEvidence {
     pub window: i64,
     /// What was counted in it.
     pub counts: Cell,
-    /// ln of the evidence that the canary is worse: the product over regions.
+    /// ln of the evidence that the canary is worse: the mean of the two below.
     pub ln_e_fail: f64,
-    /// ln of the mean of the evidence of the regions.
-    pub ln_e_fail_average: f64,
+    /// ln of the evidence for the same effect everywhere: the product over regions.
+    pub ln_e_fail_product: f64,
+    /// ln of the mean of the evidence of the regions: for one bad region.
+    pub ln_e_fail_mean: f64,
     /// ln of the evidence that it is not worse by the margin.
     pub ln_e_pass: f64,
 }
 
-/// The first crossing of a line, which is the decision.
+/// A crossing of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Crossing {
     /// What it decided.
@@ -225,11 +233,15 @@ pub struct Report {
     pub reason: String,
     /// All regions together.
     pub totals: Totals,
+    /// ln of the evidence for the same effect everywhere, and of the mean of the regions.
+    pub ln_e_fail_product: f64,
+    /// ln of the mean of the evidence of the regions.
+    pub ln_e_fail_mean: f64,
     /// Risk that an equal release shows as much at any look.
     pub p_always_valid: f64,
     /// The likeliest odds ratio, and the confidence sequence.
     pub odds_ratio: Estimate,
-    /// Mantel–Haenszel over cells, with Sato's variance.
+    /// Mantel–Haenszel over closed blocks, with Sato's variance.
     pub risk_difference: Estimate,
     /// Cochran, Mantel and Haenszel.
     pub cmh_chi2: Option<f64>,
@@ -241,8 +253,12 @@ pub struct Report {
     pub regions: Vec<Region>,
     /// The evidence over time.
     pub windows: Vec<WindowEvidence>,
-    /// The first crossing.
+    /// The first crossing, whatever became of it since.
     pub first_crossing: Option<Crossing>,
+    /// What was compared: minutes of a region that were pooled.
+    pub blocks: Vec<Block>,
+    /// Those to which more may come; they count for nothing yet.
+    pub open_blocks: Vec<Block>,
     /// What would decide, if things go on as they have.
     pub needs: Option<Needs>,
     /// Whether the two never ran side by side: what is said describes, and decides nothing.
@@ -271,407 +287,73 @@ pub struct Hypothesis<'c> {
     pub must_pass: bool,
 }
 
-/// What is known of a region while windows pass.
-#[derive(Clone, Default)]
-struct Running {
-    counts: Cell,
-    ln: LnLikelihoods,
-    /// In place of the likelihoods, where each window has one vote.
-    votes: Option<Votes>,
-    strata: Strata,
+/// What a crossing of the past is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum History {
+    /// Nothing: the evidence at the last window decides.
+    #[default]
+    Told,
+    /// A failure stays, and a pass stays until there is a failure: every window was looked at, as by a pipeline that keeps
+    /// a state.
+    Decides,
 }
 
-impl Running {
-    fn new(policy: &Policy) -> Running {
-        Running { votes: policy.robust.then(Votes::default), ..Running::default() }
-    }
-
-    fn ln_fail(&self) -> f64 {
-        self.votes.as_ref().map_or_else(|| self.ln.ln_fail(), Votes::ln_fail)
-    }
-
-    fn ln_pass(&self) -> f64 {
-        self.votes.as_ref().map_or_else(|| self.ln.ln_pass(), Votes::ln_pass)
-    }
-
-    /// As if everything had been counted so many times.
-    fn times(&self, factor: f64) -> Running {
-        let votes = self.votes.as_ref().map(|votes| votes.times(factor));
-        Running { ln: self.ln.times(factor), votes, ..Running::default() }
-    }
-
-    fn totals(&self) -> Totals {
-        Totals {
-            counts: self.counts,
-            ln_e_fail: self.ln_fail(),
-            ln_e_pass: self.ln_pass(),
-            rate_a: wilson(self.counts.x_a, self.counts.n_a),
-            rate_b: wilson(self.counts.x_b, self.counts.n_b),
-            risk_ratio: self.strata.risk_ratio(),
-        }
-    }
+/// What is known of the looks besides what was counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// A region did not answer: nothing passes then.
+    pub is_region_missing: bool,
+    /// What the past decides.
+    pub history: History,
 }
 
 /// Judges a canary by what was counted. `is_region_missing` says that a region did not answer: nothing passes then.
 pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Report {
-    judge_all(&[Hypothesis { counts, policy, must_pass: true }], is_region_missing).1.swap_remove(0)
+    let looks = Looks { is_region_missing, ..Looks::default() };
+    judge_all(&[Hypothesis { counts, policy, must_pass: true }], looks).1.swap_remove(0)
 }
 
-/// Judges several comparisons as one: each fails by e-BH over all of them, at every look, and they pass when all do that
-/// must. Windows are those of one clock.
-pub fn judge_all(hypotheses: &[Hypothesis<'_>], is_region_missing: bool) -> (Verdict, Vec<Report>) {
+/// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must. Windows
+/// are those of one clock.
+pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<Report>) {
     let alpha = hypotheses.first().map_or(Policy::default().alpha, |first| first.policy.alpha);
     let mut processes: Vec<Process<'_>> = hypotheses
         .iter()
-        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, is_region_missing))
+        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, looks.is_region_missing))
         .collect();
-    while let Some(window) = processes.iter().filter_map(Process::next_window).min() {
+    let last = hypotheses.iter().filter_map(|hypothesis| hypothesis.counts.clock.last_window()).max();
+    let mut fails = vec![false; processes.len()];
+    let mut past = None;
+    loop {
+        // The last window may hold nothing, and its end closes blocks all the same.
+        let next = processes.iter().filter_map(Process::next_window).min();
+        let Some(window) = next.or(last.filter(|last| past.is_none_or(|past| past < *last))) else { break };
+        past = Some(window);
         processes.iter_mut().for_each(|process| process.advance(window));
-        // The product over regions and the mean of them are both looked at: half of the larger one is evidence.
-        let ln_values: Vec<f64> = processes
-            .iter()
-            .map(|process| process.ln_worse().map_or(f64::NEG_INFINITY, |ln| ln - PRODUCT_FACTOR.ln()))
-            .collect();
-        let fails = e_bh(&ln_values, alpha);
-        for (process, fails) in processes.iter_mut().zip(fails) {
-            process.cross(window, fails);
+        let ln_values: Vec<f64> =
+            processes.iter().map(|process| process.ln_worse().unwrap_or(f64::NEG_INFINITY)).collect();
+        fails = e_bh(&ln_values, alpha);
+        for (process, fails) in processes.iter_mut().zip(&fails) {
+            process.cross(window, *fails);
         }
     }
-    let ln_fails: Vec<f64> =
-        processes.iter().flat_map(|process| process.regions.iter().map(Running::ln_fail)).collect();
-    let mut roll_back = e_bh(&ln_fails, alpha).into_iter();
-    let reports: Vec<Report> = processes
-        .iter()
-        .map(|process| process.report(&roll_back.by_ref().take(process.regions.len()).collect::<Vec<bool>>()))
-        .collect();
+    let reports: Vec<Report> =
+        processes.iter().zip(&fails).map(|(process, fails)| process.report(*fails, looks.history)).collect();
     let has = |verdict: Verdict| reports.iter().any(|report| report.verdict == verdict);
     let must = |verdict: Verdict| {
         let told = || reports.iter().zip(hypotheses).filter(|(_, hypothesis)| hypothesis.must_pass);
         told().next().is_some() && told().all(|(report, _)| report.verdict == verdict)
     };
-    let verdict = if has(Verdict::Invalid) {
+    let verdict = if has(Verdict::Fail) {
+        Verdict::Fail
+    } else if has(Verdict::Invalid) {
         Verdict::Invalid
     } else if must(Verdict::NoData) {
         Verdict::NoData
-    } else if has(Verdict::Fail) {
-        Verdict::Fail
     } else if must(Verdict::Pass) {
         Verdict::Pass
     } else {
         Verdict::Inconclusive
     };
     (verdict, reports)
-}
-
-/// A comparison while windows pass.
-struct Process<'c> {
-    counts: &'c Counts,
-    policy: &'c Policy,
-    grid: Grid,
-    is_region_missing: bool,
-    at: usize,
-    regions: Vec<Running>,
-    all: Running,
-    /// Units in regions in which the canary is meant to get a share.
-    shared: Cell,
-    likelihoods: Vec<Likelihood>,
-    windows: Vec<WindowEvidence>,
-    first_crossing: Option<Crossing>,
-    ln_sample_ratio: Option<f64>,
-    is_overlap: bool,
-}
-
-impl<'c> Process<'c> {
-    fn new(counts: &'c Counts, policy: &'c Policy, is_region_missing: bool) -> Process<'c> {
-        Process {
-            counts,
-            policy,
-            grid: Grid::new(policy.tolerance, policy.margin),
-            is_region_missing,
-            at: 0,
-            regions: vec![Running::new(policy); counts.regions.len()],
-            all: Running::new(policy),
-            shared: Cell::default(),
-            likelihoods: Vec::new(),
-            windows: Vec::new(),
-            first_crossing: None,
-            ln_sample_ratio: policy.weight.map(|_| 0.0),
-            is_overlap: false,
-        }
-    }
-
-    fn next_window(&self) -> Option<i64> {
-        self.counts.cells.get(self.at).map(|(window, ..)| *window)
-    }
-
-    fn look(&self) -> Look<'_> {
-        Look {
-            policy: self.policy,
-            all: &self.all,
-            regions: &self.regions,
-            is_region_missing: self.is_region_missing,
-            is_overlap: self.is_overlap,
-        }
-    }
-
-    /// Takes in what was counted in a window, if anything was.
-    fn advance(&mut self, window: i64) {
-        if self.next_window() != Some(window) {
-            return;
-        }
-        let (counts, policy) = (self.counts, self.policy);
-        let until = self.at + counts.cells[self.at..].partition_point(|(other, ..)| *other == window);
-        let mut of_window = Cell::default();
-        for (_, region, cell) in &counts.cells[self.at..until] {
-            let of_region = &mut self.regions[*region as usize];
-            self.is_overlap |= cell.n_a > 0 && cell.n_b > 0;
-            if cell.compares() {
-                let likelihood = Likelihood::of(cell);
-                if policy.robust {
-                    let votes = Votes::of(&likelihood, policy.tolerance, policy.margin);
-                    [&mut *of_region, &mut self.all]
-                        .into_iter()
-                        .filter_map(|sum| sum.votes.as_mut())
-                        .for_each(|sum| sum.add(&votes));
-                }
-                let ln = LnLikelihoods::of(&likelihood, &self.grid);
-                self.likelihoods.push(likelihood);
-                of_region.ln.add(&ln);
-                self.all.ln.add(&ln);
-            }
-            for sum in [of_region, &mut self.all] {
-                sum.counts += *cell;
-                sum.strata.add(cell);
-            }
-            of_window += *cell;
-            if !counts.unshared.contains(region) {
-                self.shared += *cell;
-            }
-        }
-        self.at = until;
-        if let (Some(most), Some(weight)) = (&mut self.ln_sample_ratio, policy.weight) {
-            *most = most.max(sample_ratio(self.shared.n_a, self.shared.n_b, weight));
-        }
-        let ln_e_fail_average = self.look().ln_average();
-        self.windows.push(WindowEvidence {
-            window,
-            counts: of_window,
-            ln_e_fail: self.all.ln_fail(),
-            ln_e_fail_average,
-            ln_e_pass: self.all.ln_pass(),
-        });
-    }
-
-    /// ln of the evidence that the canary is worse, if enough was counted for it to decide.
-    fn ln_worse(&self) -> Option<f64> {
-        self.look().ln_worse()
-    }
-
-    /// Notes the first crossing of a line.
-    fn cross(&mut self, window: i64, fails: bool) {
-        if self.first_crossing.is_some() {
-            return;
-        }
-        let look = self.look();
-        let crossing = match fails {
-            true => look.ln_worse().map(|ln_evidence| (Verdict::Fail, ln_evidence, false)),
-            false => look.passes().map(|(ln_evidence, is_by_limit)| (Verdict::Pass, ln_evidence, is_by_limit)),
-        };
-        let counts = self.all.counts;
-        self.first_crossing = crossing.map(|(verdict, ln_evidence, is_by_limit)| Crossing {
-            verdict,
-            window,
-            counts,
-            ln_evidence,
-            is_by_limit,
-        });
-    }
-
-    fn report(&self, roll_back: &[bool]) -> Report {
-        let (all, policy, look) = (&self.all, self.policy, self.look());
-        let most = self.windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
-        let [estimate, lower, upper] = odds_ratio(&self.likelihoods, all.ln.ln_excluded_below(policy.alpha));
-        let verdict = look.verdict(self.ln_sample_ratio, self.first_crossing);
-        let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back);
-        Report {
-            verdict,
-            reason: look.reason(verdict, self.ln_sample_ratio, self.first_crossing),
-            totals: all.totals(),
-            p_always_valid: (-most).exp(),
-            odds_ratio: Estimate { estimate, lower, upper },
-            risk_difference: all.strata.risk_difference(),
-            cmh_chi2: all.strata.cmh_chi2(),
-            rate_upper: rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha),
-            ln_sample_ratio: self.ln_sample_ratio,
-            regions: named
-                .map(|((name, region), roll_back)| Region {
-                    region: name.clone(),
-                    totals: region.totals(),
-                    risk_difference: newcombe(&region.counts),
-                    verdict: look.of_region(region, *roll_back),
-                    roll_back: *roll_back,
-                })
-                .collect(),
-            windows: self.windows.clone(),
-            first_crossing: self.first_crossing,
-            needs: look.needs(verdict, self.windows_with_canary()),
-            is_observational: !self.is_overlap && all.counts.n_a > 0 && all.counts.n_b > 0,
-        }
-    }
-
-    /// How many windows there were from the canary's first unit on.
-    fn windows_with_canary(&self) -> u64 {
-        let first = self.windows.iter().find(|window| window.counts.n_b > 0).map(|window| window.window);
-        let last = self.windows.last().map(|window| window.window);
-        first.zip(last).map_or(0, |(first, last)| last.abs_diff(first) + 1)
-    }
-}
-
-/// What is known at one look.
-struct Look<'l> {
-    policy: &'l Policy,
-    all: &'l Running,
-    regions: &'l [Running],
-    is_region_missing: bool,
-    is_overlap: bool,
-}
-
-impl Look<'_> {
-    fn ln_fail_line(&self) -> f64 {
-        (PRODUCT_FACTOR / self.policy.alpha).ln()
-    }
-
-    fn ln_pass_line(&self) -> f64 {
-        -self.policy.beta.ln()
-    }
-
-    fn is_covered(&self, region: &Running) -> bool {
-        region.counts.n_b >= self.policy.min_requests.max(1)
-    }
-
-    fn covered(&self) -> impl Iterator<Item = &Running> {
-        self.regions.iter().filter(|region| self.is_covered(region))
-    }
-
-    /// ln of the mean of the regions' evidence that the canary is worse.
-    fn ln_average(&self) -> f64 {
-        let values: Vec<f64> = self.regions.iter().map(Running::ln_fail).collect();
-        ln_average(&values)
-    }
-
-    /// ln of the evidence that the canary is worse, if enough was counted for it to decide.
-    fn ln_worse(&self) -> Option<f64> {
-        let counts = &self.all.counts;
-        let enough =
-            counts.n_b >= self.policy.min_requests && counts.failed() >= FAILED_MIN && counts.x_b >= FAILED_CANARY_MIN;
-        let is_large = self
-            .policy
-            .min_effect
-            .is_none_or(|least| self.all.strata.risk_difference().estimate.is_some_and(|found| found >= least));
-        (enough && is_large).then(|| self.all.ln_fail().max(self.ln_average()))
-    }
-
-    /// The evidence for a pass, if there is enough, and whether it is of the failure rate alone.
-    fn passes(&self) -> Option<(f64, bool)> {
-        let counts = &self.all.counts;
-        if self.is_region_missing || counts.n_b < self.policy.min_requests.max(1) {
-            return None;
-        }
-        // A region in which the canary ran without a baseline shows nothing, and so nothing passes by comparison.
-        let least = self.covered().map(Running::ln_pass).reduce(f64::min);
-        let passes = least.filter(|least| *least >= self.ln_pass_line());
-        let upper = || rate_upper(counts.x_b, counts.n_b, self.policy.alpha);
-        let is_below_slo = self.policy.slo.is_some_and(|slo| upper() <= slo);
-        passes.map(|least| (least, false)).or_else(|| is_below_slo.then(|| (-self.policy.alpha.ln(), true)))
-    }
-
-    fn verdict(&self, ln_sample_ratio: Option<f64>, first_crossing: Option<Crossing>) -> Verdict {
-        if ln_sample_ratio.is_some_and(|ln| ln >= SAMPLE_RATIO_MAX.ln()) {
-            return Verdict::Invalid;
-        }
-        if self.all.counts.n_b == 0 {
-            return Verdict::NoData;
-        }
-        first_crossing.map_or(Verdict::Inconclusive, |crossing| crossing.verdict)
-    }
-
-    fn of_region(&self, region: &Running, roll_back: bool) -> RegionVerdict {
-        if roll_back {
-            return RegionVerdict::Fail;
-        }
-        if !self.is_covered(region) {
-            return RegionVerdict::Uncovered;
-        }
-        match region.ln_pass() >= self.ln_pass_line() {
-            true => RegionVerdict::Pass,
-            false => RegionVerdict::Inconclusive,
-        }
-    }
-
-    fn reason(&self, verdict: Verdict, ln_sample_ratio: Option<f64>, first_crossing: Option<Crossing>) -> String {
-        let counts = &self.all.counts;
-        let rates = format!(
-            "{} of {} canary units failed, {} of {} of the baseline",
-            counts.x_b, counts.n_b, counts.x_a, counts.n_a
-        );
-        match verdict {
-            Verdict::Invalid => format!(
-                "the canary got {} of {} units, which its weight of {} cannot explain (evidence 10^{:.1})",
-                counts.n_b,
-                counts.n_a + counts.n_b,
-                self.policy.weight.unwrap_or_default(),
-                ln_sample_ratio.unwrap_or_default() / std::f64::consts::LN_10
-            ),
-            Verdict::NoData => "nothing was counted of the canary".to_owned(),
-            Verdict::Fail => format!("the canary fails more often than the baseline: {rates}"),
-            Verdict::Pass => match first_crossing.is_none_or(|crossing| !crossing.is_by_limit) {
-                true => format!("the canary is not worse by a factor of {}: {rates}", self.policy.margin),
-                false => format!("the canary's failure rate is below the limit: {rates}"),
-            },
-            Verdict::Inconclusive if counts.n_a == 0 => format!("there is no baseline to compare with: {rates}"),
-            Verdict::Inconclusive if !self.is_overlap => format!(
-                "the two never ran at the same time in one region, so this is observational and decides nothing: {rates}"
-            ),
-            Verdict::Inconclusive if self.is_region_missing => {
-                format!("a region is missing, and nothing passes then: {rates}")
-            }
-            Verdict::Inconclusive if counts.n_b < self.policy.min_requests => {
-                format!("the canary has had fewer than {} units: {rates}", self.policy.min_requests)
-            }
-            Verdict::Inconclusive => format!("neither can be said yet: {rates}"),
-        }
-    }
-
-    /// What would decide: the evidence of what was counted, several times over.
-    fn needs(&self, verdict: Verdict, windows: u64) -> Option<Needs> {
-        let counts = &self.all.counts;
-        if verdict != Verdict::Inconclusive || counts.n_b == 0 || counts.n_a == 0 {
-            return None;
-        }
-        let times = |reaches: &dyn Fn(f64) -> bool| {
-            if !reaches(AHEAD_MAX) {
-                return None;
-            }
-            let (mut from, mut to) = (1.0_f64, AHEAD_MAX);
-            while to / from > 1.001 {
-                let middle = (from * to).sqrt();
-                if reaches(middle) { to = middle } else { from = middle }
-            }
-            Some(to)
-        };
-        let fails = |factor: f64| self.all.times(factor).ln_fail() >= self.ln_fail_line();
-        let of_pass = |region: &Running, factor: f64| region.times(factor).ln_pass() >= self.ln_pass_line();
-        let passes = |factor: f64| {
-            let mut told =
-                self.regions.iter().filter(|region| region.counts.n_b > 0 && region.counts.n_a > 0).peekable();
-            told.peek().is_some() && !self.is_region_missing && told.all(|region| of_pass(region, factor))
-        };
-        let fail = times(&fails).map(|factor| (factor, Verdict::Fail));
-        let pass = times(&passes).map(|factor| (factor, Verdict::Pass));
-        let (factor, verdict) = [fail, pass].into_iter().flatten().min_by(|one, other| one.0.total_cmp(&other.0))?;
-        let least = self.policy.min_requests as f64 / counts.n_b as f64;
-        let more = (factor.max(least) - 1.0).max(0.0);
-        let ahead = |so_far: u64| (more * so_far as f64).ceil() as u64;
-        Some(Needs { canary_requests: ahead(counts.n_b), windows: ahead(windows), verdict })
-    }
 }

@@ -30,7 +30,7 @@ pub struct Arguments {
 }
 
 /// What every command takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Global {
     /// A region's place (s3://bucket[/folder], file:///dir or a path), or one place that holds all regions; repeatable.
     /// Comes before TRANSECT_LAKE (places with a comma between them) and transect.toml
@@ -76,6 +76,9 @@ pub struct Global {
     /// As --verbose; beside `logs --grep`, records that do not match
     #[arg(short = 'v', global = true, hide = true)]
     pub short_v: bool,
+    /// Whether answers are one part of several that are printed together
+    #[arg(skip)]
+    pub is_part: bool,
 }
 
 /// Formats of all commands; each says itself which it writes.
@@ -158,8 +161,9 @@ pub enum Command {
 
 /// Makes a deterministic sample of an active-active shop in three regions.
 ///
-/// Real CloudWatch payloads and the truth about them are written, loaded by the same path as `ingest`, and asked three saved
-/// questions.
+/// Real CloudWatch payloads and the truth about them are written and loaded by the same path as `ingest`. Then it walks
+/// through what that is for: one request over regions and releases, the verdict on a canary, the releases of each region,
+/// and a saved question.
 #[derive(Debug, Args)]
 pub struct Demo {
     /// Where the sample lake goes
@@ -454,10 +458,13 @@ pub struct CanaryPolicy {
     /// Odds ratio up to which a canary is no worse [default: 1]
     #[arg(long, value_name = "RATIO", help_heading = "Policy")]
     pub tolerance: Option<f64>,
-    /// Odds ratio that a pass rules out [default: 2]
+    /// Odds ratio that a pass rules out, over all regions [default: 2]
     #[arg(long, value_name = "RATIO", help_heading = "Policy")]
     pub margin: Option<f64>,
-    /// Units of the canary without which nothing is decided, and a region is not covered [default: 100]
+    /// Odds ratio that a pass rules out in every region [default: the square of the margin]
+    #[arg(long, value_name = "RATIO", help_heading = "Policy")]
+    pub region_margin: Option<f64>,
+    /// Requests of the canary without which a region is not covered, and nothing passes [default: 100]
     #[arg(long, value_name = "N", help_heading = "Policy")]
     pub min_requests: Option<u64>,
     /// Difference of failure rates that a failure takes at least
@@ -469,7 +476,7 @@ pub struct CanaryPolicy {
     /// Share of requests that the canary is meant to get in the regions that it has come to
     #[arg(long, value_name = "SHARE", help_heading = "Policy")]
     pub weight: Option<String>,
-    /// Each region has one vote a minute, however many units failed in it: for failures that come in bursts
+    /// Failures come in bursts: what a few minutes of a region may be worth is bounded, however many requests failed in them
     #[arg(long, help_heading = "Policy")]
     pub robust: bool,
     /// Fail, too, when traces that met both releases fail more often than others
@@ -483,9 +490,12 @@ pub struct CanaryPolicy {
 /// How it is asked again.
 #[derive(Debug, Args)]
 pub struct CanaryWaiting {
-    /// Keep what was counted and decided here between calls: minutes are read once, and a decision stays
+    /// Keep what was counted here between calls: minutes are read once, a failure stays, and a pass until there is one
     #[arg(long, value_name = "FILE", help_heading = "Waiting")]
     pub state: Option<PathBuf>,
+    /// Forget what the state has counted and decided, and count anew from its beginning: also one of an older version
+    #[arg(long, requires = "state", help_heading = "Waiting")]
+    pub recount: bool,
     /// Look again until it is decided
     #[arg(long, help_heading = "Waiting")]
     pub watch: bool,

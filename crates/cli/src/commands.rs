@@ -17,3 +17,31 @@ pub mod sql;
 pub mod subscribe;
 pub mod tail;
 pub mod trace;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+
+/// Carries out a command.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let global = &arguments.global;
+    match &arguments.command {
+        Command::Demo(own) => demo::run(own, global),
+        Command::Ingest(own) => ingest::run(own, global),
+        Command::Sql(own) => sql::run(own, global),
+        Command::Query(own) => query::run(own, global),
+        Command::Logs(own) => logs::run(own, global),
+        Command::Trace(own) => trace::run(own, global),
+        Command::Canary(own) => canary::run(own, global),
+        Command::Releases(own) => releases::run(own, global),
+        Command::Subscribe(own) => subscribe::run(own, global),
+        Command::Backfill(own) => backfill::run(own, global),
+        Command::Tail(own) => tail::run(own, global),
+        Command::Redrive(own) => redrive::run(own, global),
+        Command::Failed(own) => redrive::list(own, global),
+        Command::Doctor(own) => doctor::run(own, global),
+        Command::Rollout(own) => rollout::run(own, global),
+        Command::Schema => schema::run(global),
+        Command::Completions(own) => completions::run(own),
+        Command::Man(own) => man::run(own),
+    }
+}

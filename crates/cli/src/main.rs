@@ -37,27 +37,7 @@ fn main() -> ExitCode {
     };
     let is_inversion = matches!(&arguments.command, Command::Logs(own) if own.grep.is_some());
     arguments.global.verbose |= arguments.global.short_v && !is_inversion;
-    let global = &arguments.global;
-    let outcome = match &arguments.command {
-        Command::Demo(own) => commands::demo::run(own, global),
-        Command::Ingest(own) => commands::ingest::run(own, global),
-        Command::Sql(own) => commands::sql::run(own, global),
-        Command::Query(own) => commands::query::run(own, global),
-        Command::Logs(own) => commands::logs::run(own, global),
-        Command::Trace(own) => commands::trace::run(own, global),
-        Command::Canary(own) => commands::canary::run(own, global),
-        Command::Releases(own) => commands::releases::run(own, global),
-        Command::Subscribe(own) => commands::subscribe::run(own, global),
-        Command::Backfill(own) => commands::backfill::run(own, global),
-        Command::Tail(own) => commands::tail::run(own, global),
-        Command::Redrive(own) => commands::redrive::run(own, global),
-        Command::Failed(own) => commands::redrive::list(own, global),
-        Command::Doctor(own) => commands::doctor::run(own, global),
-        Command::Rollout(own) => commands::rollout::run(own, global),
-        Command::Schema => commands::schema::run(global),
-        Command::Completions(own) => commands::completions::run(own),
-        Command::Man(own) => commands::man::run(own),
-    };
+    let outcome = commands::run(&arguments);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever closed the pipe has what they wanted.

@@ -83,7 +83,7 @@ impl Destination {
     /// As [`Destination::open`], but long answers on a terminal can be paged through: by `$PAGER`, else `less`.
     pub fn open_paged(global: &Global) -> Result<Destination, Failure> {
         let destination = Destination::open(global)?;
-        if !destination.is_terminal() {
+        if !destination.is_terminal() || global.is_part {
             return Ok(destination);
         }
         let pager = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());

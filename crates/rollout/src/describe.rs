@@ -158,7 +158,7 @@ fn steps(plan: &Plan, state: &State) -> Vec<Step> {
                 wave: Some(index),
                 action: "shift",
                 region: region.clone(),
-                to: wave.weight,
+                to: wave.baked_weight(),
             })
         });
         waves.chain(promotion(plan)).collect()

@@ -6,6 +6,7 @@
 
 mod alias;
 mod canary;
+mod decision;
 mod describe;
 mod drive;
 mod machine;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use alias::{Alias, Routing};
 pub use canary::read_canary;
+pub use decision::{Course, Heard, Stage, course};
 pub use describe::{Described, Description, describe, render_description, render_description_json};
 pub use drive::{Clock, Cloud, DriveError, Judge, Stop, Store, World, drive, perform};
 pub use machine::{
@@ -34,4 +36,4 @@ pub use state::{
     Decider, EVENTS_MAX, Event, Outcome, Overridden, Place, State, StateError, WaveRecord, WaveState, What,
 };
 pub use verdict::{JudgeError, Question, RegionAsked, Said, Verdict};
-pub use waves::{BAKE_SECONDS_MAX, MIN_REQUESTS, WAVES_MAX, Wave};
+pub use waves::{BAKE_SECONDS_MAX, BAKED_WEIGHT_MAX, MIN_REQUESTS, WAVES_MAX, Wave};

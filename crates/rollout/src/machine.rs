@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::alias::{Alias, Routing};
+use crate::decision::{Course, Heard, Stage, course};
 use crate::moment::{Moment, render_seconds};
 use crate::plan::{Plan, names};
 use crate::state::{
@@ -32,7 +33,7 @@ pub const SERIES_MAX: u32 = 4;
 /// More decisions by people than this are no rollout.
 const OVERRIDES_MAX: usize = 100;
 
-/// What is done with a wave that is undecided at its deadline.
+/// What is done with a wave that is undecided at its deadline. [`course`] says what that is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnInconclusive {
     /// Its regions are set back.
@@ -725,14 +726,14 @@ impl Rollout {
             self.log(now, What::Looked, None, why);
         }
         match result {
-            Ok(verdict) if verdict.said == Said::Fail => self.fail(&verdict, now),
             Ok(verdict) => self.weigh(&verdict, baking, now),
-            // Waiting would not help, and nobody watches the canary.
-            Err(JudgeError::Refused(why)) => {
-                self.undecided(&format!("the judge refuses: {}", bounded(&why)), false, now)
+            Err(error) => {
+                let (heard, why) = match error {
+                    JudgeError::Refused(why) => (Heard::Refused, format!("the judge refuses: {}", bounded(&why))),
+                    JudgeError::Unanswered(_) => (Heard::Unanswered, bounded(&error.to_string())),
+                };
+                self.act(course(heard, self.options.on_inconclusive, stage(&baking, now)), &why, None, now);
             }
-            Err(error) if now >= baking.deadline_at => self.undecided(&bounded(&error.to_string()), false, now),
-            Err(_) => {}
         }
     }
 
@@ -764,10 +765,9 @@ impl Rollout {
         self.enter(Phase::Changing(job));
     }
 
-    /// What is neither a failure nor nothing.
+    /// Takes a verdict in, and acts on it.
     fn weigh(&mut self, verdict: &Verdict, mut baking: Baking, now: Moment) {
         let wave = self.wave();
-        let is_over = now >= baking.bakes_until;
         let few: Vec<String> = wave
             .regions
             .iter()
@@ -778,28 +778,41 @@ impl Rollout {
         // A region that did not answer never passes, whatever else is said.
         let answers = verdict.missing_regions.is_empty();
         let passes = verdict.said == Said::Pass && answers;
-        let held_back = match (passes, answers) {
-            (true, _) if few.is_empty() => None,
-            (true, _) => Some(few.join(", ")),
-            (false, false) => {
-                Some(format!("{} did not answer", names(verdict.missing_regions.iter().map(String::as_str))))
-            }
-            (false, true) => None,
-        };
         let counts = passes && few.is_empty();
         if counts && baking.passed_at.is_none() {
             baking.passed_at = Some(now);
         }
-        // What has passed once, and of which nothing bad is known when the bake is over, is done: the last series may have
-        // begun a minute ago.
-        let stays = baking.passed_at.is_some() && answers && verdict.said != Said::Invalid;
-        if is_over && (counts || stays) {
-            let why = format!("after {}: {}", render_seconds(now.since(baking.began_at)), verdict.reason);
-            return self.pass(Decider::Judge, why, now);
-        }
-        if now >= baking.deadline_at {
-            let why = held_back.map_or_else(String::new, |why| format!(" ({why})"));
-            return self.undecided(&format!("{}{why}: {}", verdict.said.name(), verdict.reason), true, now);
+        let heard = match verdict.said {
+            // What a report names is rolled back, whatever it is called.
+            Said::Fail => Heard::Fail,
+            _ if !verdict.roll_back.is_empty() => Heard::Fail,
+            _ if !answers => Heard::RegionMissing,
+            Said::Invalid => Heard::Invalid,
+            Said::NoData => Heard::NoData,
+            Said::Pass if counts => Heard::Pass,
+            // What has passed once, and of which nothing bad is known when the bake is over, is done: the last series may
+            // have begun a minute ago.
+            _ if baking.passed_at.is_some() => Heard::PassedBefore,
+            Said::Pass => Heard::PassOfFew,
+            Said::Inconclusive => Heard::Inconclusive,
+        };
+        let held_back = match heard {
+            Heard::PassOfFew => Some(few.join(", ")),
+            Heard::RegionMissing => {
+                Some(format!("{} did not answer", names(verdict.missing_regions.iter().map(String::as_str))))
+            }
+            _ => None,
+        };
+        let course = course(heard, self.options.on_inconclusive, stage(&baking, now));
+        if course != Course::Wait {
+            let why = match course {
+                Course::Pass => format!("after {}: {}", render_seconds(now.since(baking.began_at)), verdict.reason),
+                _ => {
+                    let why = held_back.map_or_else(String::new, |why| format!(" ({why})"));
+                    format!("{}{why}: {}", verdict.said.name(), verdict.reason)
+                }
+            };
+            return self.act(course, &why, Some(verdict), now);
         }
         if let Some(why) = held_back {
             let is_told = self.state.events.last().is_some_and(|event| event.what == What::HeldBack);
@@ -820,30 +833,37 @@ impl Rollout {
         self.state.now = Phase::Baking(baking);
     }
 
-    fn part(&self, baking: &Baking, now: Moment) -> u32 {
-        let (past, all) = (now.since(baking.began_at), self.wave().bake_seconds.max(1));
-        u32::try_from(past.saturating_mul(u64::from(SERIES_MAX)) / all).unwrap_or(u32::MAX).min(SERIES_MAX - 1)
-    }
-
-    /// The deadline has come, or nothing is to be waited for. Without any answer nothing is promoted, by no policy.
-    fn undecided(&mut self, why: &str, is_answered: bool, now: Moment) {
-        let wave = self.wave().clone();
-        match self.options.on_inconclusive {
-            OnInconclusive::Promote if is_answered => {
-                self.pass(Decider::Policy, format!("undecided, and the policy is to promote: {why}"), now);
+    /// Carries out what the table says.
+    fn act(&mut self, course: Course, why: &str, verdict: Option<&Verdict>, now: Moment) {
+        match course {
+            Course::Wait => {}
+            Course::SetBackNamed => {
+                if let Some(verdict) = verdict {
+                    self.fail(verdict, now);
+                }
             }
-            OnInconclusive::Rollback => {
+            Course::SetBackWave => {
+                let wave = self.wave().clone();
                 let reason = format!("wave \"{}\" is undecided, and the policy is to roll back: {why}", wave.name);
                 self.set_back(&wave.regions, Decider::Policy, reason, now);
             }
-            OnInconclusive::Promote | OnInconclusive::Hold => {
+            Course::Pass => self.pass(Decider::Judge, why.to_owned(), now),
+            Course::PassByPolicy => {
+                self.pass(Decider::Policy, format!("undecided, and the policy is to promote: {why}"), now);
+            }
+            Course::Hold => {
                 self.decided(WaveState::Held, Decider::Policy, now);
-                let reason = format!("wave \"{}\" is undecided, and weights stay as they are: {why}", wave.name);
+                let reason = format!("wave \"{}\" is undecided, and weights stay as they are: {why}", self.wave().name);
                 let ending = Ending { outcome: Outcome::Held, reason, left: Vec::new() };
                 let then = self.state.now.clone();
                 self.end(ending, Some(then), now);
             }
         }
+    }
+
+    fn part(&self, baking: &Baking, now: Moment) -> u32 {
+        let (past, all) = (now.since(baking.began_at), self.wave().bake_seconds.max(1));
+        u32::try_from(past.saturating_mul(u64::from(SERIES_MAX)) / all).unwrap_or(u32::MAX).min(SERIES_MAX - 1)
     }
 
     fn pass(&mut self, by: Decider, why: String, now: Moment) {
@@ -921,14 +941,22 @@ impl Rollout {
     }
 
     fn shares(&self) -> String {
-        match self.wave().weight {
-            100 => "everything".to_owned(),
-            weight => format!("{weight} %"),
-        }
+        format!("{} %", self.wave().baked_weight())
     }
 
     fn grace_seconds(&self) -> u64 {
         self.options.deadline_seconds.unwrap_or(self.wave().bake_seconds)
+    }
+}
+
+/// How far the wave has come.
+fn stage(baking: &Baking, now: Moment) -> Stage {
+    if now >= baking.deadline_at {
+        Stage::Deadline
+    } else if now >= baking.bakes_until {
+        Stage::BakeOver
+    } else {
+        Stage::Baking
     }
 }
 

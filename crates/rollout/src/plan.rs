@@ -8,7 +8,7 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::alias::Routing;
-use crate::waves::{self, Wave};
+use crate::waves::{self, BAKED_WEIGHT_MAX, Wave};
 
 /// A release map of every release of a year is a tenth of this.
 const MAP_BYTES_MAX: usize = 16 << 20;
@@ -148,7 +148,7 @@ impl Plan {
     /// The canary's share in a region after a wave, if it has come to that region by then.
     pub fn weight_after(&self, wave: usize, region: &str) -> Option<u8> {
         let come = self.waves.iter().take(wave.saturating_add(1));
-        come.filter(|wave| wave.regions.iter().any(|other| other == region)).map(|wave| wave.weight).next_back()
+        come.filter(|wave| wave.regions.iter().any(|other| other == region)).map(Wave::baked_weight).next_back()
     }
 
     /// The alias of a region where the canary has so many percent.
@@ -205,10 +205,11 @@ impl Plan {
         if !left_out.is_empty() {
             warnings.push(format!("no wave comes to {}: left as it is there", names(left_out.iter().copied())));
         }
-        for wave in self.waves.iter().filter(|wave| wave.weight == 100) {
+        for wave in self.waves.iter().filter(|wave| wave.weight > BAKED_WEIGHT_MAX) {
             warnings.push(format!(
-                "wave \"{}\" gives the canary everything: with no baseline beside it only an slo in the canary policy can pass it",
-                wave.name
+                "wave \"{}\" asks for {} %: the canary gets {BAKED_WEIGHT_MAX} % until all waves have passed, so that a \
+                 baseline runs beside it",
+                wave.name, wave.weight
             ));
         }
         let codes: BTreeSet<&str> = self.regions.keys().filter_map(|region| map.code(&self.canary, region)).collect();

@@ -18,6 +18,9 @@ const REGIONS_MAX: usize = 100;
 const NAME_MAX: usize = 64;
 /// Two weeks: CloudWatch takes no older event, so that nothing older can be judged.
 pub const BAKE_SECONDS_MAX: u64 = 14 * 86_400;
+/// The largest share, in percent, that a canary has while it is watched: without a baseline beside it nothing can be told of
+/// it. A wave that asks for more has so much until the rollout is done, which gives it everything.
+pub const BAKED_WEIGHT_MAX: u8 = 90;
 /// Requests of the canary without which a region does not pass.
 pub const MIN_REQUESTS: u64 = 100;
 /// Waves are a page at most.
@@ -33,12 +36,19 @@ pub struct Wave {
     pub name: String,
     /// Where the weight is moved.
     pub regions: Vec<String>,
-    /// Share of the canary, in percent: 100 is everything.
+    /// Share of the canary, in percent; [`BAKED_WEIGHT_MAX`] at most while it is watched.
     pub weight: u8,
     /// How long it is watched at least.
     pub bake_seconds: u64,
     /// Requests of the canary in each of its regions without which it does not pass.
     pub min_requests: u64,
+}
+
+impl Wave {
+    /// The share that the canary has while it is watched, in percent.
+    pub fn baked_weight(&self) -> u8 {
+        self.weight.min(BAKED_WEIGHT_MAX)
+    }
 }
 
 /// What is wrong with waves, and what would be right.

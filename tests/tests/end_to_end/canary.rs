@@ -33,8 +33,10 @@ fn each_verdict_has_its_exit_code() {
         ("us,0,10000,0,1000,0\n", &["--slo", "1%"], 0, "PASS"),
         // One after the other is no comparison.
         ("us,0,10000,10,0,0\nus,1,0,0,10000,900\n", &[], 4, "INCONCLUSIVE"),
-        // A burst of one minute is one vote.
+        // A burst of one minute is worth little.
         ("us,0,9000,0,1000,60\n", &["--robust"], 4, "INCONCLUSIVE"),
+        // A share that is off hides no failure.
+        ("us,0,9000,36,3000,1200\n", &["--weight", "10%"], 1, "FAIL"),
     ] {
         let answer = judge(counts, &[further, &["--format", "json"]].concat());
         assert_eq!((answer.code, answer.stderr.as_str()), (code, ""), "{counts} {further:?}");
@@ -212,6 +214,7 @@ fn the_bad_canary_fails_where_it_is_bad() {
             assert_eq!(region["roll_back"], name == bad, "{name}");
             assert_eq!(region["verdict"] == "FAIL", name == bad, "{name}");
         }
+        assert_eq!(report["roll_back"], json!([bad]));
         let crossing = &report["first_crossing"];
         assert!(crossing["n_b"].as_u64().unwrap() < report["n_b"].as_u64().unwrap());
         assert!(crossing["window"].as_str().unwrap().starts_with("2026-11-21T0"));
@@ -374,6 +377,109 @@ fn a_pipeline_asks_again_and_a_decision_stays() {
 }
 
 #[test]
+fn a_state_of_another_version_is_refused_and_counted_anew_where_that_is_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state.json");
+    let old = json!({
+        "transect_canary_state": 1, "asked": {}, "since_unix_nano": 1_795_248_000_000_000_000_i64, "looks": [30], "behind": {},
+        "unreadable": [], "services": [], "decided": {"verdict": "PASS", "is_complete": true, "missing_regions": [], "warnings": []}
+    });
+    std::fs::write(&state, old.to_string()).unwrap();
+    let lake = &sample().lake;
+    let kept = ["--state", text(&state)];
+    let refused = of_sample(lake, &[&RELEASE[..], &kept].concat());
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.stderr.contains("it is of version 1") && refused.stderr.contains("--recount"),
+        "{}",
+        refused.stderr
+    );
+    // From where it began, whatever is asked now: 09:00, when half of the story is told.
+    let fixed = [
+        "canary",
+        "--lake",
+        text(lake),
+        "--service",
+        "payments",
+        "--since",
+        SINCE,
+        "--until",
+        UNTIL,
+        "--format",
+        "json",
+    ];
+    let recounted = run(&[&fixed[..], &RELEASE, &kept, &["--recount"]].concat());
+    assert_eq!(recounted.code, 1, "{}", recounted.stderr);
+    let report: Value = serde_json::from_str(&recounted.stdout).unwrap();
+    assert!(report["windows"][0]["window"].as_str().unwrap() >= "2026-11-21T08:00:00Z", "{}", report["windows"][0]);
+    // It is one of this version from now on.
+    assert_eq!(of_sample(lake, &[&RELEASE[..], &kept].concat()).code, 1);
+}
+
+/// The lake of two regions, of which the one with the bad canary is away; and where it is and belongs.
+fn with_a_region_away(folder: &Path) -> (Vec<String>, PathBuf, PathBuf) {
+    let lake = &sample().lake;
+    let here = ["us-west-2", "us-east-2"].map(|name| region_of(lake, folder, name));
+    let (there, away) = (folder.join("us-east-2"), folder.join("away"));
+    std::fs::rename(&there, &away).unwrap();
+    let fixed =
+        ["canary", "--service", "payments", "--since", SINCE, "--until", UNTIL, "--lake", &here[0], "--lake", &here[1]];
+    (fixed.map(str::to_owned).to_vec(), away, there)
+}
+
+/// A `transect canary --watch`, and what it has said after each look.
+struct Watching {
+    child: std::process::Child,
+    said: std::io::Lines<std::io::BufReader<std::process::ChildStderr>>,
+}
+
+impl Watching {
+    fn start(arguments: &[&str]) -> Watching {
+        use std::io::BufRead;
+        let mut command = transect(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = std::io::BufReader::new(child.stderr.take().unwrap()).lines();
+        Watching { child, said }
+    }
+
+    /// The line of progress that ends a look.
+    fn next_look(&mut self) -> String {
+        self.said.by_ref().map(Result::unwrap).find(|line| line.contains(" requests of the canary failed")).unwrap()
+    }
+
+    fn end(mut self) -> (Option<i32>, String) {
+        self.said.by_ref().for_each(drop);
+        let answer = self.child.wait_with_output().unwrap();
+        (answer.status.code(), String::from_utf8(answer.stdout).unwrap())
+    }
+}
+
+#[test]
+fn who_watches_sees_a_region_that_comes_back() {
+    for is_kept in [false, true] {
+        let folder = TempDir::new().unwrap();
+        let (fixed, away, there) = with_a_region_away(folder.path());
+        let state = folder.path().join("state.json");
+        let kept: &[&str] = if is_kept { &["--state", text(&state)] } else { &[] };
+        let fixed: Vec<&str> = fixed.iter().map(String::as_str).collect();
+        let watch = ["--watch", "--every", "200ms", "--deadline", "10m"];
+        let mut watching = Watching::start(&[&fixed[..], &RELEASE, &watch, kept].concat());
+        // Two looks without it decide nothing; at one of those that follow it is there, and is worse.
+        for _ in 0..2 {
+            let line = watching.next_look();
+            assert!(line.contains("INCONCLUSIVE"), "{line}");
+        }
+        std::fs::rename(&away, &there).unwrap();
+        let (code, told) = watching.end();
+        assert_eq!(code, Some(1), "{told}");
+        assert!(
+            told.starts_with("FAIL  payments 1.4.2 against 1.4.1") && told.contains("roll back: us-east-2\n"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
 fn who_watches_is_told_when_it_is_decided_and_at_the_deadline() {
     let lake = &sample().lake;
     let watched = of_sample(lake, &[&RELEASE[..], &["--watch", "--every", "1h", "--deadline", "1h"]].concat());
@@ -381,6 +487,33 @@ fn who_watches_is_told_when_it_is_decided_and_at_the_deadline() {
     assert!(watched.stdout.starts_with("FAIL"), "{}", watched.stdout);
     let open = ["--baseline", "1.4.1", "--canary", "9.9.9", "--watch", "--deadline", "0s"];
     assert_eq!(of_sample(lake, &open).code, 5);
+    // A share that is off is looked at until the deadline: a failure might come.
+    let off = of_sample(
+        lake,
+        &[&BACK[..], &["--weight", "3%", "--watch", "--every", "50ms", "--deadline", "300ms"]].concat(),
+    );
+    assert_eq!(off.code, 6, "{}", off.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn who_stops_watching_between_two_looks_waits_no_longer() {
+    for is_kept in [false, true] {
+        let folder = TempDir::new().unwrap();
+        let (fixed, ..) = with_a_region_away(folder.path());
+        let state = folder.path().join("state.json");
+        let kept: &[&str] = if is_kept { &["--state", text(&state)] } else { &[] };
+        let fixed: Vec<&str> = fixed.iter().map(String::as_str).collect();
+        let watch = ["--watch", "--every", "1h", "--deadline", "2h"];
+        let mut watching = Watching::start(&[&fixed[..], &RELEASE, &watch, kept].concat());
+        watching.next_look();
+        let interrupted = std::process::Command::new("kill").args(["-INT", &watching.child.id().to_string()]).status();
+        assert!(interrupted.unwrap().success());
+        let (code, told) = watching.end();
+        assert_eq!((code, told.as_str()), (Some(130), ""));
+        // What was counted is kept.
+        assert_eq!(state.exists(), is_kept);
+    }
 }
 
 #[test]

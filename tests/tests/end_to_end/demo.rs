@@ -37,9 +37,14 @@ fn the_demo_loads_asks_and_says_what_to_try() {
     let printed = std::fs::read_to_string(sample().join("stdout")).unwrap();
     let truth = truth();
     assert!(printed.starts_with(&format!("{} log events of three regions", truth["events_delivered"])), "{printed}");
-    for name in ["error-rate-by-release", "traces-across-releases", "region-traffic"] {
-        assert!(printed.contains(&format!("$ transect query {name} --lake transect-demo")));
-    }
+    // What it is for: a request over regions and releases, a verdict, the releases, a saved question.
+    let asked: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("$ transect ")).collect();
+    let commands: Vec<&str> = asked.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(commands, ["trace", "canary", "releases", "query"], "{asked:?}");
+    assert!(asked.iter().all(|line| line.ends_with("--lake transect-demo")), "{asked:?}");
+    assert!(printed.contains("\ncrosses payments 1.4.1 (us-west-2) and 1.4.2 (us-east-2)\n"), "{printed}");
+    assert!(printed.contains("\nFAIL  payments 1.4.2 against 1.4.1\n"), "{printed}");
+    assert!(printed.contains("\nroll back: us-east-2\n") && printed.contains("(exit code 1: "), "{printed}");
     assert!(printed.contains("\nNext:\n"));
 }
 

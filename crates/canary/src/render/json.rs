@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::{Comparison, Counted, Told};
+use crate::blocks::Block;
 use crate::described::{Estimate, wilson};
-use crate::verdict::Totals;
+use crate::verdict::{Report, Totals};
 
 #[derive(Serialize)]
 struct Interval {
@@ -24,6 +25,8 @@ struct Document<'a> {
     verdict: &'static str,
     exit_code: u8,
     reason: String,
+    action: String,
+    roll_back: Vec<&'a str>,
     complete: bool,
     missing_regions: &'a [String],
     #[serde(flatten)]
@@ -61,6 +64,8 @@ struct ComparisonOf<'a> {
     e_fail: f64,
     e_pass: f64,
     ln_e_fail: f64,
+    ln_e_fail_product: f64,
+    ln_e_fail_mean: f64,
     ln_e_pass: f64,
     p_always_valid: f64,
     odds_ratio: Interval,
@@ -71,6 +76,8 @@ struct ComparisonOf<'a> {
     sample_ratio: Option<SampleRatio>,
     regions: Vec<RegionOf<'a>>,
     windows: Vec<WindowOf<'a>>,
+    blocks: Vec<BlockOf<'a>>,
+    open_blocks: Vec<BlockOf<'a>>,
     first_crossing: Option<CrossingOf<'a>>,
     needs: NeedsOf,
 }
@@ -81,6 +88,7 @@ struct PolicyOf<'a> {
     beta: f64,
     tolerance: f64,
     margin: f64,
+    region_margin: f64,
     min_requests: u64,
     min_effect: Option<f64>,
     slo: Option<f64>,
@@ -141,6 +149,7 @@ struct RegionOf<'a> {
     ln_e_pass: f64,
     verdict: &'static str,
     roll_back: bool,
+    drift_explained: Option<f64>,
     rate_a: Interval,
     rate_b: Interval,
     risk_ratio: Interval,
@@ -158,7 +167,20 @@ struct WindowOf<'a> {
     e_pass: f64,
     ln_e_fail: f64,
     ln_e_pass: f64,
-    ln_e_fail_average: f64,
+    ln_e_fail_product: f64,
+    ln_e_fail_mean: f64,
+}
+
+/// Minutes of a region that were pooled.
+#[derive(Serialize)]
+struct BlockOf<'a> {
+    region: &'a str,
+    first: &'a str,
+    last: &'a str,
+    n_a: u64,
+    x_a: u64,
+    n_b: u64,
+    x_b: u64,
 }
 
 #[derive(Serialize)]
@@ -189,6 +211,8 @@ pub fn render_json(told: &Told<'_>) -> String {
         verdict: told.verdict.name(),
         exit_code: told.exit_code,
         reason: told.reason(),
+        action: told.action(),
+        roll_back: told.roll_back(),
         complete: told.is_complete,
         missing_regions: told.missing_regions,
         decisive: comparison(decisive, told),
@@ -197,6 +221,7 @@ pub fn render_json(told: &Told<'_>) -> String {
             beta: policy.beta,
             tolerance: policy.tolerance,
             margin: policy.margin,
+            region_margin: policy.margin_of_region(),
             min_requests: policy.min_requests,
             min_effect: policy.min_effect,
             slo: policy.slo,
@@ -251,6 +276,8 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
         e_fail: ln_e_fail.exp(),
         e_pass: ln_e_pass.exp(),
         ln_e_fail,
+        ln_e_fail_product: report.ln_e_fail_product,
+        ln_e_fail_mean: report.ln_e_fail_mean,
         ln_e_pass,
         p_always_valid: report.p_always_valid,
         odds_ratio: report.odds_ratio.into(),
@@ -276,6 +303,7 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
                     ln_e_pass: totals.ln_e_pass,
                     verdict: region.verdict.name(),
                     roll_back: region.roll_back,
+                    drift_explained: region.drift_explained,
                     rate_a: totals.rate_a.into(),
                     rate_b: totals.rate_b.into(),
                     risk_ratio: totals.risk_ratio.into(),
@@ -296,9 +324,12 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
                 e_pass: evidence.ln_e_pass.exp(),
                 ln_e_fail: evidence.ln_e_fail,
                 ln_e_pass: evidence.ln_e_pass,
-                ln_e_fail_average: evidence.ln_e_fail_average,
+                ln_e_fail_product: evidence.ln_e_fail_product,
+                ln_e_fail_mean: evidence.ln_e_fail_mean,
             })
             .collect(),
+        blocks: report.blocks.iter().map(|block| block_of(block, report, told)).collect(),
+        open_blocks: report.open_blocks.iter().map(|block| block_of(block, report, told)).collect(),
         first_crossing: report.first_crossing.map(|crossing| CrossingOf {
             verdict: crossing.verdict.name(),
             window: told.window(crossing.window),
@@ -313,5 +344,18 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
             minutes: report.needs.filter(|_| told.in_minutes).map(|needs| needs.windows),
             verdict: report.needs.map(|needs| needs.verdict.name()),
         },
+    }
+}
+
+fn block_of<'a>(block: &Block, report: &'a Report, told: &Told<'a>) -> BlockOf<'a> {
+    let region = usize::try_from(block.region).ok().and_then(|place| report.regions.get(place));
+    BlockOf {
+        region: region.map_or("-", |region| region.region.as_str()),
+        first: told.window(block.first),
+        last: told.window(block.last),
+        n_a: block.counts.n_a,
+        x_a: block.counts.x_a,
+        n_b: block.counts.n_b,
+        x_b: block.counts.x_b,
     }
 }

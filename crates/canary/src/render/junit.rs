@@ -57,7 +57,7 @@ fn case(out: &mut String, class: &str, name: &str, kind: &str, message: &str) {
 fn of_a_region(region: &Region) -> String {
     let counts = &region.totals.counts;
     format!(
-        "{}: {} of {} canary units failed, {} of {} of the baseline; evidence that it is worse {}, that it is not {}{}",
+        "{}: {} of {} requests of the canary failed, {} of {} of the baseline; evidence that it is worse {}, that it is not {}{}",
         region.verdict.name(),
         counts.x_b,
         counts.n_b,

@@ -21,16 +21,9 @@ pub fn render_markdown(told: &Told<'_>) -> String {
         let _ =
             writeln!(out, "**{} did not answer**: it is not covered, and nothing passes without it.\n", escape(region));
     }
-    if let Some(crossing) = &one.report.first_crossing {
-        let _ = writeln!(
-            out,
-            "Decided after {}, with {} units of the canary.\n",
-            escape(told.window(crossing.window)),
-            crossing.counts.n_b
-        );
-    }
-    if let Some(outlook) = told.outlook() {
-        let _ = writeln!(out, "{outlook}.\n");
+    let _ = writeln!(out, "{}.\n", escape(&told.action()));
+    for sentence in told.faded().iter().chain(&told.drifts()) {
+        let _ = writeln!(out, "{}.\n", escape(sentence));
     }
     let roll_back = told.roll_back();
     if !roll_back.is_empty() {
@@ -72,13 +65,14 @@ pub fn render_markdown(told: &Told<'_>) -> String {
     let policy = told.policy;
     let _ = writeln!(
         out,
-        "<sub>Odds ratio {} at every look; p {} at any look; α {}, β {}, tolerance {}, margin {}, at least {} units.</sub>",
+        "<sub>Odds ratio {} at every look; p {} at any look; α {}, β {}, tolerance {}, margin {}, in each region {}, which takes {} requests of the canary.</sub>",
         interval(&one.report.odds_ratio),
         digits(one.report.p_always_valid),
         policy.alpha,
         policy.beta,
         policy.tolerance,
         policy.margin,
+        policy.margin_of_region(),
         policy.min_requests
     );
     out

@@ -5,7 +5,6 @@ use std::fmt::Write;
 use super::{Told, digits, interval, mixed_sentence, percent, power};
 use crate::counts::Cell;
 use crate::described::Estimate;
-use crate::evidence::PRODUCT_FACTOR;
 use crate::verdict::{Region, Report};
 
 /// Blocks of a sparkline, from nothing to the decision line and beyond.
@@ -26,16 +25,9 @@ pub fn render_text(told: &Told<'_>) -> String {
     for region in told.missing_regions {
         let _ = writeln!(out, "{region} did not answer: it is not covered, and nothing passes without it.");
     }
-    if let Some(crossing) = &one.report.first_crossing {
-        let _ = writeln!(
-            out,
-            "Decided after window {}, with {} units of the canary.",
-            told.window(crossing.window),
-            crossing.counts.n_b
-        );
-    }
-    if let Some(outlook) = told.outlook() {
-        let _ = writeln!(out, "{outlook}.");
+    let _ = writeln!(out, "{}.", told.action());
+    for sentence in told.faded().iter().chain(&told.drifts()) {
+        let _ = writeln!(out, "{sentence}.");
     }
     for one in told.comparisons {
         out.push('\n');
@@ -45,7 +37,7 @@ pub fn render_text(told: &Told<'_>) -> String {
         }
         out.push_str(&table(one.report));
         if one.report.windows.len() > 1 {
-            let line = (PRODUCT_FACTOR / told.policy.alpha).ln();
+            let line = -told.policy.alpha.ln();
             let _ = writeln!(
                 out,
                 "evidence over time  {}  (full: the line of {} at which it fails)",
@@ -71,19 +63,20 @@ pub fn render_text(told: &Told<'_>) -> String {
     let _ = writeln!(
         out,
         "\nodds ratio {} at every look (risk {}); risk ratio {}, risk difference {} (Mantel-Haenszel, 95 %); \
-         p {} at any look.\nFails at evidence {:.0}, passes at {:.0} in every region with {} units of the canary or more; \
-         tolerance {}, margin {}{}.",
+         p {} at any look.\nFails at evidence {:.0}, passes at {:.0} in every region with {} requests of the canary or more; \
+         tolerance {}, margin {}, in each region {}{}.",
         interval(&report.odds_ratio),
         policy.alpha,
         interval(&report.totals.risk_ratio),
         interval(&report.risk_difference),
         digits(report.p_always_valid),
-        PRODUCT_FACTOR * told.comparisons.len() as f64 / policy.alpha,
+        told.comparisons.len() as f64 / policy.alpha,
         1.0 / policy.beta,
         policy.min_requests,
         policy.tolerance,
         policy.margin,
-        if policy.robust { "; each region has one vote a window" } else { "" }
+        policy.margin_of_region(),
+        if policy.robust { "; bets, so that no burst decides" } else { "" }
     );
     out
 }
@@ -142,7 +135,7 @@ fn table(report: &Report) -> String {
 
 /// The evidence for a failure over time: a block a window, or the highest of several.
 fn sparkline(report: &Report, line: f64) -> String {
-    let most = report.windows.iter().map(|window| window.ln_e_fail.max(window.ln_e_fail_average)).collect::<Vec<_>>();
+    let most = report.windows.iter().map(|window| window.ln_e_fail).collect::<Vec<_>>();
     let part = most.len().div_ceil(SPARKS_MAX);
     let spark = |windows: &[f64]| {
         let share = windows.iter().copied().fold(f64::NEG_INFINITY, f64::max) / line;
@@ -193,7 +186,10 @@ mod tests {
             warnings: &[],
         });
         assert!(
-            text.starts_with("FAIL  pay 2 against 1\nthe canary fails more often than the baseline: 17 of 300"),
+            text.starts_with(
+                "FAIL  pay 2 against 1\nthe canary fails more often than the baseline: 17 of 300 (5.7 %) of the canary's \
+                 requests failed, and 3 of 2,700 (0.11 %) of the baseline's.\nRoll the canary back in us.\n"
+            ),
             "{text}"
         );
         assert!(text.contains("us      1 of 1800  16 of 200  8.00 % (4.98 to 12.6)"), "{text}");

@@ -12,12 +12,14 @@ use std::time::Duration;
 
 use anyhow::Context;
 use transect_canary::{
-    Cell, Comparison, Counts, Hypothesis, Mixed, Policy, RecordSource, Report, Told, Verdict, judge, judge_all,
-    parse_csv, render_csv, render_html, render_json, render_junit, render_markdown, render_text, side_by_side,
+    Cell, Comparison, Counts, History, Hypothesis, Looks, Mixed, Policy, RecordSource, Report, Told, Verdict, judge,
+    judge_all, parse_csv, render_csv, render_html, render_json, render_junit, render_markdown, render_text,
+    side_by_side,
 };
 
 use self::counting::Counting;
 use self::policy::Asked;
+pub use self::policy::settle_of;
 use self::state::{Look, Series};
 use crate::arguments::{Canary, CanaryCommand, FormatName, Global, OnInconclusive};
 use crate::failure::{Failure, USAGE};
@@ -133,6 +135,7 @@ fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, gl
         (asked.gate_mixed, "--gate-mixed"),
         (own.waiting.state.is_some(), "--state"),
         (own.waiting.watch, "--watch"),
+        (own.waiting.recount, "--recount"),
         (asked.services.len() > 1, "more than one --service"),
     ] {
         if is_there {
@@ -152,6 +155,7 @@ fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, gl
         false => Box::new(BufReader::new(File::open(path).context("open").map_err(refuse)?)),
     };
     let (counts, windows) = parse_csv(text).map_err(|error| refuse(error.into()))?;
+    let counts = counts.of_regions(&global.region);
     let report = judge(&counts, &asked.policy, false);
     let comparison = Comparison {
         service: asked.services.first().map(String::as_str),
@@ -178,7 +182,7 @@ fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, gl
 
 fn of_lake(own: &Canary, asked: &Asked, form: Form, global: &Global) -> Result<(), Failure> {
     let counting = Counting::of(asked, global)?;
-    let mut series = Series::open(own.waiting.state.as_deref(), &counting)?;
+    let mut series = Series::open(own.waiting.state.as_deref(), own.waiting.recount, &counting)?;
     if global.dry_run {
         return counting.dry_run(&series, global);
     }
@@ -228,7 +232,7 @@ struct Judged {
 
 /// Counts what is new, and judges all.
 fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global) -> Result<Judged, Failure> {
-    // The first crossing is the decision, and nothing that comes later changes it.
+    // A failure stays, and nothing that comes later changes it.
     let look = match series.decided() {
         Some(look) => look,
         None => {
@@ -249,10 +253,10 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
                 continue;
             }
             let counts = counts(service.cells(metric == "latency"), counting.exclude_first, &steps)?;
-            all.push((index, metric, counts.shared_where_seen(), policy, true));
+            all.push((index, metric, counts.of_regions(&global.region), policy, true));
         }
         let (sums, cells) = service.mixed(counting.exclude_first);
-        let cells = Counts::new(steps.place(cells)).map_err(internal)?;
+        let cells = steps.clocked(Counts::new(steps.place(cells)).map_err(internal)?);
         mixed.push((sums, judge(&cells, &mixed_policy, false)));
         if asked.gate_mixed {
             all.push((index, "mixed traces", cells, &mixed_policy, false));
@@ -262,13 +266,17 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
         .iter()
         .map(|(.., counts, policy, must_pass)| Hypothesis { counts, policy, must_pass: *must_pass })
         .collect();
-    let (verdict, reports) = judge_all(&hypotheses, !look.is_complete);
+    let history = if series.is_kept() { History::Decides } else { History::Told };
+    let (verdict, reports) = judge_all(&hypotheses, Looks { is_region_missing: !look.is_complete, history });
     drop(hypotheses);
     let decisive = reports.iter().position(|report| report.verdict == verdict).unwrap_or(0);
     let service = all.get(decisive).map_or(0, |(index, ..)| *index);
     let mixed = (!mixed.is_empty()).then(|| mixed.swap_remove(service));
     let mixed = mixed.map(|([baseline, canary, mixed], report)| Mixed { baseline, canary, mixed, report });
-    let first = all.first().map_or_else(Counts::default, |(_, _, counts, ..)| counts.clone());
+    let first = match series.services().first() {
+        Some(service) => side_by_side_counts(service.cells(false), counting.exclude_first, &steps)?,
+        None => Counts::default(),
+    };
     let comparisons = all
         .iter()
         .zip(reports)
@@ -286,7 +294,7 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
         .collect();
     let judged =
         Judged { verdict, comparisons, counts: first, windows: steps.names(), mixed, look, policy: asked.policy };
-    if judged.is_decided() && judged.verdict != Verdict::Invalid {
+    if judged.verdict == Verdict::Fail {
         series.decide(judged.verdict, &judged.look)?;
     }
     Ok(judged)
@@ -294,6 +302,16 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
 
 /// Cells of minutes as counts of steps.
 fn counts(cells: Vec<(String, i64, i64, Cell)>, exclude_first: i64, steps: &state::Steps) -> Result<Counts, Failure> {
+    let counts = Counts::new(steps.place(cells)).map_err(internal)?;
+    Ok(steps.clocked(counts).excluding(exclude_first))
+}
+
+/// What is counted side by side, as `--format csv` writes it.
+fn side_by_side_counts(
+    cells: Vec<(String, i64, i64, Cell)>,
+    exclude_first: i64,
+    steps: &state::Steps,
+) -> Result<Counts, Failure> {
     // The look at which a cell was counted plays no part in what is compared, only in its order.
     let looks: std::collections::HashMap<(String, i64), i64> =
         cells.iter().map(|(region, minute, look, _)| ((region.clone(), *minute), *look)).collect();
@@ -310,8 +328,9 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
 }
 
 impl Judged {
+    /// A share that is off may be put right, and hides no failure that comes: it is looked on.
     fn is_decided(&self) -> bool {
-        matches!(self.verdict, Verdict::Pass | Verdict::Fail | Verdict::Invalid)
+        matches!(self.verdict, Verdict::Pass | Verdict::Fail)
     }
 
     /// A line while it is waited for.
@@ -321,7 +340,7 @@ impl Judged {
         output::say(
             global,
             &format!(
-                "{window}  {}  {} of {} canary units failed, {} of {} of the baseline",
+                "{window}  {}  {} of {} requests of the canary failed, {} of {} of the baseline",
                 self.verdict.name(),
                 counts.x_b,
                 counts.n_b,

@@ -7,23 +7,74 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context;
-use transect_lake::{Lake, REGION_TIMEOUT, RegionLocation};
+use clap::Parser;
+use transect_lake::{Lake, RegionLocation};
 use transect_normalize::Options;
-use transect_query::saved_query;
 
-use crate::arguments::{Demo, Global, Ingest};
-use crate::commands::ingest;
-use crate::config::Configured;
-use crate::failure::Failure;
+use crate::arguments::{Arguments, Demo, Global, Ingest};
+use crate::commands::{self, ingest};
+use crate::failure::{Failure, INTERNAL};
 use crate::output::{self, wants_json};
 use crate::range::parse_time;
 
-/// The questions of the walk, and what to look for in each answer.
-const WALK: [(&str, &str); 3] = [
-    ("error-rate-by-release", "One canary is worse than its baseline, in one region only"),
-    ("traces-across-releases", "A weighted alias picks a version per call: one request, two releases"),
-    ("region-traffic", "eu-west-2 fails for some minutes, and its traffic goes elsewhere"),
-];
+/// How long the story of the sample takes, with the time that failures are waited for: the last minute can be judged then.
+const STORY_NANO: i64 = 100 * 60 * 1_000_000_000;
+
+/// A part of the walk: what to look for in the answer, and what is asked.
+struct Part {
+    comment: &'static str,
+    command: Vec<String>,
+}
+
+/// What the product is for, in four parts.
+fn walk(own: &Demo, start_nano: i64) -> Vec<Part> {
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<String>>();
+    let time = |nano: i64| jiff::Timestamp::from_nanosecond(i128::from(nano)).unwrap_or_default().to_string();
+    let (since, until) = (time(start_nano), time(start_nano.saturating_add(STORY_NANO)));
+    let mut parts = Vec::new();
+    if let Some(id) = story(&own.dir) {
+        parts.push(Part {
+            comment: "One request: ordered in one region, charged in another where the new release fails, and again in a third",
+            command: vec!["trace".to_owned(), id],
+        });
+    }
+    let canary = "canary --service payments --baseline 1.4.1 --canary 1.4.2 --since";
+    parts.push(Part {
+        comment: "Is the new release of payments worse than the one before it? In one region it is, and that one is named",
+        command: words(&format!("{canary} {since} --until {until}")),
+    });
+    parts.push(Part { comment: "Which release runs where, and how it does there", command: words("releases") });
+    parts.push(Part {
+        comment: "A saved question: eu-west-2 fails for some minutes, and its traffic goes elsewhere",
+        command: words("query region-traffic --param limit=8"),
+    });
+    parts
+}
+
+/// Asks as a user would, and says what the exit code tells a pipeline.
+fn ask(part: &Part, dir: &str, global: &Global) -> Result<(), Failure> {
+    let mut command = part.command.clone();
+    command.extend(["--lake".to_owned(), dir.to_owned()]);
+    let told = command.join(" ");
+    output::print(global, &format!("\n{}:\n$ transect {told}\n\n", part.comment))?;
+    let words = std::iter::once("transect".to_owned()).chain(command);
+    let mut arguments = Arguments::try_parse_from(words).map_err(|error| Failure::Because {
+        code: INTERNAL,
+        error: error.into(),
+        hint: None,
+    })?;
+    arguments.global = Global {
+        lake: arguments.global.lake,
+        since: arguments.global.since,
+        until: arguments.global.until,
+        is_part: true,
+        ..global.clone()
+    };
+    match commands::run(&arguments) {
+        Err(Failure::Verdict(code)) => output::print(global, &format!("\n(exit code {code}: a pipeline acts on it)\n")),
+        outcome => outcome,
+    }
+}
 
 pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
     wants_json(global, "demo").and_then(|json| match json {
@@ -55,7 +106,7 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
     };
     let loaded = ingest::load_files(&lake, &load, None, &Options::default(), global)?;
     ingest::finish(&loaded)?;
-    let mut text = format!(
+    let text = format!(
         "{} log events of three regions → {} records in {} Parquet files ({} already there), {} secrets redacted, {:.1} s\n",
         loaded.events,
         loaded.records,
@@ -64,31 +115,22 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
         loaded.redacted,
         started.elapsed().as_secs_f64()
     );
-    let engine = output::engine(Configured { lake, region_timeout: REGION_TIMEOUT }, global)?;
-    for (name, comment) in WALK {
-        text.push_str(&format!(
-            "\n{comment}:\n$ transect query {name} --lake {} --param limit=8\n\n",
-            own.dir.display()
-        ));
-        output::print(global, &text)?;
-        text.clear();
-        let query = saved_query(name)?;
-        let params = query.bind(&[("limit".to_owned(), "8".to_owned())])?;
-        output::answer(&engine, query.sql, &params, global)?;
+    output::print(global, &text)?;
+    let start_nano = parse_time("--start", &own.start, jiff::Timestamp::now())?;
+    let dir = own.dir.display().to_string();
+    for part in walk(own, start_nano) {
+        ask(&part, &dir, global)?;
     }
-    let dir = own.dir.display();
-    let trace = story(&own.dir).map(|id| format!("transect trace --lake {dir} {id}     one request, everywhere\n  "));
     output::print(
         global,
         &format!(
-            "\nNext:\n  {}\
+            "\nNext:\n  \
              transect query --lake {dir}                          every saved question\n  \
              transect sql --lake {dir} \"SELECT cloud_region, release, count(*) FROM invocations GROUP BY 1, 2 ORDER BY 1, 2\"\n  \
              transect sql --lake {dir} \"SELECT timestamp, cloud_region, service_name, release, body FROM logs\n                                WHERE correlation_id = (SELECT max(correlation_id) FROM logs WHERE severity_number >= 17) ORDER BY timestamp\"\n  \
              transect logs --lake {dir} --level error -n 20\n  \
              transect releases --lake {dir}\n  \
-             less {dir}/truth.json                                what was injected\n",
-            trace.unwrap_or_default()
+             less {dir}/truth.json                                what was injected\n"
         ),
     )
 }

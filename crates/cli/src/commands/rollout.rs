@@ -16,14 +16,16 @@ use transect_cloudwatch::{Fault, Region, read_alias, set_alias};
 use transect_rollout::{
     Alias, Asked, Clock, Cloud, CloudError, Decision, Document, DriveError, Event, Judge, JudgeError, Moment,
     OnInconclusive, Options, Override, Plan, Question, Rollout as Machine, RolloutError, Routing, Said, State, Stop,
-    Store, Verdict, World, describe, drive, parse_seconds, read_canary, render_description, render_description_json,
-    render_report, render_report_json, report,
+    Store, Verdict, Wave, World, describe, drive, parse_seconds, read_canary, render_description,
+    render_description_json, render_report, render_report_json, render_seconds, report,
 };
 
 use crate::arguments::{Global, Rollout};
 use crate::cloud;
+use crate::commands::canary::settle_of;
 use crate::failure::{Failure, INCOMPLETE, USAGE};
 use crate::output;
+use crate::range::parse_duration;
 
 /// How often the clock is looked at while nothing is to be done, so that Ctrl-C is noticed.
 const TICK: Duration = Duration::from_millis(200);
@@ -49,6 +51,7 @@ pub fn run(own: &Rollout, global: &Global) -> Result<(), Failure> {
         output::say(global, &format!("transect: {warning}"));
     }
     let options = options(own)?;
+    long_enough(&plan, &options, own)?;
     let held = own.state.as_deref().filter(|_| !global.dry_run).map(lock).transpose()?;
     let state = own.state.as_deref().map(read_state).transpose()?.flatten();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -173,6 +176,31 @@ fn options(own: &Rollout) -> Result<Options, Failure> {
         deadline_seconds: own.deadline.as_deref().map(|text| seconds("--deadline", text)).transpose()?,
         every_seconds: seconds("--every", &own.every)?,
     })
+}
+
+/// A wave in whose time no minute can be counted would be held without ever having been seen.
+fn long_enough(plan: &Plan, options: &Options, own: &Rollout) -> Result<(), Failure> {
+    /// The rest of the minute of the change, the next one because an alias is followed with delay, and one to count.
+    const MINUTES: u64 = 3 * 60;
+    let settle = match &own.settle {
+        Some(settle) => settle.clone(),
+        None => settle_of(own.policy.as_deref())?,
+    };
+    let settle = u64::try_from(parse_duration("--settle", &settle)? / 1_000_000_000).unwrap_or(0);
+    let least = MINUTES.saturating_add(settle);
+    let of = |wave: &Wave| wave.bake_seconds.saturating_add(options.deadline_seconds.unwrap_or(wave.bake_seconds));
+    match plan.waves.iter().find(|wave| of(wave) < least) {
+        None => Ok(()),
+        Some(wave) => Err(Failure::usage(
+            format!(
+                "wave \"{}\" is over after {} at most (bake and --deadline), before a minute of it can be counted: that takes {}",
+                wave.name,
+                render_seconds(of(wave)),
+                render_seconds(least)
+            ),
+            "let it bake longer, or name a longer --deadline or a shorter --settle",
+        )),
+    }
 }
 
 fn usage(error: RolloutError) -> Failure {

@@ -193,7 +193,7 @@ fn what_should_be_known_is_said() {
         parse(one, &map).unwrap().warnings,
         [
             "no wave comes to ap-south-1, us-west-2: left as it is there",
-            "wave \"one\" gives the canary everything: with no baseline beside it only an slo in the canary policy can pass it",
+            "wave \"one\" asks for 100 %: the canary gets 90 % until all waves have passed, so that a baseline runs beside it",
             "1.4.2 is not the same code in all regions: release-map.json has 2 codeSha256 of it",
             "1.4.1 and 1.4.2 are the same code in eu-west-2",
         ]

@@ -119,13 +119,15 @@ fn a_failure_in_a_region_of_an_earlier_wave_sets_it_back_there() {
 
 #[test]
 fn what_is_undecided_at_the_deadline_follows_the_policy() {
-    for said in [Said::Inconclusive, Said::NoData, Said::Invalid] {
+    // What nobody has seen, or what a share that is off deceives about, is promoted by no policy.
+    for (said, is_seen) in [(Said::Inconclusive, true), (Said::NoData, false), (Said::Invalid, false)] {
         let judge = || in_wave(1, move |question| says(said, question));
         let world = check(judge(), policy(OnInconclusive::Hold), Outcome::Held, SECOND_HELD);
         // Five minutes of the first wave, five of the second, and five until the deadline.
         assert_eq!(world.0.borrow().now - BEGIN, 15 * 60);
         check(judge(), policy(OnInconclusive::Rollback), Outcome::Failed, FIRST_HELD);
-        let world = check(judge(), policy(OnInconclusive::Promote), Outcome::Promoted, PROMOTED);
+        let promoted = if is_seen { (Outcome::Promoted, PROMOTED) } else { (Outcome::Held, SECOND_HELD) };
+        let world = check(judge(), policy(OnInconclusive::Promote), promoted.0, promoted.1);
         assert_eq!(world.state().waves[1].by, Some(Decider::Policy));
         let options = Options { deadline_seconds: Some(3600), ..policy(OnInconclusive::Hold) };
         let world = check(judge(), options, Outcome::Held, SECOND_HELD);
@@ -237,12 +239,24 @@ fn what_comes_after_a_pass_is_judged_by_itself_a_few_times() {
 
 #[test]
 fn what_passed_stays_passed_while_a_later_series_is_too_young() {
-    let young: Judging =
-        Rc::new(|question, _| Ok(says(if question.series > 0 { Said::NoData } else { Said::Pass }, question)));
-    check(young, Options::default(), Outcome::Promoted, PROMOTED);
-    let off: Judging =
-        Rc::new(|question, _| Ok(says(if question.series > 0 { Said::Invalid } else { Said::Pass }, question)));
-    check(off, Options::default(), Outcome::Held, FIRST_HELD);
+    let later = |said: Said| -> Judging {
+        Rc::new(move |question, _| Ok(says(if question.series > 0 { said } else { Said::Pass }, question)))
+    };
+    check(later(Said::Inconclusive), Options::default(), Outcome::Promoted, PROMOTED);
+    // A canary that answers nobody any more, or whose share is off, has not stayed as it was.
+    check(later(Said::NoData), policy(OnInconclusive::Promote), Outcome::Held, FIRST_HELD);
+    check(later(Said::Invalid), policy(OnInconclusive::Promote), Outcome::Held, FIRST_HELD);
+}
+
+#[test]
+fn a_region_that_a_report_names_is_rolled_back_whatever_the_report_is_called() {
+    for said in [Said::Invalid, Said::Inconclusive, Said::Pass, Said::NoData] {
+        let names =
+            in_wave(1, move |question| Verdict { roll_back: vec!["us-west-2".to_owned()], ..says(said, question) });
+        let world = Hold::new(Fake::new(names));
+        assert_eq!(world.run(&plan(THREE_WAVES), policy(OnInconclusive::Promote)), Outcome::Failed);
+        assert_eq!(world.shows()[1], "us-west-2 11");
+    }
 }
 
 #[test]
@@ -263,13 +277,18 @@ fn a_broken_baseline_does_not_block_its_fix() {
 }
 
 #[test]
-fn a_wave_of_everything_is_the_promotion() {
+fn a_wave_of_everything_keeps_a_baseline_until_all_have_passed() {
     let waves = r#"[{"name": "half", "regions": ["us-east-2"], "weight": 50, "bake": "5m"},
         {"name": "all", "regions": ["us-east-2", "us-west-2"], "weight": 100, "bake": "5m"}]"#;
     let world = Hold::new(Fake::new(always(Said::Pass)));
     assert_eq!(world.run(&plan(waves), Options::default()), Outcome::Promoted);
     assert_eq!(world.shows(), ["us-east-2 7", "us-west-2 12", "eu-west-2 3", "ap-south-1 1"]);
-    assert_eq!(world.0.borrow().journal.len(), 3);
+    // Half, then most of both regions, then everything.
+    let shown: Vec<String> = world.0.borrow().journal.iter().map(|entry| format!("{entry:?}")).collect();
+    assert_eq!(shown.len(), 5, "{shown:?}");
+    let world = Hold::new(Fake::new(in_wave(1, |question| says(Said::Inconclusive, question))));
+    assert_eq!(world.run(&plan(waves), Options::default()), Outcome::Held);
+    assert_eq!(world.shows()[..2], ["us-east-2 6 and 90 % to 7", "us-west-2 11 and 90 % to 12"]);
     let world = Hold::new(Fake::new(in_wave(1, |question| says(Said::Fail, question))));
     assert_eq!(world.run(&plan(waves), Options::default()), Outcome::Failed);
     assert_eq!(world.shows(), UNTOUCHED);

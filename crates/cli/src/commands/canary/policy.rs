@@ -51,6 +51,7 @@ struct File {
     beta: Option<Rate>,
     tolerance: Option<f64>,
     margin: Option<f64>,
+    region_margin: Option<f64>,
     min_requests: Option<u64>,
     min_effect: Option<Rate>,
     slo: Option<Rate>,
@@ -99,6 +100,7 @@ impl Asked {
             beta: rate("--beta", &flags.beta, file.beta)?.unwrap_or(usual.beta),
             tolerance: flags.tolerance.or(file.tolerance).unwrap_or(usual.tolerance),
             margin: flags.margin.or(file.margin).unwrap_or(usual.margin),
+            region_margin: flags.region_margin.or(file.region_margin),
             min_requests: flags.min_requests.or(file.min_requests).unwrap_or(usual.min_requests),
             min_effect: rate("--min-effect", &flags.min_effect, file.min_effect)?,
             slo: rate("--slo", &flags.slo, file.slo)?,
@@ -158,6 +160,12 @@ impl Asked {
             false => Ok((every, deadline)),
         }
     }
+}
+
+/// How long outcomes are waited for by a policy file.
+pub fn settle_of(file: Option<&Path>) -> Result<String, Failure> {
+    let settle = file.map(read).transpose()?.and_then(|file| file.settle);
+    Ok(settle.unwrap_or_else(|| SETTLE.to_owned()))
 }
 
 fn read(path: &Path) -> Result<File, Failure> {

@@ -1,5 +1,5 @@
-//! What was counted at the looks of a pipeline, one after the other, and what was decided: minutes are counted once and
-//! never revised, and the first decision stays. It refuses a state that was begun with another question.
+//! What was counted at the looks of a pipeline, one after the other, and whether that was a failure: minutes are counted
+//! once and never revised. It refuses a state that was begun with another question, or by another version's statistics.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
@@ -9,13 +9,14 @@ use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use transect_canary::{Cell, RecordSource, Verdict};
+use transect_canary::{Cell, Counts, RecordSource, Verdict};
 use transect_query::{UnitQuestion, Units, WINDOW_NANO};
 
 use super::counting::Counting;
 use crate::failure::{Failure, USAGE};
 
-const VERSION: u32 = 1;
+/// The version of the statistics, which what was counted and decided is worth nothing without.
+const VERSION: u32 = 2;
 /// A month of minutes in thirty regions is a tenth of this.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
@@ -88,12 +89,25 @@ struct Kept {
     since_unix_nano: i64,
     /// Ends of the looks, as minutes since the series began.
     looks: Vec<i64>,
+    /// Looks at which a region did not answer, by their numbers.
+    #[serde(default)]
+    incomplete: BTreeSet<i64>,
     /// Regions that did not answer, and from which minute on they are to be counted.
     behind: BTreeMap<String, i64>,
     /// Files that could not be read when their minutes were counted: nothing passes any more.
     unreadable: BTreeSet<String>,
     services: Vec<Service>,
     decided: Option<Decided>,
+}
+
+/// What tells of a state that this version does not read: its version, and since when it counts.
+#[derive(Debug, Deserialize)]
+struct Outline {
+    transect_canary_state: u32,
+    #[serde(default)]
+    since_unix_nano: i64,
+    #[serde(default)]
+    looks: Vec<i64>,
 }
 
 /// A decision, and what was known then.
@@ -110,11 +124,13 @@ pub struct Series {
     path: Option<PathBuf>,
     kept: Kept,
     is_begun: bool,
+    /// Where a state is counted anew: since when.
+    recounted_since: Option<i64>,
 }
 
 impl Series {
-    /// What a file holds, or a new series.
-    pub fn open(path: Option<&Path>, counting: &Counting) -> Result<Series, Failure> {
+    /// What a file holds, or a new series; also where what it holds is to be counted anew.
+    pub fn open(path: Option<&Path>, is_recount: bool, counting: &Counting) -> Result<Series, Failure> {
         let services = counting.services.iter().map(|asked| Service {
             service: asked.service.clone(),
             baseline: asked.baseline.clone(),
@@ -129,12 +145,16 @@ impl Series {
             asked: counting.asked.clone(),
             since_unix_nano: 0,
             looks: Vec::new(),
+            incomplete: BTreeSet::new(),
             behind: BTreeMap::new(),
             unreadable: BTreeSet::new(),
             services: services.collect(),
             decided: None,
         };
-        let Some(path) = path else { return Ok(Series { path: None, kept: new, is_begun: false }) };
+        let begun = |path: Option<&Path>, kept, recounted_since| {
+            Ok(Series { path: path.map(Path::to_owned), kept, is_begun: false, recounted_since })
+        };
+        let Some(path) = path else { return begun(None, new, None) };
         let refuse = |error: anyhow::Error, hint: &str| Failure::Because {
             code: USAGE,
             error: error.context(format!("state {}", path.display())),
@@ -142,7 +162,7 @@ impl Series {
         };
         let text = match std::fs::metadata(path) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Series { path: Some(path.to_owned()), kept: new, is_begun: false });
+                return begun(Some(path), new, None);
             }
             Ok(found) if found.len() > FILE_BYTES_MAX => {
                 Err(anyhow!("it has {} bytes, which no state has", found.len()))
@@ -150,19 +170,34 @@ impl Series {
             _ => std::fs::read(path).context("read"),
         };
         let other = "name another file, or remove this one to begin anew";
-        let kept: Kept = text
-            .and_then(|text| serde_json::from_slice(&text).context("it is no state of `transect canary`"))
-            .map_err(|error| refuse(error, other))?;
-        if kept.transect_canary_state != VERSION {
-            let error = anyhow!("it is of version {}, and this reads {VERSION}", kept.transect_canary_state);
-            return Err(refuse(error, other));
+        let none = "it is no state of `transect canary`";
+        let text = text.map_err(|error| refuse(error, other))?;
+        let outline: Outline = serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other))?;
+        if is_recount {
+            return begun(Some(path), new, (!outline.looks.is_empty()).then_some(outline.since_unix_nano));
         }
+        let version = outline.transect_canary_state;
+        if version != VERSION {
+            let error = anyhow!(
+                "it is of version {version}, whose verdicts followed other rules, and this program judges by version {VERSION}"
+            );
+            return Err(refuse(
+                error,
+                "go on with the program that began it until the canary is decided, or count anew from the lake with --recount",
+            ));
+        }
+        let kept: Kept = serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other))?;
         if let Some(key) = differing(&kept.asked, &new.asked) {
             let (was, is) = (&kept.asked[&key], &new.asked[&key]);
             let error = anyhow!("it was begun with {key} {was}, and this asks with {is}");
             return Err(refuse(error, "a running canary keeps its policy: name another file for another question"));
         }
-        Ok(Series { path: Some(path.to_owned()), is_begun: !kept.looks.is_empty(), kept })
+        Ok(Series { path: Some(path.to_owned()), is_begun: !kept.looks.is_empty(), kept, recounted_since: None })
+    }
+
+    /// Whether it is kept between calls.
+    pub fn is_kept(&self) -> bool {
+        self.path.is_some()
     }
 
     /// What was found at the look at which a decision was made, if it has been.
@@ -193,7 +228,7 @@ impl Series {
     /// From when on a look counts.
     pub fn since_unix_nano(&self, first: impl FnOnce() -> i64) -> i64 {
         if !self.is_begun {
-            return first();
+            return self.recounted_since.unwrap_or_else(first);
         }
         let next = self.kept.behind.values().copied().chain([self.next_minute()]).min().unwrap_or(0);
         self.kept.since_unix_nano + next * WINDOW_NANO
@@ -265,6 +300,9 @@ impl Series {
         for region in missing {
             kept.behind.entry(region.to_owned()).or_insert(counted.max(since));
         }
+        if !units.completeness.is_complete() {
+            kept.incomplete.insert(look);
+        }
         kept.unreadable.extend(units.completeness.unreadable_files.iter().map(|file| file.path.clone()));
         kept.looks.push(until.max(counted));
     }
@@ -300,8 +338,14 @@ impl Series {
 
     /// The order in which minutes were counted: look by look, and in each by time.
     pub fn steps(&self) -> Steps {
-        let mut steps =
-            Steps { places: HashMap::new(), minutes: Vec::new(), since_unix_nano: self.kept.since_unix_nano };
+        let mut steps = Steps {
+            places: HashMap::new(),
+            minutes: Vec::new(),
+            incomplete: Vec::new(),
+            // From the minute on from which a region is to be counted.
+            behind: self.kept.behind.iter().map(|(region, from)| (region.clone(), from - 1)).collect(),
+            since_unix_nano: self.kept.since_unix_nano,
+        };
         let mut from = 0;
         for (look, until) in (0..).zip(&self.kept.looks) {
             let all = self.kept.services.iter().flat_map(|of| &of.counted);
@@ -311,6 +355,9 @@ impl Series {
                 let place = i64::try_from(steps.minutes.len()).unwrap_or(i64::MAX);
                 steps.places.insert((look, minute), place);
                 steps.minutes.push(minute);
+                if self.kept.incomplete.contains(&look) {
+                    steps.incomplete.push(place);
+                }
             }
             from = *until;
         }
@@ -368,6 +415,10 @@ fn differing(was: &Value, is: &Value) -> Option<String> {
 pub struct Steps {
     places: HashMap<(i64, i64), i64>,
     minutes: Vec<i64>,
+    /// Places of minutes that were counted while a region did not answer.
+    incomplete: Vec<i64>,
+    /// The last counted minute of regions that did not answer at the last look.
+    behind: BTreeMap<String, i64>,
     since_unix_nano: i64,
 }
 
@@ -376,6 +427,11 @@ impl Steps {
     pub fn place(&self, cells: Vec<(String, i64, i64, Cell)>) -> Vec<(String, i64, Cell)> {
         let place = |look: i64, minute: i64| self.places.get(&(look, minute)).copied().unwrap_or(i64::MAX);
         cells.into_iter().map(|(region, minute, look, cell)| (region, place(look, minute), cell)).collect()
+    }
+
+    /// The counts with the clocks of their regions.
+    pub fn clocked(&self, counts: Counts) -> Counts {
+        counts.with_clock(self.minutes.clone(), self.behind.clone()).with_incomplete(self.incomplete.clone())
     }
 
     /// What the minutes are called.

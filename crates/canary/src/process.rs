@@ -1,0 +1,547 @@
+//! A comparison while windows pass: blocks close, evidence grows, lines are crossed. It refuses to count a block that is
+//! open, and to pass a region that it knows nothing of.
+
+use std::collections::BTreeSet;
+
+use crate::bets::Bets;
+use crate::blocks::{Block, Blocks};
+use crate::counts::{Cell, Counts};
+use crate::described::{Estimate, Strata, newcombe, wilson};
+use crate::evidence::{Grid, LnLikelihoods, e_bh, odds_ratio};
+use crate::gates::{SAMPLE_RATIO_MAX, drift_explained, rate_upper, sample_ratio};
+use crate::hypergeometric::Likelihood;
+use crate::special::ln_sum_exp;
+use crate::verdict::{
+    Crossing, History, Needs, Policy, Region, RegionVerdict, Report, Totals, Verdict, WindowEvidence,
+};
+use crate::words;
+
+/// Failed units of both releases, and of the canary, in closed blocks that a failure takes at least.
+const FAILED_MIN: u64 = 5;
+const FAILED_CANARY_MIN: u64 = 3;
+/// How many times as much as was counted is looked ahead to.
+const AHEAD_MAX: f64 = 1e6;
+
+/// What is known of a region, or of all, while windows pass.
+#[derive(Clone, Default)]
+struct Running {
+    /// All that was counted.
+    counts: Cell,
+    /// Of it, what stands in closed blocks.
+    closed: Cell,
+    ln: LnLikelihoods,
+    /// In place of the likelihoods, where failures come in bursts.
+    bets: Option<Bets>,
+    strata: Strata,
+}
+
+impl Running {
+    fn new(policy: &Policy) -> Running {
+        Running { bets: policy.robust.then(Bets::default), ..Running::default() }
+    }
+
+    fn add(&mut self, block: &Cell, told: Option<&(LnLikelihoods, Option<Bets>)>) {
+        self.closed += *block;
+        self.strata.add(block);
+        if let Some((ln, bets)) = told {
+            self.ln.add(ln);
+            if let (Some(sum), Some(bets)) = (&mut self.bets, bets) {
+                sum.add(bets);
+            }
+        }
+    }
+
+    fn ln_fail(&self) -> f64 {
+        self.bets.as_ref().map_or_else(|| self.ln.ln_fail(), Bets::ln_fail)
+    }
+
+    fn ln_pass(&self) -> f64 {
+        self.bets.as_ref().map_or_else(|| self.ln.ln_pass(), Bets::ln_pass)
+    }
+
+    fn ln_region_pass(&self) -> f64 {
+        self.bets.as_ref().map_or_else(|| self.ln.ln_region_pass(), Bets::ln_region_pass)
+    }
+
+    /// As if everything had been counted so many times.
+    fn times(&self, factor: f64) -> Running {
+        let bets = self.bets.as_ref().map(|bets| bets.times(factor));
+        Running { ln: self.ln.times(factor), bets, ..Running::default() }
+    }
+
+    fn totals(&self, counts: &Cell, ln_e_fail: f64, ln_e_pass: f64) -> Totals {
+        Totals {
+            counts: *counts,
+            ln_e_fail,
+            ln_e_pass,
+            rate_a: wilson(counts.x_a, counts.n_a),
+            rate_b: wilson(counts.x_b, counts.n_b),
+            risk_ratio: self.strata.risk_ratio(),
+        }
+    }
+}
+
+/// A region while windows pass.
+struct OfRegion {
+    running: Running,
+    ln_fail: f64,
+    blocks: Blocks,
+    /// The minutes of its cells in the order in which they were counted, and how many have been.
+    minutes: Vec<i64>,
+    taken: usize,
+    /// Steps of the share before the last minute that was counted.
+    steps: usize,
+    /// What was counted before the canary came, and at its beginning where that is left out.
+    aside: Cell,
+    /// The canary's first minute.
+    begins: Option<i64>,
+    /// Failed units, and units, of the baseline since the canary came, and of the canary since the baseline's last minute.
+    before: (u64, u64),
+    after: (u64, u64),
+}
+
+/// A comparison while windows pass.
+pub(crate) struct Process<'c> {
+    counts: &'c Counts,
+    policy: &'c Policy,
+    grid: Grid,
+    is_region_missing: bool,
+    at: usize,
+    regions: Vec<OfRegion>,
+    all: Running,
+    likelihoods: Vec<Likelihood>,
+    blocks: Vec<Block>,
+    /// When open blocks close by the clock, and the region of each.
+    due: BTreeSet<(i64, u32)>,
+    windows: Vec<WindowEvidence>,
+    fail: Option<Crossing>,
+    pass: Option<Crossing>,
+    evidence: Evidence,
+}
+
+/// The evidence at one look.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Evidence {
+    ln_product: f64,
+    ln_mean: f64,
+    ln_fail: f64,
+    ln_pass: f64,
+}
+
+impl<'c> Process<'c> {
+    pub(crate) fn new(counts: &'c Counts, policy: &'c Policy, is_region_missing: bool) -> Process<'c> {
+        let mut minutes: Vec<Vec<i64>> = vec![Vec::new(); counts.regions.len()];
+        for (window, region, _) in &counts.cells {
+            minutes[*region as usize].push(counts.clock.minute(*window));
+        }
+        let regions = minutes.into_iter().map(|minutes| OfRegion {
+            running: Running::new(policy),
+            ln_fail: 0.0,
+            blocks: Blocks::default(),
+            minutes,
+            taken: 0,
+            steps: 0,
+            aside: Cell::default(),
+            begins: None,
+            before: (0, 0),
+            after: (0, 0),
+        });
+        Process {
+            counts,
+            policy,
+            grid: Grid::new(policy.tolerance, policy.margin, policy.margin_of_region()),
+            is_region_missing,
+            at: 0,
+            regions: regions.collect(),
+            all: Running::new(policy),
+            likelihoods: Vec::new(),
+            blocks: Vec::new(),
+            due: BTreeSet::new(),
+            windows: Vec::new(),
+            fail: None,
+            pass: None,
+            evidence: Evidence::default(),
+        }
+    }
+
+    pub(crate) fn next_window(&self) -> Option<i64> {
+        self.counts.cells.get(self.at).map(|(window, ..)| *window)
+    }
+
+    /// Takes in what was counted in a window, if anything was, and lets the clocks come to its end.
+    pub(crate) fn advance(&mut self, window: i64) {
+        let counts = self.counts;
+        let minute = counts.clock.minute(window);
+        let is_due = self.next_window() == Some(window);
+        let until = match is_due {
+            true => self.at + counts.cells[self.at..].partition_point(|(other, ..)| *other == window),
+            false => self.at,
+        };
+        let mut closed: Vec<Block> = Vec::new();
+        let mut of_window = Cell::default();
+        for (_, region, cell) in &counts.cells[self.at..until] {
+            let of_region = &mut self.regions[*region as usize];
+            of_region.taken += 1;
+            if cell.n_b > 0 {
+                of_region.begins.get_or_insert(minute);
+            }
+            // A region begins with its canary: before, a wave has not reached it, and there is neither share nor comparison.
+            let is_counted =
+                of_region.begins.is_some_and(|begins| minute >= begins.saturating_add(counts.exclude_first));
+            if !is_counted {
+                of_region.aside += *cell;
+                continue;
+            }
+            let steps = counts.steps.partition_point(|step| counts.clock.minute(*step) <= minute);
+            let is_step = steps != std::mem::replace(&mut of_region.steps, steps);
+            if let Some(due) = of_region.blocks.due() {
+                self.due.remove(&(due, *region));
+            }
+            of_region.blocks.add(*region, window, minute, cell, is_step, &mut |block| closed.push(block));
+            if let Some(due) = of_region.blocks.due() {
+                self.due.insert((due, *region));
+            }
+            of_region.running.counts += *cell;
+            of_region.before.0 += cell.x_a;
+            of_region.before.1 += cell.n_a;
+            if cell.n_a > 0 {
+                of_region.after = (0, 0);
+            } else {
+                of_region.after.0 += cell.x_b;
+                of_region.after.1 += cell.n_b;
+            }
+            self.all.counts += *cell;
+            of_window += *cell;
+        }
+        self.at = until;
+        self.pass_time(minute, &mut closed);
+        for block in &closed {
+            self.take(block);
+        }
+        let changed: BTreeSet<u32> = closed.iter().map(|block| block.region).collect();
+        for region in &changed {
+            let of_region = &mut self.regions[*region as usize];
+            of_region.ln_fail = of_region.running.ln_fail();
+        }
+        self.blocks.append(&mut closed);
+        self.evidence = self.evidence();
+        let Evidence { ln_product, ln_mean, ln_fail, ln_pass } = self.evidence;
+        if self.all.counts.units() == 0 {
+            return;
+        }
+        self.windows.push(WindowEvidence {
+            window,
+            counts: of_window,
+            ln_e_fail: ln_fail,
+            ln_e_fail_product: ln_product,
+            ln_e_fail_mean: ln_mean,
+            ln_e_pass: ln_pass,
+        });
+    }
+
+    /// Closes blocks whose time is over after this minute, but of regions whose clocks have not come there.
+    fn pass_time(&mut self, minute: i64, closed: &mut Vec<Block>) {
+        let mut later: Vec<(i64, u32)> = Vec::new();
+        while let Some((due, region)) = self.due.first().copied().filter(|(due, _)| *due <= minute) {
+            self.due.pop_first();
+            let of_region = &mut self.regions[region as usize];
+            let waits = of_region.minutes.get(of_region.taken).is_some_and(|next| *next <= minute);
+            let is_behind = self
+                .counts
+                .regions
+                .get(region as usize)
+                .and_then(|name| self.counts.clock.last_minute(name))
+                .is_some_and(|last| last < due);
+            if waits || is_behind {
+                later.push((due, region));
+            } else {
+                closed.extend(of_region.blocks.pass(due));
+            }
+        }
+        self.due.extend(later);
+    }
+
+    /// Takes in a block that closed.
+    fn take(&mut self, block: &Block) {
+        let cell = &block.counts;
+        let policy = self.policy;
+        let told = cell.compares().then(|| {
+            let likelihood = Likelihood::of(cell);
+            let ln = LnLikelihoods::of(&likelihood, &self.grid);
+            let bets = policy
+                .robust
+                .then(|| Bets::of(&likelihood, policy.tolerance, policy.margin, policy.margin_of_region()));
+            self.likelihoods.push(likelihood);
+            (ln, bets)
+        });
+        for sum in [&mut self.regions[block.region as usize].running, &mut self.all] {
+            sum.add(cell, told.as_ref());
+        }
+    }
+
+    /// How many regions one bad one may be among.
+    fn regions_count(&self) -> usize {
+        self.regions.iter().filter(|region| self.is_one(region)).count()
+    }
+
+    /// Whether it is one of those among which one may be bad: it was asked for, or either release ran there.
+    fn is_one(&self, region: &OfRegion) -> bool {
+        self.counts.are_named || region.running.counts.units() + region.aside.units() > 0
+    }
+
+    fn evidence(&self) -> Evidence {
+        let ln_product = self.all.ln_fail();
+        let of_regions: Vec<f64> =
+            self.regions.iter().filter(|region| self.is_one(region)).map(|region| region.ln_fail).collect();
+        let ln_mean = match of_regions.len() {
+            0 => 0.0,
+            count => ln_sum_exp(&of_regions) - (count as f64).ln(),
+        };
+        let ln_fail = ln_sum_exp(&[ln_product, ln_mean]) - std::f64::consts::LN_2;
+        Evidence { ln_product, ln_mean, ln_fail, ln_pass: self.all.ln_pass() }
+    }
+
+    /// ln of the evidence that the canary is worse, if enough failed for it to decide.
+    pub(crate) fn ln_worse(&self) -> Option<f64> {
+        let closed = &self.all.closed;
+        let is_large = self
+            .policy
+            .min_effect
+            .is_none_or(|least| self.all.strata.risk_difference().estimate.is_some_and(|found| found >= least));
+        let is_enough = closed.failed() >= FAILED_MIN && closed.x_b >= FAILED_CANARY_MIN;
+        (is_enough && is_large).then_some(self.evidence.ln_fail)
+    }
+
+    /// Notes the first crossings of both lines.
+    pub(crate) fn cross(&mut self, window: i64, fails: bool) {
+        let counts = self.all.counts;
+        let crossing =
+            |verdict, ln_evidence, is_by_limit| Crossing { verdict, window, counts, ln_evidence, is_by_limit };
+        if fails && self.fail.is_none() {
+            self.fail = Some(crossing(Verdict::Fail, self.evidence.ln_fail, false));
+        }
+        if self.pass.is_none() && !self.counts.clock.is_incomplete(window) {
+            let passes = self.passes();
+            self.pass = passes.map(|(ln_evidence, is_by_limit)| crossing(Verdict::Pass, ln_evidence, is_by_limit));
+        }
+    }
+
+    fn ln_pass_line(&self) -> f64 {
+        -self.policy.beta.ln()
+    }
+
+    fn is_covered(&self, region: &OfRegion) -> bool {
+        region.running.counts.n_b >= self.policy.min_requests.max(1)
+    }
+
+    fn covered(&self) -> impl Iterator<Item = &OfRegion> {
+        self.regions.iter().filter(|region| self.is_covered(region))
+    }
+
+    /// The evidence for a pass, if there is enough, and whether it is of the failure rate alone.
+    fn passes(&self) -> Option<(f64, bool)> {
+        let counts = &self.all.counts;
+        // A region in which the canary ran without a baseline shows nothing, and so nothing passes by comparison.
+        let least = self.covered().map(|region| region.running.ln_region_pass()).reduce(f64::min);
+        let line = self.ln_pass_line();
+        let passes = least.filter(|least| *least >= line && self.evidence.ln_pass >= line);
+        let upper = || rate_upper(counts.x_b, counts.n_b, self.policy.alpha);
+        let is_below_slo =
+            counts.n_b >= self.policy.min_requests.max(1) && self.policy.slo.is_some_and(|slo| upper() <= slo);
+        passes.map(|_| (self.evidence.ln_pass, false)).or_else(|| is_below_slo.then(|| (-self.policy.alpha.ln(), true)))
+    }
+
+    /// ln of the evidence that traffic is not shared as it was meant to be.
+    fn ln_sample_ratio(&self) -> Option<f64> {
+        self.policy.weight.map(|weight| sample_ratio(self.all.counts.n_a, self.all.counts.n_b, weight))
+    }
+
+    fn verdict(&self, fails: bool, history: History) -> (Verdict, Option<Crossing>) {
+        let now = |verdict, is_by_limit| {
+            let window = self.windows.last().map_or(0, |last| last.window);
+            let ln_evidence = if verdict == Verdict::Fail { self.evidence.ln_fail } else { self.evidence.ln_pass };
+            Some(Crossing { verdict, window, counts: self.all.counts, ln_evidence, is_by_limit })
+        };
+        let stays = history == History::Decides;
+        if fails {
+            return (Verdict::Fail, now(Verdict::Fail, false));
+        }
+        if let Some(crossing) = self.fail.filter(|_| stays) {
+            return (Verdict::Fail, Some(crossing));
+        }
+        if self.ln_sample_ratio().is_some_and(|ln| ln >= SAMPLE_RATIO_MAX.ln()) {
+            return (Verdict::Invalid, None);
+        }
+        if self.all.counts.n_b == 0 {
+            return (Verdict::NoData, None);
+        }
+        match self.passes().filter(|_| !self.is_region_missing) {
+            Some((_, is_by_limit)) => (Verdict::Pass, now(Verdict::Pass, is_by_limit)),
+            None => match self.pass.filter(|_| stays) {
+                Some(crossing) => (Verdict::Pass, Some(crossing)),
+                None => (Verdict::Inconclusive, None),
+            },
+        }
+    }
+
+    pub(crate) fn report(&self, fails: bool, history: History) -> Report {
+        let (all, policy) = (&self.all, self.policy);
+        // What was set aside is described where there is nothing else: of regions without a canary, and of releases that
+        // never ran side by side.
+        let told = |region: &OfRegion| match self.is_overlap() && region.begins.is_some() {
+            true => region.running.counts,
+            false => region.running.counts + region.aside,
+        };
+        let described = match self.is_overlap() {
+            true => all.counts,
+            false => self.regions.iter().map(told).fold(Cell::default(), |sum, one| sum + one),
+        };
+        let most = self.windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
+        let [estimate, lower, upper] = odds_ratio(&self.likelihoods, all.ln.ln_excluded_below(policy.alpha));
+        let (verdict, decided) = self.verdict(fails, history);
+        let first_crossing = [self.fail, self.pass].into_iter().flatten().min_by_key(|crossing| crossing.window);
+        let roll_back = self.roll_back(verdict);
+        let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back);
+        let regions = named.map(|((name, region), roll_back)| {
+            let (running, counts) = (&region.running, told(region));
+            Region {
+                region: name.clone(),
+                totals: running.totals(&counts, region.ln_fail, running.ln_region_pass()),
+                risk_difference: newcombe(&counts),
+                verdict: self.of_region(region, roll_back),
+                roll_back,
+                drift_explained: drift_explained(region.before, region.after, policy.alpha),
+            }
+        });
+        let facts = words::Facts {
+            counts: described,
+            policy,
+            decided,
+            is_overlap: self.is_overlap(),
+            is_region_missing: self.is_region_missing,
+            has_closed: !self.blocks.is_empty(),
+            last_window: self.windows.last().map(|last| last.window),
+            least_covered: self.covered().count(),
+        };
+        Report {
+            verdict,
+            reason: words::reason(verdict, &facts),
+            totals: all.totals(&described, self.evidence.ln_fail, self.evidence.ln_pass),
+            ln_e_fail_product: self.evidence.ln_product,
+            ln_e_fail_mean: self.evidence.ln_mean,
+            p_always_valid: (-most).exp(),
+            odds_ratio: Estimate { estimate, lower, upper },
+            risk_difference: all.strata.risk_difference(),
+            cmh_chi2: all.strata.cmh_chi2(),
+            rate_upper: rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha),
+            ln_sample_ratio: self.ln_sample_ratio(),
+            regions: regions.collect(),
+            windows: self.windows.clone(),
+            first_crossing,
+            blocks: self.sorted_blocks(),
+            open_blocks: self.regions.iter().filter_map(|region| region.blocks.open().copied()).collect(),
+            needs: self.needs(verdict),
+            is_observational: !self.is_overlap() && described.n_a > 0 && described.n_b > 0,
+        }
+    }
+
+    /// Whether both releases ran in one region at about the same time.
+    fn is_overlap(&self) -> bool {
+        let open = self.regions.iter().filter_map(|region| region.blocks.open());
+        self.blocks.iter().chain(open).any(|block| block.counts.n_a > 0 && block.counts.n_b > 0)
+    }
+
+    /// By region and time, whatever closed first.
+    fn sorted_blocks(&self) -> Vec<Block> {
+        let mut blocks = self.blocks.clone();
+        blocks.sort_by_key(|block| (block.region, self.counts.clock.minute(block.first), block.first));
+        blocks
+    }
+
+    /// The regions to be rolled back: those that e-BH names, or all that have the canary where it names none.
+    fn roll_back(&self, verdict: Verdict) -> Vec<bool> {
+        if verdict != Verdict::Fail {
+            return vec![false; self.regions.len()];
+        }
+        let places: Vec<usize> = (0..self.regions.len()).filter(|place| self.is_one(&self.regions[*place])).collect();
+        let ln_values: Vec<f64> = places.iter().map(|place| self.regions[*place].ln_fail).collect();
+        let mut chosen = vec![false; self.regions.len()];
+        for (place, is_named) in places.iter().zip(e_bh(&ln_values, self.policy.alpha)) {
+            chosen[*place] = is_named;
+        }
+        match chosen.contains(&true) {
+            true => chosen,
+            false => self.regions.iter().map(|region| region.running.counts.n_b > 0).collect(),
+        }
+    }
+
+    fn of_region(&self, region: &OfRegion, roll_back: bool) -> RegionVerdict {
+        if roll_back {
+            return RegionVerdict::Fail;
+        }
+        if !self.is_covered(region) {
+            return RegionVerdict::Uncovered;
+        }
+        match region.running.ln_region_pass() >= self.ln_pass_line() {
+            true => RegionVerdict::Pass,
+            false => RegionVerdict::Inconclusive,
+        }
+    }
+
+    /// How many windows there were from the canary's first unit on.
+    fn windows_with_canary(&self) -> u64 {
+        let first = self.windows.iter().find(|window| window.counts.n_b > 0).map(|window| window.window);
+        let last = self.windows.last().map(|window| window.window);
+        first.zip(last).map_or(0, |(first, last)| last.abs_diff(first) + 1)
+    }
+
+    /// What would decide: the evidence of what was counted, several times over.
+    fn needs(&self, verdict: Verdict) -> Option<Needs> {
+        let counts = &self.all.counts;
+        if verdict != Verdict::Inconclusive || counts.n_b == 0 || counts.n_a == 0 {
+            return None;
+        }
+        let times = |reaches: &dyn Fn(f64) -> bool| {
+            if !reaches(AHEAD_MAX) {
+                return None;
+            }
+            let (mut from, mut to) = (1.0_f64, AHEAD_MAX);
+            while to / from > 1.001 {
+                let middle = (from * to).sqrt();
+                if reaches(middle) { to = middle } else { from = middle }
+            }
+            Some(to)
+        };
+        let ln_regions = (self.regions_count().max(1) as f64).ln();
+        let fails = |factor: f64| {
+            let of_regions: Vec<f64> =
+                self.regions.iter().map(|region| region.running.times(factor).ln_fail()).collect();
+            let ln_mean = ln_sum_exp(&of_regions) - ln_regions;
+            let ln_fail = ln_sum_exp(&[self.all.times(factor).ln_fail(), ln_mean]) - std::f64::consts::LN_2;
+            ln_fail >= -self.policy.alpha.ln()
+        };
+        let line = self.ln_pass_line();
+        let passes = |factor: f64| {
+            let mut told = self
+                .regions
+                .iter()
+                .filter(|region| region.running.counts.n_b > 0 && region.running.counts.n_a > 0)
+                .peekable();
+            told.peek().is_some()
+                && !self.is_region_missing
+                && self.all.times(factor).ln_pass() >= line
+                && told.all(|region| region.running.times(factor).ln_region_pass() >= line)
+        };
+        let fail = times(&fails).map(|factor| (factor, Verdict::Fail));
+        let pass = times(&passes).map(|factor| (factor, Verdict::Pass));
+        let (factor, verdict) = [fail, pass].into_iter().flatten().min_by(|one, other| one.0.total_cmp(&other.0))?;
+        let least = match verdict {
+            // Every region that has the canary is to be covered then.
+            Verdict::Pass => self.policy.min_requests as f64 / counts.n_b as f64,
+            _ => 1.0,
+        };
+        let more = (factor.max(least) - 1.0).max(0.0);
+        let ahead = |so_far: u64| (more * so_far as f64).ceil() as u64;
+        Some(Needs { canary_requests: ahead(counts.n_b), windows: ahead(self.windows_with_canary()), verdict })
+    }
+}

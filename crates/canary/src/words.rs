@@ -1,0 +1,211 @@
+//! Why a verdict is what it is, in a sentence for somebody who has never studied statistics, and what to do now. It refuses
+//! to say what the counts beside it seem to deny.
+
+use crate::counts::Cell;
+use crate::verdict::{Crossing, Policy, Verdict};
+
+/// What a sentence may name.
+pub(crate) struct Facts<'f> {
+    pub counts: Cell,
+    pub policy: &'f Policy,
+    /// What decided, and what had been counted by then.
+    pub decided: Option<Crossing>,
+    /// Whether both ran in one region at the same time.
+    pub is_overlap: bool,
+    pub is_region_missing: bool,
+    /// Whether anything was compared yet.
+    pub has_closed: bool,
+    pub last_window: Option<i64>,
+    /// Regions with enough requests of the canary.
+    pub least_covered: usize,
+}
+
+/// A number with its thousands apart.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A share of one in percent, with as many digits as say something.
+pub(crate) fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    if percent == 0.0 || percent >= 99.95 {
+        return format!("{percent:.0} %");
+    }
+    let after = (1.0 - percent.log10().floor()).clamp(0.0, 6.0) as usize;
+    let text = format!("{percent:.after$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    format!("{text} %")
+}
+
+fn of(failed: u64, units: u64) -> String {
+    let share = if units == 0 { String::new() } else { format!(" ({})", percent(failed as f64 / units as f64)) };
+    format!("{} of {}{share}", grouped(failed), grouped(units))
+}
+
+/// `9 of 1,000 (0.9 %) of the canary's requests failed, and 3 of 9,000 (0.033 %) of the baseline's`.
+fn rates(counts: &Cell) -> String {
+    if counts.n_a == 0 {
+        return format!("{} of the canary's requests failed", of(counts.x_b, counts.n_b));
+    }
+    format!(
+        "{} of the canary's requests failed, and {} of the baseline's",
+        of(counts.x_b, counts.n_b),
+        of(counts.x_a, counts.n_a)
+    )
+}
+
+/// Whether the canary's rate over everything is the higher one.
+fn is_higher(counts: &Cell) -> bool {
+    counts.n_a == 0 || counts.x_b as f64 * counts.n_a as f64 > counts.x_a as f64 * counts.n_b as f64
+}
+
+/// Why, in one sentence.
+pub(crate) fn reason(verdict: Verdict, facts: &Facts<'_>) -> String {
+    let counts = &facts.counts;
+    match verdict {
+        Verdict::Fail => fails(facts),
+        Verdict::Invalid => {
+            let (shared, weight) = (counts, facts.policy.weight.unwrap_or_default());
+            let share = shared.n_b as f64 / shared.units().max(1) as f64;
+            format!(
+                "the canary got {} of the requests where {} was meant ({} of {}), and chance does not explain that: who \
+                 gets the canary is decided by something else, so a comparison may deceive and nothing passes",
+                percent(share),
+                percent(weight),
+                grouped(shared.n_b),
+                grouped(shared.units())
+            )
+        }
+        Verdict::NoData if counts.n_a == 0 => {
+            "no request was counted, neither of the canary nor of the baseline".to_owned()
+        }
+        Verdict::NoData => {
+            format!("no request of the canary was counted, and {} of the baseline were", grouped(counts.n_a))
+        }
+        Verdict::Pass => passes(facts),
+        Verdict::Inconclusive => undecided(facts),
+    }
+}
+
+fn fails(facts: &Facts<'_>) -> String {
+    let decided = facts.decided.filter(|decided| Some(decided.window) != facts.last_window);
+    let counts = decided.map_or(facts.counts, |decided| decided.counts);
+    let by = match facts.policy.tolerance > 1.0 {
+        true => format!("more than {} times as often as the baseline", facts.policy.tolerance),
+        false => "more often than the baseline".to_owned(),
+    };
+    let where_ = match is_higher(&counts) {
+        true => "",
+        false => " in the regions and minutes in which both ran, although not over everything",
+    };
+    match decided {
+        None => format!("the canary fails {by}{where_}: {}", rates(&counts)),
+        Some(_) => format!(
+            "the canary failed {by}{where_} at an earlier look, and that decision stays: by then {}; now it is {}",
+            rates(&counts),
+            rates(&facts.counts)
+        ),
+    }
+}
+
+fn passes(facts: &Facts<'_>) -> String {
+    let decided = facts.decided.filter(|decided| Some(decided.window) != facts.last_window);
+    let counts = decided.map_or(facts.counts, |decided| decided.counts);
+    let earlier = if decided.is_some() { "at an earlier look, and that stays: " } else { "" };
+    if facts.decided.is_some_and(|decided| decided.is_by_limit) {
+        let limit = facts.policy.slo.map_or_else(|| "the limit".to_owned(), percent);
+        return format!(
+            "the canary fails less often than {limit}, whatever the baseline does: {earlier}{}",
+            rates(&counts)
+        );
+    }
+    format!(
+        "the canary is not worse than the baseline; one that fails {} times as often would have shown: {earlier}{}",
+        facts.policy.margin,
+        rates(&counts)
+    )
+}
+
+fn undecided(facts: &Facts<'_>) -> String {
+    let counts = &facts.counts;
+    let rates = rates(counts);
+    if counts.n_a == 0 {
+        return format!("there is no baseline to compare the canary with: {rates}");
+    }
+    if facts.is_region_missing {
+        return format!("a region did not answer, and nothing passes without it: {rates}");
+    }
+    if facts.has_closed && !facts.is_overlap {
+        return format!(
+            "canary and baseline never ran in the same region at the same time, so one cannot be compared with the other: \
+             {rates}"
+        );
+    }
+    if counts.failed() == 0 {
+        return format!(
+            "nothing has failed, neither of {} requests of the canary nor of {} of the baseline, so the two cannot be told \
+             apart yet",
+            grouped(counts.n_b),
+            grouped(counts.n_a)
+        );
+    }
+    if facts.least_covered == 0 {
+        return format!(
+            "too little has come to the canary to say whether it is worse: {rates}, and no region has had {} requests of the \
+             canary",
+            grouped(facts.policy.min_requests)
+        );
+    }
+    format!("whether the canary is worse cannot be said yet: {rates}")
+}
+
+/// What to do now.
+pub(crate) fn action(verdict: Verdict, roll_back: &[&str], more: Option<&str>) -> String {
+    match verdict {
+        Verdict::Fail if roll_back.is_empty() => "Roll the canary back".to_owned(),
+        Verdict::Fail => format!("Roll the canary back in {}", list(roll_back)),
+        Verdict::Invalid => {
+            "Do not promote. Find out why the share is off (weights of the alias, who calls a version by its \
+                             number, retries), put it right, and compare anew from then on"
+                .to_owned()
+        }
+        Verdict::NoData => "Do not promote. See whether the canary gets traffic at all, and whether its logs arrive \
+                            (`transect doctor`)"
+            .to_owned(),
+        Verdict::Pass => "Go on: promote it, or begin the next wave".to_owned(),
+        Verdict::Inconclusive => match more {
+            Some(more) => format!("Keep canary and baseline as they are, and ask again: {more}"),
+            None => "Keep canary and baseline as they are, both with traffic in each region, and ask again".to_owned(),
+        },
+    }
+}
+
+/// `a, b and c`.
+fn list(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_at_a_glance() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        let shares = [0.0, 0.1, 0.25, 0.000_333_3, 0.056_66, 1.0, 0.5].map(percent);
+        assert_eq!(shares, ["0 %", "10 %", "25 %", "0.033 %", "5.7 %", "100 %", "50 %"]);
+        assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+    }
+}
