@@ -96,6 +96,8 @@ def read(code, stdout, talk):
         return Look("INCOMPLETE", f"a region is missing: {reason}")
     if outcome == "PASS" and report.get("observational") and (report.get("policy") or {}).get("slo") is None:
         return Look("INCONCLUSIVE", f"the releases never ran side by side, and no --slo was set: {reason}")
+    if outcome == "INCONCLUSIVE" and report.get("complete") is not True:
+        return Look("INCOMPLETE", f"a region is missing: {reason}")
     regions = report.get("regions") or []
     return Look(outcome, reason, [row["region"] for row in regions if row.get("roll_back")] if outcome == "FAIL" else [])
 
@@ -245,12 +247,13 @@ def wave(event, context):
 
 
 def next_step(outcome, expired, on_inconclusive):
-    """The whole policy. Nothing but PASS promotes, unless the policy for INCONCLUSIVE says so after the deadline."""
+    """The whole policy. Nothing but PASS promotes, unless the policy for INCONCLUSIVE says so after the deadline. A share that is off is
+    looked at on: the canary may still turn out worse, and is set back then."""
     if outcome == "PASS":
         return "promote"
     if outcome == "FAIL":
         return "roll_back"
-    if outcome in ("INVALID", "BROKEN"):
+    if outcome not in ("INCONCLUSIVE", "INVALID", "NO_DATA", "INCOMPLETE"):
         return "page"
     if not expired:
         return "wait"

@@ -371,11 +371,12 @@ class Wave(Case):
             for expired in (False, True):
                 self.assertEqual(step("PASS", expired, policy), "promote")
                 self.assertEqual(step("FAIL", expired, policy), "roll_back")
-                for outcome in ("INVALID", "BROKEN", "nobody thought of it"):
-                    self.assertNotIn(step(outcome, expired, policy), ("promote", "roll_back"))
-            for outcome in ("INCONCLUSIVE", "NO_DATA", "INCOMPLETE"):
+                for outcome in ("BROKEN", "nobody thought of it"):
+                    self.assertEqual(step(outcome, expired, policy), "page")
+            for outcome in ("INCONCLUSIVE", "NO_DATA", "INCOMPLETE", "INVALID"):
                 self.assertEqual(step(outcome, False, policy), "wait")
-            for outcome in ("NO_DATA", "INCOMPLETE"):
+            # What nobody has seen is promoted by no policy.
+            for outcome in ("NO_DATA", "INCOMPLETE", "INVALID"):
                 self.assertEqual(step(outcome, True, policy), "page")
         for policy, expected in (("page", "page"), ("roll_back", "roll_back"), ("promote", "promote"), ("", "page")):
             self.assertEqual(step("INCONCLUSIVE", True, policy), expected)
@@ -564,10 +565,12 @@ class Machine(Case):
         self.check("Promoted", promoted, 3600, 5, 5, 3, 4, 0)
         self.check("RolledBack", {**self.as_shifted, "us-east-2": ("4", {})}, 3600, 5, 4, 1)
         self.check("RolledBack", self.as_shifted, 3600, 1, regions=[])
-        for code in (2, 6, 70, 101, "KILL"):
+        # A share that is off is looked at on, and a failure that comes is acted on.
+        self.check("RolledBack", {**self.as_shifted, "us-east-2": ("4", {})}, 3600, 6, 6, 1)
+        for code in (2, 70, 101, "KILL"):
             self.check("Stopped", self.as_shifted, 3600, 5, code)
         # Beyond the deadline.
-        for code in (3, 4, 5):
+        for code in (3, 4, 5, 6):
             self.check("Stopped", self.as_shifted, -600, code)
 
     def test_the_deadline_by_policy(self):

@@ -21,6 +21,9 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+/// The version of the statistics. What was counted and decided under another one is worth nothing here.
+pub const STATISTICS_VERSION: u32 = 2;
+
 pub use blocks::Block;
 pub use counts::{Cell, Counts, CountsError, UNITS_MAX, side_by_side};
 pub use csv::{CsvError, parse_csv};

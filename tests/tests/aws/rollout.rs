@@ -143,3 +143,22 @@ fn two_runs_of_one_state_and_a_state_of_another_plan_are_refused() {
     assert_eq!(answer.code, 2, "{}", answer.stderr);
     assert!(answer.stderr.contains("begun with"), "{}", answer.stderr);
 }
+
+#[test]
+fn a_wave_in_which_no_minute_can_be_counted_is_refused() {
+    let world = world();
+    let waves = json!([{ "name": "hasty", "regions": [REGIONS[0]], "weight": 10, "bake": "2m" }]);
+    std::fs::write(world.folder.path().join("waves.json"), waves.to_string()).unwrap();
+    let answer = world.run(&arguments(&["--state", "s.json"]));
+    assert_eq!(answer.code, 2, "{}", answer.stdout);
+    assert!(
+        answer.stderr.contains("wave \"hasty\" is over after 4m at most") && answer.stderr.contains("that takes 8m"),
+        "{}",
+        answer.stderr
+    );
+    assert_eq!(changes(&world.aws.calls()).len(), 0);
+    // A policy that waits less lets it begin.
+    std::fs::write(world.folder.path().join("policy.toml"), "settle = \"30s\"\n").unwrap();
+    let answer = world.run(&arguments(&["--dry-run", "--policy", "policy.toml"]));
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+}

@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
+use transect_canary::STATISTICS_VERSION;
 use transect_cloudwatch::{Fault, Region, read_alias, set_alias};
 use transect_rollout::{
     Alias, Asked, Clock, Cloud, CloudError, Decision, Document, DriveError, Event, Judge, JudgeError, Moment,
@@ -366,7 +367,9 @@ impl Judge for Canary<'_> {
             command.args(["--settle", settle]);
         }
         let mut kept = self.state.as_os_str().to_owned();
-        kept.push(format!(".{}.wave{}.series{}", self.plan.hash(), question.wave, question.series));
+        // A rollout that began before the statistics changed is counted anew.
+        let series = format!("wave{}.series{}.statistics{STATISTICS_VERSION}", question.wave, question.series);
+        kept.push(format!(".{}.{series}", self.plan.hash()));
         command.arg("--state").arg(kept);
         let output = command.stdin(Stdio::null()).output().map_err(unanswered)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

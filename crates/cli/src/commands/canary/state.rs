@@ -9,14 +9,13 @@ use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use transect_canary::{Cell, Counts, RecordSource, Verdict};
+use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, Verdict};
 use transect_query::{UnitQuestion, Units, WINDOW_NANO};
 
 use super::counting::Counting;
 use crate::failure::{Failure, USAGE};
 
-/// The version of the statistics, which what was counted and decided is worth nothing without.
-const VERSION: u32 = 2;
+const VERSION: u32 = STATISTICS_VERSION;
 /// A month of minutes in thirty regions is a tenth of this.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
