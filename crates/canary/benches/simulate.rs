@@ -84,12 +84,12 @@ fn few(random: &mut Random, mean: f64) -> u64 {
     (part.floor() as u64 + u64::from(random.unit() < part.fract())).min(whole as u64 + 4)
 }
 
-/// Regions with little traffic: units a minute and arm, rates of both releases.
-fn thin(regions: &[(&'static str, f64)], rates: (f64, f64), minutes: i64, random: &mut Random) -> Counts {
+/// Regions with little traffic: units a minute of the baseline and of the canary, and the rates of both.
+fn thin(regions: &[(&'static str, f64, f64)], rates: (f64, f64), minutes: i64, random: &mut Random) -> Counts {
     let mut cells = Vec::new();
     for minute in 0..minutes {
-        for (name, mean) in regions {
-            let (n_a, n_b) = (few(random, *mean), few(random, *mean));
+        for (name, baseline, canary) in regions {
+            let (n_a, n_b) = (few(random, *baseline), few(random, *canary));
             let (x_a, x_b) = (failures(random, n_a, rates.0), failures(random, n_b, rates.1));
             cells.push((*name, minute, Cell { n_a, x_a, n_b, x_b }));
         }
@@ -173,10 +173,11 @@ fn main() {
 
     println!("little traffic, {LOOKS} looks, alpha 0.05, {TRIALS} rollouts");
     let mut random = Random::new(7);
-    let three = [("a", 0.5), ("b", 1.5), ("c", 3.0)];
-    let mut of = |rates: (f64, f64), regions: &[(&'static str, f64)], minutes: i64, policy: &Policy| -> Vec<Report> {
-        (0..TRIALS).map(|_| looked_at_always(&thin(regions, rates, minutes, &mut random), policy)).collect()
-    };
+    let three = [("a", 0.5, 0.5), ("b", 1.5, 1.5), ("c", 3.0, 3.0)];
+    let mut of =
+        |rates: (f64, f64), regions: &[(&'static str, f64, f64)], minutes: i64, policy: &Policy| -> Vec<Report> {
+            (0..TRIALS).map(|_| looked_at_always(&thin(regions, rates, minutes, &mut random), policy)).collect()
+        };
     let failing =
         |reports: &[Report]| share(reports.iter().filter(|report| report.verdict == Verdict::Fail).count(), TRIALS);
     println!(
@@ -184,17 +185,20 @@ fn main() {
         failing(&of((0.02, 0.02), &three, LOOKS, &plain))
     );
     println!("  the same, --robust: FAIL in {}", failing(&of((0.02, 0.02), &three, LOOKS, &robust)));
-    let one = [("a", 1.0)];
-    println!(
-        "  2 % to 20 %, one unit a minute and arm: {}",
-        median_units(&of((0.02, 0.20), &one, LOOKS, &plain), Verdict::Fail)
-    );
-    println!("  1 % to 5 %: {}", median_units(&of((0.01, 0.05), &one, 4 * LOOKS, &plain), Verdict::Fail));
-    let equal = [("a", 10.0), ("b", 10.0), ("c", 10.0)];
-    println!(
-        "  equal releases at 1 %, three equal regions: passed after {}",
-        median_units(&of((0.01, 0.01), &equal, LOOKS, &plain), Verdict::Pass)
-    );
+    for (name, one) in [("half of two", [("a", 1.0, 1.0)]), ("a tenth of twenty", [("a", 18.0, 2.0)])] {
+        let found = of((0.02, 0.20), &one, LOOKS, &plain);
+        println!("  2 % to 20 %, {name} units a minute: {}", median_units(&found, Verdict::Fail));
+        let found = of((0.01, 0.05), &one, 4 * LOOKS, &plain);
+        println!("  1 % to 5 %, {name} units a minute: {}", median_units(&found, Verdict::Fail));
+    }
+    for (name, baseline, canary) in [("half", 10.0, 10.0), ("a tenth", 90.0, 10.0)] {
+        let equal = ["a", "b", "c"].map(|region| (region, baseline, canary));
+        let found = of((0.01, 0.01), &equal, LOOKS, &plain);
+        println!(
+            "  equal releases at 1 %, {name} of three equal regions: passed after {}",
+            median_units(&found, Verdict::Pass)
+        );
+    }
     let mut random = Random::new(7);
     let stepped: Vec<Report> = (0..TRIALS).map(|_| looked_at_always(&stepping(&mut random), &plain)).collect();
     println!("  15 steps of share 5 to 95 % with the rate 1 to 30 %, equal releases: FAIL in {}", failing(&stepped));

@@ -12,10 +12,11 @@ const UNITS: u64 = 20;
 const WINDOWS: i64 = 10;
 /// A minute is odd whose share of the canary has a smaller tail than this among those around it.
 const ODD_TAIL: f64 = 0.095;
-/// Above this deviation the bell is near enough to the normal one that these bounds, in deviations, tell what is odd.
-const NORMAL_DEVIATION_MIN: f64 = 20.0;
-const NEVER_ODD: f64 = 1.0;
-const ALWAYS_ODD: f64 = 1.8;
+/// A value is a sum of independent ones, so that its tail differs from the normal one by 0.56 of its deviation's inverse at
+/// most (Shevtsova, 2010). Above each of these deviations, what lies so many of them or fewer off the mean is never odd.
+const NEVER_ODD: [(f64, f64); 3] = [(20.0, 1.0), (6.0, 0.8), (3.0, 0.5)];
+/// And above this one, what lies so many of them off is always.
+const ALWAYS_ODD: (f64, f64) = (20.0, 1.8);
 /// What no longer changes a sum.
 const NEGLIGIBLE: f64 = 1e-16;
 
@@ -116,13 +117,11 @@ fn is_odd(minute: &Cell, around: &Cell) -> bool {
     // The median lies next to the mean, so that on the other side at least one half lies.
     let deviation = (mean * (baseline / all) * ((all - drawn) / (all - 1.0))).sqrt();
     let distance = (found - mean).abs();
-    if deviation > NORMAL_DEVIATION_MIN {
-        if distance < NEVER_ODD * deviation {
-            return false;
-        }
-        if distance > ALWAYS_ODD * deviation {
-            return true;
-        }
+    if NEVER_ODD.iter().any(|(least, off)| deviation > *least && distance <= off * deviation) {
+        return false;
+    }
+    if deviation > ALWAYS_ODD.0 && distance > ALWAYS_ODD.1 * deviation {
+        return true;
     }
     // From the value outwards, each term from the one before.
     let is_low = found <= mean;

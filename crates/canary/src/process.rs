@@ -218,12 +218,13 @@ impl<'c> Process<'c> {
         for block in &closed {
             self.take(block);
         }
-        let changed: BTreeSet<u32> = closed.iter().map(|block| block.region).collect();
-        for region in &changed {
-            let of_region = &mut self.regions[*region as usize];
+        self.blocks.extend(&closed);
+        // Several blocks of a region stand side by side.
+        closed.dedup_by_key(|block| block.region);
+        for block in &closed {
+            let of_region = &mut self.regions[block.region as usize];
             of_region.ln_fail = of_region.running.ln_fail();
         }
-        self.blocks.append(&mut closed);
         self.evidence = self.evidence();
         let Evidence { ln_product, ln_mean, ln_fail, ln_pass } = self.evidence;
         if self.all.counts.units() == 0 {
