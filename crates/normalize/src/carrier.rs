@@ -4,8 +4,16 @@
 //! It refuses to look for a carrier in a function's stream: nothing stands between a function and CloudWatch Logs, so what
 //! looks like one there is somebody's text.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::json::{Kind, Tape};
 use crate::time;
+
+/// The keys without one of which no object is a carrier. A search is made once, not for every line.
+static MEMBERS: LazyLock<[Finder<'static>; 2]> =
+    LazyLock::new(|| [Finder::new(b"\"log\""), Finder::new(b"\"kubernetes\"")]);
 
 /// A line that was carried.
 pub(crate) struct Carried {
@@ -47,8 +55,7 @@ fn container_runtime(message: &str) -> Option<Carried> {
 
 fn object(message: &str, tape: &mut Tape) -> Option<Carried> {
     // Most objects are no carriers, and none is without this.
-    memchr::memmem::find(message.as_bytes(), b"\"log\"")
-        .or_else(|| memchr::memmem::find(message.as_bytes(), b"\"kubernetes\""))?;
+    MEMBERS.iter().find_map(|member| member.find(message.as_bytes()))?;
     tape.parse(message).ok()?;
     let (mut log, mut inner, mut stamp, mut is_carrier, mut states_level) = (None, None, None, false, false);
     for (key, value) in tape.entries(0) {

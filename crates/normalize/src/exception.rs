@@ -11,8 +11,9 @@ mod panic;
 mod python;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
-use memchr::memmem;
+use memchr::memmem::Finder;
 use transect_schema::Record;
 
 use self::frames::Frame;
@@ -22,6 +23,9 @@ use crate::severity;
 
 /// Bytes of an exception's message; what is longer is a document that somebody put there, and stands in the body.
 const MESSAGE_BYTES_MAX: usize = 8 << 10;
+
+/// How Monolog begins an object. The search is made once, not for every line.
+static MONOLOG: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"[object] ("));
 
 /// Who tells of an exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,7 +161,7 @@ fn search_anywhere(text: &str) -> Option<Found<'_>> {
 
 /// Goes through the lines of a text until one of them tells of an exception.
 fn by_lines(text: &str) -> Option<Found<'_>> {
-    if memmem::find(text.as_bytes(), b"[object] (").is_some()
+    if MONOLOG.find(text.as_bytes()).is_some()
         && let Some(found) = frames::monolog(text)
     {
         return Some(found);
@@ -258,7 +262,7 @@ fn alone(text: &str) -> Option<Found<'_>> {
     let line = lines(text, text.len() - text.trim_start().len()).next()?;
     // PHP's logger writes lines of a stack as blanks unless it is told otherwise.
     if line.text.ends_with(['}', ']'])
-        && memmem::find(line.text.as_bytes(), b"[object] (").is_some()
+        && MONOLOG.find(line.text.as_bytes()).is_some()
         && let Some(found) = frames::monolog(text)
     {
         return Some(found);

@@ -236,7 +236,13 @@ impl Tape {
 
     /// The value of the first entry whose key is exactly `name`.
     pub fn get(&self, text: &str, object: usize, name: &str) -> Option<usize> {
-        self.entries(object).find(|(key, _)| self.raw(text, *key) == name).map(|(_, value)| value)
+        let (bytes, name) = (text.as_bytes(), name.as_bytes());
+        // The lengths first: they tell most keys apart, and stand in the tokens.
+        let is_it = |key: usize| {
+            let (start, end) = (self.tokens[key].start as usize, self.tokens[key].end as usize);
+            end - start == name.len() && bytes[start..end] == *name
+        };
+        self.entries(object).find(|(key, _)| is_it(*key)).map(|(_, value)| value)
     }
 
     /// What stands in the text: for strings and keys without the quotes, for everything else as it is.

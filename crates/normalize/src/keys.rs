@@ -443,11 +443,14 @@ impl Folded {
             self.bytes[0] = 0;
             return;
         }
+        // In a register: behind the reference each byte would wait for the length that the one before it wrote.
+        let mut length = self.length;
         for byte in key {
             let folded = FOLD[usize::from(*byte)];
-            self.bytes[self.length] = folded;
-            self.length += usize::from(folded != 0);
+            self.bytes[length] = folded;
+            length += usize::from(folded != 0);
         }
+        self.length = length;
     }
 
     #[inline]

@@ -4,7 +4,9 @@
 //! It refuses to do I/O, to read a clock and to drop an event: a message that nothing understands is a record with a body.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use transect_schema::{Record, SCHEMA_VERSION};
 
 use crate::attributes::{Writer, mark_mixed, mark_secrets};
@@ -423,7 +425,7 @@ impl Normalizer {
         };
         // Colours part a key from its value, and are gone from the columns.
         let had_colours = memchr::memchr(0x1b, line.text.as_bytes()).is_some()
-            || memchr::memmem::find(line.text.as_bytes(), b"\\u001b").is_some();
+            || ESCAPED_COLOUR.find(line.text.as_bytes()).is_some();
         if let Some(redactor) = &self.redactor
             && (suspect || had_colours || redactor.may_hold(around))
         {
@@ -668,6 +670,9 @@ fn is_printed(record: &Record<'_>) -> bool {
     body.starts_with("Traceback (most recent call last):")
         || kind.contains('.') && body.starts_with(kind) && body.contains("\n\tat ")
 }
+
+/// How JSON writes the sign that begins a colour. The search is made once, not for every line.
+static ESCAPED_COLOUR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\\u001b"));
 
 /// Where Transaction Search writes the spans of an account.
 const SPANS_GROUP: &str = "aws/spans";
