@@ -7,6 +7,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use hashbrown::HashMap;
 
+use crate::memo::Memo;
+
 /// What a value can be used for. One slot is filled once, by the key with the lowest rank whose value fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -404,6 +406,23 @@ impl Keys {
     }
 }
 
+/// The table, and what it said of the keys that stand in no object with a name.
+pub(crate) struct Roles<'k> {
+    pub keys: &'k Keys,
+    pub memo: &'k mut Memo<Option<Role>>,
+}
+
+impl Roles<'_> {
+    /// The role of a key behind the names of the objects around it.
+    #[inline]
+    pub fn of(&mut self, prefix: &Folded, key: &str) -> Option<Role> {
+        match prefix.length {
+            0 => self.memo.get(key.as_bytes(), || self.keys.role(Folded::new(key).as_bytes())),
+            _ => self.keys.role(prefix.with(key).as_bytes()),
+        }
+    }
+}
+
 /// Each byte folded; zero for what is left out.
 const FOLD: [u8; 256] = {
     let mut table = [0; 256];
@@ -431,14 +450,19 @@ impl Folded {
     pub const EMPTY: Folded = Folded { bytes: [0; Folded::BYTES_MAX], length: 0 };
 
     pub fn new(key: &str) -> Folded {
-        let mut folded = Folded::EMPTY;
+        Folded::EMPTY.with(key)
+    }
+
+    /// This with a key behind it.
+    pub fn with(&self, key: &str) -> Folded {
+        let mut folded = *self;
         folded.append(key.as_bytes());
         folded
     }
 
     /// Appends a key folded; what does not fit makes the name one that no table holds.
     #[inline]
-    pub fn append(&mut self, key: &[u8]) {
+    fn append(&mut self, key: &[u8]) {
         if self.length + key.len() > Folded::BYTES_MAX {
             self.bytes[0] = 0;
             return;

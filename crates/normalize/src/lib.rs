@@ -31,6 +31,7 @@ mod json;
 mod keys;
 pub mod limits;
 mod logfmt;
+mod memo;
 mod metric;
 mod normalize;
 mod object;

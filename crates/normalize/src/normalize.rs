@@ -13,8 +13,9 @@ use crate::attributes::{Writer, mark_mixed, mark_secrets};
 use crate::decode::{Document, Event};
 use crate::draft::{Authority, Draft, INNER_RANK, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::{Kind, Tape, unescape_into};
-use crate::keys::{Keys, Slot};
+use crate::keys::{Keys, Role, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
+use crate::memo::Memo;
 use crate::object::{Shape, aws_record, is_event, is_of_a_logger, span, terse_level, walk, walk_wrapper};
 use crate::redact::{Pattern, Redactor, redact_columns};
 use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
@@ -102,6 +103,8 @@ struct Scratch {
     /// A text line without its colours, and the pairs of a line as the JSON object that they are.
     plain: String,
     pairs: String,
+    /// What the lines before said of the keys that this one has as well.
+    roles: Memo<Option<Role>>,
 }
 
 /// What a document says of all of its events.
@@ -232,7 +235,8 @@ impl Normalizer {
         scratch: &mut Scratch,
         each: &mut dyn FnMut(&Record<'_>),
     ) -> Outcome<'e> {
-        let Scratch { inner, tape, inner_tape, fields_tape, attributes, plain, pairs } = scratch;
+        let Scratch { inner, tape, inner_tape, fields_tape, attributes, plain, pairs, roles } = scratch;
+        let roles = &mut Roles { keys: &self.keys, memo: roles };
         inner.clear();
         attributes.clear();
         attributes.push('{');
@@ -245,7 +249,7 @@ impl Normalizer {
             self.extracted_fields(fields, fields_tape, &mut draft, &mut extracted, redacted);
         }
 
-        let object = object_at_start(&self.keys, line.text, tape);
+        let object = object_at_start(roles, line.text, tape);
         let (mut json, behind) = match object {
             Some((json, place, behind)) => (Some((json, place)), behind),
             None => (None, ""),
@@ -268,7 +272,7 @@ impl Normalizer {
             let layer = Layer { text: json, tape, number: 0, authority: Authority::RECORD };
             let prefix_level = draft.record.severity_text.clone();
             let shape = Shape::of(layer);
-            let layer = Layer { authority: self.authority(&draft, &shape, layer, place), ..layer };
+            let layer = Layer { authority: authority(&draft, roles, &shape, layer, place), ..layer };
             let mut taken = Vec::new();
             draft.version_is_release = shape.version_is_release && !shape.is_span;
             draft.form = shape.form;
@@ -284,9 +288,9 @@ impl Normalizer {
                         metric::mark_log(&mut draft, layer);
                     }
                     if shape.is_lambda_wrapper && context.is_lambda {
-                        walk_wrapper(&mut draft, &self.keys, layer);
+                        walk_wrapper(&mut draft, roles, layer);
                     } else {
-                        walk(&mut draft, &self.keys, layer, 0, RECORD_RANK);
+                        walk(&mut draft, roles, layer, 0, RECORD_RANK);
                     }
                     if json.starts_with("{\"@") || json.starts_with("{\"t\"") {
                         terse_level(&mut draft, layer);
@@ -295,7 +299,7 @@ impl Normalizer {
                         aws_record(&mut draft, layer);
                     }
                     if shape.is_span {
-                        taken.extend(span(&mut draft, &self.keys, layer));
+                        taken.extend(span(&mut draft, roles, layer));
                     }
                 }
             }
@@ -305,17 +309,17 @@ impl Normalizer {
             match inner_value {
                 Some(value) if inner_kind == Some(Kind::Object) => {
                     let is_record = shape.is_lambda_wrapper && context.is_lambda;
-                    let authority = self.authority_within(&draft, layer, value, is_record);
-                    walk(&mut draft, &self.keys, Layer { authority, ..layer }, value, INNER_RANK);
+                    let authority = authority_within(&draft, roles, layer, value, is_record);
+                    walk(&mut draft, roles, Layer { authority, ..layer }, value, INNER_RANK);
                 }
                 Some(value) => {
                     unescape_into(layer.raw(value), inner);
                     if inner_tape.parse(inner).is_ok() {
                         has_inner_text = true;
                         let within = Layer { text: inner, tape: inner_tape, number: 1, authority: Authority::CARRIED };
-                        let authority = self.authority_within(&draft, within, 0, false);
+                        let authority = authority_within(&draft, roles, within, 0, false);
                         let outer_body = draft.take_body();
-                        walk(&mut draft, &self.keys, Layer { authority, ..within }, 0, INNER_RANK);
+                        walk(&mut draft, roles, Layer { authority, ..within }, 0, INNER_RANK);
                         if !draft.is_filled(Slot::Body) {
                             draft.put_back(outer_body);
                         }
@@ -424,8 +428,8 @@ impl Normalizer {
             _ => line.text,
         };
         // Colours part a key from its value, and are gone from the columns.
-        let had_colours = memchr::memchr(0x1b, line.text.as_bytes()).is_some()
-            || ESCAPED_COLOUR.find(line.text.as_bytes()).is_some();
+        let had_colours =
+            memchr::memchr(0x1b, line.text.as_bytes()).is_some() || ESCAPED_COLOUR.find(line.text.as_bytes()).is_some();
         if let Some(redactor) = &self.redactor
             && (suspect || had_colours || redactor.may_hold(around))
         {
@@ -460,33 +464,6 @@ impl Normalizer {
             metrics.rows(record, parts, each);
         }
         Outcome { stats, rows, rest }
-    }
-
-    /// Which columns the JSON of a line may fill.
-    fn authority(&self, draft: &Draft<'_>, shape: &Shape, layer: Layer<'_, '_>, place: Place) -> Authority {
-        let authority = match place {
-            Place::Data => Authority::NOTHING,
-            // Spans are AWS's own in a group of their own; what looks like one elsewhere may be anybody's.
-            _ if shape.is_span && draft.record.aws_log_group.as_deref() == Some(SPANS_GROUP) => Authority::RECORD,
-            _ if shape.is_span => Authority::CARRIED,
-            _ if shape.is_event && draft.is_lambda => Authority::EVENT,
-            _ if shape.is_event => Authority::OWN_EVENT,
-            // Pairs behind a level are a message.
-            Place::Pairs if draft.is_filled(Slot::Level) => Authority::CARRIED,
-            _ if shape.metric_directives.is_some() || is_of_a_logger(&self.keys, layer, 0) => Authority::RECORD,
-            Place::Whole | Place::Cut | Place::Pairs if !draft.is_lambda => Authority::ACCESS,
-            _ => Authority::CARRIED,
-        };
-        if shape.has_no_severity { authority.without(&[Slot::Level, Slot::SeverityNumber]) } else { authority }
-    }
-
-    /// Which columns an object within the message may fill. Lambda's own wrapper hands through what a logger wrote.
-    fn authority_within(&self, draft: &Draft<'_>, layer: Layer<'_, '_>, object: usize, is_record: bool) -> Authority {
-        if is_event(layer, object) {
-            return Authority::EVENT;
-        }
-        let is_record = is_record && is_of_a_logger(&self.keys, layer, object);
-        draft.authority_within(if is_record { Authority::RECORD } else { Authority::CARRIED })
     }
 
     /// Appends the entries of an object that are not taken, secrets replaced.
@@ -562,6 +539,39 @@ impl Normalizer {
     }
 }
 
+/// Which columns the JSON of a line may fill.
+fn authority(draft: &Draft<'_>, roles: &mut Roles<'_>, shape: &Shape, layer: Layer<'_, '_>, place: Place) -> Authority {
+    let authority = match place {
+        Place::Data => Authority::NOTHING,
+        // Spans are AWS's own in a group of their own; what looks like one elsewhere may be anybody's.
+        _ if shape.is_span && draft.record.aws_log_group.as_deref() == Some(SPANS_GROUP) => Authority::RECORD,
+        _ if shape.is_span => Authority::CARRIED,
+        _ if shape.is_event && draft.is_lambda => Authority::EVENT,
+        _ if shape.is_event => Authority::OWN_EVENT,
+        // Pairs behind a level are a message.
+        Place::Pairs if draft.is_filled(Slot::Level) => Authority::CARRIED,
+        _ if shape.metric_directives.is_some() || is_of_a_logger(roles, layer, 0) => Authority::RECORD,
+        Place::Whole | Place::Cut | Place::Pairs if !draft.is_lambda => Authority::ACCESS,
+        _ => Authority::CARRIED,
+    };
+    if shape.has_no_severity { authority.without(&[Slot::Level, Slot::SeverityNumber]) } else { authority }
+}
+
+/// Which columns an object within the message may fill. Lambda's own wrapper hands through what a logger wrote.
+fn authority_within(
+    draft: &Draft<'_>,
+    roles: &mut Roles<'_>,
+    layer: Layer<'_, '_>,
+    object: usize,
+    is_record: bool,
+) -> Authority {
+    if is_event(layer, object) {
+        return Authority::EVENT;
+    }
+    let is_record = is_record && is_of_a_logger(roles, layer, object);
+    draft.authority_within(if is_record { Authority::RECORD } else { Authority::CARRIED })
+}
+
 #[inline(always)]
 fn base_record<'r>(context: &Context<'r>, line: &Line<'r>) -> Record<'r> {
     const NANO_PER_MS: i64 = 1_000_000;
@@ -605,7 +615,7 @@ pub(crate) fn without_outcome<'r>(record: &Record<'r>) -> Record<'r> {
 }
 
 /// The object that a line begins with, how it stands in it, and the text behind it.
-fn object_at_start<'e>(keys: &Keys, text: &'e str, tape: &mut Tape) -> Option<(&'e str, Place, &'e str)> {
+fn object_at_start<'e>(roles: &mut Roles<'_>, text: &'e str, tape: &mut Tape) -> Option<(&'e str, Place, &'e str)> {
     let text = text.trim_start();
     if !text.starts_with('{') {
         return None;
@@ -615,7 +625,7 @@ fn object_at_start<'e>(keys: &Keys, text: &'e str, tape: &mut Tape) -> Option<(&
             let (json, behind) = (&text[..end], text[end..].trim());
             let layer = Layer { text: json, tape, number: 0, authority: Authority::RECORD };
             // `{} of 3 done` is a sentence.
-            (behind.is_empty() || is_of_a_logger(keys, layer, 0)).then_some((json, Place::Whole, behind))
+            (behind.is_empty() || is_of_a_logger(roles, layer, 0)).then_some((json, Place::Whole, behind))
         }
         Err(_) => tape.parse_cut(text).then_some((text.trim_end(), Place::Cut, "")),
     }

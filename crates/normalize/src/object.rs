@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use crate::draft::{Draft, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::Kind;
-use crate::keys::{Folded, Keys, RecordForm, Role, Slot, exception_member};
+use crate::keys::{Folded, RecordForm, Role, Roles, Slot, exception_member};
 use crate::metric;
 use crate::severity::{self, Scale};
 
@@ -112,22 +112,20 @@ fn is_of_an_event(name: &str, kind: Kind) -> bool {
 }
 
 /// Whether an object has a logger's shape: a level, a time or a message beside the rest.
-pub(crate) fn is_of_a_logger(keys: &Keys, layer: Layer<'_, '_>, object: usize) -> bool {
+pub(crate) fn is_of_a_logger(roles: &mut Roles<'_>, layer: Layer<'_, '_>, object: usize) -> bool {
+    let mut tells = |key: usize| roles.of(&Folded::EMPTY, layer.raw(key)).is_some_and(Role::is_of_a_logger);
     layer.tape.entries(object).any(|(key, value)| {
-        let role = keys.role(Folded::new(layer.raw(key)).as_bytes());
-        role.is_some_and(Role::is_of_a_logger)
+        tells(key)
             // Loguru and Rust's `tracing` keep the record of a line in an object of its own.
             || (layer.kind(value) == Kind::Object
                 && matches!(layer.raw(key), "record" | "fields" | "log")
-                && layer.tape.entries(value).any(|(key, _)| {
-                    keys.role(Folded::new(layer.raw(key)).as_bytes()).is_some_and(Role::is_of_a_logger)
-                }))
+                && layer.tape.entries(value).any(|(key, _)| tells(key)))
     })
 }
 
 /// Walks the object at `root` and offers everything that a table of keys knows, at `base` and the key's own rank.
-pub(crate) fn walk<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>, root: usize, base: u16) {
-    Walk { draft, keys, layer, base }.object(root, Folded::EMPTY, 0);
+pub(crate) fn walk<'m>(draft: &mut Draft<'m>, roles: &mut Roles<'_>, layer: Layer<'m, '_>, root: usize, base: u16) {
+    Walk { draft, roles, layer, base }.object(root, &Folded::EMPTY, 0);
 }
 
 /// Completes a level that a logger writes in a way of its own: Serilog's compact form leaves out that of information,
@@ -152,41 +150,42 @@ pub(crate) fn terse_level(draft: &mut Draft<'_>, layer: Layer<'_, '_>) {
 }
 
 /// Walks what Lambda wraps around what a function writes: its level and its time are of the writing, not of the message.
-pub(crate) fn walk_wrapper<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>) {
-    walk(draft, keys, layer, 0, RECORD_RANK);
+pub(crate) fn walk_wrapper<'m>(draft: &mut Draft<'m>, roles: &mut Roles<'_>, layer: Layer<'m, '_>) {
+    walk(draft, roles, layer, 0, RECORD_RANK);
     draft.weaken(Slot::Level, RUNTIME_RANK);
     draft.weaken(Slot::Time, RUNTIME_RANK);
 }
 
-struct Walk<'d, 'm, 't> {
+struct Walk<'d, 'k, 'm, 't> {
     draft: &'d mut Draft<'m>,
-    keys: &'d Keys,
+    roles: &'d mut Roles<'k>,
     layer: Layer<'m, 't>,
     base: u16,
 }
 
-impl<'m> Walk<'_, 'm, '_> {
-    fn object(&mut self, object: usize, prefix: Folded, depth: usize) {
+impl<'m> Walk<'_, '_, 'm, '_> {
+    fn object(&mut self, object: usize, prefix: &Folded, depth: usize) {
         if depth > WALK_DEPTH_MAX {
             return;
         }
         for (key, value) in self.layer.tape.entries(object) {
-            let mut name = prefix;
-            name.append(self.layer.raw(key).as_bytes());
-            if let Some(role) = self.keys.role(name.as_bytes()) {
-                self.entry(role, name, prefix, value, value, depth);
+            let key = self.layer.raw(key);
+            if let Some(role) = self.roles.of(prefix, key) {
+                self.entry(role, prefix, key, value, value, depth);
             }
         }
     }
 
-    fn entry(&mut self, role: Role, name: Folded, prefix: Folded, value: usize, holder: usize, depth: usize) {
+    fn entry(&mut self, role: Role, prefix: &Folded, key: &str, value: usize, holder: usize, depth: usize) {
         let kind = self.layer.kind(value);
         match role {
             Role::Fill(slot, rank) | Role::PrefixOrFill(slot, rank) => {
                 let rank = self.base + u16::from(rank);
                 match (slot, kind) {
                     (Slot::Body, Kind::Object) => self.body_object(value, rank),
-                    (_, Kind::Object) if matches!(role, Role::PrefixOrFill(..)) => self.object(value, name, depth + 1),
+                    (_, Kind::Object) if matches!(role, Role::PrefixOrFill(..)) => {
+                        self.object(value, &prefix.with(key), depth + 1)
+                    }
                     // Loguru's `{"name":"ERROR","no":40}` and times such as `{"$date":…}`.
                     (Slot::Level, Kind::Object) => self.member(slot, rank, value, &["name", "level", "text"]),
                     (Slot::Time, Kind::Object) => {
@@ -222,8 +221,8 @@ impl<'m> Walk<'_, 'm, '_> {
             }
             Role::Version => {}
             Role::Instant => self.instant(value),
-            Role::Exception => self.exception(value, name, depth),
-            Role::Prefix if kind == Kind::Object => self.object(value, name, depth + 1),
+            Role::Exception => self.exception(value, &prefix.with(key), depth),
+            Role::Prefix if kind == Kind::Object => self.object(value, &prefix.with(key), depth + 1),
             Role::Transparent | Role::TransparentOf(_) | Role::Carried
                 if matches!(kind, Kind::Object | Kind::Array) =>
             {
@@ -256,7 +255,7 @@ impl<'m> Walk<'_, 'm, '_> {
         }
     }
 
-    fn key_values(&mut self, array: usize, prefix: Folded, depth: usize) {
+    fn key_values(&mut self, array: usize, prefix: &Folded, depth: usize) {
         for element in self.layer.tape.elements(array) {
             let (Some(key), Some(any)) = (self.layer.get(element, "key"), self.layer.get(element, "value")) else {
                 // .NET's scopes are objects as they are.
@@ -264,10 +263,9 @@ impl<'m> Walk<'_, 'm, '_> {
                 continue;
             };
             let Some((_, value)) = self.layer.tape.entries(any).next() else { continue };
-            let mut name = prefix;
-            name.append(self.layer.raw(key).as_bytes());
-            if let Some(role) = self.keys.role(name.as_bytes()) {
-                self.entry(role, name, prefix, value, element, depth + 1);
+            let key = self.layer.raw(key);
+            if let Some(role) = self.roles.of(prefix, key) {
+                self.entry(role, prefix, key, value, element, depth + 1);
             }
         }
     }
@@ -301,7 +299,7 @@ impl<'m> Walk<'_, 'm, '_> {
     }
 
     /// What loggers write under `exception`, `error`, `err` or `thrown`.
-    fn exception(&mut self, value: usize, name: Folded, depth: usize) {
+    fn exception(&mut self, value: usize, name: &Folded, depth: usize) {
         const STACK_RANK: u16 = 101;
         const MESSAGE_RANK: u16 = 110;
         match self.layer.kind(value) {
@@ -325,16 +323,14 @@ impl<'m> Walk<'_, 'm, '_> {
         }
     }
 
-    fn exception_object(&mut self, object: usize, name: Folded, depth: usize) {
+    fn exception_object(&mut self, object: usize, name: &Folded, depth: usize) {
         if depth >= WALK_DEPTH_MAX {
             return;
         }
         for (key, value) in self.layer.tape.entries(object) {
-            let mut member = name;
-            member.append(self.layer.raw(key).as_bytes());
-            let bare = Folded::new(self.layer.raw(key));
-            match (self.keys.role(member.as_bytes()), exception_member(bare.as_bytes())) {
-                (Some(role), None) => self.entry(role, member, name, value, value, depth + 1),
+            let key = self.layer.raw(key);
+            match (self.roles.of(name, key), exception_member(Folded::new(key).as_bytes())) {
+                (Some(role), None) => self.entry(role, name, key, value, value, depth + 1),
                 (_, Some((slot, rank))) => {
                     self.draft.offer(slot, self.base + u16::from(rank), self.layer, value, value);
                 }
@@ -379,7 +375,7 @@ pub(crate) fn aws_record<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>) {
 
 /// Fills the columns of a span from the object at the root of `layer`; ids, resource and attributes are the walk's.
 /// Returns the tokens that are in columns now.
-pub(crate) fn span<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>) -> Vec<usize> {
+pub(crate) fn span<'m>(draft: &mut Draft<'m>, roles: &mut Roles<'_>, layer: Layer<'m, '_>) -> Vec<usize> {
     let states_outcome = layer.authority.may_fill(Slot::HttpStatus);
     let mut taken = Vec::new();
     draft.record.signal = Cow::Borrowed("span");
@@ -430,7 +426,7 @@ pub(crate) fn span<'m>(draft: &mut Draft<'m>, keys: &Keys, layer: Layer<'m, '_>)
         .flat_map(|events| layer.tape.elements(events))
         .find(|event| layer.get(*event, "name").is_some_and(|name| layer.raw(name) == "exception"));
     if let Some(attributes) = exception.and_then(|event| layer.get(event, "attributes")) {
-        walk(draft, keys, layer, attributes, RECORD_RANK | NESTED_RANK);
+        walk(draft, roles, layer, attributes, RECORD_RANK | NESTED_RANK);
     }
     let in_progress = layer.get(0, "attributes").and_then(|attributes| layer.get(attributes, "aws.xray.inprogress"));
     let is_open = end.is_some_and(|end| layer.kind(end) == Kind::Null);
