@@ -8,14 +8,21 @@ use transect_schema::write_json_string;
 
 use crate::json::{Kind, Mark, Tape};
 use crate::limits::JSON_DEPTH_MAX;
-use crate::redact::{self, Redactor, names_card, names_id_or_time, push_replacement};
+use crate::memo::Memo;
+use crate::redact::{self, KeyLook, Redactor, names_card, names_id_or_time, push_replacement};
 
 /// Marks every value whose key names a secret and every string and key that may hold one. Returns how many values are
-/// replaced whole, and whether any text is suspect.
-pub(crate) fn mark_secrets(tape: &mut Tape, text: &str, redactor: &Redactor) -> (u64, bool) {
-    let (may_hold_value, may_hold_sign) = (redactor.may_hold_value(text), redactor.may_hold_sign(text));
-    redact::mark(tape, text, redactor, &mut |raw| {
-        redactor.may_hold_pair(raw)
+/// replaced whole, and whether any text is suspect. `looks` keeps what was said of keys.
+pub(crate) fn mark_secrets(
+    tape: &mut Tape,
+    text: &str,
+    redactor: &Redactor,
+    looks: Option<&mut Memo<KeyLook>>,
+) -> (u64, bool) {
+    let bytes = text.as_bytes();
+    let (may_hold_value, may_hold_sign) = (redactor.may_hold_value(bytes), redactor.may_hold_sign(bytes));
+    redact::mark(tape, text, redactor, looks, &mut |raw, may_hold_pair| {
+        may_hold_pair.unwrap_or_else(|| redactor.may_hold_pair(raw))
             || (may_hold_value && redactor.may_hold_value(raw))
             || (may_hold_sign && redactor.may_hold_sign(raw))
     })

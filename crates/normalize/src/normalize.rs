@@ -17,7 +17,7 @@ use crate::keys::{Keys, Role, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::memo::Memo;
 use crate::object::{Shape, aws_record, is_event, is_of_a_logger, span, terse_level, walk, walk_wrapper};
-use crate::redact::{Pattern, Redactor, redact_columns};
+use crate::redact::{KeyLook, Pattern, Redactor, redact_columns};
 use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
 
 /// The names under which `extractedFields` say where an event comes from.
@@ -105,6 +105,7 @@ struct Scratch {
     pairs: String,
     /// What the lines before said of the keys that this one has as well.
     roles: Memo<Option<Role>>,
+    looks: Memo<KeyLook>,
 }
 
 /// What a document says of all of its events.
@@ -235,7 +236,7 @@ impl Normalizer {
         scratch: &mut Scratch,
         each: &mut dyn FnMut(&Record<'_>),
     ) -> Outcome<'e> {
-        let Scratch { inner, tape, inner_tape, fields_tape, attributes, plain, pairs, roles } = scratch;
+        let Scratch { inner, tape, inner_tape, fields_tape, attributes, plain, pairs, roles, looks } = scratch;
         let roles = &mut Roles { keys: &self.keys, memo: roles };
         inner.clear();
         attributes.clear();
@@ -356,7 +357,7 @@ impl Normalizer {
             }
             if let Some(redactor) = &self.redactor {
                 let mut mark = |tape: &mut Tape, text: &str| {
-                    let (replaced, any) = mark_secrets(tape, text, redactor);
+                    let (replaced, any) = mark_secrets(tape, text, redactor, Some(&mut *looks));
                     *redacted += replaced;
                     suspect |= any;
                     replaced > 0 || any
@@ -469,7 +470,7 @@ impl Normalizer {
     /// Appends the entries of an object that are not taken, secrets replaced.
     fn entries(&self, text: &str, tape: &mut Tape, out: &mut String, redacted: &mut u64) {
         if let Some(redactor) = &self.redactor {
-            *redacted += mark_secrets(tape, text, redactor).0;
+            *redacted += mark_secrets(tape, text, redactor, None).0;
         }
         mark_mixed(tape);
         Writer { text, tape, redactor: self.redactor.as_ref(), whole: false }.entries(0, out, redacted);
@@ -487,7 +488,7 @@ impl Normalizer {
         if tape.parse(&text).is_err() {
             return Cow::Borrowed(extras);
         }
-        *redacted += mark_secrets(&mut tape, &text, redactor).0;
+        *redacted += mark_secrets(&mut tape, &text, redactor, None).0;
         mark_mixed(&mut tape);
         let mut out = String::new();
         Writer { text: &text, tape: &tape, redactor: Some(redactor), whole: true }.entries(0, &mut out, redacted);
@@ -525,7 +526,7 @@ impl Normalizer {
             }
         }
         if let Some(redactor) = &self.redactor {
-            *redacted += mark_secrets(tape, fields, redactor).0;
+            *redacted += mark_secrets(tape, fields, redactor, None).0;
         }
         mark_mixed(tape);
         let writer = Writer { text: fields, tape, redactor: self.redactor.as_ref(), whole: false };

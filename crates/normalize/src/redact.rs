@@ -59,6 +59,17 @@ pub(crate) struct Redactor {
     signs: Option<Searcher>,
 }
 
+/// What can be said of a key before its value is known. Keys come again in every line, so this is kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeyLook {
+    /// Whether a key that names a secret may stand in it, with its value.
+    may_hold_pair: bool,
+    /// Whether it means a secret.
+    names_secret: bool,
+    /// Whether it holds a name whose value is told by another key.
+    is_name: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Hit {
     start: usize,
@@ -110,14 +121,23 @@ impl Redactor {
         keys::meaning(key)
     }
 
+    /// What can be said of a key before its value is known.
+    pub fn look_at_key(&self, key: &str) -> KeyLook {
+        KeyLook {
+            may_hold_pair: self.may_hold_pair(key.as_bytes()),
+            names_secret: self.meaning(key).is_some(),
+            is_name: keys::is_name(key),
+        }
+    }
+
     /// Whether anything in the text may be a secret: no false negatives, some false alarms.
     pub fn may_hold(&self, text: &str) -> bool {
-        self.may_hold_pair(text) || self.may_hold_value(text) || self.may_hold_sign(text)
+        let bytes = text.as_bytes();
+        self.may_hold_pair(bytes) || self.may_hold_value(bytes) || self.may_hold_sign(bytes)
     }
 
     /// Whether anything in the text may look like a secret by its value alone.
-    pub fn may_hold_value(&self, text: &str) -> bool {
-        let bytes = text.as_bytes();
+    pub fn may_hold_value(&self, bytes: &[u8]) -> bool {
         let mut from = 0;
         while let Some((at, form)) = self.next_beginning(bytes, from) {
             // Every URL has these signs.
@@ -143,8 +163,7 @@ impl Redactor {
     }
 
     /// Whether escapes that hide letters or signs may stand in the text, or options of a command.
-    pub fn may_hold_sign(&self, text: &str) -> bool {
-        let bytes = text.as_bytes();
+    pub fn may_hold_sign(&self, bytes: &[u8]) -> bool {
         let Some(searcher) = &self.signs else { return true };
         let mut from = 0;
         while let Some(found) = searcher.find_in(bytes, Span { start: from, end: bytes.len() }) {
@@ -160,10 +179,8 @@ impl Redactor {
     /// Whether a text, such as a string's value, may hold a key that names a secret, with its value: `key=value`,
     /// `key: value`, an element, or names and values in two places.
     #[inline]
-    pub fn may_hold_pair(&self, text: &str) -> bool {
-        has_mark(text.as_bytes())
-            && (self.stems.may_be_in(text.as_bytes()) || !text.is_ascii())
-            && self.may_hold_pair_slow(text.as_bytes())
+    pub fn may_hold_pair(&self, bytes: &[u8]) -> bool {
+        has_mark(bytes) && (self.stems.may_be_in(bytes) || !bytes.is_ascii()) && self.may_hold_pair_slow(bytes)
     }
 
     #[cold]
@@ -347,7 +364,7 @@ impl Search<'_> {
 
     /// What the shape of the JSON that was read says, and its strings for the next nesting.
     fn structure(&mut self, source: &Source<'_>, next: &mut View) {
-        mark(&mut self.tape, source.text, self.redactor, &mut |_| false);
+        mark(&mut self.tape, source.text, self.redactor, None, &mut |_, _| false);
         let mut index = 0;
         while let Some(token) = self.tape.tokens.get(index) {
             let (start, end) = (token.start as usize, token.end as usize);
@@ -440,7 +457,7 @@ mod tests {
         let json = serde_json::to_string(input).unwrap();
         let mut tape = Tape::default();
         tape.parse(&json).unwrap();
-        let (replaced, any) = crate::attributes::mark_secrets(&mut tape, &json, redactor);
+        let (replaced, any) = crate::attributes::mark_secrets(&mut tape, &json, redactor, None);
         replaced > 0 || any
     }
 

@@ -3,11 +3,12 @@
 //!
 //! It refuses to look into texts: it says which may hold something.
 
-use super::Redactor;
 use super::keys::{self, Meaning, Rule};
 use super::pairs::{NAME_BYTES_MAX, is_long_number, is_secret_text};
+use super::{KeyLook, Redactor};
 use crate::json::{Kind, Mark, Tape};
 use crate::limits::JSON_DEPTH_MAX;
+use crate::memo::Memo;
 
 /// Keys of an object that tells of an authorization and is none: what stands below is judged by its own keys.
 #[rustfmt::skip]
@@ -20,7 +21,7 @@ const DESCRIBES: &[&str] = &[
 /// Where the walk is: a container, and whether its names were looked at.
 #[derive(Clone, Copy, Default)]
 struct Frame {
-    container: usize,
+    container: u32,
     is_resolved: bool,
     /// Whether one of its keys or short texts names a card, once that was asked.
     is_card: Option<bool>,
@@ -30,24 +31,28 @@ struct Walk<'w> {
     tape: &'w mut Tape,
     text: &'w str,
     redactor: &'w Redactor,
+    looks: Option<&'w mut Memo<KeyLook>>,
     open: [Frame; JSON_DEPTH_MAX],
     depth: usize,
     replaced: u64,
     any_suspect: bool,
 }
 
-/// Marks every secret, and every string and key in which `is_suspect` says that there may be one. Returns how many values
-/// are replaced whole, and whether anything is suspect.
+/// Marks every secret, and every string and key in which `is_suspect` says that there may be one; it is told whether a pair
+/// may stand in the text, where that is known. `looks` keeps what was said of keys. Returns how many values are replaced
+/// whole, and whether anything is suspect.
 pub(crate) fn mark(
     tape: &mut Tape,
     text: &str,
     redactor: &Redactor,
-    is_suspect: &mut impl FnMut(&str) -> bool,
+    looks: Option<&mut Memo<KeyLook>>,
+    is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool,
 ) -> (u64, bool) {
     let mut walk = Walk {
         tape,
         text,
         redactor,
+        looks,
         open: [Frame::default(); JSON_DEPTH_MAX],
         depth: 0,
         replaced: 0,
@@ -63,7 +68,7 @@ pub(crate) fn mark(
 impl Walk<'_> {
     /// Looks at the token and says which comes next.
     #[inline]
-    fn token(&mut self, index: usize, is_suspect: &mut impl FnMut(&str) -> bool) -> usize {
+    fn token(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool) -> usize {
         let token = self.tape.tokens[index];
         if matches!(token.mark, Mark::Secret(_)) {
             return token.next as usize;
@@ -71,21 +76,26 @@ impl Walk<'_> {
         match token.kind {
             Kind::Key => {
                 let raw = &self.text[token.start as usize..token.end as usize];
-                self.suspect(index, is_suspect);
+                let unescaped = token.escaped.then(|| self.tape.text(self.text, index).into_owned());
+                let key = unescaped.as_deref().unwrap_or(raw);
+                let look = match &mut self.looks {
+                    Some(looks) => looks.get(key.as_bytes(), || self.redactor.look_at_key(key)),
+                    None => self.redactor.look_at_key(key),
+                };
+                self.suspect(index, (!token.escaped).then_some(look.may_hold_pair), is_suspect);
                 let value = index + 1;
                 let Some(next) = self.tape.tokens.get(value).copied() else { return value };
                 if matches!(next.mark, Mark::Secret(_)) {
                     return next.next as usize;
                 }
-                let unescaped = token.escaped.then(|| self.tape.text(self.text, index).into_owned());
-                let key = unescaped.as_deref().unwrap_or(raw);
-                let meaning = self.redactor.meaning(key);
-                if let Some(meaning) = meaning {
-                    if self.is_secret(value, meaning) {
+                if look.names_secret {
+                    if let Some(meaning) = self.redactor.meaning(key)
+                        && self.is_secret(value, meaning)
+                    {
                         self.hide(value, meaning.kind);
                         return next.next as usize;
                     }
-                } else if next.kind == Kind::String && keys::is_name(key) {
+                } else if next.kind == Kind::String && look.is_name {
                     self.name(value);
                 }
                 match next.kind {
@@ -108,7 +118,7 @@ impl Walk<'_> {
             Kind::Object | Kind::Array => {
                 self.leave(index);
                 if let Some(frame) = self.open.get_mut(self.depth) {
-                    *frame = Frame { container: index, ..Frame::default() };
+                    *frame = Frame { container: index as u32, ..Frame::default() };
                     self.depth += 1;
                 }
                 index + 1
@@ -117,9 +127,17 @@ impl Walk<'_> {
         }
     }
 
-    fn suspect(&mut self, index: usize, is_suspect: &mut impl FnMut(&str) -> bool) {
-        if self.tape.tokens[index].mark == Mark::Plain && is_suspect(self.tape.raw(self.text, index)) {
-            self.tape.tokens[index].mark = Mark::Suspect;
+    #[inline]
+    fn suspect(
+        &mut self,
+        index: usize,
+        may_hold_pair: Option<bool>,
+        is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool,
+    ) {
+        let token = &mut self.tape.tokens[index];
+        let raw = &self.text.as_bytes()[token.start as usize..token.end as usize];
+        if token.mark == Mark::Plain && is_suspect(raw, may_hold_pair) {
+            token.mark = Mark::Suspect;
             self.any_suspect = true;
         }
     }
@@ -132,20 +150,21 @@ impl Walk<'_> {
 
     /// Leaves the containers that end before `index`.
     fn leave(&mut self, index: usize) {
-        while self.depth > 0 && self.tape.tokens[self.open[self.depth - 1].container].next as usize <= index {
+        while self.depth > 0 && self.tape.tokens[self.open[self.depth - 1].container as usize].next as usize <= index {
             self.depth -= 1;
         }
     }
 
     /// A string or number: a card's, or suspect.
-    fn scalar(&mut self, index: usize, is_suspect: &mut impl FnMut(&str) -> bool) {
+    #[inline]
+    fn scalar(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool) {
         const CARD_BYTES: std::ops::RangeInclusive<usize> = 15..=16;
         let token = self.tape.tokens[index];
-        let raw = &self.text[token.start as usize..token.end as usize];
-        if CARD_BYTES.contains(&raw.len()) && super::cards::is_number(raw.as_bytes()) && self.is_below_card(index) {
+        let raw = &self.text.as_bytes()[token.start as usize..token.end as usize];
+        if CARD_BYTES.contains(&raw.len()) && super::cards::is_number(raw) && self.is_below_card(index) {
             self.hide(index, "card-number");
         } else if token.kind == Kind::String {
-            self.suspect(index, is_suspect);
+            self.suspect(index, None, is_suspect);
         }
     }
 
@@ -161,7 +180,7 @@ impl Walk<'_> {
         if key_of(index).is_some_and(|key| keys::names_id_or_time(&key)) {
             return false;
         }
-        let around = self.open[..self.depth].iter().map(|frame| frame.container);
+        let around = self.open[..self.depth].iter().map(|frame| frame.container as usize);
         if std::iter::once(index).chain(around).filter_map(key_of).any(|key| keys::names_card(&key)) {
             return true;
         }
@@ -174,7 +193,7 @@ impl Walk<'_> {
         let is_card = frame.is_card.unwrap_or_else(|| {
             // A brand with all of its letters escaped.
             const WORD_BYTES_MAX: usize = 24 * 6;
-            self.tape.entries(frame.container).any(|(key, value)| {
+            self.tape.entries(frame.container as usize).any(|(key, value)| {
                 let is_word = self.tape.tokens[value].kind == Kind::String
                     && self.tape.raw(self.text, value).len() <= WORD_BYTES_MAX;
                 keys::names_card(&self.tape.text(self.text, key))
@@ -227,7 +246,7 @@ impl Walk<'_> {
         if std::mem::replace(&mut frame.is_resolved, true) {
             return;
         }
-        let object = frame.container;
+        let object = frame.container as usize;
         let values: Vec<usize> = self
             .tape
             .entries(object)
@@ -258,14 +277,15 @@ impl Walk<'_> {
         }
         self.leave(index);
         let Some(last) = self.depth.checked_sub(1) else { return };
-        if self.tape.tokens[self.open[last].container].kind != Kind::Array
+        if self.tape.tokens[self.open[last].container as usize].kind != Kind::Array
             || std::mem::replace(&mut self.open[last].is_resolved, true)
         {
             return;
         }
-        let array = self.open[last].container;
-        let is_within_array =
-            last.checked_sub(1).is_some_and(|before| self.tape.tokens[self.open[before].container].kind == Kind::Array);
+        let array = self.open[last].container as usize;
+        let is_within_array = last
+            .checked_sub(1)
+            .is_some_and(|before| self.tape.tokens[self.open[before].container as usize].kind == Kind::Array);
         let elements: Vec<usize> = self.tape.elements(array).collect();
         let is_tuple = elements.len() == 2 && is_within_array;
         let is_even = elements.len().is_multiple_of(2);
