@@ -13,9 +13,11 @@ mod structure;
 mod views;
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use aho_corasick::Span;
 use aho_corasick::packed::{Config, MatchKind, Searcher};
+use memchr::memmem;
 use transect_schema::Record;
 
 use crate::json::{Kind, Mark, Tape};
@@ -164,6 +166,18 @@ impl Redactor {
 
     /// Whether escapes that hide letters or signs may stand in the text, or options of a command.
     pub fn may_hold_sign(&self, bytes: &[u8]) -> bool {
+        // The beginnings of all of them but `--` are rare, and looked for at several times the speed.
+        if memchr::memchr3(b'\\', b'&', b'%', bytes).is_none() {
+            let mut from = 0;
+            while let Some(ahead) = OPTION.find(&bytes[from..]) {
+                let start = from + ahead;
+                from = start + bytes[start..].iter().take_while(|byte| **byte == b'-').count();
+                if bytes.get(from).is_some_and(u8::is_ascii_alphabetic) {
+                    return true;
+                }
+            }
+            return false;
+        }
         let Some(searcher) = &self.signs else { return true };
         let mut from = 0;
         while let Some(found) = searcher.find_in(bytes, Span { start: from, end: bytes.len() }) {
@@ -264,20 +278,29 @@ const SIGNS: &[&str] = &[
     "%5", "%6", "%7", "--",
 ];
 
+/// The search for what begins an option, made once.
+static OPTION: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"--"));
+
 /// Whether a separator or a bracket stands in the text; most strings are too short for a search to be worth setting up.
 #[inline]
 fn has_mark(bytes: &[u8]) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let (words, rest) = bytes.as_chunks::<8>();
-    words.iter().any(|word| {
+    let is_in = |word: &[u8; 8]| {
         let word = u64::from_le_bytes(*word);
         // `=` and `>` and their neighbours `<` and `?` are one but for two bits.
         let signs = (word & (ONES * 0xfc)) ^ (ONES * (b'=' & 0xfc) as u64);
         let (colon, bracket) = (word ^ (ONES * b':' as u64), word ^ (ONES * b'[' as u64));
         (is_zero(signs) | is_zero(colon) | is_zero(bracket)) & HIGHS != 0
-    }) || rest.iter().any(|byte| matches!(byte, b'<'..=b'?' | b':' | b'['))
+    };
+    let (words, rest) = bytes.as_chunks::<8>();
+    // The last bytes as a word that begins before them, where the text is long enough.
+    words.iter().any(is_in)
+        || match bytes.last_chunk::<8>() {
+            Some(last) => is_in(last),
+            None => rest.iter().any(|byte| matches!(byte, b'<'..=b'?' | b':' | b'[')),
+        }
 }
 
 /// Whether userinfo may stand behind `://`, escapes of JSON among it.

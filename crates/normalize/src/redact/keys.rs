@@ -254,6 +254,31 @@ const CODES: [u8; 256] = {
 };
 const SKIPPED: u8 = 0xff;
 
+/// The codes, nothing for what is skipped, and by how much each shifts what came before it.
+const LETTERS: [u8; 256] = {
+    let mut table = CODES;
+    let mut byte = 0;
+    while byte < 256 {
+        if table[byte] == SKIPPED {
+            table[byte] = 0;
+        }
+        byte += 1;
+    }
+    table
+};
+/// See [`LETTERS`].
+const SHIFTS: [u8; 256] = {
+    let mut table = [5; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if CODES[byte] == SKIPPED {
+            table[byte] = 0;
+        }
+        byte += 1;
+    }
+    table
+};
+
 /// The windows of three letters that the first look searches, a bit each.
 #[derive(Clone)]
 pub(crate) struct Stems {
@@ -293,13 +318,14 @@ impl Stems {
     /// ASCII.
     #[inline]
     pub fn may_be_in(&self, text: &[u8]) -> bool {
-        let mut window = 0_usize;
+        let mut letters = 0_u64;
         self.all
             || text.iter().any(|byte| {
-                let code = CODES[usize::from(*byte)];
-                if code != SKIPPED {
-                    window = (window << 5 | usize::from(code)) & 0x7fff;
-                }
+                // Each byte waits for the one before it, so the step is a shift and an `or`: what is skipped shifts by
+                // nothing and adds nothing.
+                let byte = usize::from(*byte);
+                letters = letters.wrapping_shl(u32::from(SHIFTS[byte])) | u64::from(LETTERS[byte]);
+                let window = letters as usize & 0x7fff;
                 self.bits[window >> 6] >> (window & 63) & 1 != 0
             })
     }
