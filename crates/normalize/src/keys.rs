@@ -8,6 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use hashbrown::HashMap;
 
 use crate::memo::Memo;
+use crate::object::Member;
 
 /// What a value can be used for. One slot is filled once, by the key with the lowest rank whose value fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -406,10 +407,19 @@ impl Keys {
     }
 }
 
-/// The table, and what it said of the keys that stand in no object with a name.
+/// What a key is, whatever its value is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct KeyFacts {
+    /// Its role where it stands in no object with a name.
+    role: Option<Role>,
+    /// What it makes of the object that it stands in.
+    member: Member,
+}
+
+/// The table, and what it said of the keys of the lines before.
 pub(crate) struct Roles<'k> {
     pub keys: &'k Keys,
-    pub memo: &'k mut Memo<Option<Role>>,
+    pub memo: &'k mut Memo<KeyFacts>,
 }
 
 impl Roles<'_> {
@@ -417,9 +427,23 @@ impl Roles<'_> {
     #[inline]
     pub fn of(&mut self, prefix: &Folded, key: &str) -> Option<Role> {
         match prefix.length {
-            0 => self.memo.get(key.as_bytes(), || self.keys.role(Folded::new(key).as_bytes())),
+            0 => self.facts(key).role,
             _ => self.keys.role(prefix.with(key).as_bytes()),
         }
+    }
+
+    /// What the key makes of the object that it stands in.
+    #[inline]
+    pub fn member(&mut self, key: &str) -> Member {
+        self.facts(key).member
+    }
+
+    #[inline]
+    fn facts(&mut self, key: &str) -> KeyFacts {
+        self.memo.get(key.as_bytes(), || KeyFacts {
+            role: self.keys.role(Folded::new(key).as_bytes()),
+            member: Member::of(key),
+        })
     }
 }
 

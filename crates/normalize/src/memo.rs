@@ -33,7 +33,14 @@ impl<V: Copy + Default> Memo<V> {
         let set = set_of(words, key.len());
         if let Some(places) = self.sets.get(set) {
             for place in places {
-                if place.length == key.len() && place.words == words {
+                // Word by word: arrays would be compared in memory, and wait for it.
+                let [first, second, third, fourth] = place.words;
+                if first == words[0]
+                    && second == words[1]
+                    && place.length == key.len()
+                    && third == words[2]
+                    && fourth == words[3]
+                {
                     return place.value;
                 }
             }

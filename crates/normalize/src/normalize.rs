@@ -13,7 +13,7 @@ use crate::attributes::{Writer, mark_mixed, mark_secrets};
 use crate::decode::{Document, Event};
 use crate::draft::{Authority, Draft, INNER_RANK, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::{Kind, Tape, unescape_into};
-use crate::keys::{Keys, Role, Roles, Slot};
+use crate::keys::{KeyFacts, Keys, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::memo::Memo;
 use crate::object::{Shape, aws_record, is_event, is_of_a_logger, span, terse_level, walk, walk_wrapper};
@@ -104,7 +104,7 @@ struct Scratch {
     plain: String,
     pairs: String,
     /// What the lines before said of the keys that this one has as well.
-    roles: Memo<Option<Role>>,
+    roles: Memo<KeyFacts>,
     looks: Memo<KeyLook>,
 }
 
@@ -272,7 +272,7 @@ impl Normalizer {
         if let Some((json, place)) = json {
             let layer = Layer { text: json, tape, number: 0, authority: Authority::RECORD };
             let prefix_level = draft.record.severity_text.clone();
-            let shape = Shape::of(layer);
+            let shape = Shape::of(layer, roles);
             let layer = Layer { authority: authority(&draft, roles, &shape, layer, place), ..layer };
             let mut taken = Vec::new();
             draft.version_is_release = shape.version_is_release && !shape.is_span;

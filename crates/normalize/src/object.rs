@@ -33,8 +33,81 @@ pub(crate) struct Shape {
     pub version_is_release: bool,
 }
 
+/// What a key makes of the object that it stands in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Member {
+    /// Lambda, "Advanced logging controls": the keys that its JSON application logs always have.
+    Wrapper,
+    /// As `Wrapper`, and a time.
+    WrapperTime,
+    /// What these logs have besides.
+    WrapperMore,
+    /// As `WrapperMore`, and of a span.
+    TraceId,
+    OfSpan,
+    Type,
+    Record,
+    Metadata,
+    Metrics,
+    /// What an event of a service has, if its value is of this kind.
+    OfEvent(Option<Kind>),
+    OpenTelemetry,
+    Serilog,
+    Target,
+    Text,
+    Time,
+    /// Of GELF, whose `version` is its own.
+    Gelf,
+    ApiVersion,
+    #[default]
+    Other,
+}
+
+impl Member {
+    pub fn of(name: &str) -> Member {
+        match name {
+            "level" | "message" | "requestId" | "AWSRequestId" => Member::Wrapper,
+            "timestamp" => Member::WrapperTime,
+            "tenantId" | "errorType" | "errorMessage" | "stackTrace" | "location" | "logger" => Member::WrapperMore,
+            "traceId" => Member::TraceId,
+            "spanId" | "startTimeUnixNano" => Member::OfSpan,
+            "type" => Member::Type,
+            "record" => Member::Record,
+            "_aws" => Member::Metadata,
+            "CloudWatchMetrics" => Member::Metrics,
+            // API Gateway's, load balancers' and function URLs'; EventBridge's; SNS's; those of what lists records of
+            // services.
+            "requestContext" => Member::OfEvent(Some(Kind::Object)),
+            "Records" => Member::OfEvent(Some(Kind::Array)),
+            "detail-type" | "TopicArn" | "eventSourceARN" => Member::OfEvent(None),
+            "severityNumber"
+            | "severity_number"
+            | "SeverityNumber"
+            | "severityText"
+            | "severity_text"
+            | "SeverityText"
+            | "timeUnixNano"
+            | "observedTimeUnixNano" => Member::OpenTelemetry,
+            // The collector's own log.
+            name if name.starts_with("otelcol.") => Member::OpenTelemetry,
+            "MessageTemplate" | "RenderedMessage" => Member::Serilog,
+            "target" => Member::Target,
+            "text" => Member::Text,
+            "time" => Member::Time,
+            "short_message" | "full_message" => Member::Gelf,
+            "apiVersion" => Member::ApiVersion,
+            _ => Member::Other,
+        }
+    }
+
+    /// Whether it is one that services' events have.
+    fn is_of_an_event(self, kind: Kind) -> bool {
+        matches!(self, Member::OfEvent(own) if own.is_none_or(|own| own == kind))
+    }
+}
+
 impl Shape {
-    pub fn of(layer: Layer<'_, '_>) -> Shape {
+    pub fn of(layer: Layer<'_, '_>, roles: &mut Roles<'_>) -> Shape {
         let (mut kind, mut record, mut metadata, mut ids, mut metrics) = (None, None, None, 0, None);
         let (mut is_format, mut is_event, mut is_audit, mut has_time) = (false, false, false, false);
         let mut form = None;
@@ -42,42 +115,33 @@ impl Shape {
         for (key, value) in layer.tape.entries(0) {
             key_count += 1;
             let value_kind = layer.kind(value);
-            match layer.raw(key) {
-                // Lambda, "Advanced logging controls": the keys of its JSON application logs.
-                name @ ("timestamp" | "level" | "message" | "requestId" | "AWSRequestId") => {
-                    has_time |= name == "timestamp";
+            match roles.member(layer.raw(key)) {
+                member @ (Member::Wrapper | Member::WrapperTime) => {
+                    has_time |= member == Member::WrapperTime;
                     wrapper_keys += 1;
                     wrapper_needs += 1;
                 }
-                "tenantId" | "errorType" | "errorMessage" | "stackTrace" | "location" | "logger" => wrapper_keys += 1,
-                "traceId" => {
+                Member::WrapperMore => wrapper_keys += 1,
+                Member::TraceId => {
                     wrapper_keys += 1;
                     ids += 1;
                 }
-                "spanId" | "startTimeUnixNano" => ids += 1,
-                "type" if value_kind == Kind::String && layer.raw(value).starts_with("platform.") => kind = Some(value),
-                "record" => record = Some(value),
-                "_aws" => metadata = Some(value),
-                "CloudWatchMetrics" => metrics = Some(value),
-                name if is_of_an_event(name, value_kind) => is_event = true,
-                "severityNumber"
-                | "severity_number"
-                | "SeverityNumber"
-                | "severityText"
-                | "severity_text"
-                | "SeverityText"
-                | "timeUnixNano"
-                | "observedTimeUnixNano" => form = Some(RecordForm::OpenTelemetry),
-                "MessageTemplate" | "RenderedMessage" => form = form.or(Some(RecordForm::Serilog)),
-                // The collector's own log.
-                key if key.starts_with("otelcol.") => form = Some(RecordForm::OpenTelemetry),
-                "target" if value_kind == Kind::String => form = form.or(Some(RecordForm::Tracing)),
-                "text" if value_kind == Kind::String => form = form.or(Some(RecordForm::Loguru)),
-                "time" => has_time = true,
-                // GELF's `version` is its own.
-                "short_message" | "full_message" => is_format = true,
-                "apiVersion" if layer.raw(value).starts_with("audit.k8s.io/") => is_audit = true,
-                _ => {}
+                Member::OfSpan => ids += 1,
+                Member::Type if value_kind == Kind::String && layer.raw(value).starts_with("platform.") => {
+                    kind = Some(value)
+                }
+                Member::Record => record = Some(value),
+                Member::Metadata => metadata = Some(value),
+                Member::Metrics => metrics = Some(value),
+                member @ Member::OfEvent(_) => is_event |= member.is_of_an_event(value_kind),
+                Member::OpenTelemetry => form = Some(RecordForm::OpenTelemetry),
+                Member::Serilog => form = form.or(Some(RecordForm::Serilog)),
+                Member::Target if value_kind == Kind::String => form = form.or(Some(RecordForm::Tracing)),
+                Member::Text if value_kind == Kind::String => form = form.or(Some(RecordForm::Loguru)),
+                Member::Time => has_time = true,
+                Member::Gelf => is_format = true,
+                Member::ApiVersion if layer.raw(value).starts_with("audit.k8s.io/") => is_audit = true,
+                Member::Type | Member::Target | Member::Text | Member::ApiVersion | Member::Other => {}
             }
         }
         let metric_directives = metric::directives(layer.text, layer.tape, metadata, metrics);
@@ -97,18 +161,7 @@ impl Shape {
 
 /// Whether an object within a message is an event that a service hands to a function.
 pub(crate) fn is_event(layer: Layer<'_, '_>, object: usize) -> bool {
-    layer.tape.entries(object).any(|(key, value)| is_of_an_event(layer.raw(key), layer.kind(value)))
-}
-
-/// Whether a member is one that services' events have: API Gateway's, load balancers' and function URLs'; EventBridge's;
-/// SNS's; and those of what lists records of services.
-fn is_of_an_event(name: &str, kind: Kind) -> bool {
-    match name {
-        "requestContext" => kind == Kind::Object,
-        "Records" => kind == Kind::Array,
-        "detail-type" | "TopicArn" | "eventSourceARN" => true,
-        _ => false,
-    }
+    layer.tape.entries(object).any(|(key, value)| Member::of(layer.raw(key)).is_of_an_event(layer.kind(value)))
 }
 
 /// Whether an object has a logger's shape: a level, a time or a message beside the rest.
