@@ -46,7 +46,11 @@ pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
         }
         let plain = marks.trailing_zeros() as usize / 8;
         out.truncate(out.len() - word.len() + plain);
-        write_escape(rest[plain], out);
+        match rest[plain] {
+            // Of JSON within text nearly every escape is one of these.
+            sign @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', sign]),
+            other => write_escape(other, out),
+        }
         rest = &rest[plain + 1..];
     }
     // The last bytes as one word, which begins before them where the text is long enough.
