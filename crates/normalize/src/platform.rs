@@ -142,6 +142,8 @@ pub(crate) fn text_line<'m>(draft: &mut Draft<'m>, text: &'m str) -> bool {
             fields(draft, text[first.len()..].trim_start());
         }
         "RequestId:" => return crash_line(draft, &text["RequestId:".len()..]),
+        // Of most lines the first letter says that they are none of these.
+        _ if !text.starts_with(['E', 'T', 'L']) => return false,
         _ => {
             let word = text.split('\t').next().unwrap_or_default().trim_end();
             let event = match word {
