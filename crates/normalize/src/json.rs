@@ -167,7 +167,7 @@ impl Tape {
     }
 
     /// Reads a key and its colon; returns where the value begins.
-    #[inline]
+    #[inline(always)]
     fn key(&mut self, bytes: &[u8], at: usize) -> Result<usize, NotJson> {
         if bytes.get(at) != Some(&b'"') {
             return Err(NotJson { at });
@@ -328,8 +328,25 @@ pub(crate) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 
 /// The byte of the closing quote of a string whose content begins at `at`, and whether there are escapes in it.
 #[inline]
-pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> Result<(usize, bool), NotJson> {
-    let mut escaped = false;
+pub(crate) fn string_end(bytes: &[u8], at: usize) -> Result<(usize, bool), NotJson> {
+    match scan_string(bytes, at) {
+        (end, Scan::Plain) => Ok((end, false)),
+        (end, Scan::Escaped) => Ok((end, true)),
+        (at, Scan::Fault) => Err(NotJson { at }),
+    }
+}
+
+/// How a scan of a string ended.
+#[derive(Clone, Copy)]
+enum Scan {
+    Plain,
+    Escaped,
+    Fault,
+}
+
+/// As [`string_end`], in what two registers hold: a result as large as that would go through memory for every string.
+fn scan_string(bytes: &[u8], mut at: usize) -> (usize, Scan) {
+    let mut scan = Scan::Plain;
     loop {
         // Messages that are JSON themselves have an escape every few bytes, so the step is one word, not a search.
         let special = match bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
@@ -348,16 +365,16 @@ pub(crate) fn string_end(bytes: &[u8], mut at: usize) -> Result<(usize, bool), N
                     at += 1;
                     continue;
                 }
-                None => return Err(NotJson { at }),
+                None => return (at, Scan::Fault),
             },
         };
         match (special, bytes.get(at + 1)) {
-            (b'"', _) => return Ok((at, escaped)),
+            (b'"', _) => return (at, scan),
             (b'\\', Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't')) => at += 2,
             (b'\\', Some(b'u')) if hex4(bytes, at + 2).is_some() => at += 6,
-            _ => return Err(NotJson { at }),
+            _ => return (at, Scan::Fault),
         }
-        escaped = true;
+        scan = Scan::Escaped;
     }
 }
 
@@ -420,7 +437,8 @@ pub(crate) fn unescape_in_place(bytes: &mut [u8], start: usize) -> Result<(usize
         if let Some(word) = bytes.get(from..).and_then(<[u8]>::first_chunk::<WORD>).copied() {
             let marks = json_special_marks(u64::from_le_bytes(word));
             let plain = if marks == 0 { WORD } else { marks.trailing_zeros() as usize / 8 };
-            // A whole word may only be written where that is behind everything still to be read.
+            // A whole word may only be written where that is behind everything still to be read; else what is to be
+            // read is written back as it is.
             if from - to >= WORD {
                 bytes[to..to + WORD].copy_from_slice(&word);
             } else if from != to {

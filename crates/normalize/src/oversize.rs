@@ -34,11 +34,7 @@ fn escaped_byte(byte: u8) -> usize {
 
 /// Whether the record's text is long enough to be worth measuring.
 pub(crate) fn may_be(record: &Record<'_>) -> bool {
-    let text_bytes = |value: &Option<Value<'_>>| match value {
-        Some(Value::String(text)) => text.len(),
-        _ => 0,
-    };
-    record.values().iter().map(text_bytes).sum::<usize>() * ESCAPED_BYTES_MAX > RECORD_BYTES_MAX / 2
+    record.text_bytes() * ESCAPED_BYTES_MAX > RECORD_BYTES_MAX / 2
 }
 
 /// Whether the record's JSON is larger than the limit.

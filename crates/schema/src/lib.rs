@@ -91,6 +91,10 @@ macro_rules! columns {
     (@value String optional $field:expr) => { $field.as_deref().map(Value::String) };
     (@value $type:ident optional $field:expr) => { $field.map(Value::$type) };
 
+    (@text String required $field:expr) => { $field.len() };
+    (@text String optional $field:expr) => { $field.as_deref().map_or(0, str::len) };
+    (@text $type:ident $need:ident $field:expr) => { 0 };
+
     (@owned String required $field:expr) => { Cow::Owned($field.into_owned()) };
     (@owned String optional $field:expr) => { $field.map(|text| Cow::Owned(text.into_owned())) };
     (@owned $type:ident $need:ident $field:expr) => { $field };
@@ -128,6 +132,11 @@ macro_rules! columns {
             /// The values in the order of [`COLUMNS`]; `None` where the row has none.
             pub fn values(&self) -> [Option<Value<'_>>; COLUMNS.len()] {
                 [$(columns!(@value $type $need self.$name)),+]
+            }
+
+            /// Bytes of all of its texts.
+            pub fn text_bytes(&self) -> usize {
+                0 $(+ columns!(@text $type $need self.$name))+
             }
 
             /// A row of the values that `value` gives for each place in [`COLUMNS`]. Where it gives none, or one of
