@@ -1,12 +1,16 @@
 //! Megabytes of decoded payload a second, on one core, of the whole way of a payload (decode, normalise, NDJSON) beside
 //! a floor that no forwarder can be under: base64, inflate, parse of the envelope, tokenising of every JSON message, each
-//! with the fastest well-kept crate. Both in turn over the same payloads, so that a noisy machine is noisy for both.
+//! with the fastest well-kept crate. Both in turn over the same payloads, so that a noisy machine is noisy for both. First
+//! over the shop's lines, then over many forms of lines in equal shares.
 //!
 //! It refuses to judge: it prints the figures and their ratio. Run it with `cargo bench -p transect-normalize`; the names of
-//! files with a Lambda event each, behind `--`, take the place of the sample.
+//! files with a Lambda event each, behind `--`, take the place of both.
 
 #![allow(dropping_copy_types, dropping_references, reason = "whatever is measured ends in a drop")]
 #![allow(clippy::expect_used, reason = "a failure here is the message")]
+
+#[path = "throughput/forms.rs"]
+mod forms;
 
 use std::hint::black_box;
 use std::io::Read;
@@ -129,7 +133,16 @@ fn event_count(payload: &[u8]) -> usize {
 
 fn main() {
     let files: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    let payloads = if files.is_empty() { sample() } else { files.iter().map(|path| read(path)).collect() };
+    if files.is_empty() {
+        measure("the shop", &sample());
+        println!();
+        measure(&format!("{} forms", forms::count()), &forms::payloads(PAYLOADS, EVENTS_PER_PAYLOAD));
+    } else {
+        measure("files", &files.iter().map(|path| read(path)).collect::<Vec<_>>());
+    }
+}
+
+fn measure(name: &str, payloads: &[Vec<u8>]) {
     let events: usize = payloads.iter().map(|payload| event_count(payload)).sum();
     let decoded_bytes: usize = payloads.iter().map(|payload| inflate(payload).len()).sum();
     let wire_bytes: usize = payloads.iter().map(Vec::len).sum();
@@ -151,7 +164,7 @@ fn main() {
         });
         best(&mut times[4], || {
             let origin = Origin { region: "us-east-2", account: None, now_unix_nano: 0 };
-            for payload in &payloads {
+            for payload in payloads {
                 let payload = decode(payload).expect("a sample payload");
                 payload.documents().for_each(|document| {
                     normalizer.normalize(document, &origin, &mut |record| drop(black_box(record)));
@@ -161,14 +174,14 @@ fn main() {
         best(&mut times[5], || payloads.iter().for_each(|payload| whole(&bare, payload, &mut out)));
         best(&mut times[6], || {
             ndjson_bytes = 0;
-            for payload in &payloads {
+            for payload in payloads {
                 whole(&normalizer, payload, &mut out);
                 ndjson_bytes += out.len();
             }
         });
     }
     println!(
-        "{} payloads, {events} events, {decoded_bytes} bytes decoded, {wire_bytes} on the wire, {ndjson_bytes} of NDJSON",
+        "{name}: {} payloads, {events} events, {decoded_bytes} bytes decoded, {wire_bytes} on the wire, {ndjson_bytes} of NDJSON",
         payloads.len()
     );
     let names = [
