@@ -465,6 +465,14 @@ pub(crate) fn unescape_in_place(bytes: &mut [u8], start: usize) -> Result<(usize
             bytes[to..from].fill(b' ');
             return Ok((to, from));
         }
+        // Where one string of JSON within the message ends and the next begins. Where to go on hangs on what was read, so
+        // that each step waits for the one before it: two quotes in one step are nearly twice as quick.
+        if let Some([b'\\', b'"', between @ (b':' | b','), b'\\', b'"']) = bytes[from..].first_chunk().copied() {
+            bytes[to..to + 3].copy_from_slice(&[b'"', between, b'"']);
+            from += 5;
+            to += 3;
+            continue;
+        }
         let (b'\\', Some(escape)) = (bytes[from], bytes.get(from + 1)) else { return Err(NotJson { at: from }) };
         let simple = ESCAPES[usize::from(*escape)];
         if simple != 0 {

@@ -46,8 +46,14 @@ pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
         }
         let plain = marks.trailing_zeros() as usize / 8;
         out.truncate(out.len() - word.len() + plain);
+        // Of JSON within text nearly every escape is a quote, and every other one begins where a string ends and the next
+        // begins. Where to go on hangs on what was read, so two quotes in one step are nearly twice as quick.
+        if let Some([b'"', between @ (b':' | b','), b'"']) = rest[plain..].first_chunk() {
+            out.extend_from_slice(&[b'\\', b'"', *between, b'\\', b'"']);
+            rest = &rest[plain + 3..];
+            continue;
+        }
         match rest[plain] {
-            // Of JSON within text nearly every escape is one of these.
             sign @ (b'"' | b'\\') => out.extend_from_slice(&[b'\\', sign]),
             other => write_escape(other, out),
         }
