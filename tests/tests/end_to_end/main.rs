@@ -10,6 +10,7 @@ mod demo;
 mod faults;
 mod fixtures;
 mod logs;
+mod strangers;
 mod trace;
 mod unhandled;
 
