@@ -189,14 +189,24 @@ impl Redactor {
             if (is_name || length < 4) && holds(&bytes[at..bytes.len().min(at + NAME_BYTES)]) {
                 return true;
             }
+            // An element's name may stand before attributes that have no value.
+            const TAG_BYTES: usize = 128;
+            if bytes[at] == b'>'
+                && let Some(open) = memchr::memrchr(b'<', &bytes[before.min(at)..at])
+                && holds(&bytes[before + open..at.min(before + open + TAG_BYTES)])
+            {
+                return true;
+            }
             before = at;
         }
         // Names and values in objects and tuples: a brace or bracket with a quote, a brace or bracket behind.
-        memchr::memchr2_iter(b'{', b'[', bytes).any(|at| {
-            let behind = bytes[at + 1..]
-                .iter()
-                .find(|byte| !matches!(byte, b' ' | b'\\' | b'n' | b'r' | b't' | b'\n' | b'\r' | b'\t'));
-            matches!(behind, Some(b'"' | b'\'' | b'{' | b'['))
+        memchr::memchr3_iter(b'{', b'[', b'(', bytes).any(|at| {
+            let behind = &bytes[at + 1..];
+            let gap =
+                |byte: &u8| matches!(byte, b' ' | b'\\' | b'n' | b'r' | b't' | b'b' | b'u' | b'\n' | b'\r' | b'\t');
+            let first = behind.iter().find(|byte| !gap(byte));
+            matches!(first, Some(b'"' | b'\'' | b'{' | b'[' | b'(' | b'<'))
+                || holds(&behind[..behind.len().min(pairs::NAME_BYTES_MAX)])
         })
     }
 
@@ -258,9 +268,12 @@ fn has_mark(bytes: &[u8]) -> bool {
         let word = u64::from_le_bytes(*word);
         // `=` and `>` and their neighbours `<` and `?` are one but for two bits.
         let signs = (word & (ONES * 0xfc)) ^ (ONES * (b'=' & 0xfc) as u64);
-        let (colon, bracket) = (word ^ (ONES * b':' as u64), word ^ (ONES * b'[' as u64));
-        (is_zero(signs) | is_zero(colon) | is_zero(bracket)) & HIGHS != 0
-    }) || rest.iter().any(|byte| matches!(byte, b'<'..=b'?' | b':' | b'['))
+        let colon = word ^ (ONES * b':' as u64);
+        // `[` and `{` are one but for a bit.
+        let bracket = (word & (ONES * 0xdf)) ^ (ONES * b'[' as u64);
+        let parenthesis = word ^ (ONES * b'(' as u64);
+        (is_zero(signs) | is_zero(colon) | is_zero(bracket) | is_zero(parenthesis)) & HIGHS != 0
+    }) || rest.iter().any(|byte| matches!(byte, b'<'..=b'?' | b':' | b'[' | b'{' | b'('))
 }
 
 /// Whether userinfo may stand behind `://`, escapes of JSON among it.
@@ -291,16 +304,18 @@ impl Search<'_> {
             let mut hit = |start, end, kind| hits.push(Hit { start, end, kind });
             pairs::find(text, redactor, &mut hit);
             pairs::options(text, redactor, &mut hit);
+            pairs::tuples(text, redactor, &mut hit);
             if !self.is_id {
                 cards::find(bytes, self.is_card, &mut |start, end| hit(start, end, "card-number"));
             }
         }
         let mut next = View::new();
         let (mut at, mut text_from) = (0, 0);
-        while let Some(ahead) = memchr::memchr2(b'{', b'[', &bytes[at..]) {
+        while let Some(ahead) = memchr::memchr3(b'{', b'[', b'(', &bytes[at..]) {
             let start = at + ahead;
-            // Behind a word a bracket holds the index of a list or map.
-            let is_index = start.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphanumeric());
+            // Behind a word a bracket holds the index of a list or map, behind a function's name what it is given.
+            let is_index = bytes[start] != b'('
+                && start.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphanumeric());
             if is_index {
                 at = start + 1;
                 continue;
@@ -358,7 +373,9 @@ impl Search<'_> {
                 index = token.next as usize;
                 continue;
             }
-            if matches!(token.kind, Kind::String | Kind::Key) && views::has_escape(&source.text.as_bytes()[start..end])
+            let inside = &source.text.as_bytes()[start..end];
+            if matches!(token.kind, Kind::String | Kind::Key)
+                && (views::has_escape(inside) || (start < end && lenient::may_be_in(inside)))
             {
                 if let Some(key) = index.checked_sub(1).and_then(|key| self.tape.tokens.get(key))
                     && key.kind == Kind::Key
@@ -646,6 +663,8 @@ mod tests {
         "}",
         "[",
         "]",
+        "(",
+        ")",
         ",",
         ", ",
         ";",

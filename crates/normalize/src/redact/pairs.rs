@@ -24,6 +24,8 @@ struct Value {
     is_quoted: bool,
     /// Whether blanks stand between separator and value, as in prose.
     is_spaced: bool,
+    /// Whether it is what stands between brackets: a list, or what a constructor was given.
+    is_list: bool,
 }
 
 /// How far a search went: from where, to where it found its end.
@@ -35,6 +37,7 @@ struct Reader<'t> {
     bytes: &'t [u8],
     word: Memo,
     clauses: [Memo; 4],
+    brackets: [Memo; 3],
     quotes: [[Memo; QUOTE_ESCAPES_MAX + 1]; 3],
 }
 
@@ -137,7 +140,12 @@ fn is_near(bytes: &[u8], from: usize, to: usize, brace: u8) -> bool {
 /// between, so that no byte is looked at for two of them.
 pub(crate) fn key_before(bytes: &[u8], at: usize) -> (usize, usize) {
     let between = |byte: &&u8| matches!(byte, b'"' | b'\'' | b'\\' | b'`' | b' ' | b'\t' | b']');
-    let end = at - bytes[..at].iter().rev().take_while(between).count();
+    let mut end = at - bytes[..at].iter().rev().take_while(between).count();
+    // Erlang's `<<"key">>`.
+    if bytes[..end].ends_with(b"\">>") {
+        end -= 2;
+        end -= bytes[..end].iter().rev().take_while(between).count();
+    }
     (end - bytes[..end].iter().rev().take_while(|byte| is_of_key(**byte)).count(), end)
 }
 
@@ -186,6 +194,7 @@ impl<'t> Reader<'t> {
             bytes: text.as_bytes(),
             word: NOT_LOOKED_AT,
             clauses: [NOT_LOOKED_AT; 4],
+            brackets: [NOT_LOOKED_AT; 3],
             quotes: [[NOT_LOOKED_AT; QUOTE_ESCAPES_MAX + 1]; 3],
         }
     }
@@ -202,30 +211,69 @@ impl<'t> Reader<'t> {
         }
         let spaces = bytes[start.min(bytes.len())..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         start += spaces;
-        // Python writes bytes and raw text with letters before the quote.
-        let letters =
-            bytes.get(start..)?.iter().take(2).take_while(|byte| matches!(**byte | 0x20, b'b' | b'r' | b'u')).count();
+        let is_spaced = spaces > 0;
+        if bytes.get(start..)?.starts_with(b"[redacted:") {
+            return None;
+        }
+        let (inside, bracket) = inside_of_constructors(bytes, start);
+        if let Some((start, end)) = self.quoted(inside) {
+            let escapes = bytes[end..].iter().take_while(|byte| **byte == b'\\').count();
+            let behind = (end + escapes + 1).min(bytes.len());
+            // Of a list of several texts all go.
+            let goes_on = bracket.is_some() && bytes[behind..].starts_with(b",");
+            if !goes_on {
+                return Some(Value { start, end, is_quoted: true, is_spaced, is_list: false });
+            }
+        }
+        if let Some(bracket) = bracket {
+            let end = self.closing_bracket(inside, bracket);
+            return (end > inside).then_some(Value { start: inside, end, is_quoted: false, is_spaced, is_list: true });
+        }
+        if matches!(bytes.get(inside), Some(b'{' | b'(')) {
+            return None;
+        }
+        let end = self.word_end(inside).min(bytes.len());
+        (end > inside).then_some(Value { start: inside, end, is_quoted: false, is_spaced, is_list: false })
+    }
+
+    /// What stands between the quotes at `start`, if there are any: one or three, escaped or doubled, behind the letters
+    /// with which languages mark bytes and raw text.
+    fn quoted(&mut self, start: usize) -> Option<(usize, usize)> {
+        const LETTERS: &[u8] = b"bBrRuUfF@$";
+        let bytes = self.bytes;
+        let letters = bytes.get(start..)?.iter().take(2).take_while(|byte| LETTERS.contains(byte)).count();
         for skipped in [letters, 0] {
             let from = start + skipped;
             let escapes = bytes.get(from..)?.iter().take_while(|byte| **byte == b'\\').count();
             let quote = bytes.get(from + escapes).copied().filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
-            if let Some(quote) = quote
-                && escapes <= QUOTE_ESCAPES_MAX
-            {
-                let start = from + escapes + 1;
-                let end = self.closing_quote(start, quote, escapes);
-                return Some(Value { start, end, is_quoted: true, is_spaced: spaces > 0 });
+            let Some(quote) = quote.filter(|_| escapes <= QUOTE_ESCAPES_MAX) else { continue };
+            let mark = &bytes[from..from + escapes + 1];
+            let mut start = from + mark.len();
+            // Python's three quotes, and a quote that CSV doubles: what is empty ends here, and no letter follows it.
+            let more = bytes[start..].chunks(mark.len()).take(2).take_while(|chunk| *chunk == mark).count();
+            let behind = start + more * mark.len();
+            if more > 0 && bytes.get(behind).is_some_and(|next| next.is_ascii_graphic() && !b",;)]}&<".contains(next)) {
+                start = behind;
             }
+            return Some((start, self.closing_quote(start, quote, escapes)));
         }
-        let end = match bytes.get(start) {
-            // A list of values.
-            Some(b'[') => {
-                memchr::memchr2(b']', b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length + 1)
-            }
-            Some(b'{' | b'(') => return None,
-            _ => self.word_end(start),
+        None
+    }
+
+    /// The bracket that closes what begins at `start`, or the end of the line.
+    fn closing_bracket(&mut self, start: usize, bracket: u8) -> usize {
+        let bytes = self.bytes;
+        let kind = match bracket {
+            b']' => 0,
+            b')' => 1,
+            _ => 2,
         };
-        (end > start).then_some(Value { start, end: end.min(bytes.len()), is_quoted: false, is_spaced: spaces > 0 })
+        remembered(&mut self.brackets[kind], start, || {
+            memchr::memchr2_iter(bracket, b'\n', &bytes[start..])
+                .map(|ahead| start + ahead)
+                .find(|at| bytes[*at] == b'\n' || !bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric))
+                .unwrap_or(bytes.len())
+        })
     }
 
     /// The quote that is escaped as often as the opening one, or the end of the text.
@@ -267,9 +315,12 @@ impl<'t> Reader<'t> {
             let is_secret = is_secret_text(&text[value.start..value.end], meaning, true);
             return is_secret.then_some((value.start, value.end));
         }
-        if bytes[value.start] == b'[' {
-            // Lists of text are the structure's; here is prose or a place holder.
-            return None;
+        if value.is_list {
+            let list = &text[value.start..value.end];
+            return is_secret_list(list, meaning).then_some((value.start, value.end));
+        }
+        if let Some(default) = code(text, value.start) {
+            return default;
         }
         let (start, end) = match meaning.kind {
             "authorization" => self.authorization(value.start, bytes[at])?,
@@ -402,6 +453,155 @@ impl<'t> Reader<'t> {
     }
 }
 
+/// Functions and types that wrap a value and say nothing of it, as languages print optional values, lists and texts.
+#[rustfmt::skip]
+const CONSTRUCTORS: &[&str] = &[
+    "", "Some", "Optional", "OptionalValue", "Option", "Just", "Ok", "Right", "Present", "Value", "of", "ofNullable",
+    "String", "string", "str", "bytes", "SecretStr", "SecretString", "Secret", "Sensitive", "Password", "List",
+    "ArrayList", "Array", "array", "Set", "HashSet", "Vector", "Seq", "ListBuffer", "ArrayBuffer", "ArraySeq", "Stream",
+    "NonEmptyList", "Cow", "Owned", "Borrowed", "Box", "Rc", "Arc", "StringValue", "NullString", "StringValues",
+    "text", "atom", "NSString",
+];
+
+/// Where the value behind constructors and brackets begins, and the bracket that closes it: `Some("x")`, `Optional[x]`,
+/// `[]string{"x"}`, `Just "x"`, `string(5) "x"`, `{String:x Valid:true}`, `<<"x">>`.
+fn inside_of_constructors(bytes: &[u8], start: usize) -> (usize, Option<u8>) {
+    const NESTED_MAX: usize = 4;
+    const NAME_BYTES_MAX: usize = 40;
+    let mut at = start;
+    let mut bracket = None;
+    for _ in 0..NESTED_MAX {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if rest.starts_with(b"<<") && matches!(rest.get(2), Some(b'"')) {
+            at += 2;
+            continue;
+        }
+        let path = rest.strip_prefix(b"[]").or_else(|| rest.strip_prefix(b"new ")).unwrap_or(rest);
+        let prefix = rest.len() - path.len();
+        let length = path
+            .iter()
+            .take(NAME_BYTES_MAX)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':'))
+            .count();
+        let name = path[..length].rsplit(|byte| matches!(byte, b'.' | b':')).next().unwrap_or_default();
+        let behind = prefix + length;
+        let is_constructor = CONSTRUCTORS.iter().any(|known| known.as_bytes() == name);
+        match rest.get(behind) {
+            _ if !is_constructor => break,
+            // PHP tells the length.
+            Some(b'(') if name == b"string" => {
+                let digits = rest[behind + 1..].iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
+                let ends = rest[behind + 1 + digits..].starts_with(b") ");
+                at += behind + 1 + if ends { digits + 2 } else { 0 };
+                bracket = (!ends).then_some(b')');
+            }
+            Some(b'(') => {
+                bracket = Some(b')');
+                at += behind + 1;
+            }
+            Some(b'[') => {
+                bracket = Some(b']');
+                at += behind + 1;
+            }
+            Some(b'{') if behind > 0 => {
+                bracket = Some(b'}');
+                at += behind + 1;
+            }
+            // Go prints its optional texts as structures.
+            Some(b'{') => {
+                let field =
+                    [&b"{String:"[..], b"{Value:", b"{value="].into_iter().find(|field| rest.starts_with(field));
+                let Some(field) = field else { break };
+                bracket = Some(b'}');
+                at += field.len();
+            }
+            Some(b' ') if matches!(name, b"Just" | b"Some") => at += behind + 1,
+            _ => break,
+        }
+    }
+    (at, bracket)
+}
+
+/// Whether what stands between brackets under a key of this meaning is to be hidden: one of its elements, that is, and it
+/// is neither a plain word, where such a word may stand, nor a sentence.
+fn is_secret_list(list: &str, meaning: Meaning) -> bool {
+    let is_prose = meaning.rule != Rule::All || meaning.kind == "secret";
+    list.split(',').any(|element| {
+        let element = element.trim().trim_matches(['"', '\'', '\\']);
+        let is_plain = element.len() < 16 && !element.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=');
+        !(is_prose && is_plain) && !is_sentence(element) && is_secret_text(element, of_element(meaning), true)
+    })
+}
+
+/// What a key says of an element of its list: words are what a text falls into.
+pub(crate) fn of_element(meaning: Meaning) -> Meaning {
+    let is_of_words = meaning.kind == "token" && meaning.rule == Rule::Text;
+    Meaning { rule: if is_of_words { Rule::Dense } else { meaning.rule }, ..meaning }
+}
+
+/// Whether the text goes on as a sentence about a password does: `must not be blank`.
+pub(crate) fn is_sentence(text: &str) -> bool {
+    const ENDS: &[&str] = &[
+        "must", "is", "was", "are", "should", "can", "can't", "cannot", "does", "doesn't", "has", "may", "will", "not",
+    ];
+    let text = beginning(text);
+    let mut words = text.split_whitespace();
+    let begins = words
+        .next()
+        .is_some_and(|first| ABOUT_PASSWORDS.iter().chain(ENDS).any(|about| first.eq_ignore_ascii_case(about)));
+    begins && (words.clone().next().is_none() || words.all(|word| !is_dense(word)) && text.contains(' '))
+}
+
+/// Where an unquoted value is code that says where the value comes from: `os.getenv("X")`, `process.env.X`, `config.token`.
+/// Within may be what is used otherwise, which is returned.
+fn code(text: &str, start: usize) -> Option<Option<(usize, usize)>> {
+    const CODE_BYTES_MAX: usize = 128;
+    let bytes = text.as_bytes();
+    let rest = &bytes[start..bytes.len().min(start + CODE_BYTES_MAX)];
+    let of_path = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'$' | b'?' | b'!');
+    if !rest.first().is_some_and(|first| first.is_ascii_alphabetic() || matches!(first, b'_' | b'$')) {
+        return None;
+    }
+    let length = rest.iter().take_while(of_path).count();
+    let path = &rest[..length];
+    let is_path = memchr::memchr2(b'.', b':', path).is_some();
+    const VERBS: &[&[u8]] = &[b"get", b"read", b"load", b"fetch", b"env", b"decrypt", b"require", b"find", b"input"];
+    let is_verb = VERBS.iter().any(|verb| path.starts_with(verb)) || path.eq_ignore_ascii_case(b"env");
+    match rest.get(length) {
+        Some(b'(' | b'[') if is_path || is_verb => {
+            let inside = &rest[length + 1..];
+            let first = inside.first().copied();
+            match first {
+                Some(quote @ (b'"' | b'\'')) => {
+                    let closing = memchr::memchr(quote, &inside[1..])? + 2;
+                    let comma = inside[closing..].iter().take_while(|byte| matches!(byte, b' ' | b',')).count();
+                    let default = closing + comma;
+                    if comma > 0 && inside.get(default) == Some(&quote) {
+                        let from = start + length + 1 + default + 1;
+                        let end = memchr::memchr(quote, &inside[default + 1..])?;
+                        return Some(Some((from, from + end)));
+                    }
+                    matches!(inside.get(closing), Some(b')' | b']')).then_some(None)
+                }
+                Some(b')' | b':') => Some(None),
+                Some(byte) if byte.is_ascii_alphabetic() => {
+                    let length = inside.iter().take_while(of_path).count();
+                    matches!(inside.get(length), Some(b')' | b']' | b',')).then_some(None)
+                }
+                _ => None,
+            }
+        }
+        behind if is_path && behind.is_none_or(|byte| matches!(byte, b' ' | b';' | b',' | b')' | b'}' | b'\n')) => {
+            let is_env = path.starts_with(b"process.env.") || path.starts_with(b"import.meta.env.");
+            let name = path.rsplit(|byte| matches!(byte, b'.' | b':')).next().unwrap_or_default();
+            let is_name = name.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+                && std::str::from_utf8(name).is_ok_and(|name| keys::meaning(name).is_some());
+            (is_env || is_name).then_some(None)
+        }
+        _ => None,
+    }
+}
+
 /// The end of an unquoted value that is one word. A blank ends it. A comma, a semicolon or `&` does where a blank, the end
 /// or another pair follows, and a quote or bracket where no letter or digit does; else they are part of the secret. An
 /// escape ends it as well: what it stands for is seen at the next nesting.
@@ -467,10 +667,9 @@ pub(crate) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> b
     // What was hidden before, here or elsewhere, and what stands for a value.
     let is_hidden = text.starts_with("[redacted:")
         || text.bytes().all(|byte| matches!(byte, b'*' | b'.' | b'-'))
-        || text.strip_prefix("${").is_some_and(is_place_holder)
-        || ["[redacted]", "[filtered]", "<redacted>", "redacted", "[secret]"]
-            .iter()
-            .any(|mask| text.eq_ignore_ascii_case(mask));
+        || text.len() > 3 && text.bytes().all(|byte| matches!(byte, b'x' | b'X'))
+        || is_place_holder(text, is_quoted)
+        || MASKS.iter().any(|mask| text.trim_matches(['[', ']', '<', '>', '(', ')']).eq_ignore_ascii_case(mask));
     if is_nothing || is_hidden || is_arn(text) {
         return false;
     }
@@ -500,11 +699,45 @@ pub(crate) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> b
     }
 }
 
+/// What others write in place of a secret.
+const MASKS: &[&str] = &["redacted", "filtered", "secret", "masked", "hidden", "removed", "protected", "sensitive"];
+
+/// Whether the text stands for a value: `${NAME}`, `{{ name }}`, `#{name}`, `<your-token>`, `%(name)s`, and of a statement's
+/// `?`, `$1`, `%s`, and where no quotes are around it `:name` and `@name`.
+fn is_place_holder(text: &str, is_quoted: bool) -> bool {
+    const NAME_BYTES_MAX: usize = 64;
+    let text = text.trim_end_matches([',', ';', ')']);
+    if text.len() > NAME_BYTES_MAX + 8 {
+        return text.strip_prefix("${").is_some_and(is_name_of_value);
+    }
+    let between = |open: &str, close: &str| {
+        text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(is_name_of_value)
+    };
+    let is_number =
+        |digits: &str| !digits.is_empty() && digits.len() < 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_parameter = |name: &str| {
+        let name = name.trim_end_matches(|last: char| last.is_ascii_digit());
+        name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    matches!(text, "?" | "%s" | "$?" | "YES" | "NO")
+        || text.strip_prefix("${").is_some_and(is_name_of_value)
+        || text.strip_prefix('$').is_some_and(is_number)
+        || between("{{", "}}")
+        || text.strip_prefix("#{").is_some_and(is_name_of_value)
+        || between("%(", ")s")
+        || between("<", ">")
+        || !is_quoted
+            && (text.strip_prefix(':').is_some_and(is_parameter)
+                || text.strip_prefix('@').is_some_and(|name| is_parameter(name) && name.starts_with('p'))
+                || text.strip_prefix('$').is_some_and(|name| keys::meaning(name).is_some()))
+}
+
 /// Whether the rest behind `${` is a name, which stands for a value.
-fn is_place_holder(rest: &str) -> bool {
+fn is_name_of_value(rest: &str) -> bool {
     beginning(rest.trim_end_matches('}'))
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':'))
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b' '))
 }
 
 /// As much of a value as is looked at to tell what it is. What is hidden is always all of it.
@@ -627,7 +860,59 @@ fn element(
             end = memchr::memchr(b'\n', &bytes[start..]).map_or(end, |length| start + length);
         }
     }
+    // `password: <your-password>` is a place holder, no element.
+    let before = bytes[..open].iter().rev().take(8).find(|byte| !matches!(byte, b' ' | b'\t'));
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b';' | b')' | b'"' | b'\'');
+    if matches!(before, Some(b':' | b'=')) && bytes.get(at + 1).is_none_or(is_end) {
+        return None;
+    }
     is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind))
+}
+
+/// Calls `hit` with the value of every tuple of a name and a value without quotes: .NET's `[X-Api-Key, x1]`, Scala's
+/// `(Cookie,a=1)`, Erlang's `{password,"x"}`. Two plain words are a list of names.
+pub(crate) fn tuples(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, usize, &'static str)) {
+    let mut reader = Reader::new(text);
+    for at in memchr::memchr3_iter(b'[', b'(', b'{', text.as_bytes()) {
+        if let Some((start, end, kind)) = tuple(&mut reader, at, redactor) {
+            hit(start, end, kind);
+        }
+    }
+}
+
+fn tuple(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
+    const VALUE_BYTES_MAX: usize = 8192;
+    let (text, bytes) = (reader.text, reader.bytes);
+    let name = at + 1;
+    let length = bytes[name..]
+        .iter()
+        .take(NAME_BYTES_MAX)
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        .count();
+    let comma = name + length;
+    if length == 0 || bytes.get(comma) != Some(&b',') {
+        return None;
+    }
+    let meaning = redactor.meaning(&text[name..comma])?;
+    let start = comma + 1 + bytes[comma + 1..].iter().take(2).take_while(|byte| **byte == b' ').count();
+    if let Some((start, end)) = reader.quoted(start) {
+        return is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind));
+    }
+    let bracket = match bytes[at] {
+        b'[' => b']',
+        b'(' => b')',
+        _ => b'}',
+    };
+    let end = reader.closing_bracket(start, bracket);
+    let value = text[start..end].trim_end();
+    let is_plain = || value.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b' '));
+    // With more elements it is a list.
+    let is_value = start < end
+        && value.len() <= VALUE_BYTES_MAX
+        && (meaning.kind == "cookie" || !value.contains(", "))
+        && !is_plain()
+        && !is_sentence(value);
+    (is_value && is_secret_text(value, meaning, true)).then_some((start, start + value.len(), meaning.kind))
 }
 
 /// Calls `hit` with the value of every option of a command whose name is a secret's: `--password x`.
