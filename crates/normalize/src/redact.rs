@@ -161,7 +161,7 @@ impl Redactor {
     /// `key: value`, an element, or names and values in two places.
     #[inline]
     pub fn may_hold_pair(&self, text: &str) -> bool {
-        has_mark(text.as_bytes())
+        (has_mark(text.as_bytes()) || !text.is_ascii())
             && (self.stems.may_be_in(text.as_bytes()) || !text.is_ascii())
             && self.may_hold_pair_slow(text.as_bytes())
     }
@@ -198,6 +198,10 @@ impl Redactor {
                 return true;
             }
             before = at;
+        }
+        // A full-width separator.
+        if !bytes.is_ascii() && memchr::memmem::find(bytes, b"\xef\xbc").is_some() {
+            return true;
         }
         // Names and values in objects and tuples: a brace or bracket with a quote, a brace or bracket behind.
         memchr::memchr3_iter(b'{', b'[', b'(', bytes).any(|at| {
@@ -254,7 +258,7 @@ impl Redactor {
 /// What begins an escape behind which a letter or sign may hide, and the option of a command.
 const SIGNS: &[&str] = &[
     "\\u", "\\x", "\\/", "&#", "&quot;", "&amp;", "&lt;", "&gt;", "&apos;", "&equals;", "&colon;", "%2", "%3", "%4",
-    "%5", "%6", "%7", "--",
+    "%5", "%6", "%7", "%u", "--",
 ];
 
 /// Whether a separator or a bracket stands in the text; most strings are too short for a search to be worth setting up.

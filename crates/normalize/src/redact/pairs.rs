@@ -58,6 +58,9 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
     let mut covered = 0;
     let mut pending: Option<(Meaning, usize)> = None;
     let mut stray: Option<(usize, usize)> = None;
+    if !text.is_ascii() {
+        wide(text, redactor, &mut reader, hit);
+    }
     for at in memchr::memchr3_iter(b'=', b':', b'>', bytes) {
         if at < covered {
             continue;
@@ -81,6 +84,14 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             covered = at + bytes[at..].iter().take_while(|byte| is_of_arn(**byte)).count();
             continue;
         }
+        // PHP writes `s:8:"password";s:7:"hunter2";`.
+        if bytes[..key_start].ends_with(b"s:") && key.bytes().all(|byte| byte.is_ascii_digit()) {
+            if let Some((start, end, kind)) = reader.serialized(at, redactor) {
+                covered = end;
+                hit(start, end, kind);
+            }
+            continue;
+        }
         // `at login (/src/password.js:12:34)`, `Password.cs:line 12`: a place in a file.
         if names_source_file(key) && is_place(&bytes[at + 1..]) {
             continue;
@@ -94,7 +105,14 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             let Some(value) = reader.any_value(at).filter(|value| value.end - value.start <= NAME_BYTES_MAX) else {
                 continue;
             };
-            let Some(meaning) = redactor.meaning(&text[value.start..value.end]) else { continue };
+            let name = &text[value.start..value.end];
+            let meaning = redactor.meaning(name).filter(|meaning| keys::may_name(key, name, *meaning));
+            let Some(meaning) = meaning.filter(|_| !names_source_file(name)) else { continue };
+            if let Some((start, end)) = part_of_form(bytes, key_start, &value) {
+                covered = end;
+                hit(start, end, meaning.kind);
+                continue;
+            }
             match stray.take().filter(|(_, end)| is_near(bytes, *end, key_start, b'{')) {
                 Some((start, end)) => hit(start, end, meaning.kind),
                 None => pending = Some((meaning, value.end)),
@@ -114,11 +132,47 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
     }
 }
 
+/// Pairs whose separator is a full-width colon or equals sign, as Chinese and Japanese texts have.
+fn wide(text: &str, redactor: &Redactor, reader: &mut Reader<'_>, hit: &mut dyn FnMut(usize, usize, &'static str)) {
+    let bytes = text.as_bytes();
+    for at in memchr::memmem::find_iter(bytes, b"\xef\xbc") {
+        // The last byte of the character stands where a separator does.
+        let last = at + 2;
+        if !matches!(bytes.get(last), Some(0x9a | 0x9d)) {
+            continue;
+        }
+        let end = at - bytes[..at].iter().rev().take(8).take_while(|byte| matches!(byte, b' ' | b'"' | b'\'')).count();
+        let length = bytes[..end].iter().rev().take(NAME_BYTES_MAX).take_while(|byte| is_of_key(**byte)).count();
+        let Some(key) = text.get(end - length..end) else { continue };
+        let Some(meaning) = redactor.meaning(key) else { continue };
+        if let Some((start, end)) = reader.secret_value(end - length, last, meaning) {
+            hit(start, end, meaning.kind);
+        }
+    }
+}
+
+/// What stands in the part of a form (RFC 7578) whose header has this name: behind an empty line, up to the boundary.
+fn part_of_form(bytes: &[u8], key_start: usize, name: &Value) -> Option<(usize, usize)> {
+    const HEADERS_BYTES_MAX: usize = 256;
+    const DISPOSITION: &[u8] = b"form-data; ";
+    if !bytes[..key_start].ends_with(DISPOSITION) {
+        return None;
+    }
+    let headers = &bytes[name.end..bytes.len().min(name.end + HEADERS_BYTES_MAX)];
+    let (blank, length) = memchr::memmem::find(headers, b"\r\n\r\n")
+        .map(|at| (at, 4))
+        .or_else(|| memchr::memmem::find(headers, b"\n\n").map(|at| (at, 2)))?;
+    let start = name.end + blank + length;
+    let end = memchr::memmem::find(&bytes[start..], b"\n--").map_or(bytes.len(), |length| start + length);
+    let end = end - usize::from(bytes[start..end].ends_with(b"\r"));
+    (start < end).then_some((start, end))
+}
+
 /// Whether a key is the name of a file of source code.
-fn names_source_file(key: &str) -> bool {
-    const SUFFIXES: [&str; 22] = [
+pub(crate) fn names_source_file(key: &str) -> bool {
+    const SUFFIXES: [&str; 26] = [
         "java", "kt", "scala", "groovy", "clj", "js", "mjs", "cjs", "ts", "tsx", "jsx", "py", "rb", "go", "rs", "cs",
-        "fs", "php", "ex", "exs", "swift", "cpp",
+        "fs", "php", "ex", "exs", "swift", "cpp", "html", "css", "vue", "md",
     ];
     key.rsplit_once('.').is_some_and(|(_, suffix)| SUFFIXES.contains(&suffix))
 }
@@ -215,6 +269,13 @@ impl<'t> Reader<'t> {
         if bytes.get(start..)?.starts_with(b"[redacted:") {
             return None;
         }
+        if let Some((start, end)) = block(bytes, at, start) {
+            return (end > start).then_some(Value { start, end, is_quoted: true, is_spaced, is_list: false });
+        }
+        // PHP's var_dump writes the value on a line of its own.
+        if bytes[at..].starts_with(b"=>\n") {
+            start += 1 + bytes[start + 1..].iter().take(64).take_while(|byte| **byte == b' ').count();
+        }
         let (inside, bracket) = inside_of_constructors(bytes, start);
         if let Some((start, end)) = self.quoted(inside) {
             let escapes = bytes[end..].iter().take_while(|byte| **byte == b'\\').count();
@@ -234,6 +295,19 @@ impl<'t> Reader<'t> {
         }
         let end = self.word_end(inside).min(bytes.len());
         (end > inside).then_some(Value { start: inside, end, is_quoted: false, is_spaced, is_list: false })
+    }
+
+    /// The text behind a name in what PHP serializes. The length of the name stands before the separator at `at`.
+    fn serialized(&mut self, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
+        let (text, bytes) = (self.text, self.bytes);
+        let (name, name_end) = self.quoted(at + 1).filter(|(start, end)| end - start <= NAME_BYTES_MAX)?;
+        let meaning = redactor.meaning(&text[name..name_end])?;
+        let escapes = bytes[name_end..].iter().take_while(|byte| **byte == b'\\').count();
+        let length = name_end + escapes + 1;
+        let rest = bytes.get(length..)?.strip_prefix(b";s:")?;
+        let digits = rest.iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
+        let (start, end) = self.quoted(length + 3 + digits + 1)?;
+        is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind))
     }
 
     /// What stands between the quotes at `start`, if there are any: one or three, escaped or doubled, behind the letters
@@ -323,8 +397,14 @@ impl<'t> Reader<'t> {
             return default;
         }
         let (start, end) = match meaning.kind {
-            "authorization" => self.authorization(value.start, bytes[at])?,
-            "cookie" => self.cookie(value.start, value.end, bytes[at]),
+            "authorization" => {
+                let (start, end) = self.authorization(value.start, bytes[at])?;
+                (start, folded(bytes, start, end))
+            }
+            "cookie" => {
+                let (start, end) = self.cookie(value.start, value.end, bytes[at]);
+                (start, folded(bytes, start, end))
+            }
             _ if value.is_spaced => self.prose(key_start, &value, bytes[at], meaning)?,
             _ => (value.start, value.end),
         };
@@ -370,6 +450,10 @@ impl<'t> Reader<'t> {
             return Some((start, end));
         }
         let end = self.clause_end(start, separator, false);
+        // What follows the scheme may stand on the next line.
+        if is_scheme && end == first && folded(bytes, start, end) > end {
+            return Some((start, end));
+        }
         let clause = beginning(&text[start..end]);
         if !are_credentials(clause) {
             return None;
@@ -450,6 +534,67 @@ impl<'t> Reader<'t> {
             _ if is_plain => None,
             _ => Some((value.start, value.end.min(end))),
         }
+    }
+}
+
+/// The lines of YAML's block scalar whose sign, `|` or `>`, stands at `start`: those that stand deeper than the key before
+/// the separator at `at`.
+fn block(bytes: &[u8], at: usize, start: usize) -> Option<(usize, usize)> {
+    const INDENTATION_BYTES_MAX: usize = 64;
+    let sign = bytes.get(start)?;
+    if !matches!(sign, b'|' | b'>') || bytes[at] != b':' {
+        return None;
+    }
+    let marks = bytes[start + 1..].iter().take(2).take_while(|byte| matches!(byte, b'-' | b'+' | b'1'..=b'9')).count();
+    let line_end = start + 1 + marks;
+    let from = match bytes.get(line_end..)? {
+        [b'\n', ..] => line_end + 1,
+        [b'\r', b'\n', ..] => line_end + 2,
+        _ => return None,
+    };
+    let indentation = |line: &[u8]| line.iter().take(INDENTATION_BYTES_MAX).take_while(|byte| **byte == b' ').count();
+    const KEY_BYTES_MAX: usize = 512;
+    let window = at.saturating_sub(KEY_BYTES_MAX);
+    let line = memchr::memrchr(b'\n', &bytes[window..at]).map_or(window, |line| window + line + 1);
+    let depth = indentation(&bytes[line..at]);
+    let first = indentation(&bytes[from..]);
+    if first <= depth {
+        return Some((from, from));
+    }
+    let mut end = from;
+    while end < bytes.len() {
+        let next = memchr::memchr(b'\n', &bytes[end..]).map_or(bytes.len(), |length| end + length + 1);
+        let line = &bytes[end..next];
+        if indentation(line) <= depth && !line.iter().all(u8::is_ascii_whitespace) {
+            break;
+        }
+        end = next;
+    }
+    let trailing = bytes[from..end].iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+    Some((from + first, (end - trailing).max(from + first)))
+}
+
+/// The end of a header that goes on over lines that begin with a blank (RFC 7230, section 3.2.4): what stands before is no
+/// end of it, a scheme, a comma or a semicolon.
+fn folded(bytes: &[u8], start: usize, end: usize) -> usize {
+    const LINE_BYTES_MAX: usize = 4096;
+    let mut end = end;
+    loop {
+        let ahead = bytes[end..].iter().take(2).take_while(|byte| matches!(byte, b';' | b',' | b' ')).count();
+        let line = match &bytes[end + ahead..] {
+            [b'\r', b'\n', b' ' | b'\t', ..] => end + ahead + 3,
+            [b'\n', b' ' | b'\t', ..] => end + ahead + 2,
+            _ => return end,
+        };
+        let is_scheme = !bytes[start..end].iter().any(u8::is_ascii_whitespace) && end - start <= 32;
+        let is_open = ahead > 0 || matches!(bytes[end - 1], b';' | b',');
+        let rest = &bytes[line..bytes.len().min(line + LINE_BYTES_MAX)];
+        let length = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+        let text = rest[..length].trim_ascii();
+        if !(is_scheme || is_open) || text.is_empty() || text.starts_with(b"at ") {
+            return end;
+        }
+        end = line + length;
     }
 }
 
@@ -662,7 +807,22 @@ pub(crate) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> b
     let text = text.trim();
     let is_nothing = matches!(
         text.trim_end_matches(','),
-        "" | "null" | "none" | "None" | "nil" | "true" | "false" | "True" | "False" | "undefined" | "{" | "[" | "("
+        "" | "null"
+            | "none"
+            | "None"
+            | "nil"
+            | "true"
+            | "false"
+            | "True"
+            | "False"
+            | "undefined"
+            | "{"
+            | "["
+            | "("
+            | "|"
+            | ">"
+            | "|-"
+            | ">-"
     );
     // What was hidden before, here or elsewhere, and what stands for a value.
     let is_hidden = text.starts_with("[redacted:")
@@ -840,9 +1000,17 @@ fn element(
         return None;
     }
     let local = tag.rsplit(':').next().unwrap_or(tag);
-    // `<property name="password">`
-    let named = pending.take().filter(|(_, name)| *name > open).map(|(meaning, _)| meaning);
-    let meaning = redactor.meaning(local).or(named)?;
+    // `<property name="password">`, `<name>password</name><value>…</value>`, and plists' `<key>` and `<string>`.
+    let is_of_name = keys::is_value(local) || matches!(local, "string" | "data");
+    let named = pending.take().filter(|(_, name)| *name > open || (is_of_name && is_near(bytes, *name, open, b'=')));
+    let Some(meaning) = redactor.meaning(local).or(named.map(|(meaning, _)| meaning)) else {
+        if keys::is_name(local) {
+            let name = &bytes[at + 1..bytes.len().min(at + 1 + NAME_BYTES_MAX)];
+            let end = at + 1 + memchr::memchr(b'<', name)?;
+            *pending = redactor.meaning(text.get(at + 1..end)?.trim()).map(|meaning| (meaning, end));
+        }
+        return None;
+    };
     let (mut start, mut end);
     start = at + 1;
     const CDATA: &[u8] = b"<![CDATA[";

@@ -293,7 +293,7 @@ pub const KNOWN: &[Known] = &[
     ),
     at(
         "private-key",
-        "-----BEGIN ",
+        "-----BEGIN",
         pem,
         "RFC 7468; RFC 4880, section 6.2",
         "a «-----BEGIN ~RSA PRIVATE KEY-----\nabc\n-----END RSA PRIVATE KEY-----» b",
@@ -383,14 +383,18 @@ pub const KNOWN: &[Known] = &[
 const PEM_LABEL_BYTES_MAX: usize = 60;
 
 fn pem(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
-    let label = bytes.get(start + "-----BEGIN ".len()..)?;
+    const BEGIN: &[u8] = b"-----BEGIN";
+    // A form writes `+` for a blank.
+    let blank = *bytes.get(start + BEGIN.len()).filter(|byte| matches!(byte, b' ' | b'+'))?;
+    let label = &bytes[start + BEGIN.len() + 1..];
     let dashes = memchr::memmem::find(&label[..label.len().min(PEM_LABEL_BYTES_MAX + 5)], b"-----")?;
-    let label = &label[..dashes];
-    if !label.ends_with(b"PRIVATE KEY") && !label.ends_with(b"PRIVATE KEY BLOCK") {
+    let mut words = label[..dashes].rsplit(|byte| *byte == blank);
+    let last = [words.next(), words.next(), words.next()].map(Option::unwrap_or_default);
+    if !matches!(last, [b"KEY", b"PRIVATE", _] | [b"BLOCK", b"KEY", b"PRIVATE"]) {
         return None;
     }
     // Without an end the key was cut, and what follows is key.
-    const END: &[u8] = b"-----END ";
+    const END: &[u8] = b"-----END";
     let end = memchr::memmem::find(&bytes[start..], END).and_then(|end| {
         let behind = start + end + END.len();
         memchr::memmem::find(&bytes[behind..], b"-----").map(|dashes| behind + dashes + 5)
