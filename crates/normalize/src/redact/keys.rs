@@ -171,6 +171,13 @@ const ABOUT: &[&str] = &[
     "rotation", "latency",
 ];
 
+/// Last words of keys that say something of what a schema or an API describes, beside those of `ABOUT`.
+#[rustfmt::skip]
+const DESCRIBING: &[&str] = &[
+    "pattern", "description", "title", "nullable", "only", "constraints", "items", "properties", "user", "owner",
+    "active", "deprecated", "writeonly", "minlength", "maxlength", "code", "codes",
+];
+
 /// Words before a term of keys that count or ask: `numSecrets`, `hasPassword`, `failedTokens`.
 const COUNTING: &[&str] = &["num", "number", "count", "has", "is", "max", "min", "no", "total", "avg"];
 
@@ -556,6 +563,12 @@ pub(crate) fn names_card(key: &str) -> bool {
     let words = Words::new(head_and_tail(key));
     let named = words.between(0, words.length).any(|word| is_in(CARDS, word));
     named && !is_in(IDS, words.last())
+}
+
+/// Whether the key of an object below a secret's name says something of the secret and does not hold it.
+pub(crate) fn tells_of_secret(key: &str) -> bool {
+    let words = Words::new(head_and_tail(key));
+    meaning(key).is_none() && (is_in(ABOUT, words.last()) || is_in(DESCRIBING, words.last()))
 }
 
 /// Whether the key says that a number stands there, and not of what.

@@ -5,7 +5,7 @@
 
 use super::Redactor;
 use super::keys::{self, Meaning, Rule};
-use super::pairs::{NAME_BYTES_MAX, is_long_number, is_secret_text, names_source_file};
+use super::pairs::{NAME_BYTES_MAX, is_long_number, is_secret_text, is_sentence, names_source_file, of_element};
 use crate::json::{Kind, Mark, Tape};
 use crate::limits::JSON_DEPTH_MAX;
 
@@ -196,14 +196,29 @@ impl Walk<'_> {
                 let describes = meaning.rule == Rule::Credentials
                     && self.tape.entries(value).any(|(key, _)| DESCRIBES.contains(&&*self.tape.text(self.text, key)));
                 let inside = value + 1..(token.next as usize).min(self.tape.tokens.len());
-                // An empty container hides nothing.
-                !inside.is_empty()
-                    && !describes
-                    && (meaning.rule == Rule::All
-                        || inside.into_iter().any(|index| match self.tape.tokens[index].kind {
-                            Kind::String => is_secret_text(&self.tape.text(self.text, index), meaning, true),
-                            _ => false,
-                        }))
+                // What is said of a secret in an object is none: its schema, its id and state.
+                let tells = token.kind == Kind::Object
+                    && self.tape.entries(value).all(|(key, _)| keys::tells_of_secret(&self.tape.text(self.text, key)));
+                if inside.is_empty() || describes || tells {
+                    // An empty container hides nothing.
+                    return false;
+                }
+                if token.kind == Kind::Array {
+                    let meaning = of_element(meaning);
+                    return inside.into_iter().any(|index| match self.tape.tokens[index].kind {
+                        Kind::String => {
+                            let text = self.tape.text(self.text, index);
+                            is_secret_text(&text, meaning, true) && !(meaning.rule == Rule::All && is_sentence(&text))
+                        }
+                        Kind::Number => meaning.rule == Rule::All,
+                        _ => false,
+                    });
+                }
+                meaning.rule == Rule::All
+                    || inside.into_iter().any(|index| match self.tape.tokens[index].kind {
+                        Kind::String => is_secret_text(&self.tape.text(self.text, index), meaning, true),
+                        _ => false,
+                    })
             }
         }
     }
