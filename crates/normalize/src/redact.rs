@@ -149,7 +149,9 @@ impl Redactor {
         let mut from = 0;
         while let Some(found) = searcher.find_in(bytes, Span { start: from, end: bytes.len() }) {
             let behind = bytes.get(found.end());
-            if &bytes[found.start()..found.end()] != b"--" || behind.is_some_and(u8::is_ascii_alphabetic) {
+            if !matches!(&bytes[found.start()..found.end()], b"--" | b" -")
+                || behind.is_some_and(u8::is_ascii_alphabetic)
+            {
                 return true;
             }
             from = found.start() + 1;
@@ -258,7 +260,7 @@ impl Redactor {
 /// What begins an escape behind which a letter or sign may hide, and the option of a command.
 const SIGNS: &[&str] = &[
     "\\u", "\\x", "\\/", "&#", "&quot;", "&amp;", "&lt;", "&gt;", "&apos;", "&equals;", "&colon;", "%2", "%3", "%4",
-    "%5", "%6", "%7", "%u", "--",
+    "%5", "%6", "%7", "%u", "--", " -",
 ];
 
 /// Whether a separator or a bracket stands in the text; most strings are too short for a search to be worth setting up.
@@ -678,6 +680,9 @@ mod tests {
         "\t",
         "--",
         "-",
+        " -",
+        "curl",
+        "-u",
         "_",
         ".",
         "/",

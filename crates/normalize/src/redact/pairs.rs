@@ -96,6 +96,10 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
         if names_source_file(key) && is_place(&bytes[at + 1..]) {
             continue;
         }
+        // `/password/:token`: a place in a route.
+        if key.ends_with('/') || bytes[at] == b':' && is_address(bytes, key_start, key, at) {
+            continue;
+        }
         if let Some(meaning) = redactor.meaning(key).or_else(|| several_words(text, key_start, key_end, redactor)) {
             if let Some((start, end)) = reader.secret_value(key_start, at, meaning) {
                 covered = end;
@@ -183,6 +187,42 @@ fn is_place(bytes: &[u8]) -> bool {
     const LINE_DIGITS_MAX: usize = 7;
     let ends = bytes.get(digits).is_none_or(|byte| !byte.is_ascii_alphanumeric());
     (1..=LINE_DIGITS_MAX).contains(&digits) && ends || bytes.starts_with(b"line ")
+}
+
+/// Whether the key is a host whose port stands behind it, `password-db:5432`, or a class whose line does, `Password:31 -`.
+fn is_address(bytes: &[u8], key_start: usize, key: &str, at: usize) -> bool {
+    const PORT_DIGITS: std::ops::RangeInclusive<usize> = 1..=5;
+    let digits = bytes[at + 1..].iter().take(6).take_while(|byte| byte.is_ascii_digit()).count();
+    let behind = &bytes[at + 1 + digits..];
+    let ends =
+        behind.first().is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b',' | b')' | b']'));
+    if !PORT_DIGITS.contains(&digits) || !ends {
+        return false;
+    }
+    const BEFORE_HOSTS: &[&[u8]] = &[
+        b"host",
+        b"service",
+        b"server",
+        b"upstream",
+        b"to",
+        b"at",
+        b"on",
+        b"connect",
+        b"connecting",
+        b"from",
+        b"dial",
+        b"tcp",
+    ];
+    let before = bytes[..key_start].trim_ascii_end();
+    let word = before.iter().rev().take(16).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let word = before[before.len() - word..].to_ascii_lowercase();
+    let is_host = BEFORE_HOSTS.contains(&&*word) || before.ends_with(b"//") || before.ends_with(b"@");
+    // Loggers write a class and its line, and a sign before the message.
+    let is_class =
+        key.rsplit('.').next().is_some_and(|class| class.starts_with(|first: char| first.is_ascii_uppercase()))
+            && key.bytes().any(|byte| byte.is_ascii_lowercase())
+            && (behind.starts_with(b" - ") || behind.starts_with(b")") || behind.starts_with(b"]"));
+    is_host || is_class
 }
 
 /// Whether name and value stand near each other and `brace` does not part them.
@@ -416,8 +456,16 @@ impl<'t> Reader<'t> {
         if is_prose && is_plain && (value.is_spaced || is_name) {
             return None;
         }
-        if meaning.kind == "password" && meaning.rule == Rule::Text && value.is_spaced && is_plain {
-            return None;
+        let key = text.get(key_start..at).unwrap_or_default();
+        if meaning.kind == "password" && meaning.rule == Rule::Text && value.is_spaced {
+            // `first pass: 120ms`.
+            let unit =
+                word.trim_start_matches(|first: char| first.is_ascii_digit() || matches!(first, '.' | ',' | '/'));
+            let is_measured =
+                unit.len() < word.len() && matches!(unit, "" | "ms" | "s" | "us" | "ns" | "m" | "h" | "%" | "x");
+            if is_plain || is_measured && key.trim_end().eq_ignore_ascii_case("pass") {
+                return None;
+            }
         }
         is_secret_text(word, meaning, false).then_some((start, end))
     }
@@ -577,7 +625,6 @@ fn block(bytes: &[u8], at: usize, start: usize) -> Option<(usize, usize)> {
 /// The end of a header that goes on over lines that begin with a blank (RFC 7230, section 3.2.4): what stands before is no
 /// end of it, a scheme, a comma or a semicolon.
 fn folded(bytes: &[u8], start: usize, end: usize) -> usize {
-    const LINE_BYTES_MAX: usize = 4096;
     let mut end = end;
     loop {
         let ahead = bytes[end..].iter().take(2).take_while(|byte| matches!(byte, b';' | b',' | b' ')).count();
@@ -588,7 +635,7 @@ fn folded(bytes: &[u8], start: usize, end: usize) -> usize {
         };
         let is_scheme = !bytes[start..end].iter().any(u8::is_ascii_whitespace) && end - start <= 32;
         let is_open = ahead > 0 || matches!(bytes[end - 1], b';' | b',');
-        let rest = &bytes[line..bytes.len().min(line + LINE_BYTES_MAX)];
+        let rest = &bytes[line..];
         let length = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
         let text = rest[..length].trim_ascii();
         if !(is_scheme || is_open) || text.is_empty() || text.starts_with(b"at ") {
@@ -831,6 +878,10 @@ pub(crate) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> b
         || is_place_holder(text, is_quoted)
         || MASKS.iter().any(|mask| text.trim_matches(['[', ']', '<', '>', '(', ')']).eq_ignore_ascii_case(mask));
     if is_nothing || is_hidden || is_arn(text) {
+        return false;
+    }
+    // Without a sign of one it is the name of a connection.
+    if meaning.kind == "connection-string" && !text.bytes().any(|byte| matches!(byte, b'=' | b':' | b'@' | b'/')) {
         return false;
     }
     let is_number = || text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
@@ -1083,31 +1134,46 @@ fn tuple(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(usi
     (is_value && is_secret_text(value, meaning, true)).then_some((start, start + value.len(), meaning.kind))
 }
 
-/// Calls `hit` with the value of every option of a command whose name is a secret's: `--password x`.
+/// Calls `hit` with the value of every option of a command whose name is a secret's, `--password x` and `-Password x`, and
+/// of those of one letter that a known command takes a secret behind.
 pub(crate) fn options(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, usize, &'static str)) {
     let mut reader = Reader::new(text);
-    for at in memchr::memmem::find_iter(text.as_bytes(), b"--") {
-        if let Some((start, end, kind)) = option(&mut reader, at, redactor) {
+    let bytes = text.as_bytes();
+    for at in memchr::memchr_iter(b'-', bytes) {
+        let is_free =
+            at.checked_sub(1).is_none_or(|before| matches!(bytes[before], b' ' | b'\t' | b'"' | b'\'' | b'\n'));
+        let is_long = bytes[at + 1..].starts_with(b"-");
+        let name = at + 1 + usize::from(is_long);
+        let is_option = bytes.get(name).is_some_and(u8::is_ascii_alphabetic)
+            && (is_free || is_long && !at.checked_sub(1).is_some_and(|before| is_of_option(bytes[before])));
+        if !is_option {
+            continue;
+        }
+        let found = of_command(&mut reader, at, name, is_long).or_else(|| option(&mut reader, name, is_long, redactor));
+        if let Some((start, end, kind)) = found {
             hit(start, end, kind);
         }
     }
 }
 
-fn option(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
+fn is_of_option(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+fn option(
+    reader: &mut Reader<'_>,
+    name: usize,
+    is_long: bool,
+    redactor: &Redactor,
+) -> Option<(usize, usize, &'static str)> {
     const OPTION_BYTES_MAX: usize = 64;
     let (text, bytes) = (reader.text, reader.bytes);
-    if at.checked_sub(1).is_some_and(|before| bytes[before] == b'-' || bytes[before].is_ascii_alphanumeric()) {
-        return None;
-    }
-    let name = at + 2;
-    let length = bytes[name..]
-        .iter()
-        .take(OPTION_BYTES_MAX)
-        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
-        .count();
+    let length = bytes[name..].iter().take(OPTION_BYTES_MAX).take_while(|byte| is_of_option(**byte)).count();
     let meaning = redactor.meaning(text.get(name..name + length)?)?;
     let blanks = bytes[name + length..].iter().take(8).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    if blanks == 0 {
+    // PowerShell's variables and calls are no values.
+    let is_code = !is_long && matches!(bytes.get(name + length + blanks), Some(b'$' | b'('));
+    if blanks == 0 || is_code {
         return None;
     }
     // The separator before the value is the last blank.
@@ -1121,4 +1187,94 @@ fn option(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(us
         value.end,
         meaning.kind,
     ))
+}
+
+/// How a command takes a secret behind an option.
+#[derive(Clone, Copy)]
+enum Given {
+    /// `-p x`.
+    Apart,
+    /// `-px`.
+    Joined,
+    /// `-u user:x`, `-U user%x`.
+    BehindUser(u8),
+}
+
+/// Options that take a secret, by their commands: curl's, MySQL's, OpenLDAP's, Samba's, SQL Server's, Redis', MongoDB's,
+/// sshpass', HTTPie's and zip's manual pages, and `login` of Docker, Azure and OpenShift.
+const COMMANDS: &[(&str, &str, Given)] = &[
+    ("curl", "u", Given::BehindUser(b':')),
+    ("curl", "U", Given::BehindUser(b':')),
+    ("curl", "user", Given::BehindUser(b':')),
+    ("curl", "proxy-user", Given::BehindUser(b':')),
+    ("http", "a", Given::BehindUser(b':')),
+    ("https", "a", Given::BehindUser(b':')),
+    ("ab", "A", Given::BehindUser(b':')),
+    ("mysql", "p", Given::Joined),
+    ("mysqldump", "p", Given::Joined),
+    ("mysqladmin", "p", Given::Joined),
+    ("mysqlimport", "p", Given::Joined),
+    ("mariadb", "p", Given::Joined),
+    ("mariadb-dump", "p", Given::Joined),
+    ("sshpass", "p", Given::Joined),
+    ("sshpass", "p", Given::Apart),
+    ("7z", "p", Given::Joined),
+    ("login", "p", Given::Apart),
+    ("mongo", "p", Given::Apart),
+    ("mongosh", "p", Given::Apart),
+    ("mongodump", "p", Given::Apart),
+    ("mongorestore", "p", Given::Apart),
+    ("cqlsh", "p", Given::Apart),
+    ("redis-cli", "a", Given::Apart),
+    ("ldapsearch", "w", Given::Apart),
+    ("ldapmodify", "w", Given::Apart),
+    ("ldapadd", "w", Given::Apart),
+    ("ldapwhoami", "w", Given::Apart),
+    ("sqlcmd", "P", Given::Apart),
+    ("sqlcmd", "P", Given::Joined),
+    ("bcp", "P", Given::Apart),
+    ("bcp", "P", Given::Joined),
+    ("ipmitool", "P", Given::Apart),
+    ("zip", "P", Given::Apart),
+    ("unzip", "P", Given::Apart),
+    ("smbclient", "U", Given::BehindUser(b'%')),
+    ("rpcclient", "U", Given::BehindUser(b'%')),
+];
+
+/// The secret behind an option that only means one to the command before it on its line.
+fn of_command(reader: &mut Reader<'_>, at: usize, name: usize, is_long: bool) -> Option<(usize, usize, &'static str)> {
+    const COMMAND_BYTES_MAX: usize = 256;
+    let (text, bytes) = (reader.text, reader.bytes);
+    let behind = &bytes[name..];
+    if !COMMANDS.iter().any(|(_, option, _)| behind.starts_with(option.as_bytes())) {
+        return None;
+    }
+    let from = at.saturating_sub(COMMAND_BYTES_MAX);
+    let before = bytes[from..at].rsplit(|byte| matches!(byte, b'\n' | b'|' | b';')).next()?;
+    let is_run = |command: &str| {
+        before
+            .split(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'`' | b'(' | b'=' | b'>'))
+            .any(|word| word == command.as_bytes())
+    };
+    let known =
+        COMMANDS.iter().filter(|(_, option, _)| behind.starts_with(option.as_bytes()) && (option.len() > 1) == is_long);
+    for (command, option, given) in known {
+        let end = name + option.len();
+        let is_apart = matches!(bytes.get(end), Some(b' '));
+        if is_apart == matches!(given, Given::Joined) || !is_run(command) {
+            continue;
+        }
+        // A separator stands where the option's last letter or the blank does.
+        let Some(value) = reader.any_value(if is_apart { end } else { end - 1 }) else { continue };
+        let (mut start, end) = (value.start, value.end);
+        if let Given::BehindUser(sign) = given {
+            start += memchr::memchr(*sign, &bytes[start..end])? + 1;
+        }
+        let meaning = Meaning { kind: "password", rule: Rule::All };
+        let word = &text[start..end];
+        if !word.is_empty() && !word.starts_with(['-', '$']) && is_secret_text(word, meaning, false) {
+            return Some((start, end, "password"));
+        }
+    }
+    None
 }
