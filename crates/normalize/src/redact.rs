@@ -31,6 +31,9 @@ pub(crate) use structure::mark;
 /// What is written in place of the values of own keys and of what own patterns find.
 const CONFIGURED: &str = "configured";
 
+/// What every processor's packed search takes.
+const FORMS_OF_SEARCH: usize = 32;
+
 /// How a kind of secret is told by its value.
 #[derive(Debug)]
 enum Form {
@@ -53,8 +56,8 @@ pub(crate) struct Redactor {
     own_keys: Vec<Box<[u8]>>,
     stems: Stems,
     forms: Vec<(Form, &'static str)>,
-    /// Where a form may begin; none where the processor has no packed search or there are too many forms for it.
-    beginnings: Option<Searcher>,
+    /// Where a form may begin, a search for each `FORMS_OF_SEARCH` of them; none where the processor has no packed search.
+    beginnings: Vec<Option<Searcher>>,
     /// Where an escape or an option of a command may stand.
     signs: Option<Searcher>,
 }
@@ -87,7 +90,10 @@ impl Redactor {
         let own_keys: Vec<Box<[u8]>> = keys.iter().map(|key| Box::from(Folded::new(key).as_bytes())).collect();
         Redactor {
             stems: Stems::new(own_keys.iter().map(|key| &**key)),
-            beginnings: packed(forms.iter().map(|(form, _)| form.literal())),
+            beginnings: forms
+                .chunks(FORMS_OF_SEARCH)
+                .map(|forms| packed(forms.iter().map(|(form, _)| form.literal())))
+                .collect(),
             signs: packed(SIGNS.iter().map(|sign| sign.as_bytes())),
             own_keys,
             forms,
@@ -118,27 +124,35 @@ impl Redactor {
     /// Whether anything in the text may look like a secret by its value alone.
     pub fn may_hold_value(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
-        let mut from = 0;
-        while let Some((at, form)) = self.next_beginning(bytes, from) {
-            // Every URL has these signs.
-            let is_url = matches!(self.forms.get(form), Some((Form::At(b"://", _), _)));
-            if !is_url || may_be_userinfo(&bytes[at + 3..]) {
-                return true;
+        (0..self.beginnings.len()).any(|group| {
+            let mut from = 0;
+            while let Some((at, form)) = self.next_beginning(group, bytes, from) {
+                // Every URL has these signs.
+                let is_url = matches!(self.forms.get(form), Some((Form::At(b"://", _), _)));
+                if !is_url || may_be_userinfo(&bytes[at + 3..]) {
+                    return true;
+                }
+                from = at + 1;
             }
-            from = at + 1;
-        }
-        cards::may_be_in(bytes)
+            false
+        }) || cards::may_be_in(bytes)
     }
 
-    /// Where the next form may begin, and which.
-    fn next_beginning(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-        if let Some(searcher) = &self.beginnings {
+    /// The forms that one search looks for.
+    fn group(&self, group: usize) -> &[(Form, &'static str)] {
+        self.forms.chunks(FORMS_OF_SEARCH).nth(group).unwrap_or_default()
+    }
+
+    /// Where the next form of a group may begin, and which.
+    fn next_beginning(&self, group: usize, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+        let first = group * FORMS_OF_SEARCH;
+        if let Some(Some(searcher)) = self.beginnings.get(group) {
             let found = searcher.find_in(bytes, Span { start: from, end: bytes.len() })?;
-            return Some((found.start(), found.pattern().as_usize()));
+            return Some((found.start(), first + found.pattern().as_usize()));
         }
         (from..bytes.len()).find_map(|at| {
-            let form = self.forms.iter().position(|(form, _)| bytes[at..].starts_with(form.literal()))?;
-            Some((at, form))
+            let form = self.group(group).iter().position(|(form, _)| bytes[at..].starts_with(form.literal()))?;
+            Some((at, first + form))
         })
     }
 
@@ -188,7 +202,9 @@ impl Redactor {
             let is_name = bytes[end - length.min(end)..end]
                 .last_chunk::<3>()
                 .is_some_and(|last| keys::NAME_ENDS.contains(&&last.map(|byte| byte | 0x20)));
-            if (is_name || length < 4) && holds(&bytes[at..bytes.len().min(at + NAME_BYTES)]) {
+            // Behind a colon a keyword may be the name.
+            let is_keyword = bytes[at] == b':' && bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric);
+            if (is_name || is_keyword || length < 4) && holds(&bytes[at..bytes.len().min(at + NAME_BYTES)]) {
                 return true;
             }
             // An element's name may stand before attributes that have no value.
@@ -345,22 +361,25 @@ impl Search<'_> {
 
     /// What looks like a secret by its value.
     fn forms(&mut self, bytes: &[u8]) {
-        let mut seen: Vec<Seen> = vec![Seen::new(); self.redactor.forms.len()];
-        // What lies inside a hit is not looked at again: the time stays linear in the text.
-        let mut from = 0;
-        while let Some((at, _)) = self.redactor.next_beginning(bytes, from) {
-            from = at + 1;
-            for ((form, kind), seen) in self.redactor.forms.iter().zip(&mut seen) {
-                if !bytes[at..].starts_with(form.literal()) {
-                    continue;
-                }
-                let found = match form {
-                    Form::Shape(pattern) => pattern.end(bytes, at, seen).map(|end| (at, end)),
-                    Form::At(_, look) => look(bytes, at),
-                };
-                if let Some((start, end)) = found {
-                    self.hits.push(Hit { start, end, kind });
-                    from = from.max(end);
+        for group in 0..self.redactor.beginnings.len() {
+            let forms = self.redactor.group(group);
+            let mut seen: Vec<Seen> = vec![Seen::new(); forms.len()];
+            // What lies inside a hit is not looked at again: the time stays linear in the text.
+            let mut from = 0;
+            while let Some((at, _)) = self.redactor.next_beginning(group, bytes, from) {
+                from = at + 1;
+                for ((form, kind), seen) in forms.iter().zip(&mut seen) {
+                    if !bytes[at..].starts_with(form.literal()) {
+                        continue;
+                    }
+                    let found = match form {
+                        Form::Shape(pattern) => pattern.end(bytes, at, seen).map(|end| (at, end)),
+                        Form::At(_, look) => look(bytes, at),
+                    };
+                    if let Some((start, end)) = found {
+                        self.hits.push(Hit { start, end, kind });
+                        from = from.max(end);
+                    }
                 }
             }
         }
@@ -411,6 +430,16 @@ pub(crate) fn push_replacement(kind: &str, out: &mut String) {
 
 /// Replaces the secrets of every column that holds text. Groups and streams are a part of the key and stay; ids are hex.
 pub(crate) fn redact_columns(record: &mut Record<'_>, redactor: &Redactor, redacted: &mut u64) {
+    // Of `password: x` an exception's type may be the name and its message the value.
+    if let (Some(name), Some(text)) = (&record.exception_type, &mut record.exception_message)
+        && let Some(meaning) = redactor.meaning(name)
+        && pairs::is_secret_message(text, meaning)
+    {
+        let mut clean = String::new();
+        push_replacement(meaning.kind, &mut clean);
+        *text = Cow::Owned(clean);
+        *redacted += 1;
+    }
     let texts = [
         &mut record.event_name,
         &mut record.body,
@@ -683,6 +712,7 @@ mod tests {
         " -",
         "curl",
         "-u",
+        " :",
         "_",
         ".",
         "/",

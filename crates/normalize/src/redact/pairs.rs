@@ -75,6 +75,14 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             continue;
         }
         let (key_start, key_end) = key_before(bytes, at - usize::from(is_arrow));
+        if key_start == key_end || matches!(bytes[key_end..at], [.., b' ']) && bytes[at] == b':' {
+            // Clojure's `:password "x"`.
+            if let Some((start, end, kind)) = reader.keyword(at, redactor) {
+                covered = end;
+                hit(start, end, kind);
+                continue;
+            }
+        }
         if key_start == key_end {
             continue;
         }
@@ -96,8 +104,11 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
         if names_source_file(key) && is_place(&bytes[at + 1..]) {
             continue;
         }
-        // `/password/:token`: a place in a route.
-        if key.ends_with('/') || bytes[at] == b':' && is_address(bytes, key_start, key, at) {
+        // `/password/:token`, `/password -> users#password`: a route.
+        if key.ends_with('/')
+            || is_arrow && key.starts_with('/')
+            || bytes[at] == b':' && is_address(bytes, key_start, key, at)
+        {
             continue;
         }
         if let Some(meaning) = redactor.meaning(key).or_else(|| several_words(text, key_start, key_end, redactor)) {
@@ -337,6 +348,21 @@ impl<'t> Reader<'t> {
         (end > inside).then_some(Value { start: inside, end, is_quoted: false, is_spaced, is_list: false })
     }
 
+    /// The text in quotes behind the keyword that the colon at `at` begins.
+    fn keyword(&mut self, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
+        let (text, bytes) = (self.text, self.bytes);
+        let name = at + 1;
+        let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
+        let length = bytes[name..].iter().take(NAME_BYTES_MAX).take_while(of_name).count();
+        let blank = name + length;
+        if bytes[at] != b':' || length == 0 || bytes.get(blank) != Some(&b' ') {
+            return None;
+        }
+        let meaning = redactor.meaning(text.get(name..blank)?)?;
+        let (start, end) = self.quoted(blank + 1)?;
+        is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind))
+    }
+
     /// The text behind a name in what PHP serializes. The length of the name stands before the separator at `at`.
     fn serialized(&mut self, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
         let (text, bytes) = (self.text, self.bytes);
@@ -457,6 +483,10 @@ impl<'t> Reader<'t> {
             return None;
         }
         let key = text.get(key_start..at).unwrap_or_default();
+        // `this.password = password;`
+        if value.is_spaced && key.trim_end().strip_suffix(word).is_some_and(|object| object.ends_with('.')) {
+            return None;
+        }
         if meaning.kind == "password" && meaning.rule == Rule::Text && value.is_spaced {
             // `first pass: 120ms`.
             let unit =
@@ -502,6 +532,9 @@ impl<'t> Reader<'t> {
         if is_scheme && end == first && folded(bytes, start, end) > end {
             return Some((start, end));
         }
+        // `auth=success user=bob`: what follows a plain word is another pair.
+        let is_pair = bytes.get(first) == Some(&b' ') && another_pair(bytes, first + 1);
+        let end = if is_pair { first } else { end };
         let clause = beginning(&text[start..end]);
         if !are_credentials(clause) {
             return None;
@@ -576,6 +609,16 @@ impl<'t> Reader<'t> {
             .take(16)
             .all(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'"' | b'\'' | b'{'));
         let is_plain = word.bytes().all(|byte| byte.is_ascii_alphabetic());
+        // What a validator says: "Path `password` is required."
+        let clause = &text[value.start..end];
+        if words > 3
+            && is_plain
+            && ["is required", "must be", "must have", "is invalid", "should be"]
+                .iter()
+                .any(|says| clause.contains(says))
+        {
+            return None;
+        }
         match words {
             0..=2 => Some((value.start, end)),
             _ if line_start => Some((value.start, end)),
@@ -731,16 +774,33 @@ pub(crate) fn of_element(meaning: Meaning) -> Meaning {
     Meaning { rule: if is_of_words { Rule::Dense } else { meaning.rule }, ..meaning }
 }
 
+/// Whether a text that stands alone behind a name of this meaning is a secret: a word, and no sentence.
+pub(crate) fn is_secret_message(text: &str, meaning: Meaning) -> bool {
+    let mut words = text.split_whitespace();
+    let (first, second) = (words.next().unwrap_or_default(), words.next());
+    let is_plain = first.bytes().all(|byte| byte.is_ascii_alphabetic());
+    (second.is_none() || SCHEMES.iter().any(|scheme| first.eq_ignore_ascii_case(scheme)))
+        && !(is_plain && second.is_none())
+        && is_secret_text(text, meaning, true)
+}
+
+/// Verbs with which a sentence goes on behind the name of a field.
+const VERBS: &[&str] =
+    &["must", "is", "was", "are", "should", "can", "can't", "cannot", "does", "doesn't", "has", "may", "will", "not"];
+
+/// Whether the text begins with a verb, as what a validator says of a field does.
+fn goes_on(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    VERBS.iter().any(|verb| first.eq_ignore_ascii_case(verb))
+}
+
 /// Whether the text goes on as a sentence about a password does: `must not be blank`.
 pub(crate) fn is_sentence(text: &str) -> bool {
-    const ENDS: &[&str] = &[
-        "must", "is", "was", "are", "should", "can", "can't", "cannot", "does", "doesn't", "has", "may", "will", "not",
-    ];
     let text = beginning(text);
     let mut words = text.split_whitespace();
     let begins = words
         .next()
-        .is_some_and(|first| ABOUT_PASSWORDS.iter().chain(ENDS).any(|about| first.eq_ignore_ascii_case(about)));
+        .is_some_and(|first| ABOUT_PASSWORDS.iter().chain(VERBS).any(|about| first.eq_ignore_ascii_case(about)));
     begins && (words.clone().next().is_none() || words.all(|word| !is_dense(word)) && text.contains(' '))
 }
 
@@ -878,6 +938,10 @@ pub(crate) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> b
         || is_place_holder(text, is_quoted)
         || MASKS.iter().any(|mask| text.trim_matches(['[', ']', '<', '>', '(', ')']).eq_ignore_ascii_case(mask));
     if is_nothing || is_hidden || is_arn(text) {
+        return false;
+    }
+    // What a validator says stands where the value would.
+    if is_quoted && meaning.rule == Rule::All && text.contains(' ') && goes_on(text) {
         return false;
     }
     // Without a sign of one it is the name of a connection.
@@ -1030,7 +1094,8 @@ const ABOUT_PASSWORDS: &[&str] = &[
     "changed", "updated", "mismatch", "accepted", "rejected", "denied", "failed", "ok", "set", "unset", "valid",
     "string", "error", "please", "minimum", "maximum", "it", "only", "use", "enter", "successfully", "success",
     "authentication", "auth", "login", "validation", "unauthorized", "optional", "needed", "given", "provided",
-    "supplied", "unchanged", "forgotten", "protected", "policy",
+    "supplied", "unchanged", "forgotten", "protected", "policy", "str", "&str", "&string", "varchar", "text", "securestring",
+    "secretstr", "bytes", "any", "object",
     "go", "click", "see", "visit", "follow", "contact", "try", "check",
 ];
 
@@ -1140,8 +1205,7 @@ pub(crate) fn options(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize
     let mut reader = Reader::new(text);
     let bytes = text.as_bytes();
     for at in memchr::memchr_iter(b'-', bytes) {
-        let is_free =
-            at.checked_sub(1).is_none_or(|before| matches!(bytes[before], b' ' | b'\t' | b'"' | b'\'' | b'\n'));
+        let is_free = at.checked_sub(1).is_some_and(|before| bytes[before] == b' ');
         let is_long = bytes[at + 1..].starts_with(b"-");
         let name = at + 1 + usize::from(is_long);
         let is_option = bytes.get(name).is_some_and(u8::is_ascii_alphabetic)

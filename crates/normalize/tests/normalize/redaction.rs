@@ -105,6 +105,7 @@ const TEXTS: &[&str] = &[
     r#"sh -c "redis-cli -h x -a «hunter2secret99» ping""#,
     "echo x | sshpass -p «hunter2secret99» ssh y",
     "smbclient -U 'bob%«hunter2secret99»' //x/y",
+    r#"{:user "bob", :password "«hunter2secret99»"}"#,
     "p\u{430}ssword=«hunter2»",
     "pass\u{200b}word=«hunter2»",
 ];
@@ -404,6 +405,17 @@ fn a_forged_report_and_what_stands_before_json_hold_no_secret() {
 }
 
 #[test]
+fn an_exception_that_is_called_as_a_secret_holds_none() {
+    for line in [
+        "password: hunter2secret99\n    at com.acme.X.y(X.java:12)",
+        "ERROR password: hunter2secret99",
+        r#"{"level":"ERROR","message":"x","error":{"type":"password","message":"hunter2secret99"}}"#,
+    ] {
+        assert_hidden(line, &["hunter2secret99".to_owned()]);
+    }
+}
+
+#[test]
 fn keys_and_patterns_can_be_added() {
     let options = Options {
         redact_keys: vec!["Loyalty-No".into()],
@@ -475,6 +487,12 @@ fn what_only_sounds_like_a_secret_stays() {
         r#"{"properties":{"password":{"type":"string","minLength":8,"description":"the password"}}}"#,
         r#"{"responseElements":{"accessKey":{"accessKeyId":"XKIA","status":"Active","userName":"bob","createDate":"Nov 21"}}}"#,
         r#"{"errors":{"password":["is too short (minimum is 8 characters)","must have a digit"]}}"#,
+        "auth=success user=bob",
+        "fn verify(password: &str, token: Token) -> Result<(), Error>",
+        "    def login(self, password: str, token: Optional[str] = None):",
+        "public void setPassword(String password) { this.password = password; }",
+        "Route registered: /users/{id}/password -> UserController@password",
+        r#"{"password":"is required"}"#,
         "token_type=bearer expires_in=3600",
         "PWD=/var/task",
         "tokens: 523, cookies: 3, secrets: 4",
