@@ -187,7 +187,8 @@ impl Redactor {
         let holds = |bytes: &[u8]| self.stems.may_be_in(bytes) || !bytes.is_ascii();
         let mut before = 0;
         for at in memchr::memchr3_iter(b'=', b':', b'>', bytes) {
-            let (_, end) = pairs::key_before(bytes, at);
+            let is_arrow = bytes[at] == b'>' && bytes[..at].ends_with(b"-");
+            let (_, end) = pairs::key_before(bytes, at - usize::from(is_arrow));
             let of_key = |byte: &&u8| {
                 byte.is_ascii_alphanumeric()
                     || **byte >= 0x80

@@ -761,10 +761,18 @@ fn inside_of_constructors(bytes: &[u8], start: usize) -> (usize, Option<u8>) {
 /// is neither a plain word, where such a word may stand, nor a sentence.
 fn is_secret_list(list: &str, meaning: Meaning) -> bool {
     let is_prose = meaning.rule != Rule::All || meaning.kind == "secret";
-    list.split(',').any(|element| {
+    // Of lists within lists, which would be looked at again and again, the beginning tells.
+    const NESTED_BYTES_MAX: usize = 256;
+    let is_nested = memchr::memchr3(b'[', b'(', b'{', list.as_bytes()).is_some();
+    let mut end = if is_nested { list.len().min(NESTED_BYTES_MAX) } else { list.len() };
+    while !list.is_char_boundary(end) {
+        end -= 1;
+    }
+    list[..end].split(',').any(|element| {
         let element = element.trim().trim_matches(['"', '\'', '\\']);
         let is_plain = element.len() < 16 && !element.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=');
-        !(is_prose && is_plain) && !is_sentence(element) && is_secret_text(element, of_element(meaning), true)
+        let is_word = is_prose && is_plain;
+        !is_word && !is_sentence(element) && is_secret_text(element, of_element(meaning), true)
     })
 }
 
@@ -1315,17 +1323,24 @@ fn of_command(reader: &mut Reader<'_>, at: usize, name: usize, is_long: bool) ->
     }
     let from = at.saturating_sub(COMMAND_BYTES_MAX);
     let before = bytes[from..at].rsplit(|byte| matches!(byte, b'\n' | b'|' | b';')).next()?;
-    let is_run = |command: &str| {
-        before
-            .split(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'`' | b'(' | b'=' | b'>'))
-            .any(|word| word == command.as_bytes())
-    };
-    let known =
-        COMMANDS.iter().filter(|(_, option, _)| behind.starts_with(option.as_bytes()) && (option.len() > 1) == is_long);
-    for (command, option, given) in known {
+    let of_gap =
+        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'`' | b'(' | b'=' | b'>');
+    let mut run = [false; COMMANDS.len()];
+    for word in before.split(of_gap).filter(|word| !word.is_empty()) {
+        for (run, (command, ..)) in run.iter_mut().zip(COMMANDS) {
+            *run |= word == command.as_bytes();
+        }
+    }
+    if !run.contains(&true) {
+        return None;
+    }
+    let known = COMMANDS.iter().zip(run).filter(|((_, option, _), is_run)| {
+        *is_run && behind.starts_with(option.as_bytes()) && (option.len() > 1) == is_long
+    });
+    for ((_, option, given), _) in known {
         let end = name + option.len();
         let is_apart = matches!(bytes.get(end), Some(b' '));
-        if is_apart == matches!(given, Given::Joined) || !is_run(command) {
+        if is_apart == matches!(given, Given::Joined) {
             continue;
         }
         // A separator stands where the option's last letter or the blank does.
