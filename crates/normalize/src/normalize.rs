@@ -432,7 +432,10 @@ impl Normalizer {
         let had_colours =
             memchr::memchr(0x1b, line.text.as_bytes()).is_some() || ESCAPED_COLOUR.find(line.text.as_bytes()).is_some();
         if let Some(redactor) = &self.redactor
-            && (suspect || had_colours || redactor.may_hold(around))
+            && (suspect
+                || had_colours
+                || redactor.may_hold(around)
+                || record.exception_type.as_deref().is_some_and(|name| redactor.meaning(name).is_some()))
         {
             redact_columns(record, redactor, redacted);
         }

@@ -33,6 +33,9 @@ pub(crate) use structure::mark;
 /// What is written in place of the values of own keys and of what own patterns find.
 const CONFIGURED: &str = "configured";
 
+/// What every processor's packed search takes.
+const FORMS_OF_SEARCH: usize = 32;
+
 /// How a kind of secret is told by its value.
 #[derive(Debug)]
 enum Form {
@@ -55,8 +58,8 @@ pub(crate) struct Redactor {
     own_keys: Vec<Box<[u8]>>,
     stems: Stems,
     forms: Vec<(Form, &'static str)>,
-    /// Where a form may begin; none where the processor has no packed search or there are too many forms for it.
-    beginnings: Option<Searcher>,
+    /// Where a form may begin, a search for each `FORMS_OF_SEARCH` of them; none where the processor has no packed search.
+    beginnings: Vec<Option<Searcher>>,
     /// Where an escape or an option of a command may stand.
     signs: Option<Searcher>,
 }
@@ -100,7 +103,10 @@ impl Redactor {
         let own_keys: Vec<Box<[u8]>> = keys.iter().map(|key| Box::from(Folded::new(key).as_bytes())).collect();
         Redactor {
             stems: Stems::new(own_keys.iter().map(|key| &**key)),
-            beginnings: packed(forms.iter().map(|(form, _)| form.literal())),
+            beginnings: forms
+                .chunks(FORMS_OF_SEARCH)
+                .map(|forms| packed(forms.iter().map(|(form, _)| form.literal())))
+                .collect(),
             signs: packed(SIGNS.iter().map(|sign| sign.as_bytes())),
             own_keys,
             forms,
@@ -140,27 +146,35 @@ impl Redactor {
 
     /// Whether anything in the text may look like a secret by its value alone.
     pub fn may_hold_value(&self, bytes: &[u8]) -> bool {
-        let mut from = 0;
-        while let Some((at, form)) = self.next_beginning(bytes, from) {
-            // Every URL has these signs.
-            let is_url = matches!(self.forms.get(form), Some((Form::At(b"://", _), _)));
-            if !is_url || may_be_userinfo(&bytes[at + 3..]) {
-                return true;
+        (0..self.beginnings.len()).any(|group| {
+            let mut from = 0;
+            while let Some((at, form)) = self.next_beginning(group, bytes, from) {
+                // Every URL has these signs.
+                let is_url = matches!(self.forms.get(form), Some((Form::At(b"://", _), _)));
+                if !is_url || may_be_userinfo(&bytes[at + 3..]) {
+                    return true;
+                }
+                from = at + 1;
             }
-            from = at + 1;
-        }
-        cards::may_be_in(bytes)
+            false
+        }) || cards::may_be_in(bytes)
     }
 
-    /// Where the next form may begin, and which.
-    fn next_beginning(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-        if let Some(searcher) = &self.beginnings {
+    /// The forms that one search looks for.
+    fn group(&self, group: usize) -> &[(Form, &'static str)] {
+        self.forms.chunks(FORMS_OF_SEARCH).nth(group).unwrap_or_default()
+    }
+
+    /// Where the next form of a group may begin, and which.
+    fn next_beginning(&self, group: usize, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+        let first = group * FORMS_OF_SEARCH;
+        if let Some(Some(searcher)) = self.beginnings.get(group) {
             let found = searcher.find_in(bytes, Span { start: from, end: bytes.len() })?;
-            return Some((found.start(), found.pattern().as_usize()));
+            return Some((found.start(), first + found.pattern().as_usize()));
         }
         (from..bytes.len()).find_map(|at| {
-            let form = self.forms.iter().position(|(form, _)| bytes[at..].starts_with(form.literal()))?;
-            Some((at, form))
+            let form = self.group(group).iter().position(|(form, _)| bytes[at..].starts_with(form.literal()))?;
+            Some((at, first + form))
         })
     }
 
@@ -168,21 +182,25 @@ impl Redactor {
     pub fn may_hold_sign(&self, bytes: &[u8]) -> bool {
         // The beginnings of all of them but `--` are rare, and looked for at several times the speed.
         if memchr::memchr3(b'\\', b'&', b'%', bytes).is_none() {
-            let mut from = 0;
-            while let Some(ahead) = OPTION.find(&bytes[from..]) {
-                let start = from + ahead;
-                from = start + bytes[start..].iter().take_while(|byte| **byte == b'-').count();
-                if bytes.get(from).is_some_and(u8::is_ascii_alphabetic) {
-                    return true;
+            return OPTIONS.iter().any(|option| {
+                let mut from = 0;
+                while let Some(ahead) = option.find(&bytes[from..]) {
+                    let start = from + ahead + 1;
+                    from = start + bytes[start..].iter().take_while(|byte| **byte == b'-').count();
+                    if bytes.get(from).is_some_and(u8::is_ascii_alphabetic) {
+                        return true;
+                    }
                 }
-            }
-            return false;
+                false
+            });
         }
         let Some(searcher) = &self.signs else { return true };
         let mut from = 0;
         while let Some(found) = searcher.find_in(bytes, Span { start: from, end: bytes.len() }) {
             let behind = bytes.get(found.end());
-            if &bytes[found.start()..found.end()] != b"--" || behind.is_some_and(u8::is_ascii_alphabetic) {
+            if !matches!(&bytes[found.start()..found.end()], b"--" | b" -")
+                || behind.is_some_and(u8::is_ascii_alphabetic)
+            {
                 return true;
             }
             from = found.start() + 1;
@@ -194,7 +212,8 @@ impl Redactor {
     /// `key: value`, an element, or names and values in two places.
     #[inline]
     pub fn may_hold_pair(&self, bytes: &[u8]) -> bool {
-        has_mark(bytes) && (self.stems.may_be_in(bytes) || !bytes.is_ascii()) && self.may_hold_pair_slow(bytes)
+        let is_ascii = bytes.is_ascii();
+        (has_mark(bytes) || !is_ascii) && (self.stems.may_be_in(bytes) || !is_ascii) && self.may_hold_pair_slow(bytes)
     }
 
     #[cold]
@@ -202,7 +221,8 @@ impl Redactor {
         let holds = |bytes: &[u8]| self.stems.may_be_in(bytes) || !bytes.is_ascii();
         let mut before = 0;
         for at in memchr::memchr3_iter(b'=', b':', b'>', bytes) {
-            let (_, end) = pairs::key_before(bytes, at);
+            let is_arrow = bytes[at] == b'>' && bytes[..at].ends_with(b"-");
+            let (_, end) = pairs::key_before(bytes, at - usize::from(is_arrow));
             let of_key = |byte: &&u8| {
                 byte.is_ascii_alphanumeric()
                     || **byte >= 0x80
@@ -217,17 +237,33 @@ impl Redactor {
             let is_name = bytes[end - length.min(end)..end]
                 .last_chunk::<3>()
                 .is_some_and(|last| keys::NAME_ENDS.contains(&&last.map(|byte| byte | 0x20)));
-            if (is_name || length < 4) && holds(&bytes[at..bytes.len().min(at + NAME_BYTES)]) {
+            // Behind a colon a keyword may be the name.
+            let is_keyword = bytes[at] == b':' && bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric);
+            if (is_name || is_keyword || length < 4) && holds(&bytes[at..bytes.len().min(at + NAME_BYTES)]) {
+                return true;
+            }
+            // An element's name may stand before attributes that have no value.
+            const TAG_BYTES: usize = 128;
+            if bytes[at] == b'>'
+                && let Some(open) = memchr::memrchr(b'<', &bytes[before.min(at)..at])
+                && holds(&bytes[before + open..at.min(before + open + TAG_BYTES)])
+            {
                 return true;
             }
             before = at;
         }
+        // A full-width separator.
+        if !bytes.is_ascii() && memchr::memmem::find(bytes, b"\xef\xbc").is_some() {
+            return true;
+        }
         // Names and values in objects and tuples: a brace or bracket with a quote, a brace or bracket behind.
-        memchr::memchr2_iter(b'{', b'[', bytes).any(|at| {
-            let behind = bytes[at + 1..]
-                .iter()
-                .find(|byte| !matches!(byte, b' ' | b'\\' | b'n' | b'r' | b't' | b'\n' | b'\r' | b'\t'));
-            matches!(behind, Some(b'"' | b'\'' | b'{' | b'['))
+        memchr::memchr3_iter(b'{', b'[', b'(', bytes).any(|at| {
+            let behind = &bytes[at + 1..];
+            let gap =
+                |byte: &u8| matches!(byte, b' ' | b'\\' | b'n' | b'r' | b't' | b'b' | b'u' | b'\n' | b'\r' | b'\t');
+            let first = behind.iter().find(|byte| !gap(byte));
+            matches!(first, Some(b'"' | b'\'' | b'{' | b'[' | b'(' | b'<'))
+                || holds(&behind[..behind.len().min(pairs::NAME_BYTES_MAX)])
         })
     }
 
@@ -275,11 +311,12 @@ impl Redactor {
 /// What begins an escape behind which a letter or sign may hide, and the option of a command.
 const SIGNS: &[&str] = &[
     "\\u", "\\x", "\\/", "&#", "&quot;", "&amp;", "&lt;", "&gt;", "&apos;", "&equals;", "&colon;", "%2", "%3", "%4",
-    "%5", "%6", "%7", "--",
+    "%5", "%6", "%7", "%u", "--", " -",
 ];
 
-/// The search for what begins an option, made once.
-static OPTION: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(b"--"));
+/// The searches for what begins an option, made once.
+static OPTIONS: LazyLock<[memmem::Finder<'static>; 2]> =
+    LazyLock::new(|| [b"--", b" -"].map(|beginning| memmem::Finder::new(beginning)));
 
 /// Whether a separator or a bracket stands in the text; most strings are too short for a search to be worth setting up.
 #[inline]
@@ -291,15 +328,18 @@ fn has_mark(bytes: &[u8]) -> bool {
         let word = u64::from_le_bytes(*word);
         // `=` and `>` and their neighbours `<` and `?` are one but for two bits.
         let signs = (word & (ONES * 0xfc)) ^ (ONES * (b'=' & 0xfc) as u64);
-        let (colon, bracket) = (word ^ (ONES * b':' as u64), word ^ (ONES * b'[' as u64));
-        (is_zero(signs) | is_zero(colon) | is_zero(bracket)) & HIGHS != 0
+        let colon = word ^ (ONES * b':' as u64);
+        // `[` and `{` are one but for a bit.
+        let bracket = (word & (ONES * 0xdf)) ^ (ONES * b'[' as u64);
+        let parenthesis = word ^ (ONES * b'(' as u64);
+        (is_zero(signs) | is_zero(colon) | is_zero(bracket) | is_zero(parenthesis)) & HIGHS != 0
     };
     let (words, rest) = bytes.as_chunks::<8>();
     // The last bytes as a word that begins before them, where the text is long enough.
     words.iter().any(is_in)
         || match bytes.last_chunk::<8>() {
             Some(last) => is_in(last),
-            None => rest.iter().any(|byte| matches!(byte, b'<'..=b'?' | b':' | b'[')),
+            None => rest.iter().any(|byte| matches!(byte, b'<'..=b'?' | b':' | b'[' | b'{' | b'(')),
         }
 }
 
@@ -331,16 +371,18 @@ impl Search<'_> {
             let mut hit = |start, end, kind| hits.push(Hit { start, end, kind });
             pairs::find(text, redactor, &mut hit);
             pairs::options(text, redactor, &mut hit);
+            pairs::tuples(text, redactor, &mut hit);
             if !self.is_id {
                 cards::find(bytes, self.is_card, &mut |start, end| hit(start, end, "card-number"));
             }
         }
         let mut next = View::new();
         let (mut at, mut text_from) = (0, 0);
-        while let Some(ahead) = memchr::memchr2(b'{', b'[', &bytes[at..]) {
+        while let Some(ahead) = memchr::memchr3(b'{', b'[', b'(', &bytes[at..]) {
             let start = at + ahead;
-            // Behind a word a bracket holds the index of a list or map.
-            let is_index = start.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphanumeric());
+            // Behind a word a bracket holds the index of a list or map, behind a function's name what it is given.
+            let is_index = bytes[start] != b'('
+                && start.checked_sub(1).is_some_and(|before| bytes[before].is_ascii_alphanumeric());
             if is_index {
                 at = start + 1;
                 continue;
@@ -364,22 +406,25 @@ impl Search<'_> {
 
     /// What looks like a secret by its value.
     fn forms(&mut self, bytes: &[u8]) {
-        let mut seen: Vec<Seen> = vec![Seen::new(); self.redactor.forms.len()];
-        // What lies inside a hit is not looked at again: the time stays linear in the text.
-        let mut from = 0;
-        while let Some((at, _)) = self.redactor.next_beginning(bytes, from) {
-            from = at + 1;
-            for ((form, kind), seen) in self.redactor.forms.iter().zip(&mut seen) {
-                if !bytes[at..].starts_with(form.literal()) {
-                    continue;
-                }
-                let found = match form {
-                    Form::Shape(pattern) => pattern.end(bytes, at, seen).map(|end| (at, end)),
-                    Form::At(_, look) => look(bytes, at),
-                };
-                if let Some((start, end)) = found {
-                    self.hits.push(Hit { start, end, kind });
-                    from = from.max(end);
+        for group in 0..self.redactor.beginnings.len() {
+            let forms = self.redactor.group(group);
+            let mut seen: Vec<Seen> = vec![Seen::new(); forms.len()];
+            // What lies inside a hit is not looked at again: the time stays linear in the text.
+            let mut from = 0;
+            while let Some((at, _)) = self.redactor.next_beginning(group, bytes, from) {
+                from = at + 1;
+                for ((form, kind), seen) in forms.iter().zip(&mut seen) {
+                    if !bytes[at..].starts_with(form.literal()) {
+                        continue;
+                    }
+                    let found = match form {
+                        Form::Shape(pattern) => pattern.end(bytes, at, seen).map(|end| (at, end)),
+                        Form::At(_, look) => look(bytes, at),
+                    };
+                    if let Some((start, end)) = found {
+                        self.hits.push(Hit { start, end, kind });
+                        from = from.max(end);
+                    }
                 }
             }
         }
@@ -398,7 +443,9 @@ impl Search<'_> {
                 index = token.next as usize;
                 continue;
             }
-            if matches!(token.kind, Kind::String | Kind::Key) && views::has_escape(&source.text.as_bytes()[start..end])
+            let inside = &source.text.as_bytes()[start..end];
+            if matches!(token.kind, Kind::String | Kind::Key)
+                && (views::has_escape(inside) || (start < end && lenient::may_be_in(inside)))
             {
                 if let Some(key) = index.checked_sub(1).and_then(|key| self.tape.tokens.get(key))
                     && key.kind == Kind::Key
@@ -428,6 +475,16 @@ pub(crate) fn push_replacement(kind: &str, out: &mut String) {
 
 /// Replaces the secrets of every column that holds text. Groups and streams are a part of the key and stay; ids are hex.
 pub(crate) fn redact_columns(record: &mut Record<'_>, redactor: &Redactor, redacted: &mut u64) {
+    // Of `password: x` an exception's type may be the name and its message the value.
+    if let (Some(name), Some(text)) = (&record.exception_type, &mut record.exception_message)
+        && let Some(meaning) = redactor.meaning(name)
+        && pairs::is_secret_message(text, meaning)
+    {
+        let mut clean = String::new();
+        push_replacement(meaning.kind, &mut clean);
+        *text = Cow::Owned(clean);
+        *redacted += 1;
+    }
     let texts = [
         &mut record.event_name,
         &mut record.body,
@@ -686,6 +743,8 @@ mod tests {
         "}",
         "[",
         "]",
+        "(",
+        ")",
         ",",
         ", ",
         ";",
@@ -695,6 +754,10 @@ mod tests {
         "\t",
         "--",
         "-",
+        " -",
+        "curl",
+        "-u",
+        " :",
         "_",
         ".",
         "/",

@@ -171,6 +171,13 @@ const ABOUT: &[&str] = &[
     "rotation", "latency",
 ];
 
+/// Last words of keys that say something of what a schema or an API describes, beside those of `ABOUT`.
+#[rustfmt::skip]
+const DESCRIBING: &[&str] = &[
+    "pattern", "description", "title", "nullable", "only", "constraints", "items", "properties", "user", "owner",
+    "active", "deprecated", "writeonly", "minlength", "maxlength", "code", "codes",
+];
+
 /// Words before a term of keys that count or ask: `numSecrets`, `hasPassword`, `failedTokens`.
 const COUNTING: &[&str] = &["num", "number", "count", "has", "is", "max", "min", "no", "total", "avg"];
 
@@ -224,14 +231,33 @@ const NAMES: &[&str] = &[
     "env",
     "k",
     "n",
+    "id",
+    "path",
+    "loc",
+    "label",
+    "title",
+    "option",
+    "column",
+    "arg",
+    "argument",
+    "var",
+    "setting",
+    "pointer",
+    "type",
+    "kind",
 ];
 
+/// Those of which many speak of something else, and beside which a number counts or measures.
+const WEAK_NAMES: &[&str] = &["path", "loc", "id", "label", "title", "type", "kind", "column", "pointer"];
+
 /// The last letters of the longer ones, for a first look.
-pub(crate) const NAME_ENDS: &[&[u8; 3]] =
-    &[b"ame", b"key", b"der", b"eld", b"ter", b"ram", b"rty", b"ble", b"ute", b"tag"];
+pub(crate) const NAME_ENDS: &[&[u8; 3]] = &[
+    b"ame", b"key", b"der", b"eld", b"ter", b"ram", b"rty", b"ble", b"ute", b"tag", b"ath", b"loc", b"bel", b"tle",
+    b"ion", b"umn", b"arg", b"ent", b"var", b"ing", b"env", b"ype", b"ind",
+];
 
 /// Last words of keys under which the value of a name stands.
-const VALUES: &[&str] = &["value", "values", "val", "v"];
+const VALUES: &[&str] = &["value", "values", "val", "v", "input", "setting", "content", "default", "actual"];
 
 /// Bytes of a key that are looked at as one piece. A longer key is looked at in pieces that overlap by half.
 const KEY_BYTES_MAX: usize = 256;
@@ -565,6 +591,12 @@ pub(crate) fn names_card(key: &str) -> bool {
     named && !is_in(IDS, words.last())
 }
 
+/// Whether the key of an object below a secret's name says something of the secret and does not hold it.
+pub(crate) fn tells_of_secret(key: &str) -> bool {
+    let words = Words::new(head_and_tail(key));
+    meaning(key).is_none() && (is_in(ABOUT, words.last()) || is_in(DESCRIBING, words.last()))
+}
+
 /// Whether the key says that a number stands there, and not of what.
 pub(crate) fn is_number(key: &str) -> bool {
     is_in(&["number", "num", "no", "value"], Words::new(head_and_tail(key)).last())
@@ -587,6 +619,7 @@ pub(crate) fn tells_of_card(text: &[u8]) -> bool {
 pub(crate) fn is_name(key: &str) -> bool {
     let may_be = match key.as_bytes() {
         [letter] => matches!(letter | 0x20, b'k' | b'n'),
+        [first, second] => [first | 0x20, second | 0x20] == *b"id",
         [.., first, second, third] => NAME_ENDS.contains(&&[first | 0x20, second | 0x20, third | 0x20]),
         _ => false,
     };
@@ -597,10 +630,25 @@ pub(crate) fn is_name(key: &str) -> bool {
     }
 }
 
+/// Whether the key is one that often names something else, such as a path.
+pub(crate) fn is_weak_name(key: &str) -> bool {
+    is_in(WEAK_NAMES, Words::new(head_and_tail(key)).last())
+}
+
+/// Whether a name under this key may be a secret's: of kinds only passwords are, tokens are a parser's as often, and what
+/// begins with a verb is the label of a button.
+pub(crate) fn may_name(key: &str, name: &str, meaning: Meaning) -> bool {
+    const VERBS: &[&str] = &["forgot", "forgotten", "reset", "change", "show", "hide", "update", "create", "generate"];
+    let verb = name.split(|letter: char| !letter.is_ascii_alphabetic()).find(|word| !word.is_empty());
+    let is_verb = verb.is_some_and(|verb| VERBS.iter().any(|known| verb.eq_ignore_ascii_case(known)));
+    let is_kind = is_in(&["type", "kind"], Words::new(head_and_tail(key)).last());
+    (meaning.kind == "password" || !is_kind) && !is_verb
+}
+
 /// Whether the key holds the value of a name beside it.
 #[inline]
 pub(crate) fn is_value(key: &str) -> bool {
-    let may_be = matches!(key.as_bytes(), [.., last] if matches!(last | 0x20, b'e' | b's' | b'l' | b'v'));
+    let may_be = matches!(key.as_bytes(), [.., last] if matches!(last | 0x20, b'e' | b's' | b'l' | b'v' | b't' | b'g'));
     may_be && is_in(VALUES, Words::new(head_and_tail(key)).last())
 }
 
@@ -806,9 +854,21 @@ mod tests {
         for key in ["name", "Name", "headerName", "key", "Key", "parameter_name", "header"] {
             assert!(is_name(key), "{key}");
         }
-        for key in ["filename", "monkey", "surname", "service_name", "functionName"] {
+        for key in ["OptionName", "path", "loc", "propertyPath", "label", "id", "parameterKey", "argName"] {
+            assert!(is_name(key), "{key}");
+        }
+        for key in
+            ["filename", "monkey", "orderId", "request_path", "sessionPath", "surname", "service_name", "functionName"]
+        {
             assert!(!is_name(key), "{key}");
         }
-        assert!(is_value("stringValue") && is_value("Value") && is_value("values") && !is_value("interval"));
+        assert!(
+            is_value("stringValue")
+                && is_value("Value")
+                && is_value("values")
+                && is_value("invalidValue")
+                && is_value("input")
+                && !is_value("interval")
+        );
     }
 }

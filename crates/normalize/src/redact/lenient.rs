@@ -1,4 +1,5 @@
-//! The tokens of what looks like JSON within a text: cut, with a comma too many, with Python's quotes and words.
+//! The tokens of what looks like JSON within a text: cut, with a comma too many, with Python's quotes, words and tuples, with
+//! Elixir's and Erlang's.
 //!
 //! It refuses to say whether a text is JSON; `json` does. What it cannot read ends the region, and the search goes on behind.
 
@@ -19,14 +20,18 @@ pub(crate) fn read(tape: &mut Tape, bytes: &[u8], from: usize) -> usize {
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' => at += 1,
             b',' if depth > 0 && !after_key => at += 1,
-            b'{' | b'[' if depth < JSON_DEPTH_MAX && !wants_key => {
+            // `(b'name', b'value')`, `{<<"name">>, <<"value">>}`.
+            b'b' | b'u' if matches!(bytes.get(at + 1), Some(b'"' | b'\'')) => at += 1,
+            b'<' | b'>' if depth > 0 && bytes.get(at + 1) == Some(&byte) => at += 2,
+            b'{' | b'[' | b'(' if depth < JSON_DEPTH_MAX && !wants_key => {
                 open[depth] = tape.tokens.len();
                 depth += 1;
                 tape.push(if byte == b'{' { Kind::Object } else { Kind::Array }, false, at, at);
                 after_key = false;
                 at += 1;
             }
-            b'}' | b']' if depth > 0 && !after_key && (byte == b'}') == in_object => {
+            // A tuple in braces is an array here.
+            b'}' | b']' | b')' if depth > 0 && !after_key && (byte == b'}' || !in_object) => {
                 at += 1;
                 depth -= 1;
                 close(tape, open[depth], at);
@@ -43,7 +48,17 @@ pub(crate) fn read(tape: &mut Tape, bytes: &[u8], from: usize) -> usize {
                 at = (end + 1).min(bytes.len());
                 after_key = false;
                 if wants_key {
-                    let colon = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+                    let of_gap = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'>';
+                    let colon = at + bytes[at..].iter().take_while(of_gap).count();
+                    let is_first = open[depth - 1] + 2 == tape.tokens.len();
+                    if is_first && bytes.get(colon) == Some(&b',') {
+                        tape.tokens[open[depth - 1]].kind = Kind::Array;
+                        if let Some(first) = tape.tokens.last_mut() {
+                            first.kind = Kind::String;
+                        }
+                        at = colon;
+                        continue;
+                    }
                     if bytes.get(colon) != Some(&b':') {
                         tape.tokens.pop();
                         break;
@@ -83,6 +98,11 @@ pub(crate) fn read(tape: &mut Tape, bytes: &[u8], from: usize) -> usize {
         close(tape, open[depth], at);
     }
     at.max(from + 1)
+}
+
+/// Whether a structure with quotes of its own may stand within a JSON string that has no escapes.
+pub(crate) fn may_be_in(bytes: &[u8]) -> bool {
+    memchr::memchr(b'\'', bytes).is_some() && memchr::memchr3(b'{', b'[', b'(', bytes).is_some()
 }
 
 fn close(tape: &mut Tape, container: usize, end: usize) {
@@ -136,6 +156,8 @@ mod tests {
             tokens("{\"a\":{\"b\":\"c"),
             "Object {\"a\":{\"b\":\"c, Key a, Object {\"b\":\"c, Key b, String c | "
         );
+        assert_eq!(tokens("[(b'a', 'b')]"), "Array [(b'a', 'b')], Array (b'a', 'b'), String a, String b | ");
+        assert_eq!(tokens("{<<\"a\">>, <<\"b\">>}"), "Array {<<\"a\">>, <<\"b\">>}, String a, String b | ");
         for odd in ["{", "[", "{{", "[[[[", "{\"", "{]", "[}", "[\"\\", "{\"a\":}"] {
             tokens(odd);
         }

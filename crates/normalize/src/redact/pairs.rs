@@ -24,6 +24,8 @@ struct Value {
     is_quoted: bool,
     /// Whether blanks stand between separator and value, as in prose.
     is_spaced: bool,
+    /// Whether it is what stands between brackets: a list, or what a constructor was given.
+    is_list: bool,
 }
 
 /// How far a search went: from where, to where it found its end.
@@ -35,6 +37,7 @@ struct Reader<'t> {
     bytes: &'t [u8],
     word: Memo,
     clauses: [Memo; 4],
+    brackets: [Memo; 3],
     quotes: [[Memo; QUOTE_ESCAPES_MAX + 1]; 3],
 }
 
@@ -55,6 +58,9 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
     let mut covered = 0;
     let mut pending: Option<(Meaning, usize)> = None;
     let mut stray: Option<(usize, usize)> = None;
+    if !text.is_ascii() {
+        wide(text, redactor, &mut reader, hit);
+    }
     for at in memchr::memchr3_iter(b'=', b':', b'>', bytes) {
         if at < covered {
             continue;
@@ -69,6 +75,14 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             continue;
         }
         let (key_start, key_end) = key_before(bytes, at - usize::from(is_arrow));
+        if key_start == key_end || matches!(bytes[key_end..at], [.., b' ']) && bytes[at] == b':' {
+            // Clojure's `:password "x"`.
+            if let Some((start, end, kind)) = reader.keyword(at, redactor) {
+                covered = end;
+                hit(start, end, kind);
+                continue;
+            }
+        }
         if key_start == key_end {
             continue;
         }
@@ -78,8 +92,23 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             covered = at + bytes[at..].iter().take_while(|byte| is_of_arn(**byte)).count();
             continue;
         }
+        // PHP writes `s:8:"password";s:7:"hunter2";`.
+        if bytes[..key_start].ends_with(b"s:") && key.bytes().all(|byte| byte.is_ascii_digit()) {
+            if let Some((start, end, kind)) = reader.serialized(at, redactor) {
+                covered = end;
+                hit(start, end, kind);
+            }
+            continue;
+        }
         // `at login (/src/password.js:12:34)`, `Password.cs:line 12`: a place in a file.
         if names_source_file(key) && is_place(&bytes[at + 1..]) {
+            continue;
+        }
+        // `/password/:token`, `/password -> users#password`: a route.
+        if key.ends_with('/')
+            || is_arrow && key.starts_with('/')
+            || bytes[at] == b':' && is_address(bytes, key_start, key, at)
+        {
             continue;
         }
         if let Some(meaning) = redactor.meaning(key).or_else(|| several_words(text, key_start, key_end, redactor)) {
@@ -91,7 +120,14 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             let Some(value) = reader.any_value(at).filter(|value| value.end - value.start <= NAME_BYTES_MAX) else {
                 continue;
             };
-            let Some(meaning) = redactor.meaning(&text[value.start..value.end]) else { continue };
+            let name = &text[value.start..value.end];
+            let meaning = redactor.meaning(name).filter(|meaning| keys::may_name(key, name, *meaning));
+            let Some(meaning) = meaning.filter(|_| !names_source_file(name)) else { continue };
+            if let Some((start, end)) = part_of_form(bytes, key_start, &value) {
+                covered = end;
+                hit(start, end, meaning.kind);
+                continue;
+            }
             match stray.take().filter(|(_, end)| is_near(bytes, *end, key_start, b'{')) {
                 Some((start, end)) => hit(start, end, meaning.kind),
                 None => pending = Some((meaning, value.end)),
@@ -111,11 +147,47 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
     }
 }
 
+/// Pairs whose separator is a full-width colon or equals sign, as Chinese and Japanese texts have.
+fn wide(text: &str, redactor: &Redactor, reader: &mut Reader<'_>, hit: &mut dyn FnMut(usize, usize, &'static str)) {
+    let bytes = text.as_bytes();
+    for at in memchr::memmem::find_iter(bytes, b"\xef\xbc") {
+        // The last byte of the character stands where a separator does.
+        let last = at + 2;
+        if !matches!(bytes.get(last), Some(0x9a | 0x9d)) {
+            continue;
+        }
+        let end = at - bytes[..at].iter().rev().take(8).take_while(|byte| matches!(byte, b' ' | b'"' | b'\'')).count();
+        let length = bytes[..end].iter().rev().take(NAME_BYTES_MAX).take_while(|byte| is_of_key(**byte)).count();
+        let Some(key) = text.get(end - length..end) else { continue };
+        let Some(meaning) = redactor.meaning(key) else { continue };
+        if let Some((start, end)) = reader.secret_value(end - length, last, meaning) {
+            hit(start, end, meaning.kind);
+        }
+    }
+}
+
+/// What stands in the part of a form (RFC 7578) whose header has this name: behind an empty line, up to the boundary.
+fn part_of_form(bytes: &[u8], key_start: usize, name: &Value) -> Option<(usize, usize)> {
+    const HEADERS_BYTES_MAX: usize = 256;
+    const DISPOSITION: &[u8] = b"form-data; ";
+    if !bytes[..key_start].ends_with(DISPOSITION) {
+        return None;
+    }
+    let headers = &bytes[name.end..bytes.len().min(name.end + HEADERS_BYTES_MAX)];
+    let (blank, length) = memchr::memmem::find(headers, b"\r\n\r\n")
+        .map(|at| (at, 4))
+        .or_else(|| memchr::memmem::find(headers, b"\n\n").map(|at| (at, 2)))?;
+    let start = name.end + blank + length;
+    let end = memchr::memmem::find(&bytes[start..], b"\n--").map_or(bytes.len(), |length| start + length);
+    let end = end - usize::from(bytes[start..end].ends_with(b"\r"));
+    (start < end).then_some((start, end))
+}
+
 /// Whether a key is the name of a file of source code.
-fn names_source_file(key: &str) -> bool {
-    const SUFFIXES: [&str; 22] = [
+pub(crate) fn names_source_file(key: &str) -> bool {
+    const SUFFIXES: [&str; 26] = [
         "java", "kt", "scala", "groovy", "clj", "js", "mjs", "cjs", "ts", "tsx", "jsx", "py", "rb", "go", "rs", "cs",
-        "fs", "php", "ex", "exs", "swift", "cpp",
+        "fs", "php", "ex", "exs", "swift", "cpp", "html", "css", "vue", "md",
     ];
     key.rsplit_once('.').is_some_and(|(_, suffix)| SUFFIXES.contains(&suffix))
 }
@@ -128,6 +200,42 @@ fn is_place(bytes: &[u8]) -> bool {
     (1..=LINE_DIGITS_MAX).contains(&digits) && ends || bytes.starts_with(b"line ")
 }
 
+/// Whether the key is a host whose port stands behind it, `password-db:5432`, or a class whose line does, `Password:31 -`.
+fn is_address(bytes: &[u8], key_start: usize, key: &str, at: usize) -> bool {
+    const PORT_DIGITS: std::ops::RangeInclusive<usize> = 1..=5;
+    let digits = bytes[at + 1..].iter().take(6).take_while(|byte| byte.is_ascii_digit()).count();
+    let behind = &bytes[at + 1 + digits..];
+    let ends =
+        behind.first().is_none_or(|byte| byte.is_ascii_whitespace() || matches!(byte, b'/' | b',' | b')' | b']'));
+    if !PORT_DIGITS.contains(&digits) || !ends {
+        return false;
+    }
+    const BEFORE_HOSTS: &[&[u8]] = &[
+        b"host",
+        b"service",
+        b"server",
+        b"upstream",
+        b"to",
+        b"at",
+        b"on",
+        b"connect",
+        b"connecting",
+        b"from",
+        b"dial",
+        b"tcp",
+    ];
+    let before = bytes[..key_start].trim_ascii_end();
+    let word = before.iter().rev().take(16).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let word = before[before.len() - word..].to_ascii_lowercase();
+    let is_host = BEFORE_HOSTS.contains(&&*word) || before.ends_with(b"//") || before.ends_with(b"@");
+    // Loggers write a class and its line, and a sign before the message.
+    let is_class =
+        key.rsplit('.').next().is_some_and(|class| class.starts_with(|first: char| first.is_ascii_uppercase()))
+            && key.bytes().any(|byte| byte.is_ascii_lowercase())
+            && (behind.starts_with(b" - ") || behind.starts_with(b")") || behind.starts_with(b"]"));
+    is_host || is_class
+}
+
 /// Whether name and value stand near each other and `brace` does not part them.
 fn is_near(bytes: &[u8], from: usize, to: usize, brace: u8) -> bool {
     from <= to && to - from <= NAME_TO_VALUE_BYTES_MAX && memchr::memchr(brace, &bytes[from..to]).is_none()
@@ -137,7 +245,12 @@ fn is_near(bytes: &[u8], from: usize, to: usize, brace: u8) -> bool {
 /// between, so that no byte is looked at for two of them.
 pub(crate) fn key_before(bytes: &[u8], at: usize) -> (usize, usize) {
     let between = |byte: &&u8| matches!(byte, b'"' | b'\'' | b'\\' | b'`' | b' ' | b'\t' | b']');
-    let end = at - bytes[..at].iter().rev().take_while(between).count();
+    let mut end = at - bytes[..at].iter().rev().take_while(between).count();
+    // Erlang's `<<"key">>`.
+    if bytes[..end].ends_with(b"\">>") {
+        end -= 2;
+        end -= bytes[..end].iter().rev().take_while(between).count();
+    }
     (end - bytes[..end].iter().rev().take_while(|byte| is_of_key(**byte)).count(), end)
 }
 
@@ -186,6 +299,7 @@ impl<'t> Reader<'t> {
             bytes: text.as_bytes(),
             word: NOT_LOOKED_AT,
             clauses: [NOT_LOOKED_AT; 4],
+            brackets: [NOT_LOOKED_AT; 3],
             quotes: [[NOT_LOOKED_AT; QUOTE_ESCAPES_MAX + 1]; 3],
         }
     }
@@ -202,30 +316,104 @@ impl<'t> Reader<'t> {
         }
         let spaces = bytes[start.min(bytes.len())..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         start += spaces;
-        // Python writes bytes and raw text with letters before the quote.
-        let letters =
-            bytes.get(start..)?.iter().take(2).take_while(|byte| matches!(**byte | 0x20, b'b' | b'r' | b'u')).count();
+        let is_spaced = spaces > 0;
+        if bytes.get(start..)?.starts_with(b"[redacted:") {
+            return None;
+        }
+        if let Some((start, end)) = block(bytes, at, start) {
+            return (end > start).then_some(Value { start, end, is_quoted: true, is_spaced, is_list: false });
+        }
+        // PHP's var_dump writes the value on a line of its own.
+        if bytes[at..].starts_with(b"=>\n") {
+            start += 1 + bytes[start + 1..].iter().take(64).take_while(|byte| **byte == b' ').count();
+        }
+        let (inside, bracket) = inside_of_constructors(bytes, start);
+        if let Some((start, end)) = self.quoted(inside) {
+            let escapes = bytes[end..].iter().take_while(|byte| **byte == b'\\').count();
+            let behind = (end + escapes + 1).min(bytes.len());
+            // Of a list of several texts all go.
+            let goes_on = bracket.is_some() && bytes[behind..].starts_with(b",");
+            if !goes_on {
+                return Some(Value { start, end, is_quoted: true, is_spaced, is_list: false });
+            }
+        }
+        if let Some(bracket) = bracket {
+            let end = self.closing_bracket(inside, bracket);
+            return (end > inside).then_some(Value { start: inside, end, is_quoted: false, is_spaced, is_list: true });
+        }
+        if matches!(bytes.get(inside), Some(b'{' | b'(')) {
+            return None;
+        }
+        let end = self.word_end(inside).min(bytes.len());
+        (end > inside).then_some(Value { start: inside, end, is_quoted: false, is_spaced, is_list: false })
+    }
+
+    /// The text in quotes behind the keyword that the colon at `at` begins.
+    fn keyword(&mut self, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
+        let (text, bytes) = (self.text, self.bytes);
+        let name = at + 1;
+        let of_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/');
+        let length = bytes[name..].iter().take(NAME_BYTES_MAX).take_while(of_name).count();
+        let blank = name + length;
+        if bytes[at] != b':' || length == 0 || bytes.get(blank) != Some(&b' ') {
+            return None;
+        }
+        let meaning = redactor.meaning(text.get(name..blank)?)?;
+        let (start, end) = self.quoted(blank + 1)?;
+        is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind))
+    }
+
+    /// The text behind a name in what PHP serializes. The length of the name stands before the separator at `at`.
+    fn serialized(&mut self, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
+        let (text, bytes) = (self.text, self.bytes);
+        let (name, name_end) = self.quoted(at + 1).filter(|(start, end)| end - start <= NAME_BYTES_MAX)?;
+        let meaning = redactor.meaning(&text[name..name_end])?;
+        let escapes = bytes[name_end..].iter().take_while(|byte| **byte == b'\\').count();
+        let length = name_end + escapes + 1;
+        let rest = bytes.get(length..)?.strip_prefix(b";s:")?;
+        let digits = rest.iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
+        let (start, end) = self.quoted(length + 3 + digits + 1)?;
+        is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind))
+    }
+
+    /// What stands between the quotes at `start`, if there are any: one or three, escaped or doubled, behind the letters
+    /// with which languages mark bytes and raw text.
+    fn quoted(&mut self, start: usize) -> Option<(usize, usize)> {
+        const LETTERS: &[u8] = b"bBrRuUfF@$";
+        let bytes = self.bytes;
+        let letters = bytes.get(start..)?.iter().take(2).take_while(|byte| LETTERS.contains(byte)).count();
         for skipped in [letters, 0] {
             let from = start + skipped;
             let escapes = bytes.get(from..)?.iter().take_while(|byte| **byte == b'\\').count();
             let quote = bytes.get(from + escapes).copied().filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
-            if let Some(quote) = quote
-                && escapes <= QUOTE_ESCAPES_MAX
-            {
-                let start = from + escapes + 1;
-                let end = self.closing_quote(start, quote, escapes);
-                return Some(Value { start, end, is_quoted: true, is_spaced: spaces > 0 });
+            let Some(quote) = quote.filter(|_| escapes <= QUOTE_ESCAPES_MAX) else { continue };
+            let mark = &bytes[from..from + escapes + 1];
+            let mut start = from + mark.len();
+            // Python's three quotes, and a quote that CSV doubles: what is empty ends here, and no letter follows it.
+            let more = bytes[start..].chunks(mark.len()).take(2).take_while(|chunk| *chunk == mark).count();
+            let behind = start + more * mark.len();
+            if more > 0 && bytes.get(behind).is_some_and(|next| next.is_ascii_graphic() && !b",;)]}&<".contains(next)) {
+                start = behind;
             }
+            return Some((start, self.closing_quote(start, quote, escapes)));
         }
-        let end = match bytes.get(start) {
-            // A list of values.
-            Some(b'[') => {
-                memchr::memchr2(b']', b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length + 1)
-            }
-            Some(b'{' | b'(') => return None,
-            _ => self.word_end(start),
+        None
+    }
+
+    /// The bracket that closes what begins at `start`, or the end of the line.
+    fn closing_bracket(&mut self, start: usize, bracket: u8) -> usize {
+        let bytes = self.bytes;
+        let kind = match bracket {
+            b']' => 0,
+            b')' => 1,
+            _ => 2,
         };
-        (end > start).then_some(Value { start, end: end.min(bytes.len()), is_quoted: false, is_spaced: spaces > 0 })
+        remembered(&mut self.brackets[kind], start, || {
+            memchr::memchr2_iter(bracket, b'\n', &bytes[start..])
+                .map(|ahead| start + ahead)
+                .find(|at| bytes[*at] == b'\n' || !bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric))
+                .unwrap_or(bytes.len())
+        })
     }
 
     /// The quote that is escaped as often as the opening one, or the end of the text.
@@ -267,13 +455,22 @@ impl<'t> Reader<'t> {
             let is_secret = is_secret_text(&text[value.start..value.end], meaning, true);
             return is_secret.then_some((value.start, value.end));
         }
-        if bytes[value.start] == b'[' {
-            // Lists of text are the structure's; here is prose or a place holder.
-            return None;
+        if value.is_list {
+            let list = &text[value.start..value.end];
+            return is_secret_list(list, meaning).then_some((value.start, value.end));
+        }
+        if let Some(default) = code(text, value.start) {
+            return default;
         }
         let (start, end) = match meaning.kind {
-            "authorization" => self.authorization(value.start, bytes[at])?,
-            "cookie" => self.cookie(value.start, value.end, bytes[at]),
+            "authorization" => {
+                let (start, end) = self.authorization(value.start, bytes[at])?;
+                (start, folded(bytes, start, end))
+            }
+            "cookie" => {
+                let (start, end) = self.cookie(value.start, value.end, bytes[at]);
+                (start, folded(bytes, start, end))
+            }
             _ if value.is_spaced => self.prose(key_start, &value, bytes[at], meaning)?,
             _ => (value.start, value.end),
         };
@@ -285,8 +482,20 @@ impl<'t> Reader<'t> {
         if is_prose && is_plain && (value.is_spaced || is_name) {
             return None;
         }
-        if meaning.kind == "password" && meaning.rule == Rule::Text && value.is_spaced && is_plain {
+        let key = text.get(key_start..at).unwrap_or_default();
+        // `this.password = password;`
+        if value.is_spaced && key.trim_end().strip_suffix(word).is_some_and(|object| object.ends_with('.')) {
             return None;
+        }
+        if meaning.kind == "password" && meaning.rule == Rule::Text && value.is_spaced {
+            // `first pass: 120ms`.
+            let unit =
+                word.trim_start_matches(|first: char| first.is_ascii_digit() || matches!(first, '.' | ',' | '/'));
+            let is_measured =
+                unit.len() < word.len() && matches!(unit, "" | "ms" | "s" | "us" | "ns" | "m" | "h" | "%" | "x");
+            if is_plain || is_measured && key.trim_end().eq_ignore_ascii_case("pass") {
+                return None;
+            }
         }
         is_secret_text(word, meaning, false).then_some((start, end))
     }
@@ -319,6 +528,13 @@ impl<'t> Reader<'t> {
             return Some((start, end));
         }
         let end = self.clause_end(start, separator, false);
+        // What follows the scheme may stand on the next line.
+        if is_scheme && end == first && folded(bytes, start, end) > end {
+            return Some((start, end));
+        }
+        // `auth=success user=bob`: what follows a plain word is another pair.
+        let is_pair = bytes.get(first) == Some(&b' ') && another_pair(bytes, first + 1);
+        let end = if is_pair { first } else { end };
         let clause = beginning(&text[start..end]);
         if !are_credentials(clause) {
             return None;
@@ -393,12 +609,256 @@ impl<'t> Reader<'t> {
             .take(16)
             .all(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'"' | b'\'' | b'{'));
         let is_plain = word.bytes().all(|byte| byte.is_ascii_alphabetic());
+        // What a validator says: "Path `password` is required."
+        let clause = &text[value.start..end];
+        if words > 3
+            && is_plain
+            && ["is required", "must be", "must have", "is invalid", "should be"]
+                .iter()
+                .any(|says| clause.contains(says))
+        {
+            return None;
+        }
         match words {
             0..=2 => Some((value.start, end)),
             _ if line_start => Some((value.start, end)),
             _ if is_plain => None,
             _ => Some((value.start, value.end.min(end))),
         }
+    }
+}
+
+/// The lines of YAML's block scalar whose sign, `|` or `>`, stands at `start`: those that stand deeper than the key before
+/// the separator at `at`.
+fn block(bytes: &[u8], at: usize, start: usize) -> Option<(usize, usize)> {
+    const INDENTATION_BYTES_MAX: usize = 64;
+    let sign = bytes.get(start)?;
+    if !matches!(sign, b'|' | b'>') || bytes[at] != b':' {
+        return None;
+    }
+    let marks = bytes[start + 1..].iter().take(2).take_while(|byte| matches!(byte, b'-' | b'+' | b'1'..=b'9')).count();
+    let line_end = start + 1 + marks;
+    let from = match bytes.get(line_end..)? {
+        [b'\n', ..] => line_end + 1,
+        [b'\r', b'\n', ..] => line_end + 2,
+        _ => return None,
+    };
+    let indentation = |line: &[u8]| line.iter().take(INDENTATION_BYTES_MAX).take_while(|byte| **byte == b' ').count();
+    const KEY_BYTES_MAX: usize = 512;
+    let window = at.saturating_sub(KEY_BYTES_MAX);
+    let line = memchr::memrchr(b'\n', &bytes[window..at]).map_or(window, |line| window + line + 1);
+    let depth = indentation(&bytes[line..at]);
+    let first = indentation(&bytes[from..]);
+    if first <= depth {
+        return Some((from, from));
+    }
+    let mut end = from;
+    while end < bytes.len() {
+        let next = memchr::memchr(b'\n', &bytes[end..]).map_or(bytes.len(), |length| end + length + 1);
+        let line = &bytes[end..next];
+        if indentation(line) <= depth && !line.iter().all(u8::is_ascii_whitespace) {
+            break;
+        }
+        end = next;
+    }
+    let trailing = bytes[from..end].iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
+    Some((from + first, (end - trailing).max(from + first)))
+}
+
+/// The end of a header that goes on over lines that begin with a blank (RFC 7230, section 3.2.4): what stands before is no
+/// end of it, a scheme, a comma or a semicolon.
+fn folded(bytes: &[u8], start: usize, end: usize) -> usize {
+    let mut end = end;
+    loop {
+        let ahead = bytes[end..].iter().take(2).take_while(|byte| matches!(byte, b';' | b',' | b' ')).count();
+        let line = match &bytes[end + ahead..] {
+            [b'\r', b'\n', b' ' | b'\t', ..] => end + ahead + 3,
+            [b'\n', b' ' | b'\t', ..] => end + ahead + 2,
+            _ => return end,
+        };
+        let is_scheme = !bytes[start..end].iter().any(u8::is_ascii_whitespace) && end - start <= 32;
+        let is_open = ahead > 0 || matches!(bytes[end - 1], b';' | b',');
+        let rest = &bytes[line..];
+        let length = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
+        let text = rest[..length].trim_ascii();
+        if !(is_scheme || is_open) || text.is_empty() || text.starts_with(b"at ") {
+            return end;
+        }
+        end = line + length;
+    }
+}
+
+/// Functions and types that wrap a value and say nothing of it, as languages print optional values, lists and texts.
+#[rustfmt::skip]
+const CONSTRUCTORS: &[&str] = &[
+    "", "Some", "Optional", "OptionalValue", "Option", "Just", "Ok", "Right", "Present", "Value", "of", "ofNullable",
+    "String", "string", "str", "bytes", "SecretStr", "SecretString", "Secret", "Sensitive", "Password", "List",
+    "ArrayList", "Array", "array", "Set", "HashSet", "Vector", "Seq", "ListBuffer", "ArrayBuffer", "ArraySeq", "Stream",
+    "NonEmptyList", "Cow", "Owned", "Borrowed", "Box", "Rc", "Arc", "StringValue", "NullString", "StringValues",
+    "text", "atom", "NSString",
+];
+
+/// Where the value behind constructors and brackets begins, and the bracket that closes it: `Some("x")`, `Optional[x]`,
+/// `[]string{"x"}`, `Just "x"`, `string(5) "x"`, `{String:x Valid:true}`, `<<"x">>`.
+fn inside_of_constructors(bytes: &[u8], start: usize) -> (usize, Option<u8>) {
+    const NESTED_MAX: usize = 4;
+    const NAME_BYTES_MAX: usize = 40;
+    let mut at = start;
+    let mut bracket = None;
+    for _ in 0..NESTED_MAX {
+        let rest = bytes.get(at..).unwrap_or_default();
+        if rest.starts_with(b"<<") && matches!(rest.get(2), Some(b'"')) {
+            at += 2;
+            continue;
+        }
+        let path = rest.strip_prefix(b"[]").or_else(|| rest.strip_prefix(b"new ")).unwrap_or(rest);
+        let prefix = rest.len() - path.len();
+        let length = path
+            .iter()
+            .take(NAME_BYTES_MAX)
+            .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':'))
+            .count();
+        let name = path[..length].rsplit(|byte| matches!(byte, b'.' | b':')).next().unwrap_or_default();
+        let behind = prefix + length;
+        let is_constructor = CONSTRUCTORS.iter().any(|known| known.as_bytes() == name);
+        match rest.get(behind) {
+            _ if !is_constructor => break,
+            // PHP tells the length.
+            Some(b'(') if name == b"string" => {
+                let digits = rest[behind + 1..].iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
+                let ends = rest[behind + 1 + digits..].starts_with(b") ");
+                at += behind + 1 + if ends { digits + 2 } else { 0 };
+                bracket = (!ends).then_some(b')');
+            }
+            Some(b'(') => {
+                bracket = Some(b')');
+                at += behind + 1;
+            }
+            Some(b'[') => {
+                bracket = Some(b']');
+                at += behind + 1;
+            }
+            Some(b'{') if behind > 0 => {
+                bracket = Some(b'}');
+                at += behind + 1;
+            }
+            // Go prints its optional texts as structures.
+            Some(b'{') => {
+                let field =
+                    [&b"{String:"[..], b"{Value:", b"{value="].into_iter().find(|field| rest.starts_with(field));
+                let Some(field) = field else { break };
+                bracket = Some(b'}');
+                at += field.len();
+            }
+            Some(b' ') if matches!(name, b"Just" | b"Some") => at += behind + 1,
+            _ => break,
+        }
+    }
+    (at, bracket)
+}
+
+/// Whether what stands between brackets under a key of this meaning is to be hidden: one of its elements, that is, and it
+/// is neither a plain word, where such a word may stand, nor a sentence.
+fn is_secret_list(list: &str, meaning: Meaning) -> bool {
+    let is_prose = meaning.rule != Rule::All || meaning.kind == "secret";
+    // Of lists within lists, which would be looked at again and again, the beginning tells.
+    const NESTED_BYTES_MAX: usize = 256;
+    let is_nested = memchr::memchr3(b'[', b'(', b'{', list.as_bytes()).is_some();
+    let mut end = if is_nested { list.len().min(NESTED_BYTES_MAX) } else { list.len() };
+    while !list.is_char_boundary(end) {
+        end -= 1;
+    }
+    list[..end].split(',').any(|element| {
+        let element = element.trim().trim_matches(['"', '\'', '\\']);
+        let is_plain = element.len() < 16 && !element.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=');
+        let is_word = is_prose && is_plain;
+        !is_word && !is_sentence(element) && is_secret_text(element, of_element(meaning), true)
+    })
+}
+
+/// What a key says of an element of its list: words are what a text falls into.
+pub(crate) fn of_element(meaning: Meaning) -> Meaning {
+    let is_of_words = meaning.kind == "token" && meaning.rule == Rule::Text;
+    Meaning { rule: if is_of_words { Rule::Dense } else { meaning.rule }, ..meaning }
+}
+
+/// Whether a text that stands alone behind a name of this meaning is a secret: a word, and no sentence.
+pub(crate) fn is_secret_message(text: &str, meaning: Meaning) -> bool {
+    let mut words = text.split_whitespace();
+    let (first, second) = (words.next().unwrap_or_default(), words.next());
+    let is_plain = first.bytes().all(|byte| byte.is_ascii_alphabetic());
+    (second.is_none() || SCHEMES.iter().any(|scheme| first.eq_ignore_ascii_case(scheme)))
+        && !(is_plain && second.is_none())
+        && is_secret_text(text, meaning, true)
+}
+
+/// Verbs with which a sentence goes on behind the name of a field.
+const VERBS: &[&str] =
+    &["must", "is", "was", "are", "should", "can", "can't", "cannot", "does", "doesn't", "has", "may", "will", "not"];
+
+/// Whether the text begins with a verb, as what a validator says of a field does.
+fn goes_on(text: &str) -> bool {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    VERBS.iter().any(|verb| first.eq_ignore_ascii_case(verb))
+}
+
+/// Whether the text goes on as a sentence about a password does: `must not be blank`.
+pub(crate) fn is_sentence(text: &str) -> bool {
+    let text = beginning(text);
+    let mut words = text.split_whitespace();
+    let begins = words
+        .next()
+        .is_some_and(|first| ABOUT_PASSWORDS.iter().chain(VERBS).any(|about| first.eq_ignore_ascii_case(about)));
+    begins && (words.clone().next().is_none() || words.all(|word| !is_dense(word)) && text.contains(' '))
+}
+
+/// Where an unquoted value is code that says where the value comes from: `os.getenv("X")`, `process.env.X`, `config.token`.
+/// Within may be what is used otherwise, which is returned.
+fn code(text: &str, start: usize) -> Option<Option<(usize, usize)>> {
+    const CODE_BYTES_MAX: usize = 128;
+    let bytes = text.as_bytes();
+    let rest = &bytes[start..bytes.len().min(start + CODE_BYTES_MAX)];
+    let of_path = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'$' | b'?' | b'!');
+    if !rest.first().is_some_and(|first| first.is_ascii_alphabetic() || matches!(first, b'_' | b'$')) {
+        return None;
+    }
+    let length = rest.iter().take_while(of_path).count();
+    let path = &rest[..length];
+    let is_path = memchr::memchr2(b'.', b':', path).is_some();
+    const VERBS: &[&[u8]] = &[b"get", b"read", b"load", b"fetch", b"env", b"decrypt", b"require", b"find", b"input"];
+    let is_verb = VERBS.iter().any(|verb| path.starts_with(verb)) || path.eq_ignore_ascii_case(b"env");
+    match rest.get(length) {
+        Some(b'(' | b'[') if is_path || is_verb => {
+            let inside = &rest[length + 1..];
+            let first = inside.first().copied();
+            match first {
+                Some(quote @ (b'"' | b'\'')) => {
+                    let closing = memchr::memchr(quote, &inside[1..])? + 2;
+                    let comma = inside[closing..].iter().take_while(|byte| matches!(byte, b' ' | b',')).count();
+                    let default = closing + comma;
+                    if comma > 0 && inside.get(default) == Some(&quote) {
+                        let from = start + length + 1 + default + 1;
+                        let end = memchr::memchr(quote, &inside[default + 1..])?;
+                        return Some(Some((from, from + end)));
+                    }
+                    matches!(inside.get(closing), Some(b')' | b']')).then_some(None)
+                }
+                Some(b')' | b':') => Some(None),
+                Some(byte) if byte.is_ascii_alphabetic() => {
+                    let length = inside.iter().take_while(of_path).count();
+                    matches!(inside.get(length), Some(b')' | b']' | b',')).then_some(None)
+                }
+                _ => None,
+            }
+        }
+        behind if is_path && behind.is_none_or(|byte| matches!(byte, b' ' | b';' | b',' | b')' | b'}' | b'\n')) => {
+            let is_env = path.starts_with(b"process.env.") || path.starts_with(b"import.meta.env.");
+            let name = path.rsplit(|byte| matches!(byte, b'.' | b':')).next().unwrap_or_default();
+            let is_name = name.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+                && std::str::from_utf8(name).is_ok_and(|name| keys::meaning(name).is_some());
+            (is_env || is_name).then_some(None)
+        }
+        _ => None,
     }
 }
 
@@ -462,16 +922,38 @@ pub(crate) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> b
     let text = text.trim();
     let is_nothing = matches!(
         text.trim_end_matches(','),
-        "" | "null" | "none" | "None" | "nil" | "true" | "false" | "True" | "False" | "undefined" | "{" | "[" | "("
+        "" | "null"
+            | "none"
+            | "None"
+            | "nil"
+            | "true"
+            | "false"
+            | "True"
+            | "False"
+            | "undefined"
+            | "{"
+            | "["
+            | "("
+            | "|"
+            | ">"
+            | "|-"
+            | ">-"
     );
     // What was hidden before, here or elsewhere, and what stands for a value.
     let is_hidden = text.starts_with("[redacted:")
         || text.bytes().all(|byte| matches!(byte, b'*' | b'.' | b'-'))
-        || text.strip_prefix("${").is_some_and(is_place_holder)
-        || ["[redacted]", "[filtered]", "<redacted>", "redacted", "[secret]"]
-            .iter()
-            .any(|mask| text.eq_ignore_ascii_case(mask));
+        || text.len() > 3 && text.bytes().all(|byte| matches!(byte, b'x' | b'X'))
+        || is_place_holder(text, is_quoted)
+        || MASKS.iter().any(|mask| text.trim_matches(['[', ']', '<', '>', '(', ')']).eq_ignore_ascii_case(mask));
     if is_nothing || is_hidden || is_arn(text) {
+        return false;
+    }
+    // What a validator says stands where the value would.
+    if is_quoted && meaning.rule == Rule::All && text.contains(' ') && goes_on(text) {
+        return false;
+    }
+    // Without a sign of one it is the name of a connection.
+    if meaning.kind == "connection-string" && !text.bytes().any(|byte| matches!(byte, b'=' | b':' | b'@' | b'/')) {
         return false;
     }
     let is_number = || text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
@@ -500,11 +982,45 @@ pub(crate) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> b
     }
 }
 
+/// What others write in place of a secret.
+const MASKS: &[&str] = &["redacted", "filtered", "secret", "masked", "hidden", "removed", "protected", "sensitive"];
+
+/// Whether the text stands for a value: `${NAME}`, `{{ name }}`, `#{name}`, `<your-token>`, `%(name)s`, and of a statement's
+/// `?`, `$1`, `%s`, and where no quotes are around it `:name` and `@name`.
+fn is_place_holder(text: &str, is_quoted: bool) -> bool {
+    const NAME_BYTES_MAX: usize = 64;
+    let text = text.trim_end_matches([',', ';', ')']);
+    if text.len() > NAME_BYTES_MAX + 8 {
+        return text.strip_prefix("${").is_some_and(is_name_of_value);
+    }
+    let between = |open: &str, close: &str| {
+        text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(is_name_of_value)
+    };
+    let is_number =
+        |digits: &str| !digits.is_empty() && digits.len() < 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_parameter = |name: &str| {
+        let name = name.trim_end_matches(|last: char| last.is_ascii_digit());
+        name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    };
+    matches!(text, "?" | "%s" | "$?" | "YES" | "NO")
+        || text.strip_prefix("${").is_some_and(is_name_of_value)
+        || text.strip_prefix('$').is_some_and(is_number)
+        || between("{{", "}}")
+        || text.strip_prefix("#{").is_some_and(is_name_of_value)
+        || between("%(", ")s")
+        || between("<", ">")
+        || !is_quoted
+            && (text.strip_prefix(':').is_some_and(is_parameter)
+                || text.strip_prefix('@').is_some_and(|name| is_parameter(name) && name.starts_with('p'))
+                || text.strip_prefix('$').is_some_and(|name| keys::meaning(name).is_some()))
+}
+
 /// Whether the rest behind `${` is a name, which stands for a value.
-fn is_place_holder(rest: &str) -> bool {
+fn is_name_of_value(rest: &str) -> bool {
     beginning(rest.trim_end_matches('}'))
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':'))
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b' '))
 }
 
 /// As much of a value as is looked at to tell what it is. What is hidden is always all of it.
@@ -586,7 +1102,8 @@ const ABOUT_PASSWORDS: &[&str] = &[
     "changed", "updated", "mismatch", "accepted", "rejected", "denied", "failed", "ok", "set", "unset", "valid",
     "string", "error", "please", "minimum", "maximum", "it", "only", "use", "enter", "successfully", "success",
     "authentication", "auth", "login", "validation", "unauthorized", "optional", "needed", "given", "provided",
-    "supplied", "unchanged", "forgotten", "protected", "policy",
+    "supplied", "unchanged", "forgotten", "protected", "policy", "str", "&str", "&string", "varchar", "text", "securestring",
+    "secretstr", "bytes", "any", "object",
     "go", "click", "see", "visit", "follow", "contact", "try", "check",
 ];
 
@@ -607,9 +1124,17 @@ fn element(
         return None;
     }
     let local = tag.rsplit(':').next().unwrap_or(tag);
-    // `<property name="password">`
-    let named = pending.take().filter(|(_, name)| *name > open).map(|(meaning, _)| meaning);
-    let meaning = redactor.meaning(local).or(named)?;
+    // `<property name="password">`, `<name>password</name><value>…</value>`, and plists' `<key>` and `<string>`.
+    let is_of_name = keys::is_value(local) || matches!(local, "string" | "data");
+    let named = pending.take().filter(|(_, name)| *name > open || (is_of_name && is_near(bytes, *name, open, b'=')));
+    let Some(meaning) = redactor.meaning(local).or(named.map(|(meaning, _)| meaning)) else {
+        if keys::is_name(local) {
+            let name = &bytes[at + 1..bytes.len().min(at + 1 + NAME_BYTES_MAX)];
+            let end = at + 1 + memchr::memchr(b'<', name)?;
+            *pending = redactor.meaning(text.get(at + 1..end)?.trim()).map(|meaning| (meaning, end));
+        }
+        return None;
+    };
     let (mut start, mut end);
     start = at + 1;
     const CDATA: &[u8] = b"<![CDATA[";
@@ -627,34 +1152,100 @@ fn element(
             end = memchr::memchr(b'\n', &bytes[start..]).map_or(end, |length| start + length);
         }
     }
+    // `password: <your-password>` is a place holder, no element.
+    let before = bytes[..open].iter().rev().take(8).find(|byte| !matches!(byte, b' ' | b'\t'));
+    let is_end = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b';' | b')' | b'"' | b'\'');
+    if matches!(before, Some(b':' | b'=')) && bytes.get(at + 1).is_none_or(is_end) {
+        return None;
+    }
     is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind))
 }
 
-/// Calls `hit` with the value of every option of a command whose name is a secret's: `--password x`.
-pub(crate) fn options(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, usize, &'static str)) {
+/// Calls `hit` with the value of every tuple of a name and a value without quotes: .NET's `[X-Api-Key, x1]`, Scala's
+/// `(Cookie,a=1)`, Erlang's `{password,"x"}`. Two plain words are a list of names.
+pub(crate) fn tuples(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, usize, &'static str)) {
     let mut reader = Reader::new(text);
-    for at in memchr::memmem::find_iter(text.as_bytes(), b"--") {
-        if let Some((start, end, kind)) = option(&mut reader, at, redactor) {
+    for at in memchr::memchr3_iter(b'[', b'(', b'{', text.as_bytes()) {
+        if let Some((start, end, kind)) = tuple(&mut reader, at, redactor) {
             hit(start, end, kind);
         }
     }
 }
 
-fn option(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
-    const OPTION_BYTES_MAX: usize = 64;
+fn tuple(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
+    const VALUE_BYTES_MAX: usize = 8192;
     let (text, bytes) = (reader.text, reader.bytes);
-    if at.checked_sub(1).is_some_and(|before| bytes[before] == b'-' || bytes[before].is_ascii_alphanumeric()) {
-        return None;
-    }
-    let name = at + 2;
+    let name = at + 1;
     let length = bytes[name..]
         .iter()
-        .take(OPTION_BYTES_MAX)
+        .take(NAME_BYTES_MAX)
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
         .count();
+    let comma = name + length;
+    if length == 0 || bytes.get(comma) != Some(&b',') {
+        return None;
+    }
+    let meaning = redactor.meaning(&text[name..comma])?;
+    let start = comma + 1 + bytes[comma + 1..].iter().take(2).take_while(|byte| **byte == b' ').count();
+    if let Some((start, end)) = reader.quoted(start) {
+        return is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind));
+    }
+    let bracket = match bytes[at] {
+        b'[' => b']',
+        b'(' => b')',
+        _ => b'}',
+    };
+    let end = reader.closing_bracket(start, bracket);
+    let value = text[start..end].trim_end();
+    let is_plain = || value.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b' '));
+    // With more elements it is a list.
+    let is_value = start < end
+        && value.len() <= VALUE_BYTES_MAX
+        && (meaning.kind == "cookie" || !value.contains(", "))
+        && !is_plain()
+        && !is_sentence(value);
+    (is_value && is_secret_text(value, meaning, true)).then_some((start, start + value.len(), meaning.kind))
+}
+
+/// Calls `hit` with the value of every option of a command whose name is a secret's, `--password x` and `-Password x`, and
+/// of those of one letter that a known command takes a secret behind.
+pub(crate) fn options(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, usize, &'static str)) {
+    let mut reader = Reader::new(text);
+    let bytes = text.as_bytes();
+    for at in memchr::memchr_iter(b'-', bytes) {
+        let is_free = at.checked_sub(1).is_some_and(|before| bytes[before] == b' ');
+        let is_long = bytes[at + 1..].starts_with(b"-");
+        let name = at + 1 + usize::from(is_long);
+        let is_option = bytes.get(name).is_some_and(u8::is_ascii_alphabetic)
+            && (is_free || is_long && !at.checked_sub(1).is_some_and(|before| is_of_option(bytes[before])));
+        if !is_option {
+            continue;
+        }
+        let found = of_command(&mut reader, at, name, is_long).or_else(|| option(&mut reader, name, is_long, redactor));
+        if let Some((start, end, kind)) = found {
+            hit(start, end, kind);
+        }
+    }
+}
+
+fn is_of_option(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+fn option(
+    reader: &mut Reader<'_>,
+    name: usize,
+    is_long: bool,
+    redactor: &Redactor,
+) -> Option<(usize, usize, &'static str)> {
+    const OPTION_BYTES_MAX: usize = 64;
+    let (text, bytes) = (reader.text, reader.bytes);
+    let length = bytes[name..].iter().take(OPTION_BYTES_MAX).take_while(|byte| is_of_option(**byte)).count();
     let meaning = redactor.meaning(text.get(name..name + length)?)?;
     let blanks = bytes[name + length..].iter().take(8).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    if blanks == 0 {
+    // PowerShell's variables and calls are no values.
+    let is_code = !is_long && matches!(bytes.get(name + length + blanks), Some(b'$' | b'('));
+    if blanks == 0 || is_code {
         return None;
     }
     // The separator before the value is the last blank.
@@ -668,4 +1259,101 @@ fn option(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(us
         value.end,
         meaning.kind,
     ))
+}
+
+/// How a command takes a secret behind an option.
+#[derive(Clone, Copy)]
+enum Given {
+    /// `-p x`.
+    Apart,
+    /// `-px`.
+    Joined,
+    /// `-u user:x`, `-U user%x`.
+    BehindUser(u8),
+}
+
+/// Options that take a secret, by their commands: curl's, MySQL's, OpenLDAP's, Samba's, SQL Server's, Redis', MongoDB's,
+/// sshpass', HTTPie's and zip's manual pages, and `login` of Docker, Azure and OpenShift.
+const COMMANDS: &[(&str, &str, Given)] = &[
+    ("curl", "u", Given::BehindUser(b':')),
+    ("curl", "U", Given::BehindUser(b':')),
+    ("curl", "user", Given::BehindUser(b':')),
+    ("curl", "proxy-user", Given::BehindUser(b':')),
+    ("http", "a", Given::BehindUser(b':')),
+    ("https", "a", Given::BehindUser(b':')),
+    ("ab", "A", Given::BehindUser(b':')),
+    ("mysql", "p", Given::Joined),
+    ("mysqldump", "p", Given::Joined),
+    ("mysqladmin", "p", Given::Joined),
+    ("mysqlimport", "p", Given::Joined),
+    ("mariadb", "p", Given::Joined),
+    ("mariadb-dump", "p", Given::Joined),
+    ("sshpass", "p", Given::Joined),
+    ("sshpass", "p", Given::Apart),
+    ("7z", "p", Given::Joined),
+    ("login", "p", Given::Apart),
+    ("mongo", "p", Given::Apart),
+    ("mongosh", "p", Given::Apart),
+    ("mongodump", "p", Given::Apart),
+    ("mongorestore", "p", Given::Apart),
+    ("cqlsh", "p", Given::Apart),
+    ("redis-cli", "a", Given::Apart),
+    ("ldapsearch", "w", Given::Apart),
+    ("ldapmodify", "w", Given::Apart),
+    ("ldapadd", "w", Given::Apart),
+    ("ldapwhoami", "w", Given::Apart),
+    ("sqlcmd", "P", Given::Apart),
+    ("sqlcmd", "P", Given::Joined),
+    ("bcp", "P", Given::Apart),
+    ("bcp", "P", Given::Joined),
+    ("ipmitool", "P", Given::Apart),
+    ("zip", "P", Given::Apart),
+    ("unzip", "P", Given::Apart),
+    ("smbclient", "U", Given::BehindUser(b'%')),
+    ("rpcclient", "U", Given::BehindUser(b'%')),
+];
+
+/// The secret behind an option that only means one to the command before it on its line.
+fn of_command(reader: &mut Reader<'_>, at: usize, name: usize, is_long: bool) -> Option<(usize, usize, &'static str)> {
+    const COMMAND_BYTES_MAX: usize = 256;
+    let (text, bytes) = (reader.text, reader.bytes);
+    let behind = &bytes[name..];
+    if !COMMANDS.iter().any(|(_, option, _)| behind.starts_with(option.as_bytes())) {
+        return None;
+    }
+    let from = at.saturating_sub(COMMAND_BYTES_MAX);
+    let before = bytes[from..at].rsplit(|byte| matches!(byte, b'\n' | b'|' | b';')).next()?;
+    let of_gap =
+        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'`' | b'(' | b'=' | b'>');
+    let mut run = [false; COMMANDS.len()];
+    for word in before.split(of_gap).filter(|word| !word.is_empty()) {
+        for (run, (command, ..)) in run.iter_mut().zip(COMMANDS) {
+            *run |= word == command.as_bytes();
+        }
+    }
+    if !run.contains(&true) {
+        return None;
+    }
+    let known = COMMANDS.iter().zip(run).filter(|((_, option, _), is_run)| {
+        *is_run && behind.starts_with(option.as_bytes()) && (option.len() > 1) == is_long
+    });
+    for ((_, option, given), _) in known {
+        let end = name + option.len();
+        let is_apart = matches!(bytes.get(end), Some(b' '));
+        if is_apart == matches!(given, Given::Joined) {
+            continue;
+        }
+        // A separator stands where the option's last letter or the blank does.
+        let Some(value) = reader.any_value(if is_apart { end } else { end - 1 }) else { continue };
+        let (mut start, end) = (value.start, value.end);
+        if let Given::BehindUser(sign) = given {
+            start += memchr::memchr(*sign, &bytes[start..end])? + 1;
+        }
+        let meaning = Meaning { kind: "password", rule: Rule::All };
+        let word = &text[start..end];
+        if !word.is_empty() && !word.starts_with(['-', '$']) && is_secret_text(word, meaning, false) {
+            return Some((start, end, "password"));
+        }
+    }
+    None
 }

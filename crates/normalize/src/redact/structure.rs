@@ -4,7 +4,7 @@
 //! It refuses to look into texts: it says which may hold something.
 
 use super::keys::{self, Meaning, Rule};
-use super::pairs::{NAME_BYTES_MAX, is_long_number, is_secret_text};
+use super::pairs::{NAME_BYTES_MAX, is_long_number, is_secret_text, is_sentence, names_source_file, of_element};
 use super::{KeyLook, Redactor};
 use crate::json::{Kind, Mark, Tape};
 use crate::limits::JSON_DEPTH_MAX;
@@ -95,8 +95,8 @@ impl Walk<'_> {
                         self.hide(value, meaning.kind);
                         return next.next as usize;
                     }
-                } else if next.kind == Kind::String && look.is_name {
-                    self.name(value);
+                } else if matches!(next.kind, Kind::String | Kind::Array) && look.is_name {
+                    self.name(value, key);
                 }
                 match next.kind {
                     Kind::String | Kind::Number => {
@@ -215,14 +215,29 @@ impl Walk<'_> {
                 let describes = meaning.rule == Rule::Credentials
                     && self.tape.entries(value).any(|(key, _)| DESCRIBES.contains(&&*self.tape.text(self.text, key)));
                 let inside = value + 1..(token.next as usize).min(self.tape.tokens.len());
-                // An empty container hides nothing.
-                !inside.is_empty()
-                    && !describes
-                    && (meaning.rule == Rule::All
-                        || inside.into_iter().any(|index| match self.tape.tokens[index].kind {
-                            Kind::String => is_secret_text(&self.tape.text(self.text, index), meaning, true),
-                            _ => false,
-                        }))
+                // What is said of a secret in an object is none: its schema, its id and state.
+                let tells = token.kind == Kind::Object
+                    && self.tape.entries(value).all(|(key, _)| keys::tells_of_secret(&self.tape.text(self.text, key)));
+                if inside.is_empty() || describes || tells {
+                    // An empty container hides nothing.
+                    return false;
+                }
+                if token.kind == Kind::Array {
+                    let meaning = of_element(meaning);
+                    return inside.into_iter().any(|index| match self.tape.tokens[index].kind {
+                        Kind::String => {
+                            let text = self.tape.text(self.text, index);
+                            is_secret_text(&text, meaning, true) && !(meaning.rule == Rule::All && is_sentence(&text))
+                        }
+                        Kind::Number => meaning.rule == Rule::All,
+                        _ => false,
+                    });
+                }
+                meaning.rule == Rule::All
+                    || inside.into_iter().any(|index| match self.tape.tokens[index].kind {
+                        Kind::String => is_secret_text(&self.tape.text(self.text, index), meaning, true),
+                        _ => false,
+                    })
             }
         }
     }
@@ -238,9 +253,20 @@ impl Walk<'_> {
         }
     }
 
-    /// The value of a key such as `name`: where it names a secret, the values beside it are secrets.
-    fn name(&mut self, value: usize) {
-        let Some(meaning) = self.named(value) else { return };
+    /// The value of a key such as `name`, or the last text of a list such as `loc`: where it names a secret, the values
+    /// beside it are secrets.
+    fn name(&mut self, value: usize, key: &str) {
+        let name = match self.tape.tokens[value].kind {
+            Kind::Array => self.tape.elements(value).last().filter(|last| self.tape.tokens[*last].kind == Kind::String),
+            _ => Some(value),
+        };
+        let Some(name) = name else { return };
+        // A label may be of several words.
+        let Some(meaning) = self.named(name, 3) else { return };
+        if !keys::may_name(key, &self.tape.text(self.text, name), meaning) {
+            return;
+        }
+        let is_weak = keys::is_weak_name(key);
         self.leave(value);
         let Some(frame) = self.depth.checked_sub(1).map(|last| &mut self.open[last]) else { return };
         if std::mem::replace(&mut frame.is_resolved, true) {
@@ -250,7 +276,11 @@ impl Walk<'_> {
         let values: Vec<usize> = self
             .tape
             .entries(object)
-            .filter(|(key, value)| keys::is_value(&self.tape.text(self.text, *key)) && self.is_secret(*value, meaning))
+            .filter(|(key, value)| {
+                keys::is_value(&self.tape.text(self.text, *key))
+                    && !(is_weak && self.tape.tokens[*value].kind == Kind::Number)
+                    && self.is_secret(*value, meaning)
+            })
             .map(|(_, value)| value)
             .collect();
         for value in values {
@@ -258,21 +288,22 @@ impl Walk<'_> {
         }
     }
 
-    /// What a string means where it is a name.
-    fn named(&self, string: usize) -> Option<Meaning> {
+    /// What a string means where it is a name of at most so many words.
+    fn named(&self, string: usize, words_max: usize) -> Option<Meaning> {
         let token = self.tape.tokens[string];
         if (token.end - token.start) as usize > NAME_BYTES_MAX {
             return None;
         }
         let name = self.tape.text(self.text, string);
-        let is_name = !name.bytes().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'"' | b'{'));
-        if is_name { self.redactor.meaning(&name) } else { None }
+        let is_name = !name.bytes().any(|byte| matches!(byte, b'=' | b'"' | b'{' | b'\n'))
+            && name.split_ascii_whitespace().take(words_max + 1).count() <= words_max;
+        if is_name && !names_source_file(&name) { self.redactor.meaning(&name) } else { None }
     }
 
     /// A string in an array: where it names a secret, the next one is it, if the array lists names and values.
     fn element(&mut self, index: usize) {
         // `password:hunter2` is a pair, not a name.
-        if self.tape.raw(self.text, index).contains(':') || self.named(index).is_none() {
+        if self.tape.raw(self.text, index).contains(':') || self.named(index, 1).is_none() {
             return;
         }
         self.leave(index);
@@ -306,7 +337,7 @@ impl Walk<'_> {
             let is_place = is_option || (is_even && place % 2 == 0 && (is_tuple || !only_names));
             if is_place
                 && self.tape.tokens[name].kind == Kind::String
-                && let Some(meaning) = self.named(name)
+                && let Some(meaning) = self.named(name, 1)
                 && self.is_secret(value, meaning)
             {
                 self.hide(value, meaning.kind);

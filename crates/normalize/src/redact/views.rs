@@ -94,6 +94,10 @@ pub(crate) fn has_escape(bytes: &[u8]) -> bool {
 pub(crate) fn escape(bytes: &[u8], at: usize) -> Option<(char, usize)> {
     match bytes[at] {
         b'\\' => backslash(bytes, at),
+        // What JavaScript's `escape` and IIS write.
+        b'%' if matches!(bytes.get(at + 1), Some(b'u' | b'U')) => {
+            Some((char::from_u32(hex(bytes.get(at + 2..at + 6)?)?)?, 6))
+        }
         b'%' => {
             let code = hex(bytes.get(at + 1..at + 3)?)?;
             // Other bytes are parts of characters that no pattern knows.
@@ -178,6 +182,7 @@ mod tests {
             (r"\\u003d\\\x22", "\\u003d\\\""),
             (r"\ud83d\ude00é\ud800", "😀é\\ud800"),
             ("%22a%3D%e9%zz%2", "\"a=%e9%zz%2"),
+            ("%u0022a%u003d%u00", "\"a=%u00"),
             ("&quot;&#61;&#x3D;&amp;#61;&#;&#x;&nope;&", "\"==&#61;&#;&#x;&nope;&"),
             (r"\u12 \u{110000} \x4 \q \", r"\u12 \u{110000} \x4 \q \"),
         ] {
