@@ -195,7 +195,13 @@ impl Counts {
         let mut cells: Vec<(i64, u32, Cell)> = Vec::with_capacity(named.len());
         for (window, region, cell) in named {
             match cells.last_mut() {
-                Some((last, of, sum)) if (*last, *of) == (window, region) => *sum += cell,
+                Some((last, of, sum)) if (*last, *of) == (window, region) => {
+                    *sum += cell;
+                    if let Some(units) = [sum.n_a, sum.n_b].into_iter().find(|units| *units > UNITS_MAX) {
+                        let name = places.keys().nth(region as usize).cloned().unwrap_or_default();
+                        return Err(CountsError::TooMany { region: name, window: window.to_string(), units });
+                    }
+                }
                 _ => cells.push((window, region, cell)),
             }
         }
@@ -236,6 +242,24 @@ impl Counts {
         self.regions = all;
         self.are_named = true;
         self
+    }
+
+    /// Of these regions alone, where any are named.
+    pub fn only(mut self, names: &[String]) -> Counts {
+        if !names.is_empty() {
+            let regions = &self.regions;
+            let is_named = |region: u32| regions.get(region as usize).is_some_and(|name| names.contains(name));
+            self.cells.retain(|(_, region, _)| is_named(*region));
+            let kept: Vec<String> = self.regions.iter().filter(|name| names.contains(name)).cloned().collect();
+            let place = |region: u32| {
+                let name = self.regions.get(region as usize);
+                let place = name.map_or(0, |name| kept.partition_point(|other| other < name));
+                u32::try_from(place).unwrap_or(u32::MAX)
+            };
+            self.cells.iter_mut().for_each(|(_, region, _)| *region = place(*region));
+            self.regions = kept;
+        }
+        self.of_regions(names)
     }
 
     /// The same, where the canary's share was set anew before each of these windows.

@@ -32,7 +32,7 @@ pub use evidence::e_bh;
 pub use gates::{SAMPLE_RATIO_MAX, drift_explained, rate_upper, sample_ratio};
 pub use plan::{Plan, Planned, Random, Taken};
 pub use render::{
-    Comparison, Counted, Mixed, RecordSource, Told, render_csv, render_html, render_json, render_junit,
+    Comparison, Counted, MIXED, Mixed, RecordSource, Told, render_csv, render_html, render_json, render_junit,
     render_markdown, render_text,
 };
 pub use verdict::{

@@ -27,8 +27,9 @@ const AHEAD_MAX: f64 = 1e6;
 struct Running {
     /// All that was counted.
     counts: Cell,
-    /// Of it, what stands in closed blocks.
+    /// Of it, what stands in closed blocks, and in those of them that have both releases.
     closed: Cell,
+    compared: Cell,
     ln: LnLikelihoods,
     /// In place of the likelihoods, where failures come in bursts.
     bets: Option<Bets>,
@@ -42,6 +43,9 @@ impl Running {
 
     fn add(&mut self, block: &Cell, told: Option<&(LnLikelihoods, Option<Bets>)>) {
         self.closed += *block;
+        if block.n_a > 0 && block.n_b > 0 {
+            self.compared += *block;
+        }
         self.strata.add(block);
         if let Some((ln, bets)) = told {
             self.ln.add(ln);
@@ -115,6 +119,8 @@ pub(crate) struct Process<'c> {
     due: BTreeSet<(i64, u32)>,
     windows: Vec<WindowEvidence>,
     fail: Option<Crossing>,
+    /// The regions to be rolled back by what was known then.
+    fail_roll_back: Vec<bool>,
     pass: Option<Crossing>,
     evidence: Evidence,
 }
@@ -159,6 +165,7 @@ impl<'c> Process<'c> {
             due: BTreeSet::new(),
             windows: Vec::new(),
             fail: None,
+            fail_roll_back: Vec::new(),
             pass: None,
             evidence: Evidence::default(),
         }
@@ -305,12 +312,14 @@ impl<'c> Process<'c> {
     /// ln of the evidence that the canary is worse, if enough failed for it to decide.
     pub(crate) fn ln_worse(&self) -> Option<f64> {
         let closed = &self.all.closed;
-        let is_large = self
-            .policy
-            .min_effect
-            .is_none_or(|least| self.all.strata.risk_difference().estimate.is_some_and(|found| found >= least));
         let is_enough = closed.failed() >= FAILED_MIN && closed.x_b >= FAILED_CANARY_MIN;
-        (is_enough && is_large).then_some(self.evidence.ln_fail)
+        (is_enough && self.is_large()).then_some(self.evidence.ln_fail)
+    }
+
+    /// Whether the difference is as large as a failure takes.
+    fn is_large(&self) -> bool {
+        let found = self.all.strata.risk_difference().estimate;
+        self.policy.min_effect.is_none_or(|least| found.is_some_and(|found| found >= least))
     }
 
     /// Notes the first crossings of both lines.
@@ -320,11 +329,28 @@ impl<'c> Process<'c> {
             |verdict, ln_evidence, is_by_limit| Crossing { verdict, window, counts, ln_evidence, is_by_limit };
         if fails && self.fail.is_none() {
             self.fail = Some(crossing(Verdict::Fail, self.evidence.ln_fail, false));
+            self.fail_roll_back = self.worse_regions();
         }
         if self.pass.is_none() && !self.counts.clock.is_incomplete(window) {
             let passes = self.passes();
             self.pass = passes.map(|(ln_evidence, is_by_limit)| crossing(Verdict::Pass, ln_evidence, is_by_limit));
         }
+    }
+
+    /// A region that was asked for and in which nothing ran: as good as missing.
+    fn unheard(&self) -> Option<&str> {
+        let mut named = self.counts.regions.iter().zip(&self.regions).filter(|_| self.counts.are_named);
+        named.find(|(_, region)| region.taken == 0).map(|(name, _)| name.as_str())
+    }
+
+    /// A region in which the canary has failed more often since its baseline is gone than the baseline did before.
+    fn drifted(&self) -> Option<&str> {
+        let mut all = self.counts.regions.iter().zip(&self.regions);
+        all.find(|(_, region)| self.drift_of(region).is_some()).map(|(name, _)| name.as_str())
+    }
+
+    fn drift_of(&self, region: &OfRegion) -> Option<f64> {
+        drift_explained(region.before, region.after, self.policy.alpha)
     }
 
     fn ln_pass_line(&self) -> f64 {
@@ -361,7 +387,7 @@ impl<'c> Process<'c> {
         let now = |verdict, is_by_limit| {
             let window = self.windows.last().map_or(0, |last| last.window);
             let ln_evidence = if verdict == Verdict::Fail { self.evidence.ln_fail } else { self.evidence.ln_pass };
-            Some(Crossing { verdict, window, counts: self.all.counts, ln_evidence, is_by_limit })
+            Some(Crossing { verdict, window, counts: self.all.compared, ln_evidence, is_by_limit })
         };
         let stays = history == History::Decides;
         if fails {
@@ -376,9 +402,10 @@ impl<'c> Process<'c> {
         if self.all.counts.n_b == 0 {
             return (Verdict::NoData, None);
         }
-        match self.passes().filter(|_| !self.is_region_missing) {
+        let is_hindered = self.is_region_missing || self.unheard().is_some() || self.drifted().is_some();
+        match self.passes().filter(|_| !is_hindered) {
             Some((_, is_by_limit)) => (Verdict::Pass, now(Verdict::Pass, is_by_limit)),
-            None => match self.pass.filter(|_| stays) {
+            None => match self.pass.filter(|_| stays && !is_hindered) {
                 Some(crossing) => (Verdict::Pass, Some(crossing)),
                 None => (Verdict::Inconclusive, None),
             },
@@ -401,7 +428,22 @@ impl<'c> Process<'c> {
         let [estimate, lower, upper] = odds_ratio(&self.likelihoods, all.ln.ln_excluded_below(policy.alpha));
         let (verdict, decided) = self.verdict(fails, history);
         let first_crossing = [self.fail, self.pass].into_iter().flatten().min_by_key(|crossing| crossing.window);
-        let roll_back = self.roll_back(verdict);
+        let roll_back = match (verdict, fails) {
+            (Verdict::Fail, true) => self.worse_regions(),
+            // By what was known when it crossed.
+            (Verdict::Fail, false) => self.fail_roll_back.clone(),
+            _ => vec![false; self.regions.len()],
+        };
+        let worse: Vec<(&str, Cell)> = self
+            .counts
+            .regions
+            .iter()
+            .zip(&self.regions)
+            .zip(&roll_back)
+            .filter(|(_, roll_back)| **roll_back)
+            .map(|((name, region), _)| (name.as_str(), region.running.compared))
+            .collect();
+        let with_canary = self.regions.iter().filter(|region| region.running.counts.n_b > 0).count();
         let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back);
         let regions = named.map(|((name, region), roll_back)| {
             let (running, counts) = (&region.running, told(region));
@@ -411,11 +453,14 @@ impl<'c> Process<'c> {
                 risk_difference: newcombe(&counts),
                 verdict: self.of_region(region, roll_back),
                 roll_back,
-                drift_explained: drift_explained(region.before, region.after, policy.alpha),
+                drift_explained: self.drift_of(region),
             }
         });
         let facts = words::Facts {
             counts: described,
+            worse: if worse.len() < with_canary { worse } else { Vec::new() },
+            unheard: self.unheard(),
+            drifted: self.drifted(),
             policy,
             decided,
             is_overlap: self.is_overlap(),
@@ -460,10 +505,7 @@ impl<'c> Process<'c> {
     }
 
     /// The regions to be rolled back: those that e-BH names, or all that have the canary where it names none.
-    fn roll_back(&self, verdict: Verdict) -> Vec<bool> {
-        if verdict != Verdict::Fail {
-            return vec![false; self.regions.len()];
-        }
+    fn worse_regions(&self) -> Vec<bool> {
         let places: Vec<usize> = (0..self.regions.len()).filter(|place| self.is_one(&self.regions[*place])).collect();
         let ln_values: Vec<f64> = places.iter().map(|place| self.regions[*place].ln_fail).collect();
         let mut chosen = vec![false; self.regions.len()];
@@ -519,7 +561,9 @@ impl<'c> Process<'c> {
                 self.regions.iter().map(|region| region.running.times(factor).ln_fail()).collect();
             let ln_mean = ln_sum_exp(&of_regions) - ln_regions;
             let ln_fail = ln_sum_exp(&[self.all.times(factor).ln_fail(), ln_mean]) - std::f64::consts::LN_2;
-            ln_fail >= -self.policy.alpha.ln()
+            let closed = &self.all.closed;
+            let least = (FAILED_MIN as f64 / closed.failed() as f64).max(FAILED_CANARY_MIN as f64 / closed.x_b as f64);
+            ln_fail >= -self.policy.alpha.ln() && factor >= least && self.is_large()
         };
         let line = self.ln_pass_line();
         let passes = |factor: f64| {
@@ -529,7 +573,7 @@ impl<'c> Process<'c> {
                 .filter(|region| region.running.counts.n_b > 0 && region.running.counts.n_a > 0)
                 .peekable();
             told.peek().is_some()
-                && !self.is_region_missing
+                && !(self.is_region_missing || self.unheard().is_some() || self.drifted().is_some())
                 && self.all.times(factor).ln_pass() >= line
                 && told.all(|region| region.running.times(factor).ln_region_pass() >= line)
         };

@@ -17,6 +17,9 @@ pub use text::render_text;
 use crate::verdict::{Policy, Report, Verdict};
 use crate::words;
 
+/// What the comparison of mixed traces is called.
+pub const MIXED: &str = "mixed traces";
+
 /// What was compared.
 #[derive(Clone, Copy, Debug)]
 pub struct Comparison<'a> {
@@ -101,9 +104,12 @@ pub struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// The comparison that the verdict rests on: the first with the same.
+    /// The comparison that the verdict rests on: the first with the same, else the first that hinders a pass.
     pub fn decisive(&self) -> &'a Comparison<'a> {
-        self.comparisons.iter().find(|one| one.report.verdict == self.verdict).unwrap_or(&self.comparisons[0])
+        let first = |of: &dyn Fn(Verdict) -> bool| self.comparisons.iter().find(|one| of(one.report.verdict));
+        first(&|verdict| verdict == self.verdict)
+            .or_else(|| first(&|verdict| verdict != Verdict::Pass))
+            .unwrap_or(&self.comparisons[0])
     }
 
     fn window(&self, number: i64) -> &'a str {
@@ -113,7 +119,9 @@ impl<'a> Told<'a> {
 
     /// The regions to roll back, over all comparisons.
     pub fn roll_back(&self) -> Vec<&'a str> {
-        let regions = self.comparisons.iter().flat_map(|one| &one.report.regions).filter(|region| region.roll_back);
+        // Traces that met both releases are of no region.
+        let of_regions = self.comparisons.iter().filter(|one| one.metric != MIXED);
+        let regions = of_regions.flat_map(|one| &one.report.regions).filter(|region| region.roll_back);
         let mut names: Vec<&str> = regions.map(|region| region.region.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -157,10 +165,12 @@ impl<'a> Told<'a> {
     /// How many requests the first crossing of a line rested on, where it is not what decides: history.
     fn faded(&self) -> Option<String> {
         let report = self.decisive().report;
-        let crossing = report.first_crossing.filter(|crossing| crossing.verdict != report.verdict)?;
+        let told = matches!(report.verdict, Verdict::Pass | Verdict::Inconclusive);
+        let crossing = report.first_crossing.filter(|crossing| told && crossing.verdict != report.verdict)?;
         let counts = crossing.counts;
         Some(format!(
-            "After window {} it looked like {} ({} of {} requests of the canary failed, {} of {} of the baseline), and what              came since does not bear that out",
+            "After window {} it looked like {} ({} of {} requests of the canary failed, {} of {} of the baseline), and what \
+             came since does not bear that out",
             self.window(crossing.window),
             if crossing.verdict == Verdict::Fail { "a failure" } else { "a pass" },
             words::grouped(counts.x_b),
@@ -177,7 +187,8 @@ impl<'a> Told<'a> {
             .filter_map(|region| {
                 let drift = region.drift_explained?;
                 Some(format!(
-                    "In {} the canary fails more often since its baseline is gone than the baseline did before, unless the                      rate rose {}-fold by itself: that decides nothing, because nothing runs beside it",
+                    "In {} the canary fails more often since its baseline is gone than the baseline did before, unless the \
+                     rate rose {}-fold by itself: that decides nothing, because nothing runs beside it",
                     region.region,
                     digits(drift)
                 ))

@@ -163,6 +163,30 @@ fn a_region_that_was_asked_for_is_one_of_them() {
     assert_eq!(three.regions[0].verdict, RegionVerdict::Uncovered);
 }
 
+#[test]
+fn nothing_passes_beside_what_nobody_has_seen() {
+    let policy = Policy::default();
+    let fine = |region| (0..30).map(move |minute| (region, minute, cell(5, 1000, 5, 1000))).collect::<Vec<_>>();
+    let counts = Counts::new(fine("us")).unwrap();
+    assert_eq!(judge(&counts, &policy, false).verdict, Verdict::Pass);
+    // A region that was asked for, and of which nothing was heard.
+    let named = counts.clone().of_regions(&["eu".to_owned(), "us".to_owned()]);
+    let found = judge(&named, &policy, false);
+    assert_eq!(found.verdict, Verdict::Inconclusive);
+    assert!(found.reason.starts_with("nothing was heard of eu"), "{}", found.reason);
+    // A canary that fails once its baseline is gone.
+    let mut cells = fine("us");
+    cells.extend((30..50).map(|minute| ("us", minute, cell(0, 0, 90, 90))));
+    let found = judge(&Counts::new(cells).unwrap(), &policy, false);
+    assert_eq!(found.verdict, Verdict::Inconclusive);
+    assert!(
+        found.reason.starts_with("in us the canary has failed more often since its baseline is gone"),
+        "{}",
+        found.reason
+    );
+    assert!(found.regions[0].drift_explained.is_some() && !found.regions[0].roll_back);
+}
+
 /// What had crossed a line once.
 #[test]
 fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
@@ -181,7 +205,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     let (kept, reports) = judge_all(&hypothesis, looks);
     assert_eq!(kept, Verdict::Fail);
     let reason = &reports[0].reason;
-    assert!(reason.contains("at an earlier look, and that decision stays: by then 10 of 25,200"), "{reason}");
+    assert!(reason.contains("up to an earlier minute, and that decision stays: 10 of 25,200"), "{reason}");
     assert!(reports[0].regions[0].roll_back);
     // A pass stays until there is a failure.
     let mut cells: Vec<(&str, i64, Cell)> =

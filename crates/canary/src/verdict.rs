@@ -7,6 +7,9 @@ use crate::described::Estimate;
 use crate::evidence::e_bh;
 use crate::process::Process;
 
+/// No margin is as large; its square must be a number.
+const MARGIN_MAX: f64 = 1e100;
+
 /// What a verdict is to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
@@ -75,7 +78,12 @@ impl Policy {
             ("alpha", self.alpha, within(self.alpha), "above 0 and below 1"),
             ("beta", self.beta, within(self.beta), "above 0 and below 1"),
             ("tolerance", self.tolerance, positive(self.tolerance) && self.tolerance >= 1.0, "1 or more"),
-            ("margin", self.margin, positive(self.margin) && self.margin > self.tolerance, "above the tolerance"),
+            (
+                "margin",
+                self.margin,
+                self.margin > self.tolerance && self.margin < MARGIN_MAX,
+                "above the tolerance, and below 1e100",
+            ),
         ];
         if let Some(value) = self.region_margin.filter(|value| !(value.is_finite() && *value >= self.margin)) {
             return Err(PolicyError { name: "region_margin", value, must: "the margin or more" });

@@ -7,6 +7,12 @@ use crate::verdict::{Crossing, Policy, Verdict};
 /// What a sentence may name.
 pub(crate) struct Facts<'f> {
     pub counts: Cell,
+    /// The regions that are worse, where those are not all, and what was compared in each.
+    pub worse: Vec<(&'f str, Cell)>,
+    /// A region that was asked for and in which nothing ran.
+    pub unheard: Option<&'f str>,
+    /// A region in which the canary has failed since its baseline is gone.
+    pub drifted: Option<&'f str>,
     pub policy: &'f Policy,
     /// What decided, and what had been counted by then.
     pub decided: Option<Crossing>,
@@ -36,10 +42,13 @@ pub(crate) fn grouped(number: u64) -> String {
 /// A share of one in percent, with as many digits as say something.
 pub(crate) fn percent(share: f64) -> String {
     let percent = 100.0 * share;
-    if percent == 0.0 || percent >= 99.95 {
+    if percent == 0.0 || percent >= 100.0 {
         return format!("{percent:.0} %");
     }
-    let after = (1.0 - percent.log10().floor()).clamp(0.0, 6.0) as usize;
+    // Near to all, the digits of what is left tell something.
+    let nearest = percent.min(100.0 - percent).max(1e-5);
+    let after = (1.0 - nearest.log10().floor()).clamp(0.0, 6.0) as usize;
+    let after = if percent > 90.0 && nearest >= 1.0 { 0 } else { after };
     let text = format!("{percent:.after$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     format!("{text} %")
@@ -52,11 +61,16 @@ fn of(failed: u64, units: u64) -> String {
 
 /// `9 of 1,000 (0.9 %) of the canary's requests failed, and 3 of 9,000 (0.033 %) of the baseline's`.
 fn rates(counts: &Cell) -> String {
+    rates_in(counts, "")
+}
+
+/// The same in some place.
+fn rates_in(counts: &Cell, place: &str) -> String {
     if counts.n_a == 0 {
-        return format!("{} of the canary's requests failed", of(counts.x_b, counts.n_b));
+        return format!("{} of the canary's requests failed{place}", of(counts.x_b, counts.n_b));
     }
     format!(
-        "{} of the canary's requests failed, and {} of the baseline's",
+        "{} of the canary's requests failed{place}, and {} of the baseline's",
         of(counts.x_b, counts.n_b),
         of(counts.x_a, counts.n_a)
     )
@@ -96,42 +110,61 @@ pub(crate) fn reason(verdict: Verdict, facts: &Facts<'_>) -> String {
 }
 
 fn fails(facts: &Facts<'_>) -> String {
-    let decided = facts.decided.filter(|decided| Some(decided.window) != facts.last_window);
-    let counts = decided.map_or(facts.counts, |decided| decided.counts);
+    let earlier = facts.decided.filter(|decided| Some(decided.window) != facts.last_window);
+    let compared = facts.decided.map_or(facts.counts, |decided| decided.counts);
+    // Odds are rates where failures are rare.
     let by = match facts.policy.tolerance > 1.0 {
-        true => format!("more than {} times as often as the baseline", facts.policy.tolerance),
+        true if is_rare(&compared) => format!("more than {} times as often as the baseline", facts.policy.tolerance),
+        true => format!("more often than the baseline, at more than {} times the odds", facts.policy.tolerance),
         false => "more often than the baseline".to_owned(),
     };
-    let where_ = match is_higher(&counts) {
-        true => "",
-        false => " in the regions and minutes in which both ran, although not over everything",
-    };
-    match decided {
-        None => format!("the canary fails {by}{where_}: {}", rates(&counts)),
-        Some(_) => format!(
-            "the canary failed {by}{where_} at an earlier look, and that decision stays: by then {}; now it is {}",
-            rates(&counts),
+    if let Some(earlier) = earlier {
+        return format!(
+            "the canary failed {by} up to an earlier minute, and that decision stays: {} by then; all in all {}",
+            rates(&earlier.counts),
             rates(&facts.counts)
+        );
+    }
+    if !facts.worse.is_empty() {
+        let names: Vec<&str> = facts.worse.iter().map(|(name, _)| *name).collect();
+        let there = facts.worse.iter().fold(Cell::default(), |sum, (_, cell)| sum + *cell);
+        return format!("the canary fails {by} in {}: {}", list(&names), rates_in(&there, " there"));
+    }
+    match is_higher(&compared) {
+        true => format!("the canary fails {by}: {}", rates(&compared)),
+        false => format!(
+            "the canary fails {by} wherever both ran side by side, although not all in all, because its share and the rate \
+             differ from region to region: {}",
+            rates(&compared)
         ),
     }
 }
 
+/// Whether failures are so rare that odds and rates are nearly the same.
+fn is_rare(counts: &Cell) -> bool {
+    let rate = |failed: u64, units: u64| failed as f64 / units.max(1) as f64;
+    rate(counts.x_a, counts.n_a).max(rate(counts.x_b, counts.n_b)) < 0.1
+}
+
 fn passes(facts: &Facts<'_>) -> String {
-    let decided = facts.decided.filter(|decided| Some(decided.window) != facts.last_window);
-    let counts = decided.map_or(facts.counts, |decided| decided.counts);
-    let earlier = if decided.is_some() { "at an earlier look, and that stays: " } else { "" };
+    let earlier = match facts.decided.filter(|decided| Some(decided.window) != facts.last_window) {
+        Some(_) => ", as had come out up to an earlier minute, which stays",
+        None => "",
+    };
+    let compared = facts.decided.map_or(facts.counts, |decided| decided.counts);
     if facts.decided.is_some_and(|decided| decided.is_by_limit) {
         let limit = facts.policy.slo.map_or_else(|| "the limit".to_owned(), percent);
         return format!(
-            "the canary fails less often than {limit}, whatever the baseline does: {earlier}{}",
-            rates(&counts)
+            "the canary fails less often than {limit}, whatever the baseline does{earlier}: {}",
+            rates(&facts.counts)
         );
     }
-    format!(
-        "the canary is not worse than the baseline; one that fails {} times as often would have shown: {earlier}{}",
-        facts.policy.margin,
-        rates(&counts)
-    )
+    let margin = facts.policy.margin;
+    let worse = match is_rare(&compared) {
+        true => format!("{margin} times as often as the baseline"),
+        false => format!("at {margin} times the odds of the baseline"),
+    };
+    format!("a canary that fails {worse} would have shown, and this one has not{earlier}: {}", rates(&compared))
 }
 
 fn undecided(facts: &Facts<'_>) -> String {
@@ -141,7 +174,16 @@ fn undecided(facts: &Facts<'_>) -> String {
         return format!("there is no baseline to compare the canary with: {rates}");
     }
     if facts.is_region_missing {
-        return format!("a region did not answer, and nothing passes without it: {rates}");
+        return format!("a region did not answer or a file could not be read, and nothing passes then: {rates}");
+    }
+    if let Some(region) = facts.unheard {
+        return format!("nothing was heard of {region}, which was asked for, and nothing passes then: {rates}");
+    }
+    if let Some(region) = facts.drifted {
+        return format!(
+            "in {region} the canary has failed more often since its baseline is gone than the baseline did before; nothing \
+             runs beside it to tell why, and nothing passes then: {rates}"
+        );
     }
     if facts.has_closed && !facts.is_overlap {
         return format!(
@@ -152,7 +194,7 @@ fn undecided(facts: &Facts<'_>) -> String {
     if counts.failed() == 0 {
         return format!(
             "nothing has failed, neither of {} requests of the canary nor of {} of the baseline, so the two cannot be told \
-             apart yet",
+             apart; a limit of its own (--slo) passes a canary that hardly fails",
             grouped(counts.n_b),
             grouped(counts.n_a)
         );
@@ -206,6 +248,7 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         let shares = [0.0, 0.1, 0.25, 0.000_333_3, 0.056_66, 1.0, 0.5].map(percent);
         assert_eq!(shares, ["0 %", "10 %", "25 %", "0.033 %", "5.7 %", "100 %", "50 %"]);
+        assert_eq!([0.996, 0.999_5, 0.95, 0.999_999].map(percent), ["99.6 %", "99.95 %", "95 %", "99.9999 %"]);
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
     }
 }

@@ -37,7 +37,9 @@ fn main() -> ExitCode {
     };
     let is_inversion = matches!(&arguments.command, Command::Logs(own) if own.grep.is_some());
     arguments.global.verbose |= arguments.global.short_v && !is_inversion;
-    let outcome = commands::run(&arguments);
+    // A panic is a fault of this program, and its code says so; what it says of itself is on stderr by then.
+    let run = std::panic::AssertUnwindSafe(|| commands::run(&arguments));
+    let Ok(outcome) = std::panic::catch_unwind(run) else { return ExitCode::from(failure::INTERNAL) };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever closed the pipe has what they wanted.

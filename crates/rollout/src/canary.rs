@@ -24,12 +24,42 @@ struct Report {
     regions: Vec<Region>,
     #[serde(default)]
     comparisons: Vec<Comparison>,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+/// What was counted, and the evidence that the canary is worse.
+#[derive(Default, Deserialize)]
+struct Counts {
+    #[serde(default)]
+    n_a: u64,
+    #[serde(default)]
+    x_a: u64,
+    #[serde(default)]
+    n_b: u64,
+    #[serde(default)]
+    x_b: u64,
+    #[serde(default)]
+    ln_e_fail: f64,
+}
+
+impl Counts {
+    /// Whether nothing of it speaks against the canary: there is no evidence, and it fails no more often than twice the
+    /// baseline's rate.
+    fn are_fine(&self) -> bool {
+        let (a, b) = (self.x_a as f64 * self.n_b as f64, self.x_b as f64 * self.n_a as f64);
+        self.ln_e_fail <= 0.0 && (self.x_b == 0 || self.n_a > 0 && b <= 2.0 * a)
+    }
 }
 
 #[derive(Deserialize)]
 struct Comparison {
     #[serde(default)]
+    metric: String,
+    #[serde(default)]
     regions: Vec<Region>,
+    #[serde(flatten)]
+    counts: Counts,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +73,10 @@ struct Region {
 
 /// The verdict of a run: its exit code (none if it was killed), stdout, and stderr for the reason where there is no report.
 pub fn read_canary(exit_code: Option<i32>, stdout: &str, stderr: &str) -> Result<Verdict, JudgeError> {
-    let talk = stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it said nothing");
+    // What went wrong stands in a line of its own, and what to do in those below.
+    let told = stderr.lines().rfind(|line| line.starts_with("transect: ")).map(|line| &line["transect: ".len()..]);
+    let last = || stderr.lines().map(str::trim).rfind(|line| !line.is_empty());
+    let talk = told.or_else(last).unwrap_or("it said nothing");
     let Some(exit_code) = exit_code else {
         return Err(JudgeError::Unanswered(format!("transect canary was killed: {talk}")));
     };
@@ -66,9 +99,15 @@ pub fn read_canary(exit_code: Option<i32>, stdout: &str, stderr: &str) -> Result
         return Err(without(&format!("and a report that says {}", said.name())));
     }
     // Each comparison of several lists its regions; a single one stands at the top.
+    // Traces that met both releases are of no region.
+    let of_regions = || report.comparisons.iter().filter(|one| one.metric != "mixed traces");
     let lists: Vec<&Vec<Region>> = match report.comparisons.is_empty() {
         true => vec![&report.regions],
-        false => report.comparisons.iter().map(|one| &one.regions).collect(),
+        false => of_regions().map(|one| &one.regions).collect(),
+    };
+    let is_fine = match report.comparisons.is_empty() {
+        true => report.counts.are_fine(),
+        false => report.comparisons.iter().all(|one| one.counts.are_fine()),
     };
     let mut requests: BTreeMap<String, u64> = BTreeMap::new();
     let mut roll_back: Vec<String> = Vec::new();
@@ -86,7 +125,12 @@ pub fn read_canary(exit_code: Option<i32>, stdout: &str, stderr: &str) -> Result
         ),
         false => (said, report.reason),
     };
-    Ok(Verdict { said, reason, roll_back, missing_regions: report.missing_regions, requests })
+    // A file that could not be read is as good as a region that did not answer.
+    let mut missing_regions = report.missing_regions;
+    if !report.complete && missing_regions.is_empty() && said != Said::Fail {
+        missing_regions.push("a file".to_owned());
+    }
+    Ok(Verdict { said, reason, roll_back, missing_regions, requests, is_fine })
 }
 
 #[cfg(test)]
@@ -118,7 +162,7 @@ mod tests {
             assert!(matches!(check(Some(0), stdout), Err(JudgeError::Unanswered(_))), "{stdout}");
         }
         assert!(matches!(check(None, "{\"verdict\":\"PASS\",\"complete\":true}"), Err(JudgeError::Unanswered(_))));
-        assert_eq!(check(Some(2), ""), Err(JudgeError::Refused("transect: no such lake".to_owned())));
+        assert_eq!(check(Some(2), ""), Err(JudgeError::Refused("no such lake".to_owned())));
     }
 
     #[test]
@@ -132,6 +176,23 @@ mod tests {
                 "{partial}"
             );
         }
+    }
+
+    #[test]
+    fn what_speaks_against_a_canary_is_heard() {
+        let fine = |counts: &str| {
+            let report = format!("{{\"verdict\":\"INCONCLUSIVE\",\"complete\":true,{counts}}}");
+            read_canary(Some(4), &report, "").unwrap().is_fine
+        };
+        assert!(fine("\"n_a\":900,\"x_a\":9,\"n_b\":100,\"x_b\":2,\"ln_e_fail\":-0.1"));
+        assert!(fine("\"n_a\":0,\"x_a\":0,\"n_b\":7,\"x_b\":0"));
+        // Two of two, evidence short of a failure, and nothing beside it.
+        assert!(!fine("\"n_a\":18,\"x_a\":0,\"n_b\":2,\"x_b\":2,\"ln_e_fail\":0"));
+        assert!(!fine("\"n_a\":900,\"x_a\":9,\"n_b\":100,\"x_b\":1,\"ln_e_fail\":0.5"));
+        assert!(!fine("\"n_a\":0,\"x_a\":0,\"n_b\":7,\"x_b\":1"));
+        // What could not be read is missing.
+        let partial = read_canary(Some(4), "{\"verdict\":\"INCONCLUSIVE\",\"complete\":false}", "").unwrap();
+        assert_eq!(partial.missing_regions, ["a file"]);
     }
 
     #[test]

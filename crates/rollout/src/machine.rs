@@ -751,7 +751,7 @@ impl Rollout {
         let runs = |region: &&String| self.state.regions[region.as_str()].weight > 0;
         let named: Vec<String> = verdict.roll_back.iter().filter(runs).cloned().collect();
         let (where_, regions) = match named.is_empty() {
-            true => (" as a whole".to_owned(), self.wave().regions.clone()),
+            true => (" as a whole".to_owned(), self.state.regions.keys().filter(runs).cloned().collect()),
             false => (format!(" in {}", names(named.iter().map(String::as_str))), named),
         };
         let reason = format!("wave \"{}\" fails{where_}: {}", self.wave().name, verdict.reason);
@@ -792,7 +792,7 @@ impl Rollout {
             Said::Pass if counts => Heard::Pass,
             // What has passed once, and of which nothing bad is known when the bake is over, is done: the last series may
             // have begun a minute ago.
-            _ if baking.passed_at.is_some() => Heard::PassedBefore,
+            _ if baking.passed_at.is_some() && verdict.is_fine => Heard::PassedBefore,
             Said::Pass => Heard::PassOfFew,
             Said::Inconclusive => Heard::Inconclusive,
         };

@@ -55,6 +55,9 @@ pub struct Verdict {
     pub missing_regions: Vec<String>,
     /// Requests of the canary that it rests on, for each region.
     pub requests: BTreeMap<String, u64>,
+    /// Whether nothing of what was counted speaks against the canary.
+    #[serde(default)]
+    pub is_fine: bool,
 }
 
 /// Why there is no verdict.

@@ -416,6 +416,74 @@ fn a_state_of_another_version_is_refused_and_counted_anew_where_that_is_asked_fo
     assert_eq!(of_sample(lake, &[&RELEASE[..], &kept].concat()).code, 1);
 }
 
+#[test]
+fn a_failure_is_told_whether_it_can_be_kept_or_not() {
+    let lake = &sample().lake;
+    let nowhere = ["--state", "/no/such/folder/state.json"];
+    let answer = of_sample(lake, &[&RELEASE[..], &nowhere].concat());
+    assert_eq!(answer.code, 1);
+    assert!(
+        answer.stdout.starts_with("FAIL") && answer.stderr.contains("/no/such/folder/state.json"),
+        "{}",
+        answer.stderr
+    );
+    // What is undecided is not kept, and so not decided.
+    assert_eq!(of_sample(lake, &[&RELEASE[..], &nowhere, &["--region", "us-west-2"]].concat()).code, 3);
+}
+
+#[test]
+fn a_place_that_is_not_called_by_its_region_is_caught_up_with() {
+    let folder = TempDir::new().unwrap();
+    let lake = &sample().lake;
+    let places: Vec<String> = ["us-west-2", "us-east-2"]
+        .iter()
+        .map(|name| region_of(lake, folder.path(), name).split_once('=').unwrap().1.to_owned())
+        .collect();
+    let state = folder.path().join("state.json");
+    let ask = || {
+        let fixed = ["canary", "--service", "payments", "--since", SINCE, "--until", UNTIL, "--format", "json"];
+        let kept = ["--state", text(&state), "--lake", &places[0], "--lake", &places[1]];
+        run(&[&fixed[..], &RELEASE, &kept].concat())
+    };
+    std::fs::rename(&places[1], folder.path().join("away")).unwrap();
+    assert_eq!(ask().code, 4);
+    std::fs::rename(folder.path().join("away"), &places[1]).unwrap();
+    let back = ask();
+    assert_eq!(back.code, 1, "{}{}", back.stdout, back.stderr);
+    let report: Value = serde_json::from_str(&back.stdout).unwrap();
+    assert_eq!(report["roll_back"], json!(["us-east-2"]));
+}
+
+#[test]
+fn a_state_that_nobody_wrote_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state.json");
+    let lake = &sample().lake;
+    let west = ["--region", "us-west-2", "--state", text(&state)];
+    assert_eq!(of_sample(lake, &[&RELEASE[..], &west].concat()).code, 4);
+    let whole: Value = serde_json::from_str(&std::fs::read_to_string(&state).unwrap()).unwrap();
+    for (pointer, value) in [
+        ("/services", json!([])),
+        ("/looks/0", json!(-5)),
+        ("/looks/0", json!(i64::MAX)),
+        ("/since_unix_nano", json!(i64::MAX)),
+        ("/services/0/counted/0/minute", json!(-1)),
+        ("/services/0/counted/0/canary", json!([1, 2, 0])),
+        ("/services/0/counted/0/baseline", json!([u64::MAX, 0, 0])),
+    ] {
+        let mut damaged = whole.clone();
+        *damaged.pointer_mut(pointer).unwrap() = value;
+        std::fs::write(&state, damaged.to_string()).unwrap();
+        let answer = of_sample(lake, &[&RELEASE[..], &west].concat());
+        assert_eq!(answer.code, 2, "{pointer}: {}{}", answer.stdout, answer.stderr);
+        assert!(answer.stderr.contains("state.json"), "{pointer}: {}", answer.stderr);
+    }
+    // Empty or cut off, it can be counted anew.
+    std::fs::write(&state, "").unwrap();
+    assert_eq!(of_sample(lake, &[&RELEASE[..], &west].concat()).code, 2);
+    assert_eq!(of_sample(lake, &[&RELEASE[..], &west, &["--recount"]].concat()).code, 4);
+}
+
 /// The lake of two regions, of which the one with the bad canary is away; and where it is and belongs.
 fn with_a_region_away(folder: &Path) -> (Vec<String>, PathBuf, PathBuf) {
     let lake = &sample().lake;

@@ -187,8 +187,8 @@ mod tests {
         });
         assert!(
             text.starts_with(
-                "FAIL  pay 2 against 1\nthe canary fails more often than the baseline: 17 of 300 (5.7 %) of the canary's \
-                 requests failed, and 3 of 2,700 (0.11 %) of the baseline's.\nRoll the canary back in us.\n"
+                "FAIL  pay 2 against 1\nthe canary fails more often than the baseline in us: 16 of 200 (8 %) of the canary's \
+                 requests failed there, and 1 of 1,800 (0.056 %) of the baseline's.\nRoll the canary back in us.\n"
             ),
             "{text}"
         );

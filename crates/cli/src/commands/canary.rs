@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use transect_canary::{
-    Cell, Comparison, Counts, History, Hypothesis, Looks, Mixed, Policy, RecordSource, Report, Told, Verdict, judge,
-    judge_all, parse_csv, render_csv, render_html, render_json, render_junit, render_markdown, render_text,
+    Cell, Comparison, Counts, History, Hypothesis, Looks, MIXED, Mixed, Policy, RecordSource, Report, Told, Verdict,
+    judge, judge_all, parse_csv, render_csv, render_html, render_json, render_junit, render_markdown, render_text,
     side_by_side,
 };
 
@@ -86,7 +86,8 @@ struct Answer<'a> {
 fn say(answer: &Answer<'_>, asked: &Asked, form: Form, global: &Global) -> Result<(), Failure> {
     let exit_code = match (answer.verdict, asked.on_inconclusive) {
         (Verdict::Inconclusive, Some(OnInconclusive::Fail)) => Verdict::Fail.exit_code(),
-        (Verdict::Inconclusive, Some(OnInconclusive::Pass)) => Verdict::Pass.exit_code(),
+        // What could not be read is not undecided but unseen.
+        (Verdict::Inconclusive, Some(OnInconclusive::Pass)) if answer.is_complete => Verdict::Pass.exit_code(),
         (verdict, _) => verdict.exit_code(),
     };
     let told = Told {
@@ -117,6 +118,8 @@ fn say(answer: &Answer<'_>, asked: &Asked, form: Form, global: &Global) -> Resul
     match output::print(global, &text) {
         // Whoever closed the pipe still acts on the code.
         Ok(()) | Err(Failure::ClosedPipe) => {}
+        // Whoever acts on a failure need not have read it.
+        Err(failure) if exit_code == Verdict::Fail.exit_code() => drop(failure.report()),
         Err(failure) => return Err(failure),
     }
     match exit_code {
@@ -155,7 +158,7 @@ fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, gl
         false => Box::new(BufReader::new(File::open(path).context("open").map_err(refuse)?)),
     };
     let (counts, windows) = parse_csv(text).map_err(|error| refuse(error.into()))?;
-    let counts = counts.of_regions(&global.region);
+    let counts = counts.only(&global.region);
     let report = judge(&counts, &asked.policy, false);
     let comparison = Comparison {
         service: asked.services.first().map(String::as_str),
@@ -235,11 +238,7 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
     // A failure stays, and nothing that comes later changes it.
     let look = match series.decided() {
         Some(look) => look,
-        None => {
-            let look = counting.look(series, global)?;
-            series.save()?;
-            look
-        }
+        None => counting.look(series, global)?,
     };
     let errors_policy = asked.policy;
     let latency_policy = Policy { slo: None, ..errors_policy };
@@ -259,7 +258,7 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
         let cells = steps.clocked(Counts::new(steps.place(cells)).map_err(internal)?);
         mixed.push((sums, judge(&cells, &mixed_policy, false)));
         if asked.gate_mixed {
-            all.push((index, "mixed traces", cells, &mixed_policy, false));
+            all.push((index, MIXED, cells, &mixed_policy, false));
         }
     }
     let hypotheses: Vec<Hypothesis<'_>> = all
@@ -294,8 +293,14 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
         .collect();
     let judged =
         Judged { verdict, comparisons, counts: first, windows: steps.names(), mixed, look, policy: asked.policy };
-    if judged.verdict == Verdict::Fail {
-        series.decide(judged.verdict, &judged.look)?;
+    let kept = match judged.verdict {
+        Verdict::Fail => series.decide(judged.verdict, &judged.look),
+        _ => series.save(),
+    };
+    match kept {
+        // A failure is told, whether it can be kept or not.
+        Err(failure) if judged.verdict == Verdict::Fail => drop(failure.report()),
+        kept => kept?,
     }
     Ok(judged)
 }
@@ -354,7 +359,7 @@ impl Judged {
         for (region, reason) in &self.look.missing {
             output::warn(&format!("transect: incomplete without {region}: {reason}"));
         }
-        if global.strict && !self.look.is_complete {
+        if global.strict && !self.look.is_complete && self.verdict != Verdict::Fail {
             output::warn("  nothing is printed, as --strict asks");
             return Err(Failure::Incomplete);
         }

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tempfile::NamedTempFile;
@@ -30,6 +30,9 @@ use crate::range::parse_duration;
 
 /// How often the clock is looked at while nothing is to be done, so that Ctrl-C is noticed.
 const TICK: Duration = Duration::from_millis(200);
+/// How long the judge may take for a look, and how often it is seen whether it is done.
+const JUDGE_MAX: Duration = Duration::from_secs(15 * 60);
+const JUDGE_TICK: Duration = Duration::from_millis(20);
 /// Plans and release maps are written by people and pipelines.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
@@ -50,6 +53,20 @@ pub fn run(own: &Rollout, global: &Global) -> Result<(), Failure> {
         .map_err(|error| Failure::usage(format!("{}: {}", error.place, error.what), error.hint))?;
     for warning in &plan.warnings {
         output::say(global, &format!("transect: {warning}"));
+    }
+    for (is_there, name) in [
+        (!global.region.is_empty(), "--region"),
+        (global.since.is_some(), "--since"),
+        (global.until.is_some(), "--until"),
+        (global.strict, "--strict"),
+        (global.max_bytes.is_some(), "--max-bytes"),
+    ] {
+        if is_there {
+            return Err(Failure::usage(
+                format!("{name} is not for a rollout"),
+                "its regions and times are those of its waves",
+            ));
+        }
     }
     let options = options(own)?;
     long_enough(&plan, &options, own)?;
@@ -86,7 +103,7 @@ pub fn run(own: &Rollout, global: &Global) -> Result<(), Failure> {
         &mut machine,
         &mut World {
             cloud: &mut aliases,
-            judge: &mut Canary { own, global, plan: &plan, state: path },
+            judge: &mut Canary { interrupted, own, global, plan: &plan, state: path },
             clock: &mut Wall { interrupted },
             store: &mut Kept { path },
             told: &mut |event| tell(event, global),
@@ -183,10 +200,9 @@ fn options(own: &Rollout) -> Result<Options, Failure> {
 fn long_enough(plan: &Plan, options: &Options, own: &Rollout) -> Result<(), Failure> {
     /// The rest of the minute of the change, the next one because an alias is followed with delay, and one to count.
     const MINUTES: u64 = 3 * 60;
-    let settle = match &own.settle {
-        Some(settle) => settle.clone(),
-        None => settle_of(own.policy.as_deref())?,
-    };
+    // Read in any case: a policy that cannot be is to be known before a weight moves.
+    let of_policy = settle_of(own.policy.as_deref())?;
+    let settle = own.settle.clone().unwrap_or(of_policy);
     let settle = u64::try_from(parse_duration("--settle", &settle)? / 1_000_000_000).unwrap_or(0);
     let least = MINUTES.saturating_add(settle);
     let of = |wave: &Wave| wave.bake_seconds.saturating_add(options.deadline_seconds.unwrap_or(wave.bake_seconds));
@@ -322,6 +338,7 @@ impl Cloud for Aliases<'_> {
 
 /// `transect canary`, run as a program of its own: whatever becomes of it, the rollout goes on.
 struct Canary<'c> {
+    interrupted: &'c AtomicBool,
     own: &'c Rollout,
     global: &'c Global,
     plan: &'c Plan,
@@ -337,6 +354,7 @@ impl Judge for Canary<'_> {
                 roll_back: Vec::new(),
                 missing_regions: Vec::new(),
                 requests: BTreeMap::new(),
+                is_fine: true,
             });
         }
         let unanswered =
@@ -368,11 +386,42 @@ impl Judge for Canary<'_> {
         }
         let mut kept = self.state.as_os_str().to_owned();
         // A rollout that began before the statistics changed is counted anew.
-        let series = format!("wave{}.series{}.statistics{STATISTICS_VERSION}", question.wave, question.series);
+        // And what another rollout of the same plan has counted decides nothing here.
+        let series = format!(
+            "wave{}.series{}.began{}.statistics{STATISTICS_VERSION}",
+            question.wave, question.series, question.began_at.0
+        );
         kept.push(format!(".{}.{series}", self.plan.hash()));
         command.arg("--state").arg(kept);
-        let output = command.stdin(Stdio::null()).output().map_err(unanswered)?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        read_canary(output.status.code(), &text(&output.stdout), &text(&output.stderr))
+        let files = [(); 2].map(|()| tempfile::tempfile());
+        let [mut out, mut err] = match files {
+            [Ok(out), Ok(err)] => [out, err],
+            [Err(error), _] | [_, Err(error)] => return Err(unanswered(error)),
+        };
+        let handle = |file: &File| file.try_clone().map(Stdio::from).map_err(unanswered);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(handle(&out)?).stderr(handle(&err)?).spawn().map_err(unanswered)?;
+        let began = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(unanswered)? {
+                break status;
+            }
+            let is_stopped = self.interrupted.load(Ordering::Relaxed);
+            if is_stopped || began.elapsed() > JUDGE_MAX {
+                // It has decided nothing, and its state is written whole or not at all.
+                let _ = child.kill();
+                let _ = child.wait();
+                let what = if is_stopped { "was interrupted" } else { "did not answer in time, and was ended" };
+                return Err(JudgeError::Unanswered(format!("transect canary {what}")));
+            }
+            std::thread::sleep(JUDGE_TICK);
+        };
+        let text = |file: &mut File| {
+            use std::io::{Read, Seek};
+            let mut bytes = Vec::new();
+            file.rewind().and_then(|()| file.read_to_end(&mut bytes)).map_err(unanswered)?;
+            Ok::<_, JudgeError>(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        read_canary(status.code(), &text(&mut out)?, &text(&mut err)?)
     }
 }

@@ -295,6 +295,7 @@ pub fn says(said: Said, question: &Question) -> Verdict {
         roll_back: Vec::new(),
         missing_regions: Vec::new(),
         requests: question.regions.iter().map(|of| (of.region.clone(), 10_000)).collect(),
+        is_fine: said != Said::Fail,
     }
 }
 

@@ -94,16 +94,16 @@ fn a_failure_in_wave_two_sets_its_failing_region_back_and_stops_wave_three() {
 }
 
 #[test]
-fn a_failure_that_names_no_region_sets_the_whole_wave_back() {
+fn a_failure_that_names_no_region_sets_the_canary_back_wherever_it_runs() {
     let world =
-        check(in_wave(1, |question| says(Said::Fail, question)), Options::default(), Outcome::Failed, FIRST_HELD);
+        check(in_wave(1, |question| says(Said::Fail, question)), Options::default(), Outcome::Failed, UNTOUCHED);
     assert_eq!(world.state().waves[1].state, WaveState::Failed);
     // Names that mean nothing here are none: the report of mixed traces has a row for all regions together.
     let named = |question: &Question| Verdict {
         roll_back: vec!["all".to_owned(), "ap-south-1".to_owned()],
         ..says(Said::Fail, question)
     };
-    check(in_wave(1, named), Options::default(), Outcome::Failed, FIRST_HELD);
+    check(in_wave(1, named), Options::default(), Outcome::Failed, UNTOUCHED);
 }
 
 #[test]
@@ -243,6 +243,12 @@ fn what_passed_stays_passed_while_a_later_series_is_too_young() {
         Rc::new(move |question, _| Ok(says(if question.series > 0 { said } else { Said::Pass }, question)))
     };
     check(later(Said::Inconclusive), Options::default(), Outcome::Promoted, PROMOTED);
+    // Something speaks against it: it has not stayed as it was.
+    let doubtful: Judging = Rc::new(|question, _| {
+        let said = if question.series > 0 { Said::Inconclusive } else { Said::Pass };
+        Ok(Verdict { is_fine: question.series == 0, ..says(said, question) })
+    });
+    check(doubtful, policy(OnInconclusive::Hold), Outcome::Held, FIRST_HELD);
     // A canary that answers nobody any more, or whose share is off, has not stayed as it was.
     check(later(Said::NoData), policy(OnInconclusive::Promote), Outcome::Held, FIRST_HELD);
     check(later(Said::Invalid), policy(OnInconclusive::Promote), Outcome::Held, FIRST_HELD);
@@ -392,7 +398,11 @@ fn a_foreign_change_while_setting_back_leaves_that_region_and_sets_the_others_ba
 
 #[test]
 fn a_foreign_change_to_what_was_wanted_is_no_conflict() {
-    let world = Hold::new(Fake::new(in_wave(1, |question| says(Said::Fail, question))));
+    let names = |question: &Question| Verdict {
+        roll_back: vec!["us-west-2".to_owned(), "eu-west-2".to_owned()],
+        ..says(Said::Fail, question)
+    };
+    let world = Hold::new(Fake::new(in_wave(1, names)));
     // Somebody is faster than the rollback.
     world.0.borrow_mut().foreign.push((BEGIN + 360, "us-west-2".to_owned(), routing("11")));
     assert_eq!(world.run(&plan(THREE_WAVES), Options::default()), Outcome::Failed);
@@ -580,7 +590,10 @@ fn an_override_can_set_everything_back() {
     for (judge, outcome) in [
         (always(Said::Pass), Outcome::Promoted),
         (in_wave(1, |question| says(Said::Inconclusive, question)), Outcome::Held),
-        (in_wave(1, |question| says(Said::Fail, question)), Outcome::Failed),
+        (
+            in_wave(1, |question| Verdict { roll_back: vec!["us-west-2".to_owned()], ..says(Said::Fail, question) }),
+            Outcome::Failed,
+        ),
     ] {
         let world = Hold::new(Fake::new(judge));
         assert_eq!(world.run(&plan, Options::default()), outcome);

@@ -1,14 +1,16 @@
 //! What is asked of a canary: by flags, else by the policy file, else as usual. It refuses keys that it does not know.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use clap::Parser;
 use serde::Deserialize;
 use transect_canary::Policy;
 
-use crate::arguments::{Canary, OnInconclusive, UnitName};
-use crate::failure::{Failure, USAGE};
+use crate::arguments::{Arguments, Canary, Command, OnInconclusive, UnitName};
+use crate::failure::{Failure, INTERNAL, USAGE};
 use crate::range::{parse_duration, parse_rate};
 
 /// A policy is a page at most.
@@ -162,10 +164,17 @@ impl Asked {
     }
 }
 
-/// How long outcomes are waited for by a policy file.
+/// How long outcomes are waited for by a policy file, which is looked through.
 pub fn settle_of(file: Option<&Path>) -> Result<String, Failure> {
-    let settle = file.map(read).transpose()?.and_then(|file| file.settle);
-    Ok(settle.unwrap_or_else(|| SETTLE.to_owned()))
+    let Some(path) = file else { return Ok(SETTLE.to_owned()) };
+    let flags = ["transect", "canary", "--policy"].into_iter().map(OsString::from).chain([path.into()]);
+    let parsed = Arguments::try_parse_from(flags).map_err(|error| Failure::Because {
+        code: INTERNAL,
+        error: error.into(),
+        hint: None,
+    })?;
+    let Command::Canary(canary) = &parsed.command else { return Ok(SETTLE.to_owned()) };
+    Ok(Asked::of(canary)?.settle.unwrap_or_else(|| SETTLE.to_owned()))
 }
 
 fn read(path: &Path) -> Result<File, Failure> {

@@ -9,13 +9,15 @@ use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, Verdict};
+use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, UNITS_MAX, Verdict};
 use transect_query::{UnitQuestion, Units, WINDOW_NANO};
 
 use super::counting::Counting;
 use crate::failure::{Failure, USAGE};
 
 const VERSION: u32 = STATISTICS_VERSION;
+/// A state goes on for a year at most.
+const MINUTES_MAX: i64 = 366 * 24 * 60;
 /// A month of minutes in thirty regions is a tenth of this.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
@@ -109,6 +111,30 @@ struct Outline {
     looks: Vec<i64>,
 }
 
+impl Kept {
+    /// What nobody has written: it would be counted all the same.
+    fn check(&self) -> Result<(), &'static str> {
+        let minutes = 0..=MINUTES_MAX;
+        let cells = || self.services.iter().flat_map(|of| &of.counted);
+        let sides = || cells().flat_map(|cell| [cell.baseline, cell.canary]);
+        let checks = [
+            (self.services.is_empty(), "it has no service"),
+            (self.since_unix_nano.checked_add(MINUTES_MAX * WINDOW_NANO).is_none(), "it begins at no time"),
+            (
+                !self.looks.is_sorted() || self.looks.iter().any(|end| !minutes.contains(end)),
+                "its looks are in no order",
+            ),
+            (cells().any(|cell| !minutes.contains(&cell.minute)), "a minute lies outside of it"),
+            (sides().any(|[units, failed, slow]| failed > units || slow > units), "more failed than there were"),
+            (sides().any(|[units, ..]| units > UNITS_MAX), "a minute has more units than can be counted"),
+        ];
+        match checks.into_iter().find(|(is_so, _)| *is_so) {
+            Some((_, what)) => Err(what),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A decision, and what was known then.
 #[derive(Debug, Serialize, Deserialize)]
 struct Decided {
@@ -171,10 +197,14 @@ impl Series {
         let other = "name another file, or remove this one to begin anew";
         let none = "it is no state of `transect canary`";
         let text = text.map_err(|error| refuse(error, other))?;
-        let outline: Outline = serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other))?;
+        let outline: Result<Outline, Failure> =
+            serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other));
         if is_recount {
-            return begun(Some(path), new, (!outline.looks.is_empty()).then_some(outline.since_unix_nano));
+            // What cannot be read begins where this is asked from.
+            let begun_at = outline.ok().filter(|outline| !outline.looks.is_empty());
+            return begun(Some(path), new, begun_at.map(|outline| outline.since_unix_nano));
         }
+        let outline = outline?;
         let version = outline.transect_canary_state;
         if version != VERSION {
             let error = anyhow!(
@@ -186,6 +216,7 @@ impl Series {
             ));
         }
         let kept: Kept = serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other))?;
+        kept.check().map_err(|what| refuse(anyhow!("it is damaged: {what}"), other))?;
         if let Some(key) = differing(&kept.asked, &new.asked) {
             let (was, is) = (&kept.asked[&key], &new.asked[&key]);
             let error = anyhow!("it was begun with {key} {was}, and this asks with {is}");
@@ -272,9 +303,13 @@ impl Series {
             }
             of.groups.extend(found.groups.iter().cloned());
             of.records_from_elsewhere = of.records_from_elsewhere.saturating_add(found.records_from_elsewhere);
+            let seen: BTreeSet<String> = of.counted.iter().map(|cell| cell.region.clone()).collect();
             for cell in &found.cells {
                 let at = (cell.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
-                let is_new = at >= counted || kept.behind.get(&cell.region).is_some_and(|from| at >= *from);
+                // A place that is not called by its region hides those of which nothing was heard before.
+                let hidden = || kept.behind.values().min().filter(|_| !seen.contains(&cell.region));
+                let from = kept.behind.get(&cell.region).or_else(hidden);
+                let is_new = at >= counted || from.is_some_and(|from| at >= *from);
                 if is_new {
                     of.counted.push(Counted {
                         region: cell.region.clone(),
