@@ -191,6 +191,23 @@ fn look_of(units: &Units, series: &Series) -> Look {
                 service.late_units
             ));
         }
+        let others = service.releases.iter().filter(|(release, calls)| {
+            let is_compared = **release == service.canary || service.baseline.as_ref() == Some(release);
+            !is_compared && **calls > 0
+        });
+        let others: Vec<String> = others.map(|(release, calls)| format!("{release} ({calls} calls)")).collect();
+        if !others.is_empty() && series.has_canary(name) {
+            look.warnings
+                .push(format!("{name} ran other releases meanwhile, which are not compared: {}", list(others)));
+        }
+        if let Some(baseline) = service.baseline.as_ref().filter(|baseline| !service.releases.contains_key(*baseline))
+            && series.has_canary(name)
+        {
+            look.hints.push(format!(
+                "release {baseline} of {name} has done nothing in these minutes; there are {}",
+                list(service.releases.keys().cloned())
+            ));
+        }
         let elsewhere = series.records_from_elsewhere(name);
         if elsewhere > 0 {
             look.warnings.push(format!(
