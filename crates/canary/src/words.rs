@@ -128,10 +128,10 @@ fn fails(facts: &Facts<'_>) -> String {
     if !facts.worse.is_empty() {
         let names: Vec<&str> = facts.worse.iter().map(|(name, _)| *name).collect();
         let there = facts.worse.iter().fold(Cell::default(), |sum, (_, cell)| sum + *cell);
-        return format!("the canary fails {by} in {}: {}", list(&names), rates_in(&there, " there"));
+        return format!("the canary fails {by} in {}: side by side, {}", list(&names), rates_in(&there, " there"));
     }
     match is_higher(&compared) {
-        true => format!("the canary fails {by}: {}", rates(&compared)),
+        true => format!("the canary fails {by}: side by side, {}", rates(&compared)),
         false => format!(
             "the canary fails {by} wherever both ran side by side, although not all in all, because its share and the rate \
              differ from region to region: {}",
@@ -164,7 +164,10 @@ fn passes(facts: &Facts<'_>) -> String {
         true => format!("{margin} times as often as the baseline"),
         false => format!("at {margin} times the odds of the baseline"),
     };
-    format!("a canary that fails {worse} would have shown, and this one has not{earlier}: {}", rates(&compared))
+    format!(
+        "a canary that fails {worse} would have shown, and this one has not{earlier}: side by side, {}",
+        rates(&compared)
+    )
 }
 
 fn undecided(facts: &Facts<'_>) -> String {

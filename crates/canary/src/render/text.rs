@@ -187,7 +187,7 @@ mod tests {
         });
         assert!(
             text.starts_with(
-                "FAIL  pay 2 against 1\nthe canary fails more often than the baseline in us: 16 of 200 (8 %) of the canary's \
+                "FAIL  pay 2 against 1\nthe canary fails more often than the baseline in us: side by side, 16 of 200 (8 %) of the canary's \
                  requests failed there, and 1 of 1,800 (0.056 %) of the baseline's.\nRoll the canary back in us.\n"
             ),
             "{text}"
