@@ -70,8 +70,12 @@ SELECT
   CASE
     WHEN is_shared THEN faas_invocation_id
     WHEN is_mark THEN CASE WHEN (stream, n) IN (SELECT (stream, n) FROM kept) THEN faas_invocation_id END
-    -- An id that the stream has seen start is kept, and any other where no call runs.
+    -- An id that the stream has seen start, or end before the first START of what was read, is kept, and any other where no call runs.
     WHEN (stream, faas_invocation_id) IN (SELECT (stream, id) FROM genuine_calls) THEN faas_invocation_id
+    WHEN (stream, faas_invocation_id) IN (
+      SELECT (marks.stream, marks.faas_invocation_id) FROM numbered_lines AS marks LEFT JOIN (SELECT stream, min(n) AS first_n FROM begun_calls GROUP BY stream) USING (stream)
+      WHERE is_mark AND (first_n IS NULL OR marks.n < first_n)
+    ) THEN faas_invocation_id
     WHEN around.calls = 1 THEN around.id
     ELSE faas_invocation_id
   END AS call

@@ -98,6 +98,14 @@ impl LnLikelihoods {
         ln_sum_exp(&weighed)
     }
 
+    /// Logarithms of odds ratios, in order, and the logarithm of the likelihood of each: where to look for what lies between.
+    fn known(&self) -> Vec<(f64, f64)> {
+        let mixed = MIXED_OVER.iter().zip(&self.0[MIXED..]).map(|(odds, ln)| (odds.ln(), *ln));
+        let mut known: Vec<(f64, f64)> = mixed.chain([(0.0, 0.0)]).collect();
+        known.sort_by(|one, other| one.0.total_cmp(&other.0));
+        known
+    }
+
     /// What the likelihood of an odds ratio must stay below for it to be ruled out.
     pub(crate) fn ln_excluded_below(&self, alpha: f64) -> f64 {
         ln_mean_exp(&self.0[MIXED..]) + alpha.ln()
@@ -115,44 +123,88 @@ fn total(likelihoods: &[Likelihood], ln_odds: f64) -> (f64, f64) {
 /// Beyond this, the logarithm of an odds ratio is taken as without a bound.
 const LN_ODDS_MAX: f64 = 230.0;
 const STEPS_MAX: usize = 200;
-/// Relative width at which a root is found.
-const PRECISION: f64 = 1e-13;
+/// Relative length of a step after which a root is found: the error that is left is about its square.
+const PRECISION: f64 = 1e-8;
 
-/// The likeliest odds ratio and the two ends of the confidence sequence; none where there is no bound.
-pub(crate) fn odds_ratio(likelihoods: &[Likelihood], ln_excluded_below: f64) -> [Option<f64>; 3] {
+/// The likeliest odds ratio and the two ends of the confidence sequence; none where there is no bound. `sums` are those of
+/// all these likelihoods: a look at a million of them costs, and they say where to begin.
+pub(crate) fn odds_ratio(likelihoods: &[Likelihood], sums: &LnLikelihoods, alpha: f64) -> [Option<f64>; 3] {
     if likelihoods.is_empty() {
         return [None, Some(0.0), None];
     }
     let is_lowest = likelihoods.iter().all(|likelihood| likelihood.ends().0);
     let is_highest = likelihoods.iter().all(|likelihood| likelihood.ends().1);
+    let (known, line) = (sums.known(), sums.ln_excluded_below(alpha));
     // The likelihood is log-concave: its slope falls.
     let top = match (is_lowest, is_highest) {
         // One value alone was possible, and tells nothing.
         (true, true) => return [None, Some(0.0), None],
         (true, false) => -LN_ODDS_MAX,
         (false, true) => LN_ODDS_MAX,
-        (false, false) => root(-LN_ODDS_MAX, LN_ODDS_MAX, 0.0, |ln_odds| {
-            let step = 1e-4;
-            let (slope, ahead) = (total(likelihoods, ln_odds).1, total(likelihoods, ln_odds + step).1);
-            (slope, (ahead - slope) / step)
-        }),
+        (false, false) => {
+            let (from, to, guess) = around_top(&known);
+            root(from, to, guess, |ln_odds| {
+                let step = 1e-4;
+                let (slope, ahead) = (total(likelihoods, ln_odds).1, total(likelihoods, ln_odds + step).1);
+                (slope, (ahead - slope) / step)
+            })
+        }
     };
     let above = |ln_odds: f64| {
         let (ln, slope) = total(likelihoods, ln_odds);
-        (ln - ln_excluded_below, slope)
+        (ln - line, slope)
     };
     let lower = (!is_lowest).then(|| {
-        root(-LN_ODDS_MAX, top, top.min(0.0) - 0.5, |ln_odds| {
+        let below = known.iter().rev().copied().filter(|(at, _)| *at < top).collect::<Vec<_>>();
+        let (outside, guess) = beyond(&below, line);
+        root(outside.unwrap_or(-LN_ODDS_MAX), top, guess.unwrap_or(top.min(0.0) - 0.5), |ln_odds| {
             let (value, slope) = above(ln_odds);
             (-value, -slope)
         })
     });
-    let upper = (!is_highest).then(|| root(top, LN_ODDS_MAX, top.max(0.0) + 0.5, above));
+    let upper = (!is_highest).then(|| {
+        let beyond_top = known.iter().copied().filter(|(at, _)| *at > top).collect::<Vec<_>>();
+        let (outside, guess) = beyond(&beyond_top, line);
+        root(top, outside.unwrap_or(LN_ODDS_MAX), guess.unwrap_or(top.max(0.0) + 0.5), above)
+    });
     // An end that lies at the edge of what is looked at is none; an odds ratio of 0 is one.
     let bounded = |end: Option<f64>| end.filter(|end| end.abs() < LN_ODDS_MAX - 1.0).map(f64::exp);
     let zero = is_lowest.then_some(0.0);
     let estimate = bounded((!is_lowest && !is_highest).then_some(top));
     [estimate.or(zero), bounded(lower).or(zero), bounded(upper)]
+}
+
+/// Between which odds ratios the likeliest one lies, by some that are known, and about where.
+fn around_top(known: &[(f64, f64)]) -> (f64, f64, f64) {
+    let highest = known.iter().enumerate().max_by(|(_, one), (_, other)| one.1.total_cmp(&other.1));
+    let Some((place, (at, top))) = highest.map(|(place, known)| (place, *known)) else {
+        return (-LN_ODDS_MAX, LN_ODDS_MAX, 0.0);
+    };
+    let before = place.checked_sub(1).and_then(|place| known.get(place));
+    match (before, known.get(place + 1)) {
+        (Some((from, low)), Some((to, high))) => {
+            // The vertex of the parabola through the three.
+            let (left, right) = ((top - low) / (at - from), (high - top) / (to - at));
+            let guess = 0.5 * (from + at) + 0.5 * (to - from) * left / (left - right);
+            (*from, *to, guess)
+        }
+        (None, Some((to, _))) => (-LN_ODDS_MAX, *to, at - 1.0),
+        (Some((from, _)), None) => (*from, LN_ODDS_MAX, at + 1.0),
+        (None, None) => (-LN_ODDS_MAX, LN_ODDS_MAX, 0.0),
+    }
+}
+
+/// Going away from the likeliest odds ratio: the first known one whose likelihood is below the line, and about where the line
+/// is crossed.
+fn beyond(known: &[(f64, f64)], line: f64) -> (Option<f64>, Option<f64>) {
+    let Some(place) = known.iter().position(|(_, ln)| *ln < line) else {
+        // Beyond all that are known.
+        return (None, known.last().map(|(at, _)| at + at.signum()));
+    };
+    let (outside, low) = known[place];
+    let inside = place.checked_sub(1).map(|place| known[place]);
+    let guess = inside.map(|(at, high)| at + (outside - at) * (high - line) / (high - low));
+    (Some(outside), guess)
 }
 
 /// Where a function that falls crosses zero, given its value and slope: Newton's steps, kept between the ends.

@@ -337,6 +337,11 @@ impl<'c> Process<'c> {
         }
     }
 
+    /// Whether something was not seen: nothing passes then.
+    fn is_hindered(&self) -> bool {
+        self.is_region_missing || self.unheard().is_some() || self.drifted().is_some()
+    }
+
     /// A region that was asked for and in which nothing ran: as good as missing.
     fn unheard(&self) -> Option<&str> {
         let mut named = self.counts.regions.iter().zip(&self.regions).filter(|_| self.counts.are_named);
@@ -402,7 +407,7 @@ impl<'c> Process<'c> {
         if self.all.counts.n_b == 0 {
             return (Verdict::NoData, None);
         }
-        let is_hindered = self.is_region_missing || self.unheard().is_some() || self.drifted().is_some();
+        let is_hindered = self.is_hindered();
         match self.passes().filter(|_| !is_hindered) {
             Some((_, is_by_limit)) => (Verdict::Pass, now(Verdict::Pass, is_by_limit)),
             None => match self.pass.filter(|_| stays && !is_hindered) {
@@ -425,7 +430,7 @@ impl<'c> Process<'c> {
             false => self.regions.iter().map(told).fold(Cell::default(), |sum, one| sum + one),
         };
         let most = self.windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
-        let [estimate, lower, upper] = odds_ratio(&self.likelihoods, all.ln.ln_excluded_below(policy.alpha));
+        let [estimate, lower, upper] = odds_ratio(&self.likelihoods, &all.ln, policy.alpha);
         let (verdict, decided) = self.verdict(fails, history);
         let first_crossing = [self.fail, self.pass].into_iter().flatten().min_by_key(|crossing| crossing.window);
         let roll_back = match (verdict, fails) {
@@ -465,6 +470,7 @@ impl<'c> Process<'c> {
             decided,
             is_overlap: self.is_overlap(),
             is_region_missing: self.is_region_missing,
+            regions_count: self.regions_count(),
             has_closed: !self.blocks.is_empty(),
             last_window: self.windows.last().map(|last| last.window),
             least_covered: self.covered().count(),
@@ -487,6 +493,7 @@ impl<'c> Process<'c> {
             blocks: self.sorted_blocks(),
             open_blocks: self.regions.iter().filter_map(|region| region.blocks.open().copied()).collect(),
             needs: self.needs(verdict),
+            is_hindered: self.is_hindered(),
             is_observational: !self.is_overlap() && described.n_a > 0 && described.n_b > 0,
         }
     }
@@ -525,7 +532,7 @@ impl<'c> Process<'c> {
         if !self.is_covered(region) {
             return RegionVerdict::Uncovered;
         }
-        match region.running.ln_region_pass() >= self.ln_pass_line() {
+        match region.running.ln_region_pass() >= self.ln_pass_line() && self.drift_of(region).is_none() {
             true => RegionVerdict::Pass,
             false => RegionVerdict::Inconclusive,
         }
@@ -541,7 +548,9 @@ impl<'c> Process<'c> {
     /// What would decide: the evidence of what was counted, several times over.
     fn needs(&self, verdict: Verdict) -> Option<Needs> {
         let counts = &self.all.counts;
-        if verdict != Verdict::Inconclusive || counts.n_b == 0 || counts.n_a == 0 {
+        // Without a baseline beside it no more requests of the canary tell anything.
+        let is_alone = self.regions.iter().any(|region| region.after.1 > region.before.1);
+        if verdict != Verdict::Inconclusive || counts.n_b == 0 || counts.n_a == 0 || is_alone || self.is_hindered() {
             return None;
         }
         let times = |reaches: &dyn Fn(f64) -> bool| {
@@ -573,7 +582,6 @@ impl<'c> Process<'c> {
                 .filter(|region| region.running.counts.n_b > 0 && region.running.counts.n_a > 0)
                 .peekable();
             told.peek().is_some()
-                && !(self.is_region_missing || self.unheard().is_some() || self.drifted().is_some())
                 && self.all.times(factor).ln_pass() >= line
                 && told.all(|region| region.running.times(factor).ln_region_pass() >= line)
         };

@@ -140,10 +140,17 @@ impl<'a> Told<'a> {
         }
     }
 
+    /// Whether something was not seen, so that nothing may pass, by no policy either.
+    pub fn is_hindered(&self) -> bool {
+        !self.is_complete || self.comparisons.iter().any(|one| one.report.is_hindered)
+    }
+
     /// What to do now, in a sentence.
     pub fn action(&self) -> String {
         let more = self.outlook();
-        words::action(self.verdict, &self.roll_back(), more.as_deref())
+        let report = self.decisive().report;
+        let is_alone = report.totals.counts.n_a == 0 || report.regions.iter().any(|one| one.drift_explained.is_some());
+        words::action(self.verdict, &self.roll_back(), is_alone, more.as_deref())
     }
 
     /// What would decide, with the time that it takes at today's traffic.
@@ -162,17 +169,16 @@ impl<'a> Told<'a> {
         Some(format!("about {requests} more requests of the canary{when} would make it {what} if it goes on like this"))
     }
 
-    /// How many requests the first crossing of a line rested on, where it is not what decides: history.
+    /// How many requests a failure rested on that came out at an earlier window and does not decide: history.
     fn faded(&self) -> Option<String> {
         let report = self.decisive().report;
         let told = matches!(report.verdict, Verdict::Pass | Verdict::Inconclusive);
-        let crossing = report.first_crossing.filter(|crossing| told && crossing.verdict != report.verdict)?;
+        let crossing = report.first_crossing.filter(|crossing| told && crossing.verdict == Verdict::Fail)?;
         let counts = crossing.counts;
         Some(format!(
-            "After window {} it looked like {} ({} of {} requests of the canary failed, {} of {} of the baseline), and what \
-             came since does not bear that out",
+            "After window {} it looked like a failure ({} of {} requests of the canary failed, {} of {} of the baseline), \
+             and what came since does not bear that out",
             self.window(crossing.window),
-            if crossing.verdict == Verdict::Fail { "a failure" } else { "a pass" },
             words::grouped(counts.x_b),
             words::grouped(counts.n_b),
             words::grouped(counts.x_a),

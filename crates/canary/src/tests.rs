@@ -185,6 +185,7 @@ fn nothing_passes_beside_what_nobody_has_seen() {
         found.reason
     );
     assert!(found.regions[0].drift_explained.is_some() && !found.regions[0].roll_back);
+    assert_eq!((found.regions[0].verdict, found.needs, found.is_hindered), (RegionVerdict::Inconclusive, None, true));
 }
 
 /// What had crossed a line once.

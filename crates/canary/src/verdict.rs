@@ -269,6 +269,8 @@ pub struct Report {
     pub open_blocks: Vec<Block>,
     /// What would decide, if things go on as they have.
     pub needs: Option<Needs>,
+    /// Whether something was not seen, so that nothing may pass, by no policy either.
+    pub is_hindered: bool,
     /// Whether the two never ran side by side: what is said describes, and decides nothing.
     pub is_observational: bool,
 }

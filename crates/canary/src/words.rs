@@ -19,6 +19,7 @@ pub(crate) struct Facts<'f> {
     /// Whether both ran in one region at the same time.
     pub is_overlap: bool,
     pub is_region_missing: bool,
+    pub regions_count: usize,
     /// Whether anything was compared yet.
     pub has_closed: bool,
     pub last_window: Option<i64>,
@@ -134,7 +135,8 @@ fn fails(facts: &Facts<'_>) -> String {
         true => format!("the canary fails {by}: side by side, {}", rates(&compared)),
         false => format!(
             "the canary fails {by} wherever both ran side by side, although not all in all, because its share and the rate \
-             differ from region to region: {}",
+             differ from {} to {0}: {}",
+            if facts.regions_count > 1 { "region" } else { "minute" },
             rates(&compared)
         ),
     }
@@ -213,7 +215,7 @@ fn undecided(facts: &Facts<'_>) -> String {
 }
 
 /// What to do now.
-pub(crate) fn action(verdict: Verdict, roll_back: &[&str], more: Option<&str>) -> String {
+pub(crate) fn action(verdict: Verdict, roll_back: &[&str], is_alone: bool, more: Option<&str>) -> String {
     match verdict {
         Verdict::Fail if roll_back.is_empty() => "Roll the canary back".to_owned(),
         Verdict::Fail => format!("Roll the canary back in {}", list(roll_back)),
@@ -226,6 +228,11 @@ pub(crate) fn action(verdict: Verdict, roll_back: &[&str], more: Option<&str>) -
                             (`transect doctor`)"
             .to_owned(),
         Verdict::Pass => "Go on: promote it, or begin the next wave".to_owned(),
+        Verdict::Inconclusive if is_alone => {
+            "Bring the baseline back beside the canary, or decide by hand: alone it cannot be \
+                                               judged"
+                .to_owned()
+        }
         Verdict::Inconclusive => match more {
             Some(more) => format!("Keep canary and baseline as they are, and ask again: {more}"),
             None => "Keep canary and baseline as they are, both with traffic in each region, and ask again".to_owned(),

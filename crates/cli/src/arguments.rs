@@ -464,7 +464,7 @@ pub struct CanaryPolicy {
     /// Odds ratio that a pass rules out in every region [default: the square of the margin]
     #[arg(long, value_name = "RATIO", help_heading = "Policy")]
     pub region_margin: Option<f64>,
-    /// Requests of the canary without which a region is not covered, and nothing passes [default: 100]
+    /// Requests of the canary without which a region is not covered: a pass says nothing of it, and takes one that is [default: 100]
     #[arg(long, value_name = "N", help_heading = "Policy")]
     pub min_requests: Option<u64>,
     /// Difference of failure rates that a failure takes at least

@@ -213,7 +213,7 @@ impl Redactor {
     #[inline]
     pub fn may_hold_pair(&self, bytes: &[u8]) -> bool {
         let is_ascii = bytes.is_ascii();
-        (has_mark(bytes) || !is_ascii) && (self.stems.may_be_in(bytes) || !is_ascii) && self.may_hold_pair_slow(bytes)
+        (!is_ascii || has_mark(bytes) && self.stems.may_be_in(bytes)) && self.may_hold_pair_slow(bytes)
     }
 
     #[cold]
@@ -315,8 +315,7 @@ const SIGNS: &[&str] = &[
 ];
 
 /// The searches for what begins an option, made once.
-static OPTIONS: LazyLock<[memmem::Finder<'static>; 2]> =
-    LazyLock::new(|| [b"--", b" -"].map(|beginning| memmem::Finder::new(beginning)));
+static OPTIONS: LazyLock<[memmem::Finder<'static>; 2]> = LazyLock::new(|| [b"--", b" -"].map(memmem::Finder::new));
 
 /// Whether a separator or a bracket stands in the text; most strings are too short for a search to be worth setting up.
 #[inline]

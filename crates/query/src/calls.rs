@@ -145,9 +145,10 @@ pub(crate) fn calls_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>]) -> Vec<Opti
         calls.push(call);
     }
     if !foreign.is_empty() {
-        // A call may write on while the next one runs.
+        // A call may write on while the next one runs, also one that had begun before what was read.
         let begun = attempts.iter().filter(|attempt| !attempt.is_forged).map(|attempt| attempt.invocation);
-        let begun: HashSet<I> = begun.collect();
+        let before = lines.iter().take(first_start).filter(|line| line.kind != LineKind::Other);
+        let begun: HashSet<I> = begun.chain(before.filter_map(|line| line.invocation)).collect();
         for (index, running) in foreign {
             if calls[index].is_some_and(|named| !begun.contains(&named)) {
                 calls[index] = Some(running);
@@ -253,6 +254,7 @@ mod tests {
         check("Sa b Ea Ra Sb Eb Rb", "a b a a b b b");
         check("x Sa x . a Ea x Ra x", "x a a a a a a a x");
         check("Sa x Sb x Eb Rb +1 x", "a a b b b b x");
+        check("Ea Ra Sb a x Eb Rb", "a a b a b b b");
         check("Sa +17 x", "a x");
         // The time of initialising, and what comes after REPORT, is no call.
         check(". . Sa Ea Ra . Sb", "- - a a a - b");

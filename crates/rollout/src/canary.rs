@@ -18,6 +18,9 @@ struct Report {
     reason: String,
     #[serde(default)]
     complete: bool,
+    /// Whether something was not seen, so that nothing may pass by policy either.
+    #[serde(default)]
+    hindered: bool,
     #[serde(default)]
     missing_regions: Vec<String>,
     #[serde(default)]
@@ -127,8 +130,8 @@ pub fn read_canary(exit_code: Option<i32>, stdout: &str, stderr: &str) -> Result
     };
     // A file that could not be read is as good as a region that did not answer.
     let mut missing_regions = report.missing_regions;
-    if !report.complete && missing_regions.is_empty() && said != Said::Fail {
-        missing_regions.push("a file".to_owned());
+    if (!report.complete || report.hindered) && missing_regions.is_empty() && said != Said::Fail {
+        missing_regions.push("a file, a region that was asked for, or a baseline".to_owned());
     }
     Ok(Verdict { said, reason, roll_back, missing_regions, requests, is_fine })
 }
@@ -192,7 +195,9 @@ mod tests {
         assert!(!fine("\"n_a\":0,\"x_a\":0,\"n_b\":7,\"x_b\":1"));
         // What could not be read is missing.
         let partial = read_canary(Some(4), "{\"verdict\":\"INCONCLUSIVE\",\"complete\":false}", "").unwrap();
-        assert_eq!(partial.missing_regions, ["a file"]);
+        assert_eq!(partial.missing_regions.len(), 1);
+        let hindered = "{\"verdict\":\"INCONCLUSIVE\",\"complete\":true,\"hindered\":true}";
+        assert_eq!(read_canary(Some(4), hindered, "").unwrap().missing_regions.len(), 1);
     }
 
     #[test]

@@ -35,6 +35,13 @@ fn each_verdict_has_its_exit_code() {
         ("us,0,10000,10,0,0\nus,1,0,0,10000,900\n", &[], 4, "INCONCLUSIVE"),
         // A burst of one minute is worth little.
         ("us,0,9000,0,1000,60\n", &["--robust"], 4, "INCONCLUSIVE"),
+        // What nobody has seen passes by no policy.
+        (
+            "us,0,10000,100,10000,100\n",
+            &["--region", "us", "--region", "eu", "--on-inconclusive", "pass"],
+            4,
+            "INCONCLUSIVE",
+        ),
         // A share that is off hides no failure.
         ("us,0,9000,36,3000,1200\n", &["--weight", "10%"], 1, "FAIL"),
     ] {

@@ -28,6 +28,7 @@ struct Document<'a> {
     action: String,
     roll_back: Vec<&'a str>,
     complete: bool,
+    hindered: bool,
     missing_regions: &'a [String],
     #[serde(flatten)]
     decisive: ComparisonOf<'a>,
@@ -214,6 +215,7 @@ pub fn render_json(told: &Told<'_>) -> String {
         action: told.action(),
         roll_back: told.roll_back(),
         complete: told.is_complete,
+        hindered: told.is_hindered(),
         missing_regions: told.missing_regions,
         decisive: comparison(decisive, told),
         policy: PolicyOf {

@@ -84,10 +84,11 @@ struct Answer<'a> {
 
 /// Writes a report and ends with the code of its verdict.
 fn say(answer: &Answer<'_>, asked: &Asked, form: Form, global: &Global) -> Result<(), Failure> {
+    let is_seen = answer.is_complete && !answer.comparisons.iter().any(|one| one.report.is_hindered);
     let exit_code = match (answer.verdict, asked.on_inconclusive) {
         (Verdict::Inconclusive, Some(OnInconclusive::Fail)) => Verdict::Fail.exit_code(),
-        // What could not be read is not undecided but unseen.
-        (Verdict::Inconclusive, Some(OnInconclusive::Pass)) if answer.is_complete => Verdict::Pass.exit_code(),
+        // What could not be seen is not undecided.
+        (Verdict::Inconclusive, Some(OnInconclusive::Pass)) if is_seen => Verdict::Pass.exit_code(),
         (verdict, _) => verdict.exit_code(),
     };
     let told = Told {

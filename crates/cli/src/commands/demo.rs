@@ -46,7 +46,7 @@ fn walk(own: &Demo, start_nano: i64) -> Vec<Part> {
     parts.push(Part { comment: "Which release runs where, and how it does there", command: words("releases") });
     parts.push(Part {
         comment: "A saved question: eu-west-2 fails for some minutes, and its traffic goes elsewhere",
-        command: words("query region-traffic --param limit=8"),
+        command: words("query region-traffic --param minutes=10 --param limit=24"),
     });
     parts
 }

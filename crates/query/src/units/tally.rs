@@ -110,6 +110,8 @@ pub(super) struct Row {
     pub(super) failed_unix_nano: Option<i64>,
     /// When it had been slow; none if it was not.
     pub(super) slow_unix_nano: Option<i64>,
+    /// Whether it is one of the marks of its call.
+    pub(super) is_mark: bool,
 }
 
 /// What is known of a call: an invocation, or what a trace without one did in a service.
@@ -126,6 +128,8 @@ struct Call {
     failed_unix_nano: i64,
     failed_span: u64,
     slow_unix_nano: i64,
+    /// Whether one of its marks was seen.
+    is_marked: bool,
 }
 
 /// A failure of any service in a trace.
@@ -211,7 +215,9 @@ impl Tally {
                     failed_unix_nano: NEVER,
                     failed_span: 0,
                     slow_unix_nano: NEVER,
+                    is_marked: false,
                 });
+                call.is_marked |= row.is_mark;
                 call.function = survey.greater(call.function, emitter.function);
                 call.version = survey.greater(call.version, emitter.version);
                 call.release = survey.greater(call.release, survey.stated_release(row.emitter));
@@ -397,6 +403,13 @@ impl Gathered<'_> {
                 most(&before).or_else(|| most(&by_release)).unwrap_or(0)
             }
         };
+        // Where the calls of a function's version are marked, an id that no mark has is another's, such as API Gateway's.
+        let of_version = |call: &Call| (call.region, call.function, call.version);
+        let marked: BTreeSet<(Name, Name, Name)> =
+            of_service().filter(|told| told.call.is_marked).map(|told| of_version(&told.call)).collect();
+        let is_phantom = |call: &Call| {
+            call.invocation != 0 && call.function != 0 && !call.is_marked && marked.contains(&of_version(call))
+        };
         let mut units: PlainMap<UnitKey, Unit> = PlainMap::default();
         for told in of_service() {
             let call = &told.call;
@@ -415,6 +428,9 @@ impl Gathered<'_> {
                 UnitKind::Trace if call.trace == 0 => continue,
                 UnitKind::Trace => true,
             };
+            if !is_trace && is_phantom(call) {
+                continue;
+            }
             let key = if is_trace { call.trace } else { told.key };
             // The first record of an invocation is that of its beginning; of other calls nobody knows.
             let since_unix_nano = if call.invocation == 0 { i64::MIN } else { call.first_unix_nano };

@@ -199,7 +199,9 @@ impl Series {
         let text = text.map_err(|error| refuse(error, other))?;
         let outline: Result<Outline, Failure> =
             serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other));
-        if is_recount {
+        // No other file is overwritten.
+        let is_state = text.is_empty() || text.starts_with(b"{\"transect_canary_state\"") || outline.is_ok();
+        if is_recount && is_state {
             // What cannot be read begins where this is asked from.
             let begun_at = outline.ok().filter(|outline| !outline.looks.is_empty());
             return begun(Some(path), new, begun_at.map(|outline| outline.since_unix_nano));
