@@ -214,6 +214,7 @@ of_call AS (
   SELECT
     call, any_value(cloud_region) AS cloud_region, any_value(service) AS service, max(faas_name) AS faas_name, max(faas_version) AS faas_version,
     max(stated) AS stated, max(trace_id) AS trace_id, bool_or(is_mark AND signal = 'log') AS is_marked,
+    bool_or(event_name = 'platform.start' AND signal = 'log') AS is_started,
     CASE WHEN any_value(faas_invocation_id) IS NOT NULL THEN min(time_unix_nano) ELSE 0 END AS since
   FROM rows_of_calls GROUP BY call
 ),
@@ -226,8 +227,8 @@ released AS (
 )
 SELECT
   call, cloud_region AS region, service, call_release AS release, trace_id, since,
-  -- 11: where the calls of a function's version are marked, an id that no mark has is another's.
-  since <> 0 AND faas_name IS NOT NULL AND NOT is_marked AND bool_or(is_marked) OVER (PARTITION BY cloud_region, service, faas_name, faas_version) AS is_phantom,
+  -- 11: where the calls of a function's version have STARTs, an id that no mark has is another's.
+  since <> 0 AND faas_name IS NOT NULL AND NOT is_marked AND bool_or(coalesce(is_started, false)) OVER (PARTITION BY cloud_region, service, faas_name, faas_version) AS is_phantom,
   CASE
     WHEN getvariable('unit') = 'auto' AND trace_id IS NOT NULL THEN to_json([service, cloud_region, call_release, trace_id, 'trace'])::VARCHAR
     ELSE call

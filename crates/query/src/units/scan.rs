@@ -675,7 +675,7 @@ fn add_tied(tied: &TiedFailures, survey: &Survey, places: &BTreeMap<usize, Arc<T
                 span,
                 failed_unix_nano: Some(*time_unix_nano),
                 slow_unix_nano: None,
-                is_mark: false,
+                mark: None,
             });
         }
     }
@@ -806,7 +806,10 @@ async fn count_file(file: &File, context: &Arc<Context>, tally: &Tally) -> Resul
                 span: if of.is_error { spans[row] } else { 0 },
                 failed_unix_nano: of.is_error.then_some(over),
                 slow_unix_nano: (of.has_duration() && slow).then_some(over),
-                is_mark: of.signal == LOG && matches!(of.event, EventKind::Mark(_)),
+                mark: match of.event {
+                    EventKind::Mark(kind) if of.signal == LOG => Some(kind),
+                    _ => None,
+                },
             };
             if of.is_error && (counted.trace != 0 || counted.invocation != 0) {
                 let service = seeing.survey.service(of.emitter);

@@ -11,6 +11,7 @@ use twox_hash::XxHash3_128;
 use super::origin::{Failing, Parents, came_from_elsewhere};
 use super::survey::{Name, Survey};
 use super::{MixedCell, ServiceQuestion, ServiceUnits, Shift, UnitCell, UnitKind, UnitQuestion, WINDOW_NANO};
+use crate::calls::LineKind;
 use crate::release_map::ReleaseMap;
 
 /// Parts of a table, so that several threads can fill it.
@@ -110,8 +111,8 @@ pub(super) struct Row {
     pub(super) failed_unix_nano: Option<i64>,
     /// When it had been slow; none if it was not.
     pub(super) slow_unix_nano: Option<i64>,
-    /// Whether it is one of the marks of its call.
-    pub(super) is_mark: bool,
+    /// What it is of its call, if it is one of its marks.
+    pub(super) mark: Option<LineKind>,
 }
 
 /// What is known of a call: an invocation, or what a trace without one did in a service.
@@ -128,8 +129,9 @@ struct Call {
     failed_unix_nano: i64,
     failed_span: u64,
     slow_unix_nano: i64,
-    /// Whether one of its marks was seen.
+    /// Whether one of its marks was seen, and whether that was its START.
     is_marked: bool,
+    is_started: bool,
 }
 
 /// A failure of any service in a trace.
@@ -216,8 +218,10 @@ impl Tally {
                     failed_span: 0,
                     slow_unix_nano: NEVER,
                     is_marked: false,
+                    is_started: false,
                 });
-                call.is_marked |= row.is_mark;
+                call.is_marked |= row.mark.is_some();
+                call.is_started |= row.mark == Some(LineKind::Start);
                 call.function = survey.greater(call.function, emitter.function);
                 call.version = survey.greater(call.version, emitter.version);
                 call.release = survey.greater(call.release, survey.stated_release(row.emitter));
@@ -403,10 +407,11 @@ impl Gathered<'_> {
                 most(&before).or_else(|| most(&by_release)).unwrap_or(0)
             }
         };
-        // Where the calls of a function's version are marked, an id that no mark has is another's, such as API Gateway's.
+        // Where the calls of a function's version have STARTs, an id that no mark has is another's, such as API Gateway's. A
+        // function that lets Lambda write failures alone has none, and nothing follows for it.
         let of_version = |call: &Call| (call.region, call.function, call.version);
         let marked: BTreeSet<(Name, Name, Name)> =
-            of_service().filter(|told| told.call.is_marked).map(|told| of_version(&told.call)).collect();
+            of_service().filter(|told| told.call.is_started).map(|told| of_version(&told.call)).collect();
         let is_phantom = |call: &Call| {
             call.invocation != 0 && call.function != 0 && !call.is_marked && marked.contains(&of_version(call))
         };
