@@ -123,8 +123,8 @@ fn total(likelihoods: &[Likelihood], ln_odds: f64) -> (f64, f64) {
 /// Beyond this, the logarithm of an odds ratio is taken as without a bound.
 const LN_ODDS_MAX: f64 = 230.0;
 const STEPS_MAX: usize = 200;
-/// Relative length of a step after which a root is found: the error that is left is about its square.
-const PRECISION: f64 = 1e-8;
+/// Relative length of a step after which a root is found.
+const PRECISION: f64 = 1e-13;
 
 /// The likeliest odds ratio and the two ends of the confidence sequence; none where there is no bound. `sums` are those of
 /// all these likelihoods: a look at a million of them costs, and they say where to begin.
