@@ -1,6 +1,6 @@
 //! What is asked besides: whether the canary's own rate can be above a limit, whether it got the traffic that it was
 //! meant to get, and by how much the rate would have had to rise for what came once the baseline was gone. The first two
-//! hold at every look; the third describes.
+//! hold at every look. The third is of one look; it convicts nobody, and where it finds a rise nothing passes.
 
 use crate::evidence::EFFECTS;
 use crate::special::{ln_beta, ln_binomial, ln_mean_exp};
@@ -13,22 +13,16 @@ const STEPS_MAX: usize = 200;
 /// No drift explains more than this.
 const DRIFT_MAX: f64 = 1e300;
 
-/// The highest rate that is not ruled out at a level after `x` failures of `n`, however often it was asked before: 1 if
-/// nothing was counted. Beta-binomial mixture with Jeffreys' prior.
-pub fn rate_upper(x: u64, n: u64, alpha: f64) -> f64 {
-    if x == n {
-        return 1.0;
-    }
-    let (x, n) = (x as f64, n as f64);
-    let limit = ln_beta(0.5 + x, 0.5 + n - x) - ln_beta(0.5, 0.5) + alpha.ln();
-    let ln_likelihood = |p: f64, q: f64| if x == 0.0 { n * q.ln() } else { x * p.ln() + (n - x) * q.ln() };
+/// The highest rate that is not ruled out, above `x` failures of `n`: what is asked of a rate and of what it lacks of 1
+/// holds up to it and no further.
+fn highest_rate(x: f64, n: f64, holds: impl Fn(f64, f64) -> bool) -> f64 {
     // On the scale of log-odds, on which rates near 0 and near 1 are equally fine.
     let logistic = |z: f64| (1.0 / (1.0 + (-z).exp()), 1.0 / (1.0 + z.exp()));
     let (mut from, mut to) = if x == 0.0 { (-745.0, 745.0) } else { ((x / (n - x)).ln(), 745.0) };
     for _ in 0..STEPS_MAX {
         let middle = 0.5 * (from + to);
         let (p, q) = logistic(middle);
-        if ln_likelihood(p, q) > limit {
+        if holds(p, q) {
             from = middle
         } else {
             to = middle
@@ -38,6 +32,18 @@ pub fn rate_upper(x: u64, n: u64, alpha: f64) -> f64 {
         }
     }
     logistic(0.5 * (from + to)).0
+}
+
+/// The highest rate that is not ruled out at a level after `x` failures of `n`, however often it was asked before: 1 if
+/// nothing was counted. Beta-binomial mixture with Jeffreys' prior.
+pub fn rate_upper(x: u64, n: u64, alpha: f64) -> f64 {
+    if x == n {
+        return 1.0;
+    }
+    let (x, n) = (x as f64, n as f64);
+    let limit = ln_beta(0.5 + x, 0.5 + n - x) - ln_beta(0.5, 0.5) + alpha.ln();
+    let ln_likelihood = |p: f64, q: f64| if x == 0.0 { n * q.ln() } else { x * p.ln() + (n - x) * q.ln() };
+    highest_rate(x, n, |p, q| ln_likelihood(p, q) > limit)
 }
 
 /// ln of the evidence that the canary does not get the share `weight` of units.
@@ -81,28 +87,17 @@ fn rate_upper_once(x: u64, n: u64, alpha: f64) -> f64 {
     }
     let (x, n) = (x as f64, n as f64);
     let below = |p: f64, q: f64| (ln_binomial(x, n, p, q).exp() * p * beta_fraction(n - x, x + 1.0, q)).min(1.0);
-    let logistic = |z: f64| (1.0 / (1.0 + (-z).exp()), 1.0 / (1.0 + z.exp()));
-    let (mut from, mut to) = if x == 0.0 { (-745.0, 745.0) } else { ((x / (n - x)).ln(), 745.0) };
-    for _ in 0..STEPS_MAX {
-        let middle = 0.5 * (from + to);
-        let (p, q) = logistic(middle);
-        if below(p, q) > alpha {
-            from = middle
-        } else {
-            to = middle
-        }
-        if (to - from).abs() <= 1e-15 * from.abs() {
-            break;
-        }
-    }
-    logistic(0.5 * (from + to)).0
+    highest_rate(x, n, |p, q| below(p, q) > alpha)
 }
 
 /// By how much, at least, the rate would have had to rise by itself for `after` (failed units, units) of the canary, once
 /// the baseline with `before` was gone: the largest factor of the odds that is ruled out; none where 1 is not.
 pub fn drift_explained(before: (u64, u64), after: (u64, u64), alpha: f64) -> Option<f64> {
+    if before.1 == 0 || after.1 == 0 {
+        return None;
+    }
     let upper = rate_upper_once(before.0, before.1, alpha / 2.0);
-    if before.1 == 0 || after.1 == 0 || upper >= 1.0 {
+    if upper >= 1.0 {
         return None;
     }
     let (x, n) = (after.0 as f64, after.1 as f64);
