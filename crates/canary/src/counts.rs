@@ -29,9 +29,14 @@ impl Cell {
         self.n_a + self.n_b
     }
 
+    /// Whether both ran.
+    pub(crate) fn has_both(&self) -> bool {
+        self.n_a > 0 && self.n_b > 0
+    }
+
     /// Whether it tells anything of the one compared with the other.
     pub(crate) fn compares(&self) -> bool {
-        self.n_a > 0 && self.n_b > 0 && self.failed() > 0
+        self.has_both() && self.failed() > 0
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) struct Strata {
 
 impl Strata {
     pub(crate) fn add(&mut self, cell: &Cell) {
-        if cell.n_a == 0 || cell.n_b == 0 {
+        if !cell.has_both() {
             return;
         }
         let (n_a, x_a, n_b, x_b) = (cell.n_a as f64, cell.x_a as f64, cell.n_b as f64, cell.x_b as f64);

@@ -43,7 +43,7 @@ impl Running {
 
     fn add(&mut self, block: &Cell, told: Option<&(LnLikelihoods, Option<Bets>)>) {
         self.closed += *block;
-        if block.n_a > 0 && block.n_b > 0 {
+        if block.has_both() {
             self.compared += *block;
         }
         self.strata.add(block);
@@ -298,15 +298,19 @@ impl<'c> Process<'c> {
     }
 
     fn evidence(&self) -> Evidence {
-        let ln_product = self.all.ln_fail();
-        let of_regions: Vec<f64> =
-            self.regions.iter().filter(|region| self.is_one(region)).map(|region| region.ln_fail).collect();
+        self.evidence_of(&self.all, |region| region.ln_fail)
+    }
+
+    /// The evidence, where this is known of all and the evidence of each region is so much.
+    fn evidence_of(&self, all: &Running, ln_fail: impl Fn(&OfRegion) -> f64) -> Evidence {
+        let ln_product = all.ln_fail();
+        let of_regions: Vec<f64> = self.regions.iter().filter(|region| self.is_one(region)).map(ln_fail).collect();
         let ln_mean = match of_regions.len() {
             0 => 0.0,
             count => ln_sum_exp(&of_regions) - (count as f64).ln(),
         };
         let ln_fail = ln_sum_exp(&[ln_product, ln_mean]) - std::f64::consts::LN_2;
-        Evidence { ln_product, ln_mean, ln_fail, ln_pass: self.all.ln_pass() }
+        Evidence { ln_product, ln_mean, ln_fail, ln_pass: all.ln_pass() }
     }
 
     /// ln of the evidence that the canary is worse, if enough failed for it to decide.
@@ -473,7 +477,7 @@ impl<'c> Process<'c> {
             regions_count: self.regions_count(),
             has_closed: !self.blocks.is_empty(),
             last_window: self.windows.last().map(|last| last.window),
-            least_covered: self.covered().count(),
+            covered_count: self.covered().count(),
         };
         Report {
             verdict,
@@ -494,14 +498,14 @@ impl<'c> Process<'c> {
             open_blocks: self.regions.iter().filter_map(|region| region.blocks.open().copied()).collect(),
             needs: self.needs(verdict),
             is_hindered: self.is_hindered(),
-            is_observational: !self.is_overlap() && described.n_a > 0 && described.n_b > 0,
+            is_observational: !self.is_overlap() && described.has_both(),
         }
     }
 
     /// Whether both releases ran in one region at about the same time.
     fn is_overlap(&self) -> bool {
         let open = self.regions.iter().filter_map(|region| region.blocks.open());
-        self.blocks.iter().chain(open).any(|block| block.counts.n_a > 0 && block.counts.n_b > 0)
+        self.blocks.iter().chain(open).any(|block| block.counts.has_both())
     }
 
     /// By region and time, whatever closed first.
@@ -550,7 +554,7 @@ impl<'c> Process<'c> {
         let counts = &self.all.counts;
         // Without a baseline beside it no more requests of the canary tell anything.
         let is_alone = self.regions.iter().any(|region| region.after.1 > region.before.1);
-        if verdict != Verdict::Inconclusive || counts.n_b == 0 || counts.n_a == 0 || is_alone || self.is_hindered() {
+        if verdict != Verdict::Inconclusive || !counts.has_both() || is_alone || self.is_hindered() {
             return None;
         }
         let times = |reaches: &dyn Fn(f64) -> bool| {
@@ -564,23 +568,15 @@ impl<'c> Process<'c> {
             }
             Some(to)
         };
-        let ln_regions = (self.regions_count().max(1) as f64).ln();
         let fails = |factor: f64| {
-            let of_regions: Vec<f64> =
-                self.regions.iter().map(|region| region.running.times(factor).ln_fail()).collect();
-            let ln_mean = ln_sum_exp(&of_regions) - ln_regions;
-            let ln_fail = ln_sum_exp(&[self.all.times(factor).ln_fail(), ln_mean]) - std::f64::consts::LN_2;
+            let ahead = self.evidence_of(&self.all.times(factor), |region| region.running.times(factor).ln_fail());
             let closed = &self.all.closed;
             let least = (FAILED_MIN as f64 / closed.failed() as f64).max(FAILED_CANARY_MIN as f64 / closed.x_b as f64);
-            ln_fail >= -self.policy.alpha.ln() && factor >= least && self.is_large()
+            ahead.ln_fail >= -self.policy.alpha.ln() && factor >= least && self.is_large()
         };
         let line = self.ln_pass_line();
         let passes = |factor: f64| {
-            let mut told = self
-                .regions
-                .iter()
-                .filter(|region| region.running.counts.n_b > 0 && region.running.counts.n_a > 0)
-                .peekable();
+            let mut told = self.regions.iter().filter(|region| region.running.counts.has_both()).peekable();
             told.peek().is_some()
                 && self.all.times(factor).ln_pass() >= line
                 && told.all(|region| region.running.times(factor).ln_region_pass() >= line)

@@ -23,8 +23,8 @@ pub(crate) struct Facts<'f> {
     /// Whether anything was compared yet.
     pub has_closed: bool,
     pub last_window: Option<i64>,
-    /// Regions with enough requests of the canary.
-    pub least_covered: usize,
+    /// How many regions have enough requests of the canary.
+    pub covered_count: usize,
 }
 
 /// A number with its thousands apart.
@@ -204,7 +204,7 @@ fn undecided(facts: &Facts<'_>) -> String {
             grouped(counts.n_a)
         );
     }
-    if facts.least_covered == 0 {
+    if facts.covered_count == 0 {
         return format!(
             "too little has come to the canary to say whether it is worse: {rates}, and no region has had {} requests of the \
              canary",
@@ -220,18 +220,17 @@ pub(crate) fn action(verdict: Verdict, roll_back: &[&str], is_alone: bool, more:
         Verdict::Fail if roll_back.is_empty() => "Roll the canary back".to_owned(),
         Verdict::Fail => format!("Roll the canary back in {}", list(roll_back)),
         Verdict::Invalid => {
-            "Do not promote. Find out why the share is off (weights of the alias, who calls a version by its \
-                             number, retries), put it right, and compare anew from then on"
+            "Do not promote. Find out why the share is off (weights of the alias, who calls a version by its number, \
+             retries), put it right, and compare anew from then on"
                 .to_owned()
         }
-        Verdict::NoData => "Do not promote. See whether the canary gets traffic at all, and whether its logs arrive \
-                            (`transect doctor`)"
-            .to_owned(),
+        Verdict::NoData => {
+            "Do not promote. See whether the canary gets traffic at all, and whether its logs arrive (`transect doctor`)"
+                .to_owned()
+        }
         Verdict::Pass => "Go on: promote it, or begin the next wave".to_owned(),
         Verdict::Inconclusive if is_alone => {
-            "Bring the baseline back beside the canary, or decide by hand: alone it cannot be \
-                                               judged"
-                .to_owned()
+            "Bring the baseline back beside the canary, or decide by hand: alone it cannot be judged".to_owned()
         }
         Verdict::Inconclusive => match more {
             Some(more) => format!("Keep canary and baseline as they are, and ask again: {more}"),
