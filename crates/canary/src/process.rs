@@ -326,18 +326,22 @@ impl<'c> Process<'c> {
         self.policy.min_effect.is_none_or(|least| found.is_some_and(|found| found >= least))
     }
 
+    /// A crossing after this window.
+    fn crossing(&self, verdict: Verdict, window: i64, ln_evidence: f64, is_by_limit: bool) -> Crossing {
+        let Running { counts, compared, .. } = self.all;
+        Crossing { verdict, window, counts, compared, ln_evidence, is_by_limit }
+    }
+
     /// Notes the first crossings of both lines.
     pub(crate) fn cross(&mut self, window: i64, fails: bool) {
-        let counts = self.all.counts;
-        let crossing =
-            |verdict, ln_evidence, is_by_limit| Crossing { verdict, window, counts, ln_evidence, is_by_limit };
         if fails && self.fail.is_none() {
-            self.fail = Some(crossing(Verdict::Fail, self.evidence.ln_fail, false));
+            self.fail = Some(self.crossing(Verdict::Fail, window, self.evidence.ln_fail, false));
             self.fail_roll_back = self.worse_regions();
         }
         if self.pass.is_none() && !self.counts.clock.is_incomplete(window) {
             let passes = self.passes();
-            self.pass = passes.map(|(ln_evidence, is_by_limit)| crossing(Verdict::Pass, ln_evidence, is_by_limit));
+            self.pass =
+                passes.map(|(ln_evidence, is_by_limit)| self.crossing(Verdict::Pass, window, ln_evidence, is_by_limit));
         }
     }
 
@@ -396,7 +400,7 @@ impl<'c> Process<'c> {
         let now = |verdict, is_by_limit| {
             let window = self.windows.last().map_or(0, |last| last.window);
             let ln_evidence = if verdict == Verdict::Fail { self.evidence.ln_fail } else { self.evidence.ln_pass };
-            Some(Crossing { verdict, window, counts: self.all.compared, ln_evidence, is_by_limit })
+            Some(self.crossing(verdict, window, ln_evidence, is_by_limit))
         };
         let stays = history == History::Decides;
         if fails {

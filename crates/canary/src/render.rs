@@ -194,7 +194,7 @@ impl<'a> Told<'a> {
                 let drift = region.drift_explained?;
                 Some(format!(
                     "In {} the canary fails more often since its baseline is gone than the baseline did before, unless the \
-                     rate rose {}-fold by itself: that decides nothing, because nothing runs beside it",
+                     rate rose {}-fold by itself: it is no failure, because nothing runs beside it, and nothing passes",
                     region.region,
                     digits(drift)
                 ))

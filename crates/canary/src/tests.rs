@@ -219,6 +219,19 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     };
     assert_eq!(kept(&cells[..23]), Verdict::Pass);
     assert_eq!(kept(&cells), Verdict::Fail);
+    // A pass that stays names what had been compared by then, and not what one of them had served alone.
+    let mut faded = vec![("eu", 0, cell(0, 0, 0, 40))];
+    let first_pass = (0..20).find(|minute| {
+        faded.push(("us", *minute, cell(20, 1000, 20, 1000)));
+        kept(&faded) == Verdict::Pass
+    });
+    faded.push(("us", first_pass.unwrap() + 1, cell(20, 1000, 36, 1000)));
+    let counts = Counts::new(faded).unwrap();
+    let (_, reports) = judge_all(&[Hypothesis { counts: &counts, policy: &policy, must_pass: true }], looks);
+    let (reason, crossing) = (&reports[0].reason, reports[0].first_crossing.unwrap());
+    assert!(reason.contains("an earlier minute, which stays: side by side"), "{reason}");
+    assert_eq!(crossing.counts.n_b, crossing.compared.n_b + 40);
+    assert!(reason.contains(&format!("of {} ", words::grouped(crossing.compared.n_b))), "{reason}");
     // A share that is off hides a pass while it lasts, and no failure.
     let weight = Policy { weight: Some(0.1), ..policy };
     let judged = |cells: &[(&'static str, i64, Cell)]| {

@@ -226,6 +226,8 @@ pub struct Crossing {
     pub window: i64,
     /// What had been counted by then.
     pub counts: Cell,
+    /// Of it, what had been compared: closed blocks that have both releases.
+    pub compared: Cell,
     /// ln of the evidence for it then.
     pub ln_evidence: f64,
     /// Whether it passed because its own failure rate is low, whatever the baseline's.

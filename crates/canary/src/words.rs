@@ -112,7 +112,7 @@ pub(crate) fn reason(verdict: Verdict, facts: &Facts<'_>) -> String {
 
 fn fails(facts: &Facts<'_>) -> String {
     let earlier = facts.decided.filter(|decided| Some(decided.window) != facts.last_window);
-    let compared = facts.decided.map_or(facts.counts, |decided| decided.counts);
+    let compared = facts.decided.map_or(facts.counts, |decided| decided.compared);
     // Odds are rates where failures are rare.
     let by = match facts.policy.tolerance > 1.0 {
         true if is_rare(&compared) => format!("more than {} times as often as the baseline", facts.policy.tolerance),
@@ -153,7 +153,7 @@ fn passes(facts: &Facts<'_>) -> String {
         Some(_) => ", as had come out up to an earlier minute, which stays",
         None => "",
     };
-    let compared = facts.decided.map_or(facts.counts, |decided| decided.counts);
+    let compared = facts.decided.map_or(facts.counts, |decided| decided.compared);
     if facts.decided.is_some_and(|decided| decided.is_by_limit) {
         let limit = facts.policy.slo.map_or_else(|| "the limit".to_owned(), percent);
         return format!(
