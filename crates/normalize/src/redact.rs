@@ -7,9 +7,11 @@
 mod cards;
 mod keys;
 mod lenient;
+mod options;
 mod pairs;
 mod patterns;
 mod structure;
+mod values;
 mod views;
 
 use std::borrow::Cow;
@@ -369,7 +371,7 @@ impl Search<'_> {
             let hits = &mut *self.hits;
             let mut hit = |start, end, kind| hits.push(Hit { start, end, kind });
             pairs::find(text, redactor, &mut hit);
-            pairs::options(text, redactor, &mut hit);
+            options::find(text, redactor, &mut hit);
             pairs::tuples(text, redactor, &mut hit);
             if !self.is_id {
                 cards::find(bytes, self.is_card, &mut |start, end| hit(start, end, "card-number"));
@@ -477,7 +479,7 @@ pub(crate) fn redact_columns(record: &mut Record<'_>, redactor: &Redactor, redac
     // Of `password: x` an exception's type may be the name and its message the value.
     if let (Some(name), Some(text)) = (&record.exception_type, &mut record.exception_message)
         && let Some(meaning) = redactor.meaning(name)
-        && pairs::is_secret_message(text, meaning)
+        && values::is_secret_message(text, meaning)
     {
         let mut clean = String::new();
         push_replacement(meaning.kind, &mut clean);

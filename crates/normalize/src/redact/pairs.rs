@@ -1,11 +1,14 @@
-//! Keys and values in text: `key=value`, `key: value`, headers, elements of XML, options of commands, and a name whose value
-//! stands under another key.
+//! Keys and values in text: `key=value`, `key: value`, headers, elements of XML, tuples, and a name whose value stands under
+//! another key.
 //!
 //! It refuses to hide prose: what follows `token` or `Authorization` in a sentence is no secret. Where a value ends is said
 //! at [`word_end`] and [`clause_end`].
 
 use super::Redactor;
 use super::keys::{self, Meaning, Rule};
+use super::values::{
+    ABOUT_PASSWORDS, SCHEMES, are_credentials, beginning, is_dense, is_secret_list, is_secret_text, is_sentence,
+};
 use super::views::escape;
 
 /// How far a value may stand behind its name, or a name behind its value.
@@ -18,10 +21,10 @@ pub(crate) const NAME_BYTES_MAX: usize = 128;
 const QUOTE_ESCAPES_MAX: usize = 15;
 
 /// Where a value was found.
-struct Value {
-    start: usize,
-    end: usize,
-    is_quoted: bool,
+pub(super) struct Value {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) is_quoted: bool,
     /// Whether blanks stand between separator and value, as in prose.
     is_spaced: bool,
     /// Whether it is what stands between brackets: a list, or what a constructor was given.
@@ -32,9 +35,9 @@ struct Value {
 type Memo = (usize, usize);
 
 /// A text and how far it was looked at: the ends of values that overlap are found once, whatever the text.
-struct Reader<'t> {
-    text: &'t str,
-    bytes: &'t [u8],
+pub(super) struct Reader<'t> {
+    pub(super) text: &'t str,
+    pub(super) bytes: &'t [u8],
     word: Memo,
     clauses: [Memo; 4],
     brackets: [Memo; 3],
@@ -293,7 +296,7 @@ fn several_words(text: &str, start: usize, end: usize, redactor: &Redactor) -> O
 }
 
 impl<'t> Reader<'t> {
-    fn new(text: &'t str) -> Reader<'t> {
+    pub(super) fn new(text: &'t str) -> Reader<'t> {
         Reader {
             text,
             bytes: text.as_bytes(),
@@ -305,7 +308,7 @@ impl<'t> Reader<'t> {
     }
 
     /// Where the value behind the separator at `at` stands, if one does on its line.
-    fn any_value(&mut self, at: usize) -> Option<Value> {
+    pub(super) fn any_value(&mut self, at: usize) -> Option<Value> {
         let bytes = self.bytes;
         let mut start = at + 1;
         // `=>` and `:=` separate too; `::` parts the names of a path.
@@ -757,61 +760,6 @@ fn inside_of_constructors(bytes: &[u8], start: usize) -> (usize, Option<u8>) {
     (at, bracket)
 }
 
-/// Whether what stands between brackets under a key of this meaning is to be hidden: one of its elements, that is, and it
-/// is neither a plain word, where such a word may stand, nor a sentence.
-fn is_secret_list(list: &str, meaning: Meaning) -> bool {
-    let is_prose = meaning.rule != Rule::All || meaning.kind == "secret";
-    // Of lists within lists, which would be looked at again and again, the beginning tells.
-    const NESTED_BYTES_MAX: usize = 256;
-    let is_nested = memchr::memchr3(b'[', b'(', b'{', list.as_bytes()).is_some();
-    let mut end = if is_nested { list.len().min(NESTED_BYTES_MAX) } else { list.len() };
-    while !list.is_char_boundary(end) {
-        end -= 1;
-    }
-    list[..end].split(',').any(|element| {
-        let element = element.trim().trim_matches(['"', '\'', '\\']);
-        let is_plain = element.len() < 16 && !element.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=');
-        let is_word = is_prose && is_plain;
-        !is_word && !is_sentence(element) && is_secret_text(element, of_element(meaning), true)
-    })
-}
-
-/// What a key says of an element of its list: words are what a text falls into.
-pub(crate) fn of_element(meaning: Meaning) -> Meaning {
-    let is_of_words = meaning.kind == "token" && meaning.rule == Rule::Text;
-    Meaning { rule: if is_of_words { Rule::Dense } else { meaning.rule }, ..meaning }
-}
-
-/// Whether a text that stands alone behind a name of this meaning is a secret: a word, and no sentence.
-pub(crate) fn is_secret_message(text: &str, meaning: Meaning) -> bool {
-    let mut words = text.split_whitespace();
-    let (first, second) = (words.next().unwrap_or_default(), words.next());
-    let is_plain = first.bytes().all(|byte| byte.is_ascii_alphabetic());
-    (second.is_none() || SCHEMES.iter().any(|scheme| first.eq_ignore_ascii_case(scheme)))
-        && !(is_plain && second.is_none())
-        && is_secret_text(text, meaning, true)
-}
-
-/// Verbs with which a sentence goes on behind the name of a field.
-const VERBS: &[&str] =
-    &["must", "is", "was", "are", "should", "can", "can't", "cannot", "does", "doesn't", "has", "may", "will", "not"];
-
-/// Whether the text begins with a verb, as what a validator says of a field does.
-fn goes_on(text: &str) -> bool {
-    let first = text.split_whitespace().next().unwrap_or_default();
-    VERBS.iter().any(|verb| first.eq_ignore_ascii_case(verb))
-}
-
-/// Whether the text goes on as a sentence about a password does: `must not be blank`.
-pub(crate) fn is_sentence(text: &str) -> bool {
-    let text = beginning(text);
-    let mut words = text.split_whitespace();
-    let begins = words
-        .next()
-        .is_some_and(|first| ABOUT_PASSWORDS.iter().chain(VERBS).any(|about| first.eq_ignore_ascii_case(about)));
-    begins && (words.clone().next().is_none() || words.all(|word| !is_dense(word)) && text.contains(' '))
-}
-
 /// Where an unquoted value is code that says where the value comes from: `os.getenv("X")`, `process.env.X`, `config.token`.
 /// Within may be what is used otherwise, which is returned.
 fn code(text: &str, start: usize) -> Option<Option<(usize, usize)>> {
@@ -917,194 +865,12 @@ fn clause_end(bytes: &[u8], start: usize, separator: u8, semicolon_ends: bool) -
         .unwrap_or(bytes.len())
 }
 
-/// Whether a text under a key of this meaning is to be hidden.
-pub(crate) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> bool {
-    let text = text.trim();
-    let is_nothing = matches!(
-        text.trim_end_matches(','),
-        "" | "null"
-            | "none"
-            | "None"
-            | "nil"
-            | "true"
-            | "false"
-            | "True"
-            | "False"
-            | "undefined"
-            | "{"
-            | "["
-            | "("
-            | "|"
-            | ">"
-            | "|-"
-            | ">-"
-    );
-    // What was hidden before, here or elsewhere, and what stands for a value.
-    let is_hidden = text.starts_with("[redacted:")
-        || text.bytes().all(|byte| matches!(byte, b'*' | b'.' | b'-'))
-        || text.len() > 3 && text.bytes().all(|byte| matches!(byte, b'x' | b'X'))
-        || is_place_holder(text, is_quoted)
-        || MASKS.iter().any(|mask| text.trim_matches(['[', ']', '<', '>', '(', ')']).eq_ignore_ascii_case(mask));
-    if is_nothing || is_hidden || is_arn(text) {
-        return false;
-    }
-    // What a validator says stands where the value would.
-    if is_quoted && meaning.rule == Rule::All && text.contains(' ') && goes_on(text) {
-        return false;
-    }
-    // Without a sign of one it is the name of a connection.
-    if meaning.kind == "connection-string" && !text.bytes().any(|byte| matches!(byte, b'=' | b':' | b'@' | b'/')) {
-        return false;
-    }
-    let is_number = || text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
-    match meaning.rule {
-        Rule::All => true,
-        Rule::Text => !is_number(),
-        Rule::Token => !is_number() || is_long_number(text),
-        Rule::Credentials => !is_quoted || are_credentials(beginning(text)),
-        Rule::Dense => {
-            const DENSE_BYTES_MIN: usize = 16;
-            let text = beginning(text);
-            text.len() >= DENSE_BYTES_MIN
-                && text.bytes().any(|byte| byte.is_ascii_digit())
-                && !text.bytes().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'(' | b')' | b'<' | b'{'))
-        }
-        Rule::Digits => {
-            const DIGITS: std::ops::RangeInclusive<usize> = 3..=19;
-            const WRITTEN_BYTES_MAX: usize = 32;
-            text.len() <= WRITTEN_BYTES_MAX
-                && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'))
-                && DIGITS.contains(&text.bytes().filter(u8::is_ascii_digit).count())
-        }
-        Rule::NoPath => {
-            !matches!(text.as_bytes(), [b'/' | b'~', ..] | [_, b':', b'\\' | b'/', ..]) && !text.starts_with("./")
-        }
-    }
-}
-
-/// What others write in place of a secret.
-const MASKS: &[&str] = &["redacted", "filtered", "secret", "masked", "hidden", "removed", "protected", "sensitive"];
-
-/// Whether the text stands for a value: `${NAME}`, `{{ name }}`, `#{name}`, `<your-token>`, `%(name)s`, and of a statement's
-/// `?`, `$1`, `%s`, and where no quotes are around it `:name` and `@name`.
-fn is_place_holder(text: &str, is_quoted: bool) -> bool {
-    const NAME_BYTES_MAX: usize = 64;
-    let text = text.trim_end_matches([',', ';', ')']);
-    if text.len() > NAME_BYTES_MAX + 8 {
-        return text.strip_prefix("${").is_some_and(is_name_of_value);
-    }
-    let between = |open: &str, close: &str| {
-        text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(is_name_of_value)
-    };
-    let is_number =
-        |digits: &str| !digits.is_empty() && digits.len() < 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let is_parameter = |name: &str| {
-        let name = name.trim_end_matches(|last: char| last.is_ascii_digit());
-        name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
-            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
-    };
-    matches!(text, "?" | "%s" | "$?" | "YES" | "NO")
-        || text.strip_prefix("${").is_some_and(is_name_of_value)
-        || text.strip_prefix('$').is_some_and(is_number)
-        || between("{{", "}}")
-        || text.strip_prefix("#{").is_some_and(is_name_of_value)
-        || between("%(", ")s")
-        || between("<", ">")
-        || !is_quoted
-            && (text.strip_prefix(':').is_some_and(is_parameter)
-                || text.strip_prefix('@').is_some_and(|name| is_parameter(name) && name.starts_with('p'))
-                || text.strip_prefix('$').is_some_and(|name| keys::meaning(name).is_some()))
-}
-
-/// Whether the rest behind `${` is a name, which stands for a value.
-fn is_name_of_value(rest: &str) -> bool {
-    beginning(rest.trim_end_matches('}'))
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b' '))
-}
-
-/// As much of a value as is looked at to tell what it is. What is hidden is always all of it.
-const BEGINNING_BYTES_MAX: usize = 256;
-
-fn beginning(text: &str) -> &str {
-    let mut end = text.len().min(BEGINNING_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
-}
-
-/// The shortest number under `token` that is none that counts: codes that are sent to people have six digits.
-const CODE_DIGITS_MIN: usize = 6;
-
-/// Whether a number under `token` is too long to count or to point into a text.
-pub(crate) fn is_long_number(text: &str) -> bool {
-    text.len() >= CODE_DIGITS_MIN && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// Whether the text is the name of a resource of AWS, which is no secret.
-fn is_arn(text: &str) -> bool {
-    const ARN_BYTES_MAX: usize = 2048;
-    text.starts_with("arn:aws")
-        && text.len() <= ARN_BYTES_MAX
-        && !text.bytes().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'=' | b'&' | b'"' | b'\''))
-}
-
-/// Whether the value of a header `Authorization` is credentials, and not the name of a method or a sentence.
-fn are_credentials(text: &str) -> bool {
-    let mut words = text.split_whitespace();
-    let (first, second) = (words.next().unwrap_or_default(), words.next());
-    if SCHEMES.iter().any(|scheme| first.eq_ignore_ascii_case(scheme)) && second.is_some() {
-        return true;
-    }
-    let is_plain = |word: &str| {
-        word.len() < 20
-            && word.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.' | b',' | b'\''))
-    };
-    match (second, words.next()) {
-        // A sentence.
-        (Some(_), Some(_)) => text.split_whitespace().any(is_dense),
-        _ => !text.split_whitespace().all(is_plain),
-    }
-}
-
-fn is_dense(word: &str) -> bool {
-    word.len() >= 16
-        && word.bytes().any(|byte| byte.is_ascii_digit())
-        && !word.starts_with("arn:")
-        && !word.contains("://")
-}
-
-/// Schemes of `Authorization`: IANA's registry, AWS, Azure and what is common beside.
-#[rustfmt::skip]
-const SCHEMES: &[&str] = &[
-    "basic", "bearer", "digest", "token", "apikey", "api-key", "negotiate", "ntlm", "oauth", "hawk", "hmac",
-    "hmac-sha256", "signature", "sharedkey", "sharedkeylite", "sharedaccesssignature", "aws4-hmac-sha256",
-    "aws4-ecdsa-p256-sha256", "aws", "dpop", "gnap", "hoba", "mutual", "scram-sha-1", "scram-sha-256", "vapid",
-    "privatetoken", "mac", "key", "jwt", "splunk", "googlelogin", "genie-key", "genieKey", "bot", "password",
-];
-
 /// The parameters that credentials of several parts have, which a comma does not end.
 #[rustfmt::skip]
 const PARAMETERS: &[&str] = &[
     "credential", "signedheaders", "signature", "username", "realm", "nonce", "uri", "response", "qop", "nc",
     "cnonce", "opaque", "algorithm", "userhash", "keyid", "headers", "created", "expires", "id", "ts", "mac", "ext",
     "hash", "app", "dlg",
-];
-
-/// Words with which a sentence about a password goes on.
-#[rustfmt::skip]
-const ABOUT_PASSWORDS: &[&str] = &[
-    "must", "is", "was", "are", "were", "should", "shall", "may", "can", "cannot", "could", "will", "would", "has",
-    "have", "had", "does", "do", "did", "not", "no", "to", "for", "of", "in", "on", "at", "by", "with", "without",
-    "and", "or", "but", "if", "when", "the", "a", "an", "this", "that", "your", "their", "expired", "expires",
-    "required", "invalid", "incorrect", "wrong", "missing", "missed", "blank", "empty", "too", "field", "reset",
-    "changed", "updated", "mismatch", "accepted", "rejected", "denied", "failed", "ok", "set", "unset", "valid",
-    "string", "error", "please", "minimum", "maximum", "it", "only", "use", "enter", "successfully", "success",
-    "authentication", "auth", "login", "validation", "unauthorized", "optional", "needed", "given", "provided",
-    "supplied", "unchanged", "forgotten", "protected", "policy", "str", "&str", "&string", "varchar", "text", "securestring",
-    "secretstr", "bytes", "any", "object",
-    "go", "click", "see", "visit", "follow", "contact", "try", "check",
 ];
 
 /// The text of the element whose opening tag ends at `at`.
@@ -1205,155 +971,4 @@ fn tuple(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(usi
         && !is_plain()
         && !is_sentence(value);
     (is_value && is_secret_text(value, meaning, true)).then_some((start, start + value.len(), meaning.kind))
-}
-
-/// Calls `hit` with the value of every option of a command whose name is a secret's, `--password x` and `-Password x`, and
-/// of those of one letter that a known command takes a secret behind.
-pub(crate) fn options(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, usize, &'static str)) {
-    let mut reader = Reader::new(text);
-    let bytes = text.as_bytes();
-    for at in memchr::memchr_iter(b'-', bytes) {
-        let is_free = at.checked_sub(1).is_some_and(|before| bytes[before] == b' ');
-        let is_long = bytes[at + 1..].starts_with(b"-");
-        let name = at + 1 + usize::from(is_long);
-        let is_option = bytes.get(name).is_some_and(u8::is_ascii_alphabetic)
-            && (is_free || is_long && !at.checked_sub(1).is_some_and(|before| is_of_option(bytes[before])));
-        if !is_option {
-            continue;
-        }
-        let found = of_command(&mut reader, at, name, is_long).or_else(|| option(&mut reader, name, is_long, redactor));
-        if let Some((start, end, kind)) = found {
-            hit(start, end, kind);
-        }
-    }
-}
-
-fn is_of_option(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
-}
-
-fn option(
-    reader: &mut Reader<'_>,
-    name: usize,
-    is_long: bool,
-    redactor: &Redactor,
-) -> Option<(usize, usize, &'static str)> {
-    const OPTION_BYTES_MAX: usize = 64;
-    let (text, bytes) = (reader.text, reader.bytes);
-    let length = bytes[name..].iter().take(OPTION_BYTES_MAX).take_while(|byte| is_of_option(**byte)).count();
-    let meaning = redactor.meaning(text.get(name..name + length)?)?;
-    let blanks = bytes[name + length..].iter().take(8).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    // PowerShell's variables and calls are no values.
-    let is_code = !is_long && matches!(bytes.get(name + length + blanks), Some(b'$' | b'('));
-    if blanks == 0 || is_code {
-        return None;
-    }
-    // The separator before the value is the last blank.
-    let value = reader.any_value(name + length + blanks - 1)?;
-    let word = &text[value.start..value.end];
-    let is_prose = !value.is_quoted
-        && (ABOUT_PASSWORDS.iter().any(|about| word.eq_ignore_ascii_case(about))
-            || ["option", "flag", "argument", "parameter", "instead", "as", "from", "requires"].contains(&word));
-    (!word.starts_with('-') && !is_prose && is_secret_text(word, meaning, true)).then_some((
-        value.start,
-        value.end,
-        meaning.kind,
-    ))
-}
-
-/// How a command takes a secret behind an option.
-#[derive(Clone, Copy)]
-enum Given {
-    /// `-p x`.
-    Apart,
-    /// `-px`.
-    Joined,
-    /// `-u user:x`, `-U user%x`.
-    BehindUser(u8),
-}
-
-/// Options that take a secret, by their commands: curl's, MySQL's, OpenLDAP's, Samba's, SQL Server's, Redis', MongoDB's,
-/// sshpass', HTTPie's and zip's manual pages, and `login` of Docker, Azure and OpenShift.
-const COMMANDS: &[(&str, &str, Given)] = &[
-    ("curl", "u", Given::BehindUser(b':')),
-    ("curl", "U", Given::BehindUser(b':')),
-    ("curl", "user", Given::BehindUser(b':')),
-    ("curl", "proxy-user", Given::BehindUser(b':')),
-    ("http", "a", Given::BehindUser(b':')),
-    ("https", "a", Given::BehindUser(b':')),
-    ("ab", "A", Given::BehindUser(b':')),
-    ("mysql", "p", Given::Joined),
-    ("mysqldump", "p", Given::Joined),
-    ("mysqladmin", "p", Given::Joined),
-    ("mysqlimport", "p", Given::Joined),
-    ("mariadb", "p", Given::Joined),
-    ("mariadb-dump", "p", Given::Joined),
-    ("sshpass", "p", Given::Joined),
-    ("sshpass", "p", Given::Apart),
-    ("7z", "p", Given::Joined),
-    ("login", "p", Given::Apart),
-    ("mongo", "p", Given::Apart),
-    ("mongosh", "p", Given::Apart),
-    ("mongodump", "p", Given::Apart),
-    ("mongorestore", "p", Given::Apart),
-    ("cqlsh", "p", Given::Apart),
-    ("redis-cli", "a", Given::Apart),
-    ("ldapsearch", "w", Given::Apart),
-    ("ldapmodify", "w", Given::Apart),
-    ("ldapadd", "w", Given::Apart),
-    ("ldapwhoami", "w", Given::Apart),
-    ("sqlcmd", "P", Given::Apart),
-    ("sqlcmd", "P", Given::Joined),
-    ("bcp", "P", Given::Apart),
-    ("bcp", "P", Given::Joined),
-    ("ipmitool", "P", Given::Apart),
-    ("zip", "P", Given::Apart),
-    ("unzip", "P", Given::Apart),
-    ("smbclient", "U", Given::BehindUser(b'%')),
-    ("rpcclient", "U", Given::BehindUser(b'%')),
-];
-
-/// The secret behind an option that only means one to the command before it on its line.
-fn of_command(reader: &mut Reader<'_>, at: usize, name: usize, is_long: bool) -> Option<(usize, usize, &'static str)> {
-    const COMMAND_BYTES_MAX: usize = 256;
-    let (text, bytes) = (reader.text, reader.bytes);
-    let behind = &bytes[name..];
-    if !COMMANDS.iter().any(|(_, option, _)| behind.starts_with(option.as_bytes())) {
-        return None;
-    }
-    let from = at.saturating_sub(COMMAND_BYTES_MAX);
-    let before = bytes[from..at].rsplit(|byte| matches!(byte, b'\n' | b'|' | b';')).next()?;
-    let of_gap =
-        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'`' | b'(' | b'=' | b'>');
-    let mut run = [false; COMMANDS.len()];
-    for word in before.split(of_gap).filter(|word| !word.is_empty()) {
-        for (run, (command, ..)) in run.iter_mut().zip(COMMANDS) {
-            *run |= word == command.as_bytes();
-        }
-    }
-    if !run.contains(&true) {
-        return None;
-    }
-    let known = COMMANDS.iter().zip(run).filter(|((_, option, _), is_run)| {
-        *is_run && behind.starts_with(option.as_bytes()) && (option.len() > 1) == is_long
-    });
-    for ((_, option, given), _) in known {
-        let end = name + option.len();
-        let is_apart = matches!(bytes.get(end), Some(b' '));
-        if is_apart == matches!(given, Given::Joined) {
-            continue;
-        }
-        // A separator stands where the option's last letter or the blank does.
-        let Some(value) = reader.any_value(if is_apart { end } else { end - 1 }) else { continue };
-        let (mut start, end) = (value.start, value.end);
-        if let Given::BehindUser(sign) = given {
-            start += memchr::memchr(*sign, &bytes[start..end])? + 1;
-        }
-        let meaning = Meaning { kind: "password", rule: Rule::All };
-        let word = &text[start..end];
-        if !word.is_empty() && !word.starts_with(['-', '$']) && is_secret_text(word, meaning, false) {
-            return Some((start, end, "password"));
-        }
-    }
-    None
 }

@@ -4,7 +4,8 @@
 //! It refuses to look into texts: it says which may hold something.
 
 use super::keys::{self, Meaning, Rule};
-use super::pairs::{NAME_BYTES_MAX, is_long_number, is_secret_text, is_sentence, names_source_file, of_element};
+use super::pairs::{NAME_BYTES_MAX, names_source_file};
+use super::values::{is_long_number, is_secret_text, is_sentence, of_element};
 use super::{KeyLook, Redactor};
 use crate::json::{Kind, Mark, Tape};
 use crate::limits::JSON_DEPTH_MAX;
