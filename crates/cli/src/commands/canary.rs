@@ -84,16 +84,9 @@ struct Answer<'a> {
 
 /// Writes a report and ends with the code of its verdict.
 fn say(answer: &Answer<'_>, asked: &Asked, form: Form, global: &Global) -> Result<(), Failure> {
-    let is_seen = answer.is_complete && !answer.comparisons.iter().any(|one| one.report.is_hindered);
-    let exit_code = match (answer.verdict, asked.on_inconclusive) {
-        (Verdict::Inconclusive, Some(OnInconclusive::Fail)) => Verdict::Fail.exit_code(),
-        // What could not be seen is not undecided.
-        (Verdict::Inconclusive, Some(OnInconclusive::Pass)) if is_seen => Verdict::Pass.exit_code(),
-        (verdict, _) => verdict.exit_code(),
-    };
-    let told = Told {
+    let mut told = Told {
         verdict: answer.verdict,
-        exit_code,
+        exit_code: answer.verdict.exit_code(),
         policy: answer.policy,
         comparisons: answer.comparisons,
         is_complete: answer.is_complete,
@@ -104,6 +97,12 @@ fn say(answer: &Answer<'_>, asked: &Asked, form: Form, global: &Global) -> Resul
         mixed: answer.mixed,
         gate_mixed: asked.gate_mixed,
         warnings: answer.warnings,
+    };
+    told.exit_code = match (answer.verdict, asked.on_inconclusive) {
+        (Verdict::Inconclusive, Some(OnInconclusive::Fail)) => Verdict::Fail.exit_code(),
+        // What could not be seen is not undecided.
+        (Verdict::Inconclusive, Some(OnInconclusive::Pass)) if !told.is_hindered() => Verdict::Pass.exit_code(),
+        _ => told.exit_code,
     };
     if form == Form::Html && global.output.is_none() && std::io::stdout().is_terminal() {
         return Err(Failure::usage("a page is not for a terminal", "name a file with --output canary.html"));
@@ -120,10 +119,10 @@ fn say(answer: &Answer<'_>, asked: &Asked, form: Form, global: &Global) -> Resul
         // Whoever closed the pipe still acts on the code.
         Ok(()) | Err(Failure::ClosedPipe) => {}
         // Whoever acts on a failure need not have read it.
-        Err(failure) if exit_code == Verdict::Fail.exit_code() => drop(failure.report()),
+        Err(failure) if told.exit_code == Verdict::Fail.exit_code() => drop(failure.report()),
         Err(failure) => return Err(failure),
     }
-    match exit_code {
+    match told.exit_code {
         0 => Ok(()),
         code => Err(Failure::Verdict(code)),
     }
