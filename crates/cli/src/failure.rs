@@ -8,14 +8,14 @@ use std::process::ExitCode;
 use transect_lake::LakeError;
 use transect_query::{QueryError, RenderError};
 
+use crate::signals;
+
 /// Exit codes, as the README states them. Those of a verdict are the verdict's own.
 pub const USAGE: u8 = 2;
 /// A region, or a file, did not answer.
 pub const INCOMPLETE: u8 = 3;
 /// There is nothing to answer from.
 pub const NOTHING_FOUND: u8 = 5;
-/// Ctrl-C: 128 and the number of the signal.
-pub const INTERRUPTED: u8 = 130;
 /// Our bug.
 pub const INTERNAL: u8 = 70;
 
@@ -28,7 +28,7 @@ pub enum Failure {
     Incomplete,
     /// A verdict other than PASS is out.
     Verdict(u8),
-    /// The user has pressed Ctrl-C.
+    /// A signal has ended it.
     Interrupted,
     /// Everything else.
     Because {
@@ -69,7 +69,7 @@ impl Failure {
             Failure::ClosedPipe => return ExitCode::SUCCESS,
             Failure::Incomplete => return ExitCode::from(INCOMPLETE),
             Failure::Verdict(code) => return ExitCode::from(code),
-            Failure::Interrupted => return ExitCode::from(INTERRUPTED),
+            Failure::Interrupted => return ExitCode::from(signals::exit_code()),
             Failure::Because { code, error, hint } => (code, error, hint),
         };
         // Nobody may be listening to stderr either.

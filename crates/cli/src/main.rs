@@ -14,6 +14,7 @@ mod names;
 mod output;
 mod range;
 mod rows;
+mod signals;
 
 use std::process::ExitCode;
 

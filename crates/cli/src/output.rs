@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -20,9 +20,10 @@ use transect_query::{
 
 use crate::arguments::{FormatName, Global};
 use crate::config::{Configured, cache_directory};
-use crate::failure::{Failure, INTERRUPTED};
+use crate::failure::Failure;
 use crate::range::{parse_bytes, parse_duration, parse_time};
-use crate::{aws, names};
+use crate::signals::Attention;
+use crate::{aws, names, signals};
 
 /// The format of an answer made of rows.
 pub fn row_format(global: &Global) -> Result<Format, Failure> {
@@ -77,6 +78,7 @@ impl Destination {
         let file = NamedTempFile::new_in(directory)
             .with_context(|| format!("write {}", path.display()))
             .map_err(Failure::incomplete)?;
+        signals::unfinished(file.path());
         Ok(Destination::File(file))
     }
 
@@ -129,7 +131,9 @@ impl Destination {
             }
             Destination::File(file) => {
                 let path = global.output.as_deref().unwrap_or(Path::new("."));
+                let temporary = file.path().to_owned();
                 let synced = file.as_file().sync_all().and_then(|()| file.persist(path).map_err(|error| error.error));
+                signals::finished(&temporary);
                 synced.map(drop).with_context(|| format!("write {}", path.display())).map_err(Failure::incomplete)
             }
         }
@@ -263,8 +267,9 @@ impl Write for InPlaceOf<'_> {
     }
 }
 
-/// Runs one piece of work to its end, or to Ctrl-C. If it reads for long, a terminal shows how far it is.
+/// Runs one piece of work to its end, or to the signal that ends the program. If it reads for long, a terminal shows how far it is.
 pub fn block_on<T>(watch: Option<&Watch<'_>>, work: impl Future<Output = T>) -> Result<T, Failure> {
+    let attention = Attention::new();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         // They serve listings of directories alone.
@@ -276,12 +281,12 @@ pub fn block_on<T>(watch: Option<&Watch<'_>>, work: impl Future<Output = T>) -> 
         tokio::pin!(work);
         let started = Instant::now();
         let mut ticks = tokio::time::interval(PROGRESS_EVERY);
-        let interrupted = tokio::signal::ctrl_c();
-        tokio::pin!(interrupted);
+        let stopped = attention.stopped();
+        tokio::pin!(stopped);
         loop {
             tokio::select! {
                 biased;
-                _ = &mut interrupted => break Err(Failure::Interrupted),
+                () = &mut stopped => break Err(Failure::Interrupted),
                 done = &mut work => break Ok(done),
                 _ = ticks.tick(), if watch.is_some() => {
                     if let Some(watch) = watch && started.elapsed() > PROGRESS_AFTER {
@@ -297,27 +302,6 @@ pub fn block_on<T>(watch: Option<&Watch<'_>>, work: impl Future<Output = T>) -> 
     // What is still under way belongs to nobody any more.
     runtime.shutdown_background();
     outcome
-}
-
-/// Set when Ctrl-C is pressed, for work that looks at it now and then. Pressed again, it ends the program at once.
-pub fn interruption() -> &'static AtomicBool {
-    static PRESSED: AtomicBool = AtomicBool::new(false);
-    static WATCHED: Once = Once::new();
-    WATCHED.call_once(|| {
-        let watch = || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-            runtime.block_on(async {
-                while tokio::signal::ctrl_c().await.is_ok() {
-                    if PRESSED.swap(true, Ordering::Relaxed) {
-                        std::process::exit(i32::from(INTERRUPTED));
-                    }
-                }
-            });
-        };
-        // Without a thread to watch, Ctrl-C ends the program as it ends any other.
-        let _ = std::thread::Builder::new().name("ctrl-c".to_owned()).spawn(watch);
-    });
-    &PRESSED
 }
 
 fn progress_bar(global: &Global) -> ProgressBar {

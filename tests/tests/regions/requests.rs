@@ -207,21 +207,52 @@ fn runs_at_the_same_time_share_the_cache() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_stops_at_once_and_leaves_nothing_behind() {
-    let world = World::new();
-    world.configure("", "10m");
-    world.stores[0].fail(Fault::BlackHole);
-    let target = world.folder.path().join("answer.json");
-    let mut command = world.command(&["sql", "--output", target.to_str().unwrap(), "select count(*) from logs"]);
-    let mut run = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
-    // It is under way when the server that never answers has been asked.
-    while world.stores[0].take_seen().is_empty() {
-        std::thread::yield_now();
+fn a_signal_stops_at_once_and_leaves_nothing_behind() {
+    let send = |name: &str, id: u32| {
+        assert!(std::process::Command::new("kill").args([name, &id.to_string()]).status().unwrap().success());
+    };
+    // Who is to outlive a terminal (`nohup`) does.
+    for (signals, is_kept, code) in [
+        (&["-INT"][..], false, 130),
+        (&["-TERM"], false, 143),
+        (&["-HUP"], false, 129),
+        (&["-HUP", "-TERM"], true, 143),
+    ] {
+        let world = World::new();
+        world.configure("", "10m");
+        world.stores[0].fail(Fault::BlackHole);
+        let target = world.folder.path().join("answer.json");
+        let question = ["sql", "--output", target.to_str().unwrap(), "select count(*) from logs"];
+        let plain = world.command(&question);
+        let mut command = if is_kept { under_nohup(&plain) } else { plain };
+        let mut run = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        // It is under way when the server that never answers has been asked.
+        while world.stores[0].take_seen().is_empty() {
+            std::thread::yield_now();
+        }
+        for signal in signals {
+            send(signal, run.id());
+        }
+        assert_eq!(run.wait().unwrap().code(), Some(code), "{signals:?}");
+        let left: Vec<_> =
+            std::fs::read_dir(world.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert!(left.iter().all(|name| name == "transect.toml" || name == "cache"), "{signals:?}: {left:?}");
     }
-    let killed = std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
-    assert!(killed.success());
-    assert_eq!(run.wait().unwrap().code(), Some(130));
-    let left: Vec<_> =
-        std::fs::read_dir(world.folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(left.iter().all(|name| name == "transect.toml" || name == "cache"), "{left:?}");
+}
+
+/// The same command, started so that SIGHUP is ignored.
+#[cfg(unix)]
+fn under_nohup(plain: &std::process::Command) -> std::process::Command {
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    if let Some(folder) = plain.get_current_dir() {
+        command.current_dir(folder);
+    }
+    command
 }

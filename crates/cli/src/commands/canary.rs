@@ -24,6 +24,7 @@ use self::state::{Look, Series};
 use crate::arguments::{Canary, CanaryCommand, FormatName, Global, OnInconclusive};
 use crate::failure::{Failure, USAGE};
 use crate::output;
+use crate::signals::Attention;
 
 /// How a report is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -190,6 +191,8 @@ fn of_lake(own: &Canary, asked: &Asked, form: Form, global: &Global) -> Result<(
         return counting.dry_run(&series, global);
     }
     let watch = own.waiting.watch.then(|| asked.waiting()).transpose()?;
+    // A signal between two looks, or while what was counted is saved, ends the watch at the next step.
+    let _attention = Attention::new();
     let began = std::time::Instant::now();
     loop {
         let outcome = look(&counting, &mut series, asked, global);

@@ -10,7 +10,8 @@ use crate::arguments::{Global, Ingest};
 use crate::config;
 use crate::failure::{Failure, INCOMPLETE, USAGE};
 use crate::loader::{Load, Loaded, Reject, load};
-use crate::output::{self, print, wants_json};
+use crate::output::{print, wants_json};
+use crate::signals::Attention;
 
 pub fn run(own: &Ingest, global: &Global) -> Result<(), Failure> {
     let json = wants_json(global, "ingest")?;
@@ -58,6 +59,7 @@ pub fn load_files(
         bar.set_message(format!("{:.1} MB", done as f64 / 1e6));
         bar.inc(1);
     };
+    let attention = Attention::new();
     let load_options = Load {
         lake,
         files: &own.files,
@@ -67,7 +69,7 @@ pub fn load_files(
         row_group_rows: own.row_group_rows,
         now_unix_nano: i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
-        interrupted: output::interruption(),
+        interrupted: attention.flag(),
     };
     let loaded = load(&load_options, &progress);
     bar.finish_and_clear();

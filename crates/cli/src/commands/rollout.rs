@@ -27,6 +27,7 @@ use crate::commands::canary::settle_of;
 use crate::failure::{Failure, INCOMPLETE, USAGE};
 use crate::output;
 use crate::range::parse_duration;
+use crate::signals::Attention;
 
 /// How often the clock is looked at while nothing is to be done, so that Ctrl-C is noticed.
 const TICK: Duration = Duration::from_millis(200);
@@ -98,7 +99,8 @@ pub fn run(own: &Rollout, global: &Global) -> Result<(), Failure> {
     });
     let now = wall_clock();
     let mut machine = Machine::new(&plan, options, state, forced.as_ref(), now).map_err(usage)?;
-    let interrupted = output::interruption();
+    let attention = Attention::new();
+    let interrupted = attention.flag();
     let outcome = drive(
         &mut machine,
         &mut World {

@@ -16,6 +16,7 @@ use crate::cloud;
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::output::{self, Destination};
 use crate::range::parse_duration;
+use crate::signals;
 
 pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
     let format = output::row_format(global)?;
@@ -65,7 +66,7 @@ pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
     destination.publish(global)?;
     let summary = match summary {
         // Ctrl-C is how one ends it.
-        Err(Failure::Interrupted) if request.duration.is_none() => return Ok(()),
+        Err(Failure::Interrupted) if request.duration.is_none() && signals::is_interrupt() => return Ok(()),
         summary => summary?,
     };
     let completeness = Completeness {
