@@ -453,7 +453,7 @@ TWO_TEXTS = [
               WHEN 'span' THEN status_code = 'ERROR'
               ELSE severity_number >= 17 OR (event_name = 'platform.report' AND status_code = 'ERROR')
             END
-          ) AS error_count,
+          ) + coalesce(any_value(untraced), 0) AS error_count,
           count(*) FILTER (signal = 'log') AS log_count,
           count(*) FILTER (signal = 'span') AS span_count,
           count(DISTINCT faas_invocation_id) AS invocation_count
@@ -466,6 +466,8 @@ TWO_TEXTS = [
             severity_number, faas_invocation_id
           FROM spans
         ) AS records
+        -- What a runtime prints of an unhandled error names no trace, and fails that of its call.
+        LEFT JOIN (SELECT trace_id, sum(untraced_failures) AS untraced FROM calls_with_failures GROUP BY 1) AS calls USING (trace_id)
         WHERE trace_id IS NOT NULL
         GROUP BY trace_id
         """,

@@ -55,8 +55,11 @@ QUALIFY row_number() OVER (PARTITION BY trace_id, coalesce(span_id, event_id) OR
 
 -- All records of an invocation, in the range or not: it belongs to the range that it began in. Those that mark it or say that it failed
 -- are told by their streams (calls.sql).
+CREATE MACRO is_mark(event_name) AS
+  coalesce(event_name IN ('platform.start', 'platform.runtimeDone', 'platform.end', 'platform.report'), false);
+
 CREATE MACRO bears_on_calls(event_name, severity_number, status_code) AS
-  coalesce(event_name IN ('platform.start', 'platform.runtimeDone', 'platform.end', 'platform.report'), false)
+  is_mark(event_name)
   OR coalesce(severity_number >= 17, false) OR coalesce(starts_with(event_name, 'platform.') AND status_code = 'ERROR', false);
 
 CREATE TEMP TABLE lines_of_streams AS
@@ -67,7 +70,7 @@ QUALIFY row_number() OVER (PARTITION BY cloud_region, aws_log_group, aws_log_str
 
 .read calls.sql
 
-CREATE VIEW invocations AS
+CREATE VIEW calls_with_failures AS
 WITH records AS (
   SELECT
     every_row.* REPLACE (CASE WHEN bears_on_calls(event_name, severity_number, status_code) THEN call ELSE faas_invocation_id END AS faas_invocation_id),
@@ -89,7 +92,8 @@ summaries AS (
     max(service_version) AS service_version,
     max(faas_name) AS faas_name,
     max(faas_version) AS faas_version,
-    max(trace_id) AS trace_id,
+    -- What Lambda says outranks what the function printed.
+    coalesce(max(trace_id) FILTER (WHERE is_mark(event_name)), max(trace_id)) AS trace_id,
     max(correlation_id) AS correlation_id,
     max(duration_nano) FILTER (WHERE is_report) AS duration_nano,
     max((measured->>'billedDurationMs')::BIGINT) AS billed_duration_ms,
@@ -107,16 +111,22 @@ summaries AS (
     count(*) FILTER (WHERE severity_number >= 17) AS error_count,
     count(*) AS log_count,
     count(*) FILTER (WHERE event_name = 'platform.start') AS attempts,
-    max(aws_log_stream) AS aws_log_stream
+    max(aws_log_stream) AS aws_log_stream,
+    bool_or(is_mark(event_name)) AS is_marked,
+    bool_or(coalesce(event_name = 'platform.start', false)) AS is_started,
+    count(*) FILTER (WHERE trace_id IS NULL AND (coalesce(severity_number >= 17, false) OR coalesce(starts_with(event_name, 'platform.') AND status_code = 'ERROR', false))) AS untraced_failures
   FROM records
   GROUP BY cloud_account_id, cloud_region, aws_log_group, faas_invocation_id
 )
 SELECT
   make_timestamp_ns(time_unix_nano) AS timestamp,
-  * EXCLUDE (is_reported, has_failed, exception),
+  * EXCLUDE (is_reported, has_failed, exception, is_marked, is_started),
   coalesce(service_version, faas_version) AS release,
   CASE WHEN has_failed THEN 'ERROR' WHEN is_reported THEN 'OK' ELSE 'UNSET' END AS status_code,
   exception.kind AS exception_type,
   exception.message AS exception_message
 FROM summaries
-WHERE is_within(time_unix_nano);
+-- Where a stream has STARTs, a call that nothing marks is another's.
+QUALIFY is_within(time_unix_nano) AND (is_marked OR NOT bool_or(is_started) OVER (PARTITION BY cloud_region, aws_log_group, aws_log_stream));
+
+CREATE VIEW invocations AS SELECT * EXCLUDE (untraced_failures) FROM calls_with_failures;

@@ -482,10 +482,14 @@ impl Engine {
         for (name, table) in tables {
             put(name, table)?;
         }
+        // Nobody else asks for it: the view keeps it, the catalog does not.
+        const UNTRACED: &str = "untraced_failures";
+        put(UNTRACED, Arc::new(Invocations::untraced_failures(&all_rows, &self.landing, &self.extent)?))?;
         for (name, sql) in SQL_VIEWS {
             let plan = state.create_logical_plan(sql).await?;
             put(name, Arc::new(ViewTable::new(plan, Some(sql.to_owned()))))?;
         }
+        self.context.deregister_table(UNTRACED)?;
         Ok(())
     }
 }

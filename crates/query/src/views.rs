@@ -5,6 +5,7 @@
 mod first;
 mod invocations;
 mod once;
+mod own;
 mod tied;
 
 /// The views that are plain SQL over the others.

@@ -88,8 +88,13 @@ async fn a_failure_that_names_no_call_of_its_stream_is_of_the_call_around_it() {
     let lake = Fixture::of(&lines);
     assert_eq!(
         lake.ask("select faas_invocation_id, status_code, error_count from invocations order by 1").await,
-        "faas_invocation_id,status_code,error_count\na,ERROR,2\nb,ERROR,2\nc,OK,0\nlate,ERROR,1\ntold,UNSET,0\n"
+        "faas_invocation_id,status_code,error_count\na,ERROR,2\nb,ERROR,2\nc,OK,0\n"
     );
+    // Few of them are looked at otherwise, and what is asked for is no call.
+    for other in ["late", "told", "foreign"] {
+        let asked = format!("select count(*) from invocations where faas_invocation_id = '{other}'");
+        assert_eq!(lake.ask(&asked).await, "count(*)\n0\n", "{other}");
+    }
     // Ids that no mark has are no units.
     let count = |units: ServiceUnits| units.cells.iter().map(|cell| (cell.n_b, cell.x_b)).collect::<Vec<_>>();
     assert_eq!(count(units(&lake.engine(), UnitKind::Invocation).await), [(3, 2)]);
@@ -115,6 +120,34 @@ async fn a_trace_id_finds_what_the_other_records_of_a_call_say() {
     }
     let other = "select faas_invocation_id, status_code from invocations where trace_id = 't2'";
     assert_eq!(lake.ask(other).await, "faas_invocation_id,status_code\nb,OK\n");
+}
+
+/// What a runtime prints of an unhandled error names neither its call nor its trace.
+#[tokio::test]
+async fn a_failure_without_a_trace_fails_the_trace_of_its_call() {
+    let mut lines = stream("pay", "aa", HOUR_8, "Sa a ! ?a Ea Ra Sb b Eb Rb Sc c !Lost");
+    for (line, trace) in [(1, "t1"), (3, "t1"), (7, "t2"), (11, "t3")] {
+        lines[line].trace_id = Some(trace.into());
+    }
+    // Lambda's own word of the trace outranks what the function printed.
+    (lines[5].trace_id, lines[7].correlation_id) = (Some("t1".into()), Some("c2".into()));
+    lines.push(Record { trace_id: Some("t9".into()), ..stream("pay", "aa", HOUR_8 + 2 * MS, "a").remove(0) });
+    let lake = Fixture::of(&lines);
+    assert_eq!(
+        lake.ask("select trace_id, error_count, log_count, invocation_count from traces order by 1").await,
+        "trace_id,error_count,log_count,invocation_count\nt1,2,3,1\nt2,0,1,1\nt3,1,1,1\nt9,0,1,1\n"
+    );
+    assert_eq!(lake.ask("select error_count from traces where trace_id = 't1'").await, "error_count\n2\n");
+    assert_eq!(
+        lake.ask("select faas_invocation_id, trace_id from invocations order by 1").await,
+        "faas_invocation_id,trace_id\na,t1\nb,t2\nc,t3\n"
+    );
+    let failed = crate::PickFilter { errors: true, ..crate::PickFilter::default() };
+    let (_, mut ids, _) = lake.engine().pick(&failed, 10).await.unwrap();
+    ids.sort();
+    assert_eq!(ids, ["t1", "t3"]);
+    // What only serves the view is no table.
+    lake.fail("select * from untraced_failures").await;
 }
 
 #[tokio::test]

@@ -38,7 +38,8 @@ pub fn pick_sql(filter: &PickFilter, limit: usize) -> String {
     if filter.errors {
         having.push(
             "bool_or(CASE WHEN signal = 'span' THEN status_code = 'ERROR' ELSE severity_number >= 17 \
-             OR (event_name = 'platform.report' AND status_code = 'ERROR') END)",
+             OR (event_name = 'platform.report' AND status_code = 'ERROR') END) \
+             OR trace_id IN (SELECT trace_id FROM invocations WHERE status_code = 'ERROR' AND trace_id IS NOT NULL)",
         );
     }
     if filter.across_regions {

@@ -901,8 +901,9 @@ async fn link_file(file: &File, range: Range, wanted: &Wanted) -> Result<Links, 
                 continue;
             }
             if trace != 0 && wanted.invocations.contains(&invocation) {
-                let greatest = links.trace_of.entry(invocation).or_insert(trace);
-                *greatest = (*greatest).max(trace);
+                let told = (matches!(events[row], EventKind::Mark(_)), trace);
+                let greatest = links.trace_of.entry(invocation).or_insert(told);
+                *greatest = (*greatest).max(told);
             }
             if of_others || span == 0 || !wanted.traces.contains(&trace) {
                 continue;

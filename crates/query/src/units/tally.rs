@@ -124,7 +124,8 @@ struct Call {
     version: Name,
     release: Name,
     first_unix_nano: i64,
-    trace: u128,
+    /// The one that Lambda's own lines name, else the greatest that any line does.
+    trace: (bool, u128),
     invocation: u128,
     failed_unix_nano: i64,
     failed_span: u64,
@@ -212,7 +213,7 @@ impl Tally {
                     version: 0,
                     release: 0,
                     first_unix_nano: row.time_unix_nano,
-                    trace: row.trace,
+                    trace: (false, 0),
                     invocation: row.invocation,
                     failed_unix_nano: NEVER,
                     failed_span: 0,
@@ -226,7 +227,9 @@ impl Tally {
                 call.version = survey.greater(call.version, emitter.version);
                 call.release = survey.greater(call.release, survey.stated_release(row.emitter));
                 call.first_unix_nano = call.first_unix_nano.min(row.time_unix_nano);
-                call.trace = call.trace.max(row.trace);
+                if row.trace != 0 {
+                    call.trace = call.trace.max((row.mark.is_some(), row.trace));
+                }
                 // The earliest; of several at that time the one with the lowest span that has one.
                 let order = |at: i64, span: u64| (at, span == 0, span);
                 if order(failed, row.span) < order(call.failed_unix_nano, call.failed_span) {
@@ -256,7 +259,8 @@ pub(super) struct Links {
     pub(super) parents: Parents,
     /// The span of an invocation: Lambda's own records tell it best.
     pub(super) span_of: PlainMap<u128, (bool, u64)>,
-    pub(super) trace_of: PlainMap<u128, u128>,
+    /// The trace of an invocation: that of its marks, else the greatest.
+    pub(super) trace_of: PlainMap<u128, (bool, u128)>,
 }
 
 impl Links {
@@ -429,14 +433,14 @@ impl Gathered<'_> {
             }
             let is_trace = match question.unit {
                 UnitKind::Invocation => false,
-                UnitKind::Auto => call.trace != 0,
-                UnitKind::Trace if call.trace == 0 => continue,
+                UnitKind::Auto => call.trace.1 != 0,
+                UnitKind::Trace if call.trace.1 == 0 => continue,
                 UnitKind::Trace => true,
             };
             if !is_trace && is_phantom(call) {
                 continue;
             }
-            let key = if is_trace { call.trace } else { told.key };
+            let key = if is_trace { call.trace.1 } else { told.key };
             // The first record of an invocation is that of its beginning; of other calls nobody knows.
             let since_unix_nano = if call.invocation == 0 { i64::MIN } else { call.first_unix_nano };
             let failing = Failing { span: call.failed_span, at_unix_nano: call.failed_unix_nano, since_unix_nano };
@@ -444,7 +448,7 @@ impl Gathered<'_> {
             let new = Unit {
                 region: call.region,
                 side,
-                trace: call.trace,
+                trace: call.trace.1,
                 failed,
                 first_unix_nano: call.first_unix_nano,
                 slow_unix_nano: call.slow_unix_nano,
@@ -653,7 +657,7 @@ impl Gathered<'_> {
             failures.iter().for_each(|(service, invocation, failing)| add(*trace, *service, *invocation, failing));
         }
         for (service, invocation, failing, _) in &self.failures.of_invocations {
-            if let Some(trace) = links.trace_of.get(invocation) {
+            if let Some((_, trace)) = links.trace_of.get(invocation) {
                 add(*trace, *service, *invocation, failing);
             }
         }

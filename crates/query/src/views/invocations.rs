@@ -23,6 +23,7 @@ use datafusion_functions_json::udfs::{json_get_float_udf, json_get_int_udf};
 use transect_lake::NANOS_PER_HOUR;
 
 use super::once::each_event_once;
+use super::own::{IS_MARKED, IS_STARTED, OwnCalls};
 use super::tied::Tied;
 use super::{EVENT_KEY, RELEASE, Records, is_needle, named, only_about, plan, pushdown, release, timestamp_of, within};
 use crate::calls::LineKind;
@@ -37,6 +38,12 @@ const RECORDS_NANO_MAX: i64 = NANOS_PER_HOUR;
 
 /// Streams that are looked up for a question about few invocations; for more of them all are read.
 const STREAMS_MAX: usize = 256;
+
+/// Working names: the trace that Lambda's own lines name, and the greatest that any line does.
+const MARKED_TRACE: &str = "marked_trace_id";
+const PRINTED_TRACE: &str = "printed_trace_id";
+/// Failures of a call whose own lines name no trace.
+const UNTRACED_FAILURES: &str = "untraced_failures";
 
 /// Stands between what a text is ordered by and the text itself; no event id holds it.
 const MARK: &str = "\u{1}";
@@ -75,9 +82,19 @@ const REPORT_METRICS: [(&str, &str); 4] = [
     ("init_duration_ms", "initDurationMs"),
 ];
 
+/// What is said of each invocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// The view.
+    All,
+    /// Of those whose lines failed without naming the trace: how many did, for the view `traces`.
+    UntracedFailures,
+}
+
 /// One row a Lambda invocation.
 #[derive(Debug)]
 pub(crate) struct Invocations {
+    form: Form,
     all_rows: LogicalPlan,
     landing: Arc<Landing>,
     extent: Extent,
@@ -92,12 +109,31 @@ impl Invocations {
         extent: &Extent,
         records: Option<&Records>,
     ) -> Result<Invocations> {
+        Invocations::in_form(Form::All, all_rows, landing, extent, records)
+    }
+
+    /// The failures that name no trace, by the trace of their call.
+    pub(crate) fn untraced_failures(
+        all_rows: &LogicalPlan,
+        landing: &Arc<Landing>,
+        extent: &Extent,
+    ) -> Result<Invocations> {
+        Invocations::in_form(Form::UntracedFailures, all_rows, landing, extent, None)
+    }
+
+    fn in_form(
+        form: Form,
+        all_rows: &LogicalPlan,
+        landing: &Arc<Landing>,
+        extent: &Extent,
+        records: Option<&Records>,
+    ) -> Result<Invocations> {
         let rows = LogicalPlanBuilder::from(all_rows.clone());
         let parts = Parts { named: named_rows(rows.clone())?, tied: tied_rows(rows)? };
-        let rows = invocations(parts.unite(true)?, records)?.build()?;
+        let rows = invocations(form, parts.unite(true)?, records)?.build()?;
         let schema = Arc::new(rows.schema().as_arrow().clone());
         let (landing, extent, records) = (Arc::clone(landing), extent.clone(), records.cloned());
-        Ok(Invocations { all_rows: all_rows.clone(), landing, extent, records, schema })
+        Ok(Invocations { form, all_rows: all_rows.clone(), landing, extent, records, schema })
     }
 
     /// What is true of the rows of the streams, and the time, in which something passes the filters.
@@ -181,7 +217,7 @@ impl TableProvider for Invocations {
         for of_id in ids {
             parts = parts.of_invocations_with(&of_id)?;
         }
-        let rows = invocations(parts.unite(few)?, self.records.as_ref())?;
+        let rows = invocations(self.form, parts.unite(few)?, self.records.as_ref())?;
         let mut rows = within(rows, asked.min, asked.max)?;
         for filter in filters {
             rows = rows.filter(filter.clone())?;
@@ -198,9 +234,11 @@ struct Parts {
     tied: LogicalPlanBuilder,
 }
 
+/// What is kept of the parts is not the whole answer: the marks of other calls stay, because they tell whether a stream has
+/// any, and whoever asks for few filters what comes out.
 impl Parts {
     fn filter(self, filter: &Expr) -> Result<Parts> {
-        Ok(Parts { named: self.named.filter(filter.clone())?, tied: self.tied.filter(filter.clone())? })
+        Ok(Parts { named: self.named.filter(filter.clone())?, ..self })
     }
 
     /// All records of the invocations of which one record passes the filters. An id stands in some records of an invocation
@@ -215,11 +253,8 @@ impl Parts {
             found.project([named("faas_invocation_id").alias(FOUND)])
         };
         let found = found(&self.named)?.union(found(&self.tied)?.build()?)?.distinct()?;
-        let of_found = |rows: LogicalPlanBuilder| {
-            let on = (vec![Column::new_unqualified(FOUND)], vec![Column::new_unqualified("faas_invocation_id")]);
-            found.clone().join(rows.build()?, JoinType::RightSemi, on, None)
-        };
-        Ok(Parts { named: of_found(self.named)?, tied: of_found(self.tied)? })
+        let on = (vec![Column::new_unqualified(FOUND)], vec![Column::new_unqualified("faas_invocation_id")]);
+        Ok(Parts { named: found.join(self.named.build()?, JoinType::RightSemi, on, None)?, ..self })
     }
 
     /// All of them, each once.
@@ -266,11 +301,30 @@ fn tied_rows(rows: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
 }
 
 /// Invocations from their records.
-fn invocations(records: LogicalPlanBuilder, recorded: Option<&Records>) -> Result<LogicalPlanBuilder> {
-    let summary = summarise(records)?;
+fn invocations(form: Form, records: LogicalPlanBuilder, recorded: Option<&Records>) -> Result<LogicalPlanBuilder> {
+    let summary = summarise(records)?.build()?;
+    let own = provider_as_source(Arc::new(OwnCalls::new(summary)));
+    let summary = LogicalPlanBuilder::scan("own_calls", own, None)?;
     let started = named("first_unix_nano").alias("time_unix_nano");
     let columns: Vec<Expr> = summary.schema().columns().into_iter().map(Expr::Column).collect();
-    summary.project(columns.into_iter().chain([started]))?.project(output(recorded))
+    let traced = coalesce(vec![named(MARKED_TRACE), named(PRINTED_TRACE)]).alias("trace_id");
+    let summary = summary.project(columns.into_iter().chain([started, traced]))?;
+    match form {
+        Form::All => summary.project(output(recorded)),
+        Form::UntracedFailures => {
+            summary.filter(named(UNTRACED_FAILURES).gt(lit(0_i64)).and(named("trace_id").is_not_null()))?.project([
+                start().alias("time_unix_nano"),
+                named("cloud_region"),
+                named("trace_id"),
+                named(UNTRACED_FAILURES),
+            ])
+        }
+    }
+}
+
+/// The start: of the first record, unless that is only the report, whose duration leads back to it.
+fn start() -> Expr {
+    least(vec![named("first_unix_nano"), named("begun_unix_nano")])
 }
 
 fn is_report() -> Expr {
@@ -307,7 +361,9 @@ fn summarise(records: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
         max(named("faas_name")).alias("faas_name"),
         max(named("faas_version")).alias("faas_version"),
         bool_or(named("faas_coldstart")).alias("faas_coldstart"),
-        max(named("trace_id")).alias("trace_id"),
+        // What Lambda says outranks what the function printed.
+        max(named("trace_id")).filter(is_mark()).build()?.alias(MARKED_TRACE),
+        max(named("trace_id")).alias(PRINTED_TRACE),
         max(named("correlation_id")).alias("correlation_id"),
         max(named("duration_nano")).filter(is_report()).build()?.alias("duration_nano"),
         max(named("billed_duration_ms")).alias("billed_duration_ms"),
@@ -320,16 +376,17 @@ fn summarise(records: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
         first("exception_type")?.alias("exception_type"),
         first("exception_message")?.alias("exception_message"),
         count(lit(1_i64)).filter(is_error()).build()?.alias("error_count"),
+        count(lit(1_i64)).filter(has_failed().and(named("trace_id").is_null())).build()?.alias(UNTRACED_FAILURES),
         count(lit(1_i64)).alias("log_count"),
         count(lit(1_i64)).filter(named("event_name").eq(lit("platform.start"))).build()?.alias("attempts"),
         max(named("aws_log_stream")).alias("aws_log_stream"),
+        bool_or(is_mark()).alias(IS_MARKED),
+        bool_or(is_mark().and(named("event_name").eq(lit("platform.start")))).alias(IS_STARTED),
     ];
     records.aggregate(INVOCATION_KEY.map(named), aggregates)
 }
 
 fn output(recorded: Option<&Records>) -> Vec<Expr> {
-    // The start: of the first record, unless that is only the report, whose duration leads back to it.
-    let start = || least(vec![named("first_unix_nano"), named("begun_unix_nano")]);
     let status = when(named("failed"), lit(STATUS_ERROR)).when(named("reported"), lit("OK")).otherwise(lit("UNSET"));
     let mut columns = vec![timestamp_of(start()).alias("timestamp"), start().alias("time_unix_nano")];
     columns.extend(["cloud_account_id", "cloud_region", "service_name"].map(named));

@@ -7,7 +7,8 @@ WITH records AS (
       AS start_unix_nano,
     time_unix_nano AS end_unix_nano,
     CASE WHEN severity_number >= 17 OR (event_name = 'platform.report' AND status_code = 'ERROR') THEN 1 ELSE 0 END
-      AS is_error,
+      AS errors,
+    1 AS is_log,
     0 AS is_span
   FROM logs
   WHERE trace_id IS NOT NULL
@@ -16,10 +17,16 @@ WITH records AS (
     trace_id, cloud_region, service_name, faas_name, release, correlation_id, faas_invocation_id,
     time_unix_nano AS start_unix_nano,
     time_unix_nano + coalesce(duration_nano, 0) AS end_unix_nano,
-    CASE WHEN status_code = 'ERROR' THEN 1 ELSE 0 END AS is_error,
+    CASE WHEN status_code = 'ERROR' THEN 1 ELSE 0 END AS errors,
+    0 AS is_log,
     1 AS is_span
   FROM spans
   WHERE trace_id IS NOT NULL
+  UNION ALL
+  -- What a runtime prints of an unhandled error names no trace: it fails the trace of the call that it stands in.
+  SELECT
+    trace_id, cloud_region, NULL, NULL, NULL, NULL, NULL, NULL, NULL, untraced_failures, 0, 0
+  FROM untraced_failures
 )
 SELECT
   arrow_cast(min(start_unix_nano), 'Timestamp(Nanosecond, Some("+00:00"))') AS timestamp,
@@ -33,8 +40,8 @@ SELECT
     array_agg(DISTINCT coalesce(service_name, faas_name))
       FILTER (WHERE coalesce(service_name, faas_name) <> 'UnknownService')
   ) AS services,
-  sum(is_error) AS error_count,
-  sum(1 - is_span) AS log_count,
+  sum(errors) AS error_count,
+  sum(is_log) AS log_count,
   sum(is_span) AS span_count,
   count(DISTINCT faas_invocation_id) AS invocation_count,
   max(correlation_id) AS correlation_id
