@@ -14,6 +14,7 @@ mod names;
 mod output;
 mod range;
 mod rows;
+mod zone;
 
 use std::process::ExitCode;
 

@@ -29,6 +29,7 @@ pub use datafusion::common::ScalarValue;
 pub use engine::{Answer, Engine, EngineOptions, Given, Scanned, Wanted};
 pub use error::{QueryError, SqlError};
 pub use logs::{LOGS_MAX, LogFilter, LogWindow, Logs};
+pub use names::did_you_mean;
 pub use queries::{Param, ParamKind, SavedQuery, saved_queries, saved_query};
 pub use render::{Format, LineStyle, RenderError, TableStyle, render, render_batch, render_logs};
 pub use trace::{

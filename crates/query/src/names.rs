@@ -4,7 +4,7 @@
 const OFFERED_MAX: usize = 3;
 
 /// A sentence such as "did you mean `trace_id`?" for a name that does not exist, if one of those that do is near.
-pub(crate) fn did_you_mean<'n>(name: &str, existing: impl IntoIterator<Item = &'n str>) -> Option<String> {
+pub fn did_you_mean<'n>(name: &str, existing: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let offered = nearest(name, existing);
     let quoted: Vec<String> = offered.iter().map(|name| format!("`{name}`")).collect();
     (!quoted.is_empty()).then(|| format!("did you mean {}?", quoted.join(" or ")))

@@ -3,7 +3,6 @@
 
 use std::io::BufWriter;
 
-use jiff::tz::TimeZone;
 use transect_normalize::parse_trace_id;
 use transect_query::{
     EngineOptions, Format, LOGS_MAX, LineStyle, LogFilter, LogWindow, Logs as Found, NamesSeen, render_batch,
@@ -11,9 +10,9 @@ use transect_query::{
 };
 
 use crate::arguments::{Global, Logs};
-use crate::config;
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::output::{self, Destination};
+use crate::{config, zone};
 
 /// An X-Ray id is made when its request comes in; its records lie within a day of that, late ones included, or the whole
 /// range is looked at.
@@ -84,7 +83,7 @@ fn print(found: &Found, window: &LogWindow, format: Format, own: &Logs, global: 
     let is_terminal = destination.is_terminal();
     let style = destination.table_style();
     if format == Format::Table {
-        let time_zone = if own.utc { TimeZone::UTC } else { TimeZone::system() };
+        let time_zone = zone::shown(own.utc, global);
         let lines = LineStyle { color: style.color, short_time: is_terminal, time_zone };
         let with_neighbours = window.before > 0 || window.after > 0;
         let mut out = BufWriter::new(destination.writer());

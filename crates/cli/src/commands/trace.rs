@@ -3,7 +3,6 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use jiff::tz::TimeZone;
 use transect_normalize::{AnyId, parse_any_id};
 use transect_query::{
     EngineOptions, Format, Id, IdKind, LogsShown, NamesSeen, PickFilter, TraceBounds, TraceStart, WaterfallStyle,
@@ -11,9 +10,9 @@ use transect_query::{
 };
 
 use crate::arguments::{CrossingName, FormatName, Global, LogsName, Trace};
-use crate::config;
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::output::{self, Destination};
+use crate::{config, zone};
 
 const MINUTE_NANO: i64 = 60_000_000_000;
 /// Where ids are looked for that tell no time.
@@ -115,7 +114,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
                 let style = WaterfallStyle {
                     width: table.width,
                     color: table.color,
-                    time_zone: if own.utc { TimeZone::UTC } else { TimeZone::system() },
+                    time_zone: zone::shown(own.utc, global),
                     logs: match own.logs {
                         LogsName::Errors => LogsShown::Errors,
                         LogsName::All => LogsShown::All,

@@ -6,7 +6,7 @@ use arrow::array::RecordBatch;
 use arrow::csv::WriterBuilder;
 use arrow::datatypes::SchemaRef;
 
-use super::cells::{TIMESTAMP_FORMAT, flat_schema, flatten};
+use super::cells::{as_lines, flat_schema};
 use super::{RenderError, Sink};
 
 pub(super) struct CsvSink<W: Write> {
@@ -25,12 +25,9 @@ impl<W: Write> CsvSink<W> {
 impl<W: Write> Sink for CsvSink<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
         self.text.clear();
-        let mut writer = WriterBuilder::new()
-            .with_header(!std::mem::replace(&mut self.begun, true))
-            .with_timestamp_format(TIMESTAMP_FORMAT.to_owned())
-            .with_timestamp_tz_format(TIMESTAMP_FORMAT.to_owned())
-            .build(&mut self.text);
-        writer.write(&flatten(batch, &self.schema)?)?;
+        let mut writer =
+            WriterBuilder::new().with_header(!std::mem::replace(&mut self.begun, true)).build(&mut self.text);
+        writer.write(&as_lines(batch, &self.schema)?)?;
         drop(writer);
         // By ourselves, because Arrow's writer makes text of the errors of the one below it.
         Ok(self.out.write_all(&self.text)?)

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::cells::{TIMESTAMP_FORMAT, flat_schema, flatten};
+use super::cells::{as_lines, flat_schema};
 use super::{RenderError, Sink, TableStyle};
 
 /// Rows looked at before the widths are settled; what comes later and is wider moves its own line only.
@@ -129,10 +129,8 @@ impl<W: Write> TableSink<W> {
 
 impl<W: Write> Sink for TableSink<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
-        let batch = flatten(batch, &self.schema)?;
-        let options = FormatOptions::new()
-            .with_timestamp_format(Some(TIMESTAMP_FORMAT))
-            .with_timestamp_tz_format(Some(TIMESTAMP_FORMAT));
+        let batch = as_lines(batch, &self.schema)?;
+        let options = FormatOptions::new();
         let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let mut text = String::new();

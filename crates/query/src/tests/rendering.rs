@@ -76,6 +76,30 @@ async fn csv_quotes_what_needs_it_and_always_has_a_header() {
 }
 
 #[tokio::test]
+async fn an_instant_has_its_true_offset_in_every_format() {
+    let check = |expression: &'static str, expected: &'static str| async move {
+        let sql = format!("select {expression} as t from telemetry");
+        let csv = rendered(&sql, Format::Csv, TableStyle::default()).await;
+        assert_eq!(csv, format!("t\n{expected}\n"), "{expression}");
+        let table = rendered(&sql, Format::Table, TableStyle::default()).await;
+        assert_eq!(table, csv, "{expression}");
+        let json = format!("{{\"t\":\"{expected}\"}}\n");
+        assert_eq!(rendered(&sql, Format::Ndjson, TableStyle::default()).await, json, "{expression}");
+        let list = format!("{{\"t\":[\"{expected}\"]}}\n");
+        let sql = format!("select make_array({expression}) as t from telemetry");
+        assert_eq!(rendered(&sql, Format::Ndjson, TableStyle::default()).await, list, "{expression}");
+    };
+    check("timestamp", "2026-11-21T08:00:00.000000000Z").await;
+    check("timestamp AT TIME ZONE 'America/New_York'", "2026-11-21T03:00:00.000000000-05:00").await;
+    check("timestamp AT TIME ZONE 'Asia/Kolkata'", "2026-11-21T13:30:00.000000000+05:30").await;
+    check("timestamp AT TIME ZONE 'Europe/London'", "2026-11-21T08:00:00.000000000Z").await;
+    check("timestamp AT TIME ZONE '+09:00'", "2026-11-21T17:00:00.000000000+09:00").await;
+    check("date_trunc('day', timestamp)", "2026-11-21T00:00:00.000000000Z").await;
+    // The hands of a clock are no instant, and nobody knows of which zone they are.
+    check("to_local_time(timestamp AT TIME ZONE 'America/New_York')", "2026-11-21T03:00:00.000000000").await;
+}
+
+#[tokio::test]
 async fn a_pipe_gets_a_whole_table_without_colour_and_without_control() {
     let sql = "select * from (values (1, 'a\x1b[31m\nb', null), (1234, 'é日本', 'x')) as t(n, text, more)";
     let text = rendered(sql, Format::Table, TableStyle::default()).await;

@@ -570,10 +570,9 @@ fn message(event: &Event) -> String {
 
 fn time_text(unix_nano: i64, time_zone: &TimeZone) -> String {
     let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(unix_nano)) else { return "-".to_owned() };
-    match *time_zone == TimeZone::UTC {
-        true => time.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string(),
-        false => time.to_zoned(time_zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f%:z").to_string(),
-    }
+    let time = time.to_zoned(time_zone.clone());
+    let zone = if time.offset().is_zero() { "Z".to_owned() } else { time.strftime("%:z").to_string() };
+    format!("{}{zone}", time.strftime("%Y-%m-%d %H:%M:%S%.3f"))
 }
 
 /// A duration as people say it, to three digits.
