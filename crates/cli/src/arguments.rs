@@ -58,6 +58,10 @@ pub struct Global {
     /// Write the answer to this file, whole or not at all, readable by its owner alone
     #[arg(long, short, value_name = "FILE", global = true, help_heading = "Output")]
     pub output: Option<PathBuf>,
+    /// In CSV, put an apostrophe before texts that a spreadsheet would take for formulas: those that begin with =, +, -, @, a
+    /// tab or a line end
+    #[arg(long, global = true, help_heading = "Output")]
+    pub csv_safe: bool,
     /// Print nothing unless every region answered and every file could be read
     #[arg(long, global = true, help_heading = "Output")]
     pub strict: bool,

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use transect_lake::LakeError;
-use transect_query::{QueryError, RenderError};
+use transect_query::{QueryError, RenderError, visible_lines};
 
 /// Exit codes, as the README states them. Those of a verdict are the verdict's own.
 pub const USAGE: u8 = 2;
@@ -74,9 +74,9 @@ impl Failure {
         };
         // Nobody may be listening to stderr either.
         let mut stderr = io::stderr().lock();
-        let _ = writeln!(stderr, "transect: {error:#}");
+        let _ = writeln!(stderr, "{}", visible_lines(&format!("transect: {error:#}")));
         if let Some(hint) = hint {
-            let _ = writeln!(stderr, "  {}", hint.replace('\n', "\n  "));
+            let _ = writeln!(stderr, "  {}", visible_lines(&hint.replace('\n', "\n  ")));
         }
         ExitCode::from(code)
     }
@@ -84,7 +84,13 @@ impl Failure {
 
 /// Prints what the parser says of the arguments: help and version to stdout, everything else to stderr.
 pub fn report_usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
+    let plain = error.render().to_string();
+    let shown = visible_lines(&plain);
+    // It may repeat what somebody else has put on the line.
+    let _ = match shown == plain {
+        true => error.print(),
+        false => write!(io::stderr(), "{shown}"),
+    };
     ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
 }
 

@@ -14,8 +14,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::NamedTempFile;
 use transect_lake::RequestCounts;
 use transect_query::{
-    Completeness, Engine, EngineOptions, Format, NamesSeen, ScalarValue, TableStyle, Wanted, readings_batch,
-    render_batch,
+    Completeness, Engine, EngineOptions, Format, NamesSeen, ScalarValue, TableStyle, VisibleJson, Wanted,
+    readings_batch, render_batch, visible_lines,
 };
 
 use crate::arguments::{FormatName, Global};
@@ -87,7 +87,8 @@ impl Destination {
             return Ok(destination);
         }
         let pager = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());
-        if pager.trim().is_empty() || pager.trim() == "cat" {
+        // A terminal that can do nothing but print cannot page either.
+        if is_dumb() || pager.trim().is_empty() || pager.trim() == "cat" {
             return Ok(destination);
         }
         let mut command = Command::new("sh");
@@ -143,21 +144,52 @@ impl Destination {
         }
     }
 
-    pub fn table_style(&self) -> TableStyle {
+    /// How rows are to look there.
+    pub fn table_style(&self, global: &Global) -> TableStyle {
         if !self.is_terminal() {
-            return TableStyle::default();
+            return TableStyle { csv_safe: global.csv_safe, ..TableStyle::default() };
         }
         let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        TableStyle { width, color: !no_color && !is_dumb }
+        TableStyle { width, color: !no_color && !is_dumb(), is_terminal: true, csv_safe: global.csv_safe }
+    }
+
+    /// Where JSON goes: on a terminal with what that would act upon as escapes.
+    pub fn json_writer(&mut self) -> Box<dyn Write + Send + '_> {
+        match self.is_terminal() {
+            true => Box::new(VisibleJson::new(self.writer())),
+            false => Box::new(self.writer()),
+        }
     }
 }
 
-/// Prints text that is an answer.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
+}
+
+/// Prints an answer that is no rows: text for people, or JSON where that is asked for. Whatever names stand in a text, no terminal
+/// acts upon them, now or when it is shown later.
 pub fn print(global: &Global, text: &str) -> Result<(), Failure> {
+    if global.format == Some(FormatName::Json) {
+        return print_json(global, text);
+    }
     let mut destination = Destination::open(global)?;
-    destination.writer().write_all(text.as_bytes())?;
+    destination.writer().write_all(visible_lines(text).as_bytes())?;
+    destination.publish(global)
+}
+
+/// Prints an answer for programs, to which every letter counts.
+pub fn print_json(global: &Global, text: &str) -> Result<(), Failure> {
+    let mut destination = Destination::open(global)?;
+    destination.json_writer().write_all(text.as_bytes())?;
+    destination.publish(global)
+}
+
+/// Prints what is neither: a terminal alone gets it with what it would act upon made visible.
+pub fn print_data(global: &Global, text: &str) -> Result<(), Failure> {
+    let mut destination = Destination::open(global)?;
+    let shown = if destination.is_terminal() { visible_lines(text) } else { text.to_owned() };
+    destination.writer().write_all(shown.as_bytes())?;
     destination.publish(global)
 }
 
@@ -170,7 +202,7 @@ pub fn say(global: &Global, text: &str) {
 
 /// What is said even to those who want no talk.
 pub fn warn(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", visible_lines(text));
 }
 
 /// What an engine looks at, as the arguments name it.
@@ -344,13 +376,13 @@ pub fn human_bytes(bytes: u64) -> String {
 /// Asks one query and writes its answer where the arguments say; returns how many rows it has.
 pub fn answer(engine: &Engine, text: &str, params: &[(String, ScalarValue)], global: &Global) -> Result<u64, Failure> {
     let format = row_format(global)?;
-    let mut destination = Destination::open(global)?;
-    refuse_parquet_on_terminal(format, &destination)?;
     if global.dry_run {
         dry_run(engine, text, params, global)?;
         return Ok(0);
     }
-    let wanted = Wanted { format, style: destination.table_style(), strict: global.strict };
+    let mut destination = Destination::open(global)?;
+    refuse_parquet_on_terminal(format, &destination)?;
+    let wanted = Wanted { format, style: destination.table_style(global), strict: global.strict };
     let watch = Watch::new(engine, global);
     let mut out = InPlaceOf { watch: &watch, out: destination.writer() };
     let given = block_on(Some(&watch), engine.give(text, params, &wanted, &mut out))??;
@@ -378,7 +410,7 @@ pub fn dry_run(engine: &Engine, text: &str, params: &[(String, ScalarValue)], gl
     let (readings, completeness) = block_on(Some(&Watch::new(engine, global)), engine.plan(text, params))??;
     let batch = readings_batch(&readings).context("render").map_err(Failure::incomplete)?;
     let mut destination = Destination::open(global)?;
-    let style = destination.table_style();
+    let style = destination.table_style(global);
     render_batch(&batch, row_format(global)?, &style, &completeness, destination.writer())?;
     destination.publish(global)?;
     finish(global, &completeness, &NamesSeen::default())

@@ -31,7 +31,9 @@ pub use error::{QueryError, SqlError};
 pub use logs::{LOGS_MAX, LogFilter, LogWindow, Logs};
 pub use names::did_you_mean;
 pub use queries::{Param, ParamKind, SavedQuery, saved_queries, saved_query};
-pub use render::{Format, LineStyle, RenderError, TableStyle, render, render_batch, render_logs};
+pub use render::{
+    Format, LineStyle, RenderError, TableStyle, VisibleJson, render, render_batch, render_logs, visible, visible_lines,
+};
 pub use trace::{
     ClockSkew, Crossing, Event, FirstError, Hub, Id, IdKind, LogsShown, Mark, PickFilter, RegionTime, ReleaseSeen,
     Span, SpanSource, Status, Summary, Trace, TraceBounds, TraceStart, Tree, WaterfallStyle, Window, pick_sql,

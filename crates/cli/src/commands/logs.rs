@@ -81,7 +81,7 @@ fn print(found: &Found, window: &LogWindow, format: Format, own: &Logs, global: 
         if format == Format::Table { Destination::open_paged(global)? } else { Destination::open(global)? };
     output::refuse_parquet_on_terminal(format, &destination)?;
     let is_terminal = destination.is_terminal();
-    let style = destination.table_style();
+    let style = destination.table_style(global);
     if format == Format::Table {
         let time_zone = zone::shown(own.utc, global);
         let lines = LineStyle { color: style.color, short_time: is_terminal, time_zone };

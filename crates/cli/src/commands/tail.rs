@@ -37,7 +37,7 @@ pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
         return output::print(global, &format!("would follow {} in {}\n", groups(own), regions.join(", ")));
     }
     let mut destination = Destination::open(global)?;
-    let mut style = destination.table_style();
+    let mut style = destination.table_style(global);
     style.width = None;
     let time_zone = zone::shown(own.utc, global);
     let lines = LineStyle { color: style.color, short_time: destination.is_terminal(), time_zone };

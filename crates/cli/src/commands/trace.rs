@@ -108,7 +108,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
         if form == Form::Html && destination.is_terminal() {
             return Err(Failure::usage("a page is not for a terminal", "name a file with --output trace.html"));
         }
-        let table = destination.table_style();
+        let table = destination.table_style(global);
         match form {
             Form::Waterfall => {
                 let style = WaterfallStyle {
@@ -125,8 +125,8 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
                 };
                 render_waterfall(&trace, &style, destination.writer())?;
             }
-            Form::Json => render_trace_json(&trace, destination.writer())?,
-            Form::Otlp => render_trace_otlp(&trace, destination.writer())?,
+            Form::Json => render_trace_json(&trace, &mut destination.json_writer())?,
+            Form::Otlp => render_trace_otlp(&trace, &mut destination.json_writer())?,
             Form::Html => render_trace_html(&trace, destination.writer())?,
         }
         destination.publish(global)?;
@@ -244,7 +244,7 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
     if completeness.is_complete() || !global.strict {
         let mut destination = Destination::open(global)?;
         output::refuse_parquet_on_terminal(format, &destination)?;
-        let style = destination.table_style();
+        let style = destination.table_style(global);
         if !ids.is_empty() || format == Format::Json {
             render_batch(&rows, format, &style, &completeness, destination.writer())?;
         }

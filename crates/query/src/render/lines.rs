@@ -9,7 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use jiff::tz::TimeZone;
 
-use super::table::visible;
+use super::visible;
 use crate::failure::SEVERITY_ERROR;
 use crate::logs::Logs;
 
