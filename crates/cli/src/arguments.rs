@@ -55,7 +55,8 @@ pub struct Global {
     /// How the answer is written; from the ending of --output, else `table`
     #[arg(long, value_enum, value_name = "FORMAT", global = true, help_heading = "Output")]
     pub format: Option<FormatName>,
-    /// Write the answer to this file, whole or not at all, readable by its owner alone
+    /// Write the answer to this file, whole or not at all, readable by its owner alone. A link's target is replaced, a pipe or
+    /// device is written to, and `-` is stdout
     #[arg(long, short, value_name = "FILE", global = true, help_heading = "Output")]
     pub output: Option<PathBuf>,
     /// In CSV, put an apostrophe before texts that a spreadsheet would take for formulas: those that begin with =, +, -, @, a

@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return failure::report_usage(&error),
     };
+    arguments.global.output = arguments.global.output.filter(|path| !output::is_stdout(path));
     let is_inversion = matches!(&arguments.command, Command::Logs(own) if own.grep.is_some());
     arguments.global.verbose |= arguments.global.short_v && !is_inversion;
     // A panic is a fault of this program, and its code says so; what it says of itself is on stderr by then.

@@ -1,9 +1,10 @@
 //! Where answers go: stdout, a pager or a file, as the terminal or the pipe wants them, and the talk beside them. It
 //! refuses to know what is in them.
 
+use std::fs::{self, File};
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
@@ -62,22 +63,73 @@ pub fn wants_json(global: &Global, command: &str) -> Result<bool, Failure> {
     }
 }
 
-/// A place for an answer. A file appears when the answer is complete.
+/// A place for an answer.
 pub enum Destination {
     Stdout(io::Stdout),
-    Pager { child: Child, input: ChildStdin },
-    File(NamedTempFile),
+    Pager {
+        child: Child,
+        input: ChildStdin,
+    },
+    /// Appears at its path when the answer is complete.
+    File {
+        file: NamedTempFile,
+        path: PathBuf,
+    },
+    /// A pipe, a device or what else is there and no file: written as the answer comes.
+    Through(File),
+}
+
+/// Links that lead to links; the kernel follows as many.
+const LINKS_MAX: usize = 40;
+
+/// Whether `--output` means stdout. What is open there has a name, but may be a file that the shell has put there, which must
+/// not be replaced under it.
+pub fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
+/// The file that an answer to `path` replaces; `None` where something is there that is no file and is written to instead.
+fn replaced(path: &Path) -> io::Result<Option<PathBuf>> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let kind = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata.file_type(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(path)),
+            Err(error) => return Err(error),
+        };
+        if kind.is_file() {
+            return Ok(Some(path));
+        }
+        if !kind.is_symlink() {
+            return Ok(None);
+        }
+        let folder = folder_of(&path);
+        // Links there lead to what a process has open, whether it has a path or not.
+        if folder.canonicalize()?.starts_with("/proc") {
+            return Ok(None);
+        }
+        path = folder.join(fs::read_link(&path)?);
+    }
+    Err(io::Error::other("too many links"))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl Destination {
     pub fn open(global: &Global) -> Result<Destination, Failure> {
         let Some(path) = &global.output else { return Ok(Destination::Stdout(io::stdout())) };
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // A temporary file is its owner's alone, and stays so.
-        let file = NamedTempFile::new_in(directory)
-            .with_context(|| format!("write {}", path.display()))
-            .map_err(Failure::incomplete)?;
-        Ok(Destination::File(file))
+        let open = || {
+            Ok(match replaced(path)? {
+                // A temporary file is its owner's alone, and stays so.
+                Some(path) => Destination::File { file: NamedTempFile::new_in(folder_of(&path))?, path },
+                None => Destination::Through(File::options().append(true).open(path)?),
+            })
+        };
+        open().map_err(|error: io::Error| {
+            Failure::incomplete(anyhow::Error::new(error).context(format!("write {}", path.display())))
+        })
     }
 
     /// As [`Destination::open`], but long answers on a terminal can be paged through: by `$PAGER`, else `less`.
@@ -116,7 +168,8 @@ impl Destination {
         match self {
             Destination::Stdout(stdout) => stdout,
             Destination::Pager { input, .. } => input,
-            Destination::File(file) => file,
+            Destination::File { file, .. } => file,
+            Destination::Through(file) => file,
         }
     }
 
@@ -128,11 +181,13 @@ impl Destination {
                 drop(input);
                 child.wait().map(drop).map_err(Failure::from)
             }
-            Destination::File(file) => {
-                let path = global.output.as_deref().unwrap_or(Path::new("."));
-                let synced = file.as_file().sync_all().and_then(|()| file.persist(path).map_err(|error| error.error));
-                synced.map(drop).with_context(|| format!("write {}", path.display())).map_err(Failure::incomplete)
+            Destination::File { file, path } => {
+                let synced = file.as_file().sync_all().and_then(|()| file.persist(&path).map_err(|error| error.error));
+                // By the name that was asked for.
+                let asked = global.output.as_deref().unwrap_or(&path);
+                synced.map(drop).with_context(|| format!("write {}", asked.display())).map_err(Failure::incomplete)
             }
+            Destination::Through(mut file) => file.flush().map_err(Failure::from),
         }
     }
 
@@ -140,7 +195,8 @@ impl Destination {
         match self {
             Destination::Stdout(stdout) => stdout.is_terminal(),
             Destination::Pager { .. } => true,
-            Destination::File(_) => false,
+            Destination::File { .. } => false,
+            Destination::Through(file) => file.is_terminal(),
         }
     }
 
@@ -464,4 +520,36 @@ pub fn finish(global: &Global, completeness: &Completeness, seen: &NamesSeen) ->
         warn("  nothing is printed, as --strict asks");
     }
     Err(Failure::Incomplete)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_files_are_replaced_and_links_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("real"), "old").unwrap();
+        std::os::unix::fs::symlink("real", at("link")).unwrap();
+        std::os::unix::fs::symlink("link", at("second")).unwrap();
+        std::os::unix::fs::symlink("nowhere", at("dangling")).unwrap();
+        std::os::unix::fs::symlink("round", at("round")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", at("null")).unwrap();
+        assert_eq!(replaced(&at("new")).unwrap(), Some(at("new")));
+        assert_eq!(replaced(&at("real")).unwrap(), Some(at("real")));
+        assert_eq!(replaced(&at("link")).unwrap(), Some(at("real")));
+        assert_eq!(replaced(&at("second")).unwrap(), Some(at("real")));
+        assert_eq!(replaced(&at("dangling")).unwrap(), Some(at("nowhere")));
+        assert_eq!(replaced(&at("null")).unwrap(), None);
+        assert_eq!(replaced(Path::new("/dev/null")).unwrap(), None);
+        assert_eq!(replaced(folder.path()).unwrap(), None);
+        assert!(replaced(&at("round")).is_err());
+        assert_eq!(replaced(Path::new("/proc/self/fd/0")).ok().flatten(), None);
+        for name in ["-", "/dev/stdout", "/dev/fd/1"] {
+            assert!(is_stdout(Path::new(name)), "{name}");
+        }
+        assert!(!is_stdout(Path::new("./-")));
+    }
 }
