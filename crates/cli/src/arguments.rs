@@ -42,10 +42,11 @@ pub struct Global {
     /// Only this region; repeatable. For `ingest`: the region that the payloads come from
     #[arg(long, value_name = "REGION", global = true, help_heading = "Lake", add = ArgValueCandidates::new(names::regions))]
     pub region: Vec<String>,
-    /// From when on: 90s, 15m, 2h, 7d ago, an RFC 3339 time, or a date
+    /// From when on: 90s, 15min, 1h30m or 7d ago; today, yesterday, 20:00, a date or '2026-11-21 08:42', of the local zone; an
+    /// RFC 3339 time; seconds or milliseconds since 1970
     #[arg(long, alias = "start", value_name = "TIME", global = true, help_heading = "Time")]
     pub since: Option<String>,
-    /// Until when: as --since, or `now`
+    /// Until when: as --since, or `now`. A day that --since names too is meant as a whole
     #[arg(long, value_name = "TIME", global = true, help_heading = "Time")]
     pub until: Option<String>,
     /// How long after its time a record may have arrived and still be found when a time range is given. What came later

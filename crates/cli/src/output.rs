@@ -1,6 +1,7 @@
 //! Where answers go: stdout, a pager or a file, as the terminal or the pipe wants them, and the talk beside them. It
 //! refuses to know what is in them.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
@@ -22,8 +23,8 @@ use transect_query::{
 use crate::arguments::{FormatName, Global};
 use crate::config::{Configured, cache_directory};
 use crate::failure::{Failure, INTERRUPTED};
-use crate::range::{parse_bytes, parse_duration, parse_time};
-use crate::{aws, names};
+use crate::range::{Clock, parse_bytes, parse_duration};
+use crate::{aws, names, zone};
 
 /// The format of an answer made of rows.
 pub fn row_format(global: &Global) -> Result<Format, Failure> {
@@ -261,18 +262,30 @@ pub fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", visible_lines(text));
 }
 
+/// Says something that would be said again at every look.
+fn say_once(global: &Global, text: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
+        say(global, text);
+    }
+}
+
+/// When and where it is.
+pub fn clock(global: &Global) -> Clock {
+    Clock { now: jiff::Timestamp::now(), zone: zone::local(global) }
+}
+
 /// What an engine looks at, as the arguments name it.
 pub fn engine_options(global: &Global) -> Result<EngineOptions, Failure> {
-    let now = jiff::Timestamp::now();
-    let mut options = EngineOptions::at(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX));
-    let time = |name, text: &Option<String>| text.as_deref().map(|text| parse_time(name, text, now)).transpose();
-    options.since_unix_nano = time("--since", &global.since)?;
-    options.until_unix_nano = time("--until", &global.until)?;
-    if let (Some(since), Some(until)) = (options.since_unix_nano, options.until_unix_nano)
-        && since > until
-    {
-        return Err(Failure::usage("--since is later than --until", "exchange them"));
-    }
+    // Who names no time needs no zone, and is not told of a wrong one.
+    let clock = match (&global.since, &global.until) {
+        (None, None) => Clock { now: jiff::Timestamp::now(), zone: jiff::tz::TimeZone::UTC },
+        _ => clock(global),
+    };
+    let mut options = EngineOptions::at(i64::try_from(clock.now.as_nanosecond()).unwrap_or(i64::MAX));
+    let range = clock.range(global.since.as_deref(), global.until.as_deref())?;
+    range.notes.iter().for_each(|note| say_once(global, note));
+    (options.since_unix_nano, options.until_unix_nano) = (range.since_unix_nano, range.until_unix_nano);
     options.lateness_nano = parse_duration("--lateness", &global.lateness)?;
     options.regions = global.region.clone();
     options.bytes_max = global.max_bytes.as_deref().map(|text| parse_bytes("--max-bytes", text)).transpose()?;
