@@ -307,7 +307,37 @@ pub fn open(configured: Configured, mut options: EngineOptions) -> Result<Engine
     } else {
         options.access.region_timeout = configured.region_timeout;
     }
-    Ok(Engine::open(configured.lake, options)?)
+    let names_regions = !options.regions.is_empty();
+    let engine = Engine::open(configured.lake, options)?;
+    if names_regions {
+        block_on(None, engine.check_regions())??;
+    }
+    Ok(engine)
+}
+
+/// Where a question has looked that found nothing.
+pub fn looked_at(engine: &Engine) -> Result<String, Failure> {
+    let looked = block_on(None, engine.looked_at())?;
+    let time = |nanos: i64| {
+        let time = jiff::Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default();
+        time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    };
+    let when = match (looked.since_unix_nano.map(time), looked.until_unix_nano.map(time)) {
+        (Some(since), Some(until)) => format!("from {since} to {until}"),
+        (Some(since), None) => format!("from {since} on"),
+        (None, Some(until)) => format!("up to {until}"),
+        (None, None) => "at all times".to_owned(),
+    };
+    let regions = match looked.regions.is_empty() {
+        true => "any region".to_owned(),
+        false => looked.regions.join(", "),
+    };
+    let files = match looked.files {
+        0 => ", where no file can hold an answer".to_owned(),
+        1 => ", in 1 file".to_owned(),
+        files => format!(", in {files} files"),
+    };
+    Ok(format!("it was looked for in {regions}, {when}{files}"))
 }
 
 /// Before this there is nothing to watch.
@@ -462,6 +492,9 @@ pub fn answer(engine: &Engine, text: &str, params: &[(String, ScalarValue)], glo
         say_cost(global, engine, Some(given.rows));
     }
     finish(global, &given.completeness, &given.names)?;
+    if given.rows == 0 {
+        say(global, &format!("transect: no rows; {}", looked_at(engine)?));
+    }
     Ok(given.rows)
 }
 

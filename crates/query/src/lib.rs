@@ -26,10 +26,10 @@ mod views;
 
 pub use answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote, readings_batch};
 pub use datafusion::common::ScalarValue;
-pub use engine::{Answer, Engine, EngineOptions, Given, Scanned, Wanted};
+pub use engine::{Answer, Engine, EngineOptions, Given, LookedAt, Scanned, Wanted};
 pub use error::{QueryError, SqlError};
-pub use logs::{LOGS_MAX, LogFilter, LogWindow, Logs};
-pub use names::did_you_mean;
+pub use logs::{LOGS_MAX, LogFilter, LogWindow, Logs, Unknown};
+pub use names::{did_you_mean, hint_of};
 pub use queries::{Param, ParamKind, SavedQuery, saved_queries, saved_query};
 pub use render::{
     Format, LineStyle, RenderError, TableStyle, VisibleJson, render, render_batch, render_logs, visible, visible_lines,

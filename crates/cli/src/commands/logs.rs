@@ -5,7 +5,7 @@ use std::io::BufWriter;
 
 use transect_normalize::parse_trace_id;
 use transect_query::{
-    EngineOptions, Format, LOGS_MAX, LineStyle, LogFilter, LogWindow, Logs as Found, NamesSeen, render_batch,
+    Engine, EngineOptions, Format, LOGS_MAX, LineStyle, LogFilter, LogWindow, Logs as Found, NamesSeen, render_batch,
     render_logs,
 };
 
@@ -51,26 +51,41 @@ pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
         if is_found && index + 1 < ranges.len() {
             output::say(global, &looked_at(options));
         }
-        outcome = Some(found);
-        if is_found || index + 1 == ranges.len() {
+        let is_last = index + 1 == ranges.len();
+        let nothing = if is_found || !is_last { None } else { Some(nothing_found(&engine, &filter, global)?) };
+        outcome = Some((found, nothing));
+        if is_found || is_last {
             break;
         }
     }
-    let Some(found) = outcome else { return Ok(()) };
+    let Some((found, nothing)) = outcome else { return Ok(()) };
     print(&found, &window, format, own, global)?;
     let seen = NamesSeen::of(&found.rows);
     output::finish(global, &found.completeness, &seen)?;
-    if found.rows.num_rows() == 0 {
-        return Err(Failure::Because {
-            code: NOTHING_FOUND,
-            error: anyhow::anyhow!("no records found"),
-            hint: Some(
-                "widen --since, or --lateness for what arrived late; `transect logs --help` says what filters do"
-                    .into(),
-            ),
-        });
+    match nothing {
+        Some(hint) => {
+            Err(Failure::Because { code: NOTHING_FOUND, error: anyhow::anyhow!("no records found"), hint: Some(hint) })
+        }
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Why nothing was found, as far as that can be known: names that no record has, and where it was looked.
+fn nothing_found(engine: &Engine, filter: &LogFilter, global: &Global) -> Result<String, Failure> {
+    let looked = output::looked_at(engine)?;
+    let is_open = global.since.is_none() && global.until.is_none();
+    let unknown = output::block_on(Some(&output::Watch::new(engine, global)), engine.unknown_names(filter))?;
+    // What names there are is a help, and no answer fails for it.
+    let mut lines: Vec<String> = unknown
+        .unwrap_or_default()
+        .into_iter()
+        .map(|unknown| format!("no {} {}: {}", unknown.kind, unknown.name, unknown.hint))
+        .collect();
+    lines.push(looked);
+    if !is_open {
+        lines.push("widen --since, or --lateness for what arrived late".to_owned());
+    }
+    Ok(lines.join("\n"))
 }
 
 fn print(found: &Found, window: &LogWindow, format: Format, own: &Logs, global: &Global) -> Result<(), Failure> {

@@ -227,7 +227,7 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
         across_releases: own.crossing.contains(&CrossingName::Releases),
     };
     let engine = output::open(config::configured(global)?, options)?;
-    let nothing = || Failure::Because {
+    let nothing = |looked: String| Failure::Because {
         code: NOTHING_FOUND,
         error: anyhow::anyhow!("no such traces"),
         hint: Some("they are looked for since 24 h ago; widen --since, or ask for less".into()),
@@ -256,7 +256,7 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
     let outcome = output::finish(global, &completeness, &NamesSeen::of(&rows));
     if ids.is_empty() {
         outcome?;
-        return Err(nothing());
+        return Err(nothing(output::looked_at(&engine)?));
     }
     if !can_choose {
         return outcome;
