@@ -33,6 +33,7 @@ use transect_lake::{
     list_regions, read_mappings,
 };
 
+use crate::amplify::{bound_functions, bound_recursion};
 use crate::answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote};
 use crate::distinct::CountDistinctTexts;
 use crate::error::{Names, from_datafusion};
@@ -507,7 +508,7 @@ impl Engine {
             }
         }
         drop(tables);
-        state.query_planner().create_physical_plan(&plan, state).await
+        bound_recursion(state.query_planner().create_physical_plan(&plan, state).await?)
     }
 
     /// The release records of all regions. One that does not answer is missing from the answer altogether.
@@ -595,7 +596,7 @@ fn context(options: &EngineOptions) -> Result<SessionContext, DataFusionError> {
     let mut context = SessionContext::new_with_config_rt(config, runtime);
     context.add_analyzer_rule(Arc::new(CountDistinctTexts));
     datafusion_functions_json::register_all(&mut context)?;
-
+    bound_functions(&context, options.memory_bytes_max);
     Ok(context)
 }
 

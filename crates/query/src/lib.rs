@@ -3,6 +3,7 @@
 //! This crate never prints and never reads the environment: the lake, the time range and the clock are passed in, and
 //! answers go to a writer of the caller's. It answers queries alone; nothing here changes a lake.
 
+mod amplify;
 mod answer;
 mod calls;
 mod distinct;
