@@ -324,3 +324,19 @@ async fn names_that_no_record_has_are_told_with_the_nearest() {
     assert!(told[0].starts_with("service nope: there are"), "{told:?}");
     assert_eq!(told[3], "level fatal or above: there are none");
 }
+
+#[tokio::test]
+async fn habits_of_insights_are_understood_or_hinted() {
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let check = async |sql: &str, message: &str, hint: &str| {
+        let error = fixture.fail(sql).await;
+        assert!(error.to_string().contains(message), "{sql}: {error}");
+        assert!(error.hint().is_some_and(|told| told.contains(hint)), "{sql}: {:?}", error.hint());
+    };
+    let field = "is a field of CloudWatch Logs Insights";
+    check("SELECT @timestamp, @message FROM logs", field, "it is `timestamp` here").await;
+    check("SELECT body FROM logs\nWHERE @logstream = 'x'", "line 2, column 7", "it is `aws_log_stream` here").await;
+    check("SELECT @nothing FROM logs", field, "transect schema").await;
+    check("SELECT \"@message\" FROM logs", "no column", "it is `body` here").await;
+    check("SELECT body FROM logs WHERE timestamp > '2026-11-29 20:00'", "timestamp", "write a time whole").await;
+}
