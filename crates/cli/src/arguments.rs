@@ -346,7 +346,7 @@ pub struct Trace {
     /// Steps from the first id to others
     #[arg(long, value_name = "N", default_value_t = 8, help_heading = "Search")]
     pub max_hops: usize,
-    /// Records at most; the earliest are shown
+    /// Records at most, and 20,000 in a page; the earliest are shown
     #[arg(long, value_name = "N", default_value_t = 50_000, help_heading = "Search")]
     pub max_records: usize,
     /// Follow ids that more than 200 traces share, too

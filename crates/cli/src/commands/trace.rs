@@ -23,6 +23,8 @@ const MADE_BEFORE_NANO: i64 = 20 * MINUTE_NANO;
 const MADE_AFTER_NANO: i64 = 35 * MINUTE_NANO;
 /// An event may say that it happened up to an hour before CloudWatch received it.
 const EVENT_BEFORE_NANO: i64 = 80 * MINUTE_NANO;
+/// Records of a page: a browser draws each of them.
+const PAGE_RECORDS_MAX: usize = 20_000;
 /// Traces to choose from.
 const PICK_MAX: usize = 1000;
 
@@ -76,7 +78,10 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
     let start = start(text, &id, &options);
     let bounds = TraceBounds {
         hops_max: own.max_hops,
-        records_max: own.max_records,
+        records_max: match form {
+            Form::Html => own.max_records.min(PAGE_RECORDS_MAX),
+            _ => own.max_records,
+        },
         follow_hubs: own.follow_hub,
         ..TraceBounds::default()
     };
@@ -133,6 +138,14 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
     }
     if global.verbose {
         output::say_cost(global, &engine, Some(trace.events.len() as u64));
+    }
+    if form == Form::Html && own.max_records > PAGE_RECORDS_MAX && !trace.truncated.is_empty() {
+        output::say(
+            global,
+            &format!(
+                "transect: a page holds {PAGE_RECORDS_MAX} records at most; --format json has as many as --max-records"
+            ),
+        );
     }
     for cut in &trace.truncated {
         output::warn(&format!("transect: incomplete: {cut}"));
@@ -230,7 +243,7 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
     let nothing = |looked: String| Failure::Because {
         code: NOTHING_FOUND,
         error: anyhow::anyhow!("no such traces"),
-        hint: Some("they are looked for since 24 h ago; widen --since, or ask for less".into()),
+        hint: Some(format!("{looked}\nwiden --since, which is 24 h ago where it is not named, or ask for less")),
     };
     let can_choose = format == Format::Table
         && global.output.is_none()
