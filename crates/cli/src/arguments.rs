@@ -42,10 +42,11 @@ pub struct Global {
     /// Only this region; repeatable. For `ingest`: the region that the payloads come from
     #[arg(long, value_name = "REGION", global = true, help_heading = "Lake", add = ArgValueCandidates::new(names::regions))]
     pub region: Vec<String>,
-    /// From when on: 90s, 15m, 2h, 7d ago, an RFC 3339 time, or a date
+    /// From when on: 90s, 15min, 1h30m or 7d ago; today, yesterday, 20:00, a date or '2026-11-21 08:42', of the local zone; an
+    /// RFC 3339 time; seconds or milliseconds since 1970
     #[arg(long, alias = "start", value_name = "TIME", global = true, help_heading = "Time")]
     pub since: Option<String>,
-    /// Until when: as --since, or `now`
+    /// Until when: as --since, or `now`. A day that --since names too is meant as a whole
     #[arg(long, value_name = "TIME", global = true, help_heading = "Time")]
     pub until: Option<String>,
     /// How long after its time a record may have arrived and still be found when a time range is given. What came later
@@ -55,9 +56,14 @@ pub struct Global {
     /// How the answer is written; from the ending of --output, else `table`
     #[arg(long, value_enum, value_name = "FORMAT", global = true, help_heading = "Output")]
     pub format: Option<FormatName>,
-    /// Write the answer to this file, whole or not at all, readable by its owner alone
+    /// Write the answer to this file, whole or not at all, readable by its owner alone. A link's target is replaced, a pipe or
+    /// device is written to, and `-` is stdout
     #[arg(long, short, value_name = "FILE", global = true, help_heading = "Output")]
     pub output: Option<PathBuf>,
+    /// In CSV, put an apostrophe before texts that a spreadsheet would take for formulas: those that begin with =, +, -, @, a
+    /// tab or a line end
+    #[arg(long, global = true, help_heading = "Output")]
+    pub csv_safe: bool,
     /// Print nothing unless every region answered and every file could be read
     #[arg(long, global = true, help_heading = "Output")]
     pub strict: bool,
@@ -340,7 +346,7 @@ pub struct Trace {
     /// Steps from the first id to others
     #[arg(long, value_name = "N", default_value_t = 8, help_heading = "Search")]
     pub max_hops: usize,
-    /// Records at most; the earliest are shown
+    /// Records at most, and 20,000 in a page; the earliest are shown
     #[arg(long, value_name = "N", default_value_t = 50_000, help_heading = "Search")]
     pub max_records: usize,
     /// Follow ids that more than 200 traces share, too

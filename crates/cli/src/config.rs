@@ -137,9 +137,55 @@ fn from_file(path: &Path) -> Result<Configured, Failure> {
     Ok(configured)
 }
 
-/// Where what can be fetched again is kept: `$XDG_CACHE_HOME/transect`, else `~/.cache/transect`.
+/// Where what can be fetched again is kept: `$XDG_CACHE_HOME/transect`, else `~/.cache/transect`. It is there, and its owner's
+/// alone; `None` where that cannot be had.
 pub fn cache_directory() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
-    home.map(|home| home.join("transect"))
+    let home = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")))?;
+    let directory = home.join("transect");
+    private(&directory).ok().map(|()| directory)
+}
+
+#[cfg(unix)]
+fn private(directory: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let found = std::fs::metadata(directory)?;
+    // Whose folder it is may change what lies in it. Where there is no /proc, nobody says who we are.
+    if std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() != found.uid()) {
+        return Err(std::io::Error::from(std::io::ErrorKind::PermissionDenied));
+    }
+    match found.mode() & 0o077 {
+        0 => Ok(()),
+        _ => std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700)),
+    }
+}
+
+#[cfg(not(unix))]
+fn private(directory: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lax_cache_folder_is_tightened_and_what_is_none_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("a/b");
+        let mode = || std::fs::metadata(&cache).unwrap().permissions().mode() & 0o777;
+        private(&cache).unwrap();
+        assert_eq!(mode(), 0o700);
+        std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o777)).unwrap();
+        private(&cache).unwrap();
+        assert_eq!(mode(), 0o700);
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(private(&file).is_err());
+    }
 }

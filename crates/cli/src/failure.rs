@@ -4,9 +4,10 @@
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use transect_lake::LakeError;
-use transect_query::{QueryError, RenderError};
+use transect_query::{QueryError, RenderError, visible_lines};
 
 use crate::signals;
 
@@ -74,17 +75,48 @@ impl Failure {
         };
         // Nobody may be listening to stderr either.
         let mut stderr = io::stderr().lock();
-        let _ = writeln!(stderr, "transect: {error:#}");
+        let _ = writeln!(stderr, "{}", visible_lines(&format!("transect: {error:#}")));
         if let Some(hint) = hint {
-            let _ = writeln!(stderr, "  {}", hint.replace('\n', "\n  "));
+            let _ = writeln!(stderr, "  {}", visible_lines(&hint.replace('\n', "\n  ")));
         }
         ExitCode::from(code)
     }
 }
 
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// Has the first panic of any thread told in one sentence; with `RUST_BACKTRACE`, with the way to it.
+pub fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        if PANICKED.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let text = panic.payload_as_str().unwrap_or("no reason given");
+        let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
+        let sentence = format!("transect: a bug of ours, please report it: {text}{place}").replace('\n', " ");
+        let mut stderr = io::stderr().lock();
+        let _ = writeln!(stderr, "{}", visible_lines(&sentence));
+        let backtrace = std::backtrace::Backtrace::capture();
+        if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
+            let _ = writeln!(stderr, "{backtrace}");
+        }
+    }));
+}
+
+/// Whether any thread has panicked: a task's panic comes back as an error, or not at all.
+pub fn has_panicked() -> bool {
+    PANICKED.load(Ordering::Relaxed)
+}
+
 /// Prints what the parser says of the arguments: help and version to stdout, everything else to stderr.
 pub fn report_usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
+    let plain = error.render().to_string();
+    let shown = visible_lines(&plain);
+    // It may repeat what somebody else has put on the line.
+    let _ = match shown == plain {
+        true => error.print(),
+        false => write!(io::stderr(), "{shown}"),
+    };
     ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
 }
 
@@ -147,5 +179,33 @@ impl From<io::Error> for Failure {
             io::ErrorKind::BrokenPipe => Failure::ClosedPipe,
             _ => Failure::incomplete(anyhow::Error::new(error).context("write the answer")),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Set for the child that panics.
+    const CHILD: &str = "TRANSECT_TEST_PANICS";
+
+    #[test]
+    fn a_panic_of_any_thread_is_one_sentence_and_is_known_afterwards() {
+        if std::env::var_os(CHILD).is_some() {
+            tell_panics();
+            let runtime = tokio::runtime::Builder::new_multi_thread().build().unwrap();
+            let task = runtime.block_on(async { tokio::spawn(async { panic!("one\n\u{1b}[2Jtwo") }).await });
+            let thread = std::thread::spawn(|| panic!("a second")).join();
+            assert!(task.is_err() && thread.is_err());
+            std::process::exit(i32::from(if has_panicked() { INTERNAL } else { 0 }));
+        }
+        let name = "failure::tests::a_panic_of_any_thread_is_one_sentence_and_is_known_afterwards";
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", name, "--nocapture"]).env(CHILD, "1").env_remove("RUST_BACKTRACE");
+        let output = child.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(70), "{said}");
+        assert!(said.starts_with("transect: a bug of ours, please report it: one \\u{1b}[2Jtwo ("), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
     }
 }

@@ -15,6 +15,7 @@ mod output;
 mod range;
 mod rows;
 mod signals;
+mod zone;
 
 use std::process::ExitCode;
 
@@ -30,17 +31,22 @@ use crate::failure::Failure;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    failure::tell_panics();
     // Where a shell asks for completions, this answers and ends.
     CompleteEnv::with_factory(Arguments::command).var(commands::completions::VARIABLE).bin("transect").complete();
     let mut arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return failure::report_usage(&error),
     };
+    arguments.global.output = arguments.global.output.filter(|path| !output::is_stdout(path));
     let is_inversion = matches!(&arguments.command, Command::Logs(own) if own.grep.is_some());
     arguments.global.verbose |= arguments.global.short_v && !is_inversion;
-    // A panic is a fault of this program, and its code says so; what it says of itself is on stderr by then.
     let run = std::panic::AssertUnwindSafe(|| commands::run(&arguments));
-    let Ok(outcome) = std::panic::catch_unwind(run) else { return ExitCode::from(failure::INTERNAL) };
+    let outcome = std::panic::catch_unwind(run);
+    // Wherever it was, and whatever was made of it: nothing that follows is to be trusted.
+    let Some(outcome) = outcome.ok().filter(|_| !failure::has_panicked()) else {
+        return ExitCode::from(failure::INTERNAL);
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever closed the pipe has what they wanted.

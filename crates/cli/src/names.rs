@@ -45,18 +45,19 @@ pub fn keep(seen: &NamesSeen) {
 
 fn write(names: &Names) -> std::io::Result<()> {
     let Some(directory) = cache_directory() else { return Ok(()) };
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(&directory)?;
     let mut file = tempfile::NamedTempFile::new_in(&directory)?;
     file.write_all(&serde_json::to_vec(names)?)?;
     file.persist(directory.join(FILE_NAME)).map(drop).map_err(|error| error.error)
 }
 
+/// Whether a shell takes a name as it is, for a name: logs may hold any text, and what is completed is run.
+fn is_plain(name: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@-".contains(&byte);
+    !name.is_empty() && !name.starts_with('-') && name.bytes().all(is_letter)
+}
+
 fn candidates(names: BTreeSet<String>) -> Vec<CompletionCandidate> {
-    names.into_iter().map(CompletionCandidate::new).collect()
+    names.into_iter().filter(|name| is_plain(name)).map(CompletionCandidate::new).collect()
 }
 
 /// Completions of `--service`.
@@ -79,4 +80,21 @@ pub fn queries() -> Vec<CompletionCandidate> {
     let candidate =
         |query: &transect_query::SavedQuery| CompletionCandidate::new(query.name).help(Some(query.summary.into()));
     transect_query::saved_queries().iter().map(candidate).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_names_are_offered() {
+        for plain in ["payments", "1.4.2", "us-east-2", "team/pay@2:live"] {
+            assert!(is_plain(plain), "{plain}");
+        }
+        for other in
+            ["", "x;touch pwned", "$(id)", "`id`", "--lake=/etc", "-q", "a b", "a\nb", "é", "a'b", "~", "x=y", "*"]
+        {
+            assert!(!is_plain(other), "{other}");
+        }
+    }
 }

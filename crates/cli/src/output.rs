@@ -1,9 +1,11 @@
 //! Where answers go: stdout, a pager or a file, as the terminal or the pipe wants them, and the talk beside them. It
 //! refuses to know what is in them.
 
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::future::Future;
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -14,16 +16,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::NamedTempFile;
 use transect_lake::RequestCounts;
 use transect_query::{
-    Completeness, Engine, EngineOptions, Format, NamesSeen, ScalarValue, TableStyle, Wanted, readings_batch,
-    render_batch,
+    Completeness, Engine, EngineOptions, Format, NamesSeen, ScalarValue, TableStyle, VisibleJson, Wanted,
+    readings_batch, render_batch, visible_lines,
 };
 
 use crate::arguments::{FormatName, Global};
 use crate::config::{Configured, cache_directory};
 use crate::failure::Failure;
-use crate::range::{parse_bytes, parse_duration, parse_time};
+use crate::range::{Clock, parse_bytes, parse_duration};
 use crate::signals::Attention;
-use crate::{aws, names, signals};
+use crate::{aws, names, signals, zone};
 
 /// The format of an answer made of rows.
 pub fn row_format(global: &Global) -> Result<Format, Failure> {
@@ -63,23 +65,77 @@ pub fn wants_json(global: &Global, command: &str) -> Result<bool, Failure> {
     }
 }
 
-/// A place for an answer. A file appears when the answer is complete.
+/// A place for an answer.
 pub enum Destination {
     Stdout(io::Stdout),
-    Pager { child: Child, input: ChildStdin },
-    File(NamedTempFile),
+    Pager {
+        child: Child,
+        input: ChildStdin,
+    },
+    /// Appears at its path when the answer is complete.
+    File {
+        file: NamedTempFile,
+        path: PathBuf,
+    },
+    /// A pipe, a device or what else is there and no file: written as the answer comes.
+    Through(File),
+}
+
+/// Links that lead to links; the kernel follows as many.
+const LINKS_MAX: usize = 40;
+
+/// Whether `--output` means stdout. What is open there has a name, but may be a file that the shell has put there, which must
+/// not be replaced under it.
+pub fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
+/// The file that an answer to `path` replaces; `None` where something is there that is no file and is written to instead.
+fn replaced(path: &Path) -> io::Result<Option<PathBuf>> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let kind = match fs::symlink_metadata(&path) {
+            Ok(metadata) => metadata.file_type(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(path)),
+            Err(error) => return Err(error),
+        };
+        if kind.is_file() {
+            return Ok(Some(path));
+        }
+        if !kind.is_symlink() {
+            return Ok(None);
+        }
+        let folder = folder_of(&path);
+        // Links there lead to what a process has open, whether it has a path or not.
+        if folder.canonicalize()?.starts_with("/proc") {
+            return Ok(None);
+        }
+        path = folder.join(fs::read_link(&path)?);
+    }
+    Err(io::Error::other("too many links"))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 impl Destination {
     pub fn open(global: &Global) -> Result<Destination, Failure> {
         let Some(path) = &global.output else { return Ok(Destination::Stdout(io::stdout())) };
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // A temporary file is its owner's alone, and stays so.
-        let file = NamedTempFile::new_in(directory)
-            .with_context(|| format!("write {}", path.display()))
-            .map_err(Failure::incomplete)?;
-        signals::unfinished(file.path());
-        Ok(Destination::File(file))
+        let open = || {
+            Ok(match replaced(path)? {
+                Some(path) => {
+                    // A temporary file is its owner's alone, and stays so.
+                    let file = NamedTempFile::new_in(folder_of(&path))?;
+                    signals::unfinished(file.path());
+                    Destination::File { file, path }
+                }
+                None => Destination::Through(File::options().append(true).open(path)?),
+            })
+        };
+        open().map_err(|error: io::Error| {
+            Failure::incomplete(anyhow::Error::new(error).context(format!("write {}", path.display())))
+        })
     }
 
     /// As [`Destination::open`], but long answers on a terminal can be paged through: by `$PAGER`, else `less`.
@@ -89,7 +145,8 @@ impl Destination {
             return Ok(destination);
         }
         let pager = std::env::var("PAGER").unwrap_or_else(|_| "less".to_owned());
-        if pager.trim().is_empty() || pager.trim() == "cat" {
+        // A terminal that can do nothing but print cannot page either.
+        if is_dumb() || pager.trim().is_empty() || pager.trim() == "cat" {
             return Ok(destination);
         }
         let mut command = Command::new("sh");
@@ -117,7 +174,8 @@ impl Destination {
         match self {
             Destination::Stdout(stdout) => stdout,
             Destination::Pager { input, .. } => input,
-            Destination::File(file) => file,
+            Destination::File { file, .. } => file,
+            Destination::Through(file) => file,
         }
     }
 
@@ -129,13 +187,15 @@ impl Destination {
                 drop(input);
                 child.wait().map(drop).map_err(Failure::from)
             }
-            Destination::File(file) => {
-                let path = global.output.as_deref().unwrap_or(Path::new("."));
+            Destination::File { file, path } => {
                 let temporary = file.path().to_owned();
-                let synced = file.as_file().sync_all().and_then(|()| file.persist(path).map_err(|error| error.error));
+                let synced = file.as_file().sync_all().and_then(|()| file.persist(&path).map_err(|error| error.error));
                 signals::finished(&temporary);
-                synced.map(drop).with_context(|| format!("write {}", path.display())).map_err(Failure::incomplete)
+                // By the name that was asked for.
+                let asked = global.output.as_deref().unwrap_or(&path);
+                synced.map(drop).with_context(|| format!("write {}", asked.display())).map_err(Failure::incomplete)
             }
+            Destination::Through(mut file) => file.flush().map_err(Failure::from),
         }
     }
 
@@ -143,25 +203,57 @@ impl Destination {
         match self {
             Destination::Stdout(stdout) => stdout.is_terminal(),
             Destination::Pager { .. } => true,
-            Destination::File(_) => false,
+            Destination::File { .. } => false,
+            Destination::Through(file) => file.is_terminal(),
         }
     }
 
-    pub fn table_style(&self) -> TableStyle {
+    /// How rows are to look there.
+    pub fn table_style(&self, global: &Global) -> TableStyle {
         if !self.is_terminal() {
-            return TableStyle::default();
+            return TableStyle { csv_safe: global.csv_safe, ..TableStyle::default() };
         }
         let width = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-        TableStyle { width, color: !no_color && !is_dumb }
+        TableStyle { width, color: !no_color && !is_dumb(), is_terminal: true, csv_safe: global.csv_safe }
+    }
+
+    /// Where JSON goes: on a terminal with what that would act upon as escapes.
+    pub fn json_writer(&mut self) -> Box<dyn Write + Send + '_> {
+        match self.is_terminal() {
+            true => Box::new(VisibleJson::new(self.writer())),
+            false => Box::new(self.writer()),
+        }
     }
 }
 
-/// Prints text that is an answer.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb")
+}
+
+/// Prints an answer that is no rows: text for people, or JSON where that is asked for. Whatever names stand in a text, no terminal
+/// acts upon them, now or when it is shown later.
 pub fn print(global: &Global, text: &str) -> Result<(), Failure> {
+    if global.format == Some(FormatName::Json) {
+        return print_json(global, text);
+    }
     let mut destination = Destination::open(global)?;
-    destination.writer().write_all(text.as_bytes())?;
+    destination.writer().write_all(visible_lines(text).as_bytes())?;
+    destination.publish(global)
+}
+
+/// Prints an answer for programs, to which every letter counts.
+pub fn print_json(global: &Global, text: &str) -> Result<(), Failure> {
+    let mut destination = Destination::open(global)?;
+    destination.json_writer().write_all(text.as_bytes())?;
+    destination.publish(global)
+}
+
+/// Prints what is neither: a terminal alone gets it with what it would act upon made visible.
+pub fn print_data(global: &Global, text: &str) -> Result<(), Failure> {
+    let mut destination = Destination::open(global)?;
+    let shown = if destination.is_terminal() { visible_lines(text) } else { text.to_owned() };
+    destination.writer().write_all(shown.as_bytes())?;
     destination.publish(global)
 }
 
@@ -174,21 +266,33 @@ pub fn say(global: &Global, text: &str) {
 
 /// What is said even to those who want no talk.
 pub fn warn(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", visible_lines(text));
+}
+
+/// Says something that would be said again at every look.
+fn say_once(global: &Global, text: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(text.to_owned()) {
+        say(global, text);
+    }
+}
+
+/// When and where it is.
+pub fn clock(global: &Global) -> Clock {
+    Clock { now: jiff::Timestamp::now(), zone: zone::local(global) }
 }
 
 /// What an engine looks at, as the arguments name it.
 pub fn engine_options(global: &Global) -> Result<EngineOptions, Failure> {
-    let now = jiff::Timestamp::now();
-    let mut options = EngineOptions::at(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX));
-    let time = |name, text: &Option<String>| text.as_deref().map(|text| parse_time(name, text, now)).transpose();
-    options.since_unix_nano = time("--since", &global.since)?;
-    options.until_unix_nano = time("--until", &global.until)?;
-    if let (Some(since), Some(until)) = (options.since_unix_nano, options.until_unix_nano)
-        && since > until
-    {
-        return Err(Failure::usage("--since is later than --until", "exchange them"));
-    }
+    // Who names no time needs no zone, and is not told of a wrong one.
+    let clock = match (&global.since, &global.until) {
+        (None, None) => Clock { now: jiff::Timestamp::now(), zone: jiff::tz::TimeZone::UTC },
+        _ => clock(global),
+    };
+    let mut options = EngineOptions::at(i64::try_from(clock.now.as_nanosecond()).unwrap_or(i64::MAX));
+    let range = clock.range(global.since.as_deref(), global.until.as_deref())?;
+    range.notes.iter().for_each(|note| say_once(global, note));
+    (options.since_unix_nano, options.until_unix_nano) = (range.since_unix_nano, range.until_unix_nano);
     options.lateness_nano = parse_duration("--lateness", &global.lateness)?;
     options.regions = global.region.clone();
     options.bytes_max = global.max_bytes.as_deref().map(|text| parse_bytes("--max-bytes", text)).transpose()?;
@@ -210,7 +314,37 @@ pub fn open(configured: Configured, mut options: EngineOptions) -> Result<Engine
     } else {
         options.access.region_timeout = configured.region_timeout;
     }
-    Ok(Engine::open(configured.lake, options)?)
+    let names_regions = !options.regions.is_empty();
+    let engine = Engine::open(configured.lake, options)?;
+    if names_regions {
+        block_on(None, engine.check_regions())??;
+    }
+    Ok(engine)
+}
+
+/// Where a question has looked that found nothing.
+pub fn looked_at(engine: &Engine) -> Result<String, Failure> {
+    let looked = block_on(None, engine.looked_at())?;
+    let time = |nanos: i64| {
+        let time = jiff::Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default();
+        time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    };
+    let when = match (looked.since_unix_nano.map(time), looked.until_unix_nano.map(time)) {
+        (Some(since), Some(until)) => format!("from {since} to {until}"),
+        (Some(since), None) => format!("from {since} on"),
+        (None, Some(until)) => format!("up to {until}"),
+        (None, None) => "at all times".to_owned(),
+    };
+    let regions = match looked.regions.is_empty() {
+        true => "any region".to_owned(),
+        false => looked.regions.join(", "),
+    };
+    let files = match looked.files {
+        0 => ", where no file can hold an answer".to_owned(),
+        1 => ", in 1 file".to_owned(),
+        files => format!(", in {files} files"),
+    };
+    Ok(format!("it was looked for in {regions}, {when}{files}"))
 }
 
 /// Before this there is nothing to watch.
@@ -328,13 +462,13 @@ pub fn human_bytes(bytes: u64) -> String {
 /// Asks one query and writes its answer where the arguments say; returns how many rows it has.
 pub fn answer(engine: &Engine, text: &str, params: &[(String, ScalarValue)], global: &Global) -> Result<u64, Failure> {
     let format = row_format(global)?;
-    let mut destination = Destination::open(global)?;
-    refuse_parquet_on_terminal(format, &destination)?;
     if global.dry_run {
         dry_run(engine, text, params, global)?;
         return Ok(0);
     }
-    let wanted = Wanted { format, style: destination.table_style(), strict: global.strict };
+    let mut destination = Destination::open(global)?;
+    refuse_parquet_on_terminal(format, &destination)?;
+    let wanted = Wanted { format, style: destination.table_style(global), strict: global.strict };
     let watch = Watch::new(engine, global);
     let mut out = InPlaceOf { watch: &watch, out: destination.writer() };
     let given = block_on(Some(&watch), engine.give(text, params, &wanted, &mut out))??;
@@ -345,6 +479,9 @@ pub fn answer(engine: &Engine, text: &str, params: &[(String, ScalarValue)], glo
         say_cost(global, engine, Some(given.rows));
     }
     finish(global, &given.completeness, &given.names)?;
+    if given.rows == 0 {
+        say(global, &format!("transect: no rows; {}", looked_at(engine)?));
+    }
     Ok(given.rows)
 }
 
@@ -362,7 +499,7 @@ pub fn dry_run(engine: &Engine, text: &str, params: &[(String, ScalarValue)], gl
     let (readings, completeness) = block_on(Some(&Watch::new(engine, global)), engine.plan(text, params))??;
     let batch = readings_batch(&readings).context("render").map_err(Failure::incomplete)?;
     let mut destination = Destination::open(global)?;
-    let style = destination.table_style();
+    let style = destination.table_style(global);
     render_batch(&batch, row_format(global)?, &style, &completeness, destination.writer())?;
     destination.publish(global)?;
     finish(global, &completeness, &NamesSeen::default())
@@ -416,4 +553,36 @@ pub fn finish(global: &Global, completeness: &Completeness, seen: &NamesSeen) ->
         warn("  nothing is printed, as --strict asks");
     }
     Err(Failure::Incomplete)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn only_files_are_replaced_and_links_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("real"), "old").unwrap();
+        std::os::unix::fs::symlink("real", at("link")).unwrap();
+        std::os::unix::fs::symlink("link", at("second")).unwrap();
+        std::os::unix::fs::symlink("nowhere", at("dangling")).unwrap();
+        std::os::unix::fs::symlink("round", at("round")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", at("null")).unwrap();
+        assert_eq!(replaced(&at("new")).unwrap(), Some(at("new")));
+        assert_eq!(replaced(&at("real")).unwrap(), Some(at("real")));
+        assert_eq!(replaced(&at("link")).unwrap(), Some(at("real")));
+        assert_eq!(replaced(&at("second")).unwrap(), Some(at("real")));
+        assert_eq!(replaced(&at("dangling")).unwrap(), Some(at("nowhere")));
+        assert_eq!(replaced(&at("null")).unwrap(), None);
+        assert_eq!(replaced(Path::new("/dev/null")).unwrap(), None);
+        assert_eq!(replaced(folder.path()).unwrap(), None);
+        assert!(replaced(&at("round")).is_err());
+        assert_eq!(replaced(Path::new("/proc/self/fd/0")).ok().flatten(), None);
+        for name in ["-", "/dev/stdout", "/dev/fd/1"] {
+            assert!(is_stdout(Path::new(name)), "{name}");
+        }
+        assert!(!is_stdout(Path::new("./-")));
+    }
 }

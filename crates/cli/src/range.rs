@@ -1,54 +1,219 @@
-//! `--since`, `--until` and `--lateness`: what people type, as nanoseconds. It refuses to read the clock: now is passed in.
+//! Times, ranges and durations: what people type, as nanoseconds. It refuses to read the clock and the zone: both are passed in.
 
-use jiff::Timestamp;
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp, Zoned};
 
 use crate::failure::Failure;
 
-/// A duration: a whole number and `ms`, `s`, `m`, `h`, `d` or `w`.
-pub fn duration_nano(text: &str) -> Option<i64> {
-    if let Some(digits) = text.strip_suffix("ms") {
-        return digits.parse::<i64>().ok().filter(|number| *number >= 0)?.checked_mul(1_000_000);
-    }
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let seconds = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        "w" => 7 * 86_400,
-        _ => return None,
-    };
-    let number = digits.parse::<i64>().ok().filter(|number| *number >= 0)?;
-    number.checked_mul(seconds)?.checked_mul(1_000_000_000)
+/// Where somebody is who says when: the time that it is, and the zone that a time is of which names none.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    pub now: Timestamp,
+    pub zone: TimeZone,
 }
 
-fn time_nano(text: &str, now: Timestamp) -> Option<i64> {
-    if text == "now" {
-        return nanos(now);
+/// A time as somebody wrote it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moment {
+    pub unix_nano: i64,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    /// The same everywhere.
+    Instant,
+    /// A time of the clock's zone: the beginning of a day, the latest of a time of day, or both named.
+    Local(Zoned, Local),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Local {
+    Day,
+    TimeOfDay,
+    DayAndTime,
+}
+
+/// From when to when. An end that is absent is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Range {
+    pub since_unix_nano: Option<i64>,
+    pub until_unix_nano: Option<i64>,
+    /// How ends that name no zone were understood.
+    pub notes: Vec<String>,
+}
+
+/// Units of durations, in nanoseconds. What two of them share in letters is told apart by its whole word.
+const UNITS: [(i64, &[&str]); 6] = [
+    (1_000_000, &["ms", "msec", "msecs", "millisecond", "milliseconds"]),
+    (1_000_000_000, &["s", "sec", "secs", "second", "seconds"]),
+    (60 * 1_000_000_000, &["m", "min", "mins", "minute", "minutes"]),
+    (3_600 * 1_000_000_000, &["h", "hr", "hrs", "hour", "hours"]),
+    (86_400 * 1_000_000_000, &["d", "day", "days"]),
+    (7 * 86_400 * 1_000_000_000, &["w", "wk", "wks", "week", "weeks"]),
+];
+
+/// A duration: whole numbers, each with its unit, such as `90s`, `15min`, `1h30m` or `2 hours`.
+pub fn duration_nano(text: &str) -> Option<i64> {
+    let text = text.trim().to_ascii_lowercase();
+    let mut rest = text.as_str();
+    let mut sum: i64 = 0;
+    loop {
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit())?;
+        let (number, behind) = rest.split_at(digits);
+        let behind = behind.trim_start();
+        let letters = behind.find(|letter: char| !letter.is_ascii_alphabetic()).unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(letters);
+        let (nano, _) = UNITS.iter().find(|(_, names)| names.contains(&unit))?;
+        sum = sum.checked_add(number.parse::<i64>().ok()?.checked_mul(*nano)?)?;
+        rest = behind.trim_start();
+        if rest.is_empty() {
+            return Some(sum);
+        }
     }
-    if let Some(ago) = duration_nano(text) {
-        return nanos(now)?.checked_sub(ago);
+}
+
+/// Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by how many digits a time of our days has.
+fn epoch_nano(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) || text.ends_with('.') {
+        return None;
     }
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return nanos(time);
-    }
-    let day = text.parse::<Date>().ok().filter(|_| text.len() == "2026-11-21".len())?;
-    nanos(day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+    let unit = match whole.len() {
+        9..=11 => 1_000_000_000,
+        12..=14 => 1_000_000,
+        15..=17 => 1_000,
+        18..=19 => 1,
+        _ => return None,
+    };
+    // Beyond a nanosecond nothing is told.
+    let fraction = format!("{:0<9.9}", fraction).parse::<i64>().ok()? / (1_000_000_000 / unit);
+    whole.parse::<i64>().ok()?.checked_mul(unit)?.checked_add(fraction)
 }
 
 fn nanos(time: Timestamp) -> Option<i64> {
     i64::try_from(time.as_nanosecond()).ok()
 }
 
-/// The time that `text` of the option `name` means, in nanoseconds since 1970.
-pub fn parse_time(name: &str, text: &str, now: Timestamp) -> Result<i64, Failure> {
-    time_nano(text, now).ok_or_else(|| {
-        Failure::usage(
-            format!("{name} {text}: not a time"),
-            "write 90s, 15m, 2h or 7d for so long ago, an RFC 3339 time such as 2026-11-21T08:42:53Z, a date such as 2026-11-21, or now",
-        )
-    })
+impl Clock {
+    fn moment(&self, text: &str) -> Option<Moment> {
+        let text = text.trim();
+        let lower = text.to_ascii_lowercase();
+        let instant = |unix_nano| Some(Moment { unix_nano, kind: Kind::Instant });
+        if lower == "now" {
+            return instant(nanos(self.now)?);
+        }
+        if let Some(ago) = duration_nano(lower.strip_suffix("ago").unwrap_or(&lower)) {
+            return instant(nanos(self.now)?.checked_sub(ago)?);
+        }
+        if let Some(time) = epoch_nano(text) {
+            return instant(time);
+        }
+        let stated = || text.parse::<Timestamp>().ok().or_else(|| Some(text.parse::<Zoned>().ok()?.timestamp()));
+        if let Some(time) = stated() {
+            return instant(nanos(time)?);
+        }
+        if let Some(bare) = lower.strip_suffix("utc").or(lower.strip_suffix("gmt")) {
+            let (time, _) = Clock { now: self.now, zone: TimeZone::UTC }.local(bare.trim_end())?;
+            return instant(nanos(time.timestamp())?);
+        }
+        let (time, kind) = self.local(&lower)?;
+        Some(Moment { unix_nano: nanos(time.timestamp())?, kind: Kind::Local(time, kind) })
+    }
+
+    /// What names no zone is of the clock's: a day, a time of day, or both.
+    fn local(&self, text: &str) -> Option<(Zoned, Local)> {
+        let today = self.now.to_zoned(self.zone.clone()).date();
+        let day = |text: &str| match text {
+            "today" => Some(today),
+            "yesterday" => today.yesterday().ok(),
+            _ => text.parse::<Date>().ok().filter(|_| text.len() == "2026-11-21".len()),
+        };
+        // jiff would take a number for an hour, and the time out of a whole date.
+        let is_clock =
+            |text: &str| text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || b":.".contains(&byte));
+        let time = |text: &str| text.parse::<Time>().ok().filter(|_| is_clock(text));
+        let at = |date: Date, time: Time| date.to_datetime(time).to_zoned(self.zone.clone()).ok();
+        if let Some(date) = day(text) {
+            return Some((date.to_zoned(self.zone.clone()).ok()?, Local::Day));
+        }
+        if let Some(time) = time(text) {
+            // The latest that there was: logs are of what has been.
+            let latest = at(today, time)?;
+            let latest = if latest.timestamp() > self.now { at(today.yesterday().ok()?, time)? } else { latest };
+            return Some((latest, Local::TimeOfDay));
+        }
+        let (date, rest) = text.split_once([' ', 't']).filter(|(date, _)| day(date).is_some()).or_else(|| {
+            // The `t` of a word is none between a day and a time.
+            let (date, rest) = text.split_once(' ')?;
+            Some((date, rest))
+        })?;
+        let rest = rest.trim_start();
+        let rest = rest.strip_prefix("at ").unwrap_or(rest).trim_start();
+        Some((at(day(date)?, time(rest)?)?, Local::DayAndTime))
+    }
+
+    /// The time that `text` of the option `name` means.
+    pub fn parse(&self, name: &str, text: &str) -> Result<Moment, Failure> {
+        self.moment(text).ok_or_else(|| {
+            Failure::usage(
+                format!("{name} {text}: not a time"),
+                "write 90s, 15min, 1h30m or 7d for so long ago; today, yesterday, 20:00, 2026-11-21 or '2026-11-21 08:42' of the local \
+                 zone; a time with its zone such as 2026-11-21T08:42:53Z; seconds or milliseconds since 1970; or now",
+            )
+        })
+    }
+
+    /// The range that `--since` and `--until` mean.
+    pub fn range(&self, since: Option<&str>, until: Option<&str>) -> Result<Range, Failure> {
+        let moment = |name: &str, text: Option<&str>| text.map(|text| self.parse(name, text)).transpose();
+        let (from, mut to) = (moment("--since", since)?, moment("--until", until)?);
+        if let (Some(from), Some(to)) = (&from, &mut to) {
+            to.come_after(from);
+        }
+        let note = |name: &str, text: Option<&str>, moment: &Option<Moment>| {
+            let taken = moment.as_ref()?.taken()?;
+            Some(format!("transect: {name} {} is taken as {taken}", text?.trim()))
+        };
+        let notes = [note("--since", since, &from), note("--until", until, &to)].into_iter().flatten().collect();
+        let (from, to) = (from.map(|from| from.unix_nano), to.map(|to| to.unix_nano));
+        match (from, to) {
+            (Some(from), Some(to)) if from > to => {
+                Err(Failure::usage("--since is later than --until", "exchange them"))
+            }
+            (Some(from), Some(to)) if from == to => Err(Failure::usage(
+                "--since and --until are the same moment, and nothing lies between",
+                "name two times, or twice the same day for the whole of it",
+            )),
+            (since_unix_nano, until_unix_nano) => Ok(Range { since_unix_nano, until_unix_nano, notes }),
+        }
+    }
+}
+
+impl Moment {
+    /// An end that is the day which the range begins with is that day's end; a time of day is the next one behind the beginning.
+    fn come_after(&mut self, from: &Moment) {
+        let Kind::Local(time, kind) = &self.kind else { return };
+        let later = match kind {
+            Local::Day if matches!(from.kind, Kind::Local(_, Local::Day)) && from.unix_nano == self.unix_nano => {
+                // The last nanosecond, since an end belongs to its range.
+                time.tomorrow().and_then(|next| next.checked_sub(Span::new().nanoseconds(1)))
+            }
+            Local::TimeOfDay if self.unix_nano < from.unix_nano => time.tomorrow(),
+            _ => return,
+        };
+        let Ok(later) = later else { return };
+        let Some(unix_nano) = nanos(later.timestamp()) else { return };
+        *self = Moment { unix_nano, kind: Kind::Local(later, *kind) };
+    }
+
+    /// The instant for which a time was taken that names no zone.
+    pub fn taken(&self) -> Option<String> {
+        let Kind::Local(time, _) = &self.kind else { return None };
+        let zone = time.time_zone().iana_name().unwrap_or("the local zone");
+        Some(format!("{} ({zone})", time.strftime("%Y-%m-%dT%H:%M:%S%.f%:z")))
+    }
 }
 
 /// A number of bytes: a whole number, and perhaps `B`, `kB`, `MB`, `GB` or `TB`, or with an `i` for powers of two.
@@ -91,7 +256,7 @@ pub fn parse_duration(name: &str, text: &str) -> Result<i64, Failure> {
     duration_nano(text).ok_or_else(|| {
         Failure::usage(
             format!("{name} {text}: not a duration"),
-            "write a whole number and s, m, h, d or w, such as 24h",
+            "write numbers with s, min, h, d or w behind them, such as 24h, 15min or 1h30m",
         )
     })
 }
@@ -100,10 +265,18 @@ pub fn parse_duration(name: &str, text: &str) -> Result<i64, Failure> {
 mod tests {
     use super::*;
 
+    /// Noon in New York, which is five hours behind.
+    fn clock(zone: &str) -> Clock {
+        Clock { now: "2026-11-21T17:00:00Z".parse().unwrap(), zone: TimeZone::get(zone).unwrap() }
+    }
+
+    fn instant(text: &str) -> i64 {
+        nanos(text.parse().unwrap()).unwrap()
+    }
+
     fn check(text: &str, expected: Option<&str>) {
-        let now = "2026-11-21T12:00:00Z".parse().unwrap();
-        let expected = expected.map(|time| nanos(time.parse().unwrap()).unwrap());
-        assert_eq!(time_nano(text, now), expected, "{text}");
+        let found = clock("America/New_York").moment(text).map(|moment| moment.unix_nano);
+        assert_eq!(found, expected.map(instant), "{text}");
     }
 
     #[test]
@@ -130,17 +303,110 @@ mod tests {
 
     #[test]
     fn times_are_relative_absolute_or_now() {
-        check("now", Some("2026-11-21T12:00:00Z"));
-        check("90s", Some("2026-11-21T11:58:30Z"));
-        check("2h", Some("2026-11-21T10:00:00Z"));
-        check("7d", Some("2026-11-14T12:00:00Z"));
-        check("2026-11-21T08:42:53Z", Some("2026-11-21T08:42:53Z"));
-        check("2026-11-21T09:42:53.5+01:00", Some("2026-11-21T08:42:53.5Z"));
-        check("2026-11-21", Some("2026-11-21T00:00:00Z"));
-        check("1500ms", Some("2026-11-21T11:59:58.5Z"));
-        for wrong in ["", "ms", "-1ms", "yesterday", "-2h", "2", "2y", "é", "h", "9223372036854775807d", "2026-13-01"]
-        {
+        for (text, expected) in [
+            ("now", "2026-11-21T17:00:00Z"),
+            ("90s", "2026-11-21T16:58:30Z"),
+            ("2h", "2026-11-21T15:00:00Z"),
+            ("7d", "2026-11-14T17:00:00Z"),
+            ("1500ms", "2026-11-21T16:59:58.5Z"),
+            ("1h30m", "2026-11-21T15:30:00Z"),
+            ("1h 30min", "2026-11-21T15:30:00Z"),
+            ("15min", "2026-11-21T16:45:00Z"),
+            ("2h ago", "2026-11-21T15:00:00Z"),
+            (" 2 Hours ago ", "2026-11-21T15:00:00Z"),
+            ("2hours", "2026-11-21T15:00:00Z"),
+            ("1w2d", "2026-11-12T17:00:00Z"),
+            ("2026-11-21T08:42:53Z", "2026-11-21T08:42:53Z"),
+            ("2026-11-21T09:42:53.5+01:00", "2026-11-21T08:42:53.5Z"),
+            ("2026-11-21 09:42+01:00", "2026-11-21T08:42:00Z"),
+            ("2026-11-21T09:42[Europe/Paris]", "2026-11-21T08:42:00Z"),
+            ("2026-11-21 08:42 UTC", "2026-11-21T08:42:00Z"),
+            ("1795250573", "2026-11-21T08:42:53Z"),
+            ("1795250573.429", "2026-11-21T08:42:53.429Z"),
+            ("1795250573429", "2026-11-21T08:42:53.429Z"),
+            ("1795250573429000000", "2026-11-21T08:42:53.429Z"),
+            // Of the local zone, because they name none.
+            ("2026-11-21", "2026-11-21T05:00:00Z"),
+            ("today", "2026-11-21T05:00:00Z"),
+            ("Yesterday", "2026-11-20T05:00:00Z"),
+            ("yesterday 20:00", "2026-11-21T01:00:00Z"),
+            ("yesterday at 20:00", "2026-11-21T01:00:00Z"),
+            ("2026-11-20 20:00", "2026-11-21T01:00:00Z"),
+            ("2026-11-20T20:00:30.25", "2026-11-21T01:00:30.25Z"),
+            // The latest that there was.
+            ("11:30", "2026-11-21T16:30:00Z"),
+            ("20:00", "2026-11-21T01:00:00Z"),
+            // Clocks that go forward leave out an hour, and clocks that go back have one twice.
+            ("2026-03-08 02:30", "2026-03-08T07:30:00Z"),
+            ("2026-11-01 01:30", "2026-11-01T05:30:00Z"),
+        ] {
+            check(text, Some(expected));
+        }
+        for wrong in [
+            "",
+            " ",
+            "ms",
+            "-1ms",
+            "-2h",
+            "2",
+            "2y",
+            "é",
+            "h",
+            "9223372036854775807d",
+            "2026-13-01",
+            "99999999",
+            "ago",
+            "h1",
+            "1795250573.",
+            "1.5.2",
+            "tomorrowish",
+            "2026-11-21T",
+            "2026-11-21 8",
+            "25:00",
+            "2026-11-21T20:00 Narnia",
+            "yesterday20:00x",
+            "2026-11-21T20:00[No/Where]",
+            "20261121T2000",
+            "1e9",
+            "٢h",
+        ] {
             check(wrong, None);
+        }
+    }
+
+    #[test]
+    fn ranges_are_what_people_mean() {
+        let range = |since: &str, until: &str| clock("America/New_York").range(Some(since), Some(until));
+        let check = |since: &str, until: &str, from: &str, to: &str| {
+            let found = range(since, until).ok().map(|range| (range.since_unix_nano, range.until_unix_nano));
+            assert_eq!(found, Some((Some(instant(from)), Some(instant(to)))), "{since} {until}");
+        };
+        // The day, both of its ends named.
+        check("2026-11-20", "2026-11-20", "2026-11-20T05:00:00Z", "2026-11-21T04:59:59.999999999Z");
+        check("yesterday", "2026-11-20", "2026-11-20T05:00:00Z", "2026-11-21T04:59:59.999999999Z");
+        // The one that has 25 hours.
+        check("2026-11-01", "2026-11-01", "2026-11-01T04:00:00Z", "2026-11-02T04:59:59.999999999Z");
+        check("yesterday", "today", "2026-11-20T05:00:00Z", "2026-11-21T05:00:00Z");
+        check("22:00", "02:00", "2026-11-21T03:00:00Z", "2026-11-21T07:00:00Z");
+        check("22:00", "23:00", "2026-11-21T03:00:00Z", "2026-11-21T04:00:00Z");
+        check("11:00", "13:00", "2026-11-21T16:00:00Z", "2026-11-21T18:00:00Z");
+        for (since, until) in
+            [("now", "1h"), ("today", "yesterday"), ("2h", "2h"), ("2026-11-20T05:00:00Z", "2026-11-20"), ("x", "now")]
+        {
+            assert!(range(since, until).is_err(), "{since} {until}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_zone_is_told() {
+        let notes = |since: &str| clock("Asia/Tokyo").range(Some(since), Some("now")).unwrap().notes;
+        assert_eq!(
+            notes("2026-11-20 20:00"),
+            ["transect: --since 2026-11-20 20:00 is taken as 2026-11-20T20:00:00+09:00 (Asia/Tokyo)"]
+        );
+        assert_eq!(notes("2026-11-20").len(), 1);
+        for stated in ["2h", "2026-11-20T20:00:00Z", "1795250573", "2026-11-20 20:00 UTC"] {
+            assert_eq!(notes(stated), Vec::<String>::new(), "{stated}");
         }
     }
 }

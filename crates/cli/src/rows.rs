@@ -61,7 +61,7 @@ impl Rows {
                 RecordBatch::try_from_iter(self.columns).context("lay out the answer").map_err(Failure::incomplete)?;
             let mut destination = Destination::open(global)?;
             output::refuse_parquet_on_terminal(format, &destination)?;
-            let style = destination.table_style();
+            let style = destination.table_style(global);
             render_batch(&batch, format, &style, completeness, destination.writer())?;
             destination.writer().flush()?;
             destination.publish(global)?;

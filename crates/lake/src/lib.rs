@@ -22,7 +22,7 @@ pub use batch::Batch;
 pub use cache::{CACHE_BYTES_MAX, DiskCache};
 pub use columns::{read_schema, record_batch, write_schema};
 pub use error::LakeError;
-pub use listing::{HourFiles, HourRange, list_hours};
+pub use listing::{HourFiles, HourRange, list_hours, list_regions};
 pub use location::{Bucket, Lake, Place, RegionLocation};
 pub use partition::{HourUtc, LANDING, NANOS_PER_HOUR, Partition};
 pub use properties::BLOOM_FILTER_COLUMNS;

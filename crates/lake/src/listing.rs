@@ -76,11 +76,8 @@ pub async fn list_hours(
         return Ok(Vec::new());
     }
     let wanted = |region: &str| regions.is_empty() || regions.iter().any(|wanted| wanted == region);
-    let regions = match store.location().name() {
-        // The name is known, so its siblings need not be listed.
-        Some(name) => Vec::from_iter(wanted(name).then(|| name.to_owned())),
-        None => values(store, LANDING, "region=").await?.into_iter().filter(|region| wanted(region)).collect(),
-    };
+    // Of a place whose name is known no siblings are listed.
+    let regions = list_regions(store).await?.into_iter().filter(|region| wanted(region));
     let mut listings = Vec::new();
     for region in regions {
         let folder = format!("{LANDING}/region={region}");
@@ -107,6 +104,14 @@ pub async fn list_hours(
         HourFiles { partition, files }
     };
     Ok(hours.into_iter().map(sorted).collect())
+}
+
+/// The regions that a place holds: its own where it has a name, else those of its folders.
+pub async fn list_regions(store: &RegionStore) -> object_store::Result<Vec<String>> {
+    match store.location().name() {
+        Some(name) => Ok(vec![name.to_owned()]),
+        None => values(store, LANDING, "region=").await,
+    }
 }
 
 /// One request of a listing, and its further pages.

@@ -5,6 +5,7 @@
 //! take them over. Four things in them are ours and do not travel by themselves: the reader that keeps footers, the
 //! functions that look up release records and that pass the first copy of each event, and the count of distinct texts.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
@@ -29,15 +30,17 @@ use futures::StreamExt;
 use futures::lock::Mutex;
 use transect_lake::{
     Access, CACHE_BYTES_MAX, DiskCache, LANDING, Lake, NANOS_PER_HOUR, RegionStore, RequestCounts, Serving,
-    read_mappings,
+    list_regions, read_mappings,
 };
 
+use crate::amplify::{bound_functions, bound_recursion};
 use crate::answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote};
 use crate::distinct::CountDistinctTexts;
 use crate::error::{Names, from_datafusion};
 use crate::footers::{Footers, Progress};
 use crate::landing::{Extent, Landing, LandingPlace};
 use crate::memory::Budget;
+use crate::names::hint_of;
 use crate::release_map::{RELEASE_OF, ReleaseMap};
 use crate::render::{Format, RenderError, TableStyle, render};
 use crate::spool::Spool;
@@ -120,6 +123,19 @@ pub struct Scanned {
     pub files: u64,
     /// The size of these files; most of it need not have been read.
     pub bytes: u64,
+}
+
+/// Where a question has looked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LookedAt {
+    /// Regions asked for, else those of the lake as far as they are known.
+    pub regions: Vec<String>,
+    /// The beginning of the range; none if it is open.
+    pub since_unix_nano: Option<i64>,
+    /// The end of the range; none if it is open.
+    pub until_unix_nano: Option<i64>,
+    /// Files in the hours that could hold an answer.
+    pub files: u64,
 }
 
 /// How an answer is wanted.
@@ -295,6 +311,49 @@ impl Engine {
         }
     }
 
+    /// Refuses regions that are asked for and that the lake does not have.
+    pub async fn check_regions(&self) -> Result<()> {
+        let asked = &self.extent.regions;
+        let is_known = |there: &BTreeSet<String>| asked.iter().all(|region| there.contains(region));
+        let named = self.landing.places().iter().filter_map(|place| place.store.location().name());
+        let mut there: BTreeSet<String> = named.map(str::to_owned).collect();
+        if is_known(&there) {
+            return Ok(());
+        }
+        for place in self.landing.places().iter().filter(|place| place.store.location().name().is_none()) {
+            match list_regions(&place.store).await {
+                Ok(regions) => there.extend(regions),
+                // What does not answer may hold any region, and is told when it is asked.
+                Err(_) => return Ok(()),
+            }
+        }
+        let Some(unknown) = asked.iter().find(|region| !there.contains(*region)) else { return Ok(()) };
+        let names = || there.iter().map(String::as_str);
+        Err(QueryError::Usage {
+            message: format!("the lake has no region {unknown}"),
+            hint: Some(hint_of(unknown, names)),
+        })
+    }
+
+    /// Where the latest question has looked: regions, and from when to when.
+    pub async fn looked_at(&self) -> LookedAt {
+        let readings = self.landing.readings();
+        let asked = &self.extent.regions;
+        let mut regions: BTreeSet<String> = asked.iter().cloned().collect();
+        if asked.is_empty() {
+            for place in self.landing.places() {
+                // A place that does not answer is told as such.
+                regions.extend(list_regions(&place.store).await.unwrap_or_default());
+            }
+        }
+        LookedAt {
+            regions: regions.into_iter().collect(),
+            since_unix_nano: self.extent.since_unix_nano,
+            until_unix_nano: self.extent.until_unix_nano,
+            files: readings.iter().map(|reading| reading.files).sum(),
+        }
+    }
+
     /// What the scans of the latest question have found.
     pub fn scanned(&self) -> Scanned {
         let mut scanned = Scanned::default();
@@ -449,7 +508,7 @@ impl Engine {
             }
         }
         drop(tables);
-        state.query_planner().create_physical_plan(&plan, state).await
+        bound_recursion(state.query_planner().create_physical_plan(&plan, state).await?)
     }
 
     /// The release records of all regions. One that does not answer is missing from the answer altogether.
@@ -541,7 +600,7 @@ fn context(options: &EngineOptions) -> Result<SessionContext, DataFusionError> {
     let mut context = SessionContext::new_with_config_rt(config, runtime);
     context.add_analyzer_rule(Arc::new(CountDistinctTexts));
     datafusion_functions_json::register_all(&mut context)?;
-
+    bound_functions(&context, options.memory_bytes_max);
     Ok(context)
 }
 

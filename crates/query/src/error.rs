@@ -77,6 +77,9 @@ impl QueryError {
         match self {
             QueryError::Sql(error) => error.hint.as_deref(),
             QueryError::Usage { hint, .. } => hint.as_deref(),
+            QueryError::Execution(text) if text.contains("Error parsing timestamp") => {
+                Some("write a time whole, such as '2026-11-21T08:00:00Z'")
+            }
             _ => None,
         }
     }
@@ -136,6 +139,9 @@ pub(crate) fn from_datafusion(error: DataFusionError, sql: &str, names: &Names<'
         return lake;
     }
     let message = current.message().into_owned();
+    if let Some(insights) = insights_error(&message, sql) {
+        return insights.into();
+    }
     match current {
         DataFusionError::SchemaError(schema, _) => schema_error(schema, place, sql).into(),
         DataFusionError::SQL(..) => parser_error(&message, sql).into(),
@@ -189,6 +195,41 @@ fn take_lake_error(error: &DataFusionError) -> Option<QueryError> {
     })
 }
 
+/// Names of CloudWatch Logs Insights, and what they are here.
+const INSIGHTS: [(&str, &str); 10] = [
+    ("@timestamp", "timestamp"),
+    ("@message", "body"),
+    ("@log", "aws_log_group"),
+    ("@logStream", "aws_log_stream"),
+    ("@ingestionTime", "observed_time_unix_nano"),
+    ("@requestId", "faas_invocation_id"),
+    ("@duration", "duration_nano"),
+    ("@type", "event_name"),
+    ("@ptr", "event_id"),
+    ("@entity", "attributes"),
+];
+
+/// `@timestamp` is an operator before a name, for SQL: an absolute value. Whoever writes it means the field of Insights.
+fn insights_error(message: &str, sql: &str) -> Option<SqlError> {
+    let is_operator = message.contains("PGAbs") || message.contains("Abs");
+    let begins =
+        |(at, _): &(usize, &str)| !sql[..*at].ends_with(|letter: char| letter.is_alphanumeric() || letter == '\'');
+    let (at, name) = sql.match_indices('@').filter(|_| is_operator).filter(begins).find_map(|(at, _)| {
+        let rest = &sql[at + 1..];
+        let end = rest.find(|letter: char| !letter.is_alphanumeric() && letter != '_').unwrap_or(rest.len());
+        (end > 0).then(|| (at, &sql[at..=at + end]))
+    })?;
+    let before = &sql[..at];
+    let line = before.matches('\n').count() as u64 + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as u64 + 1;
+    let known = INSIGHTS.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
+    let hint = match known {
+        Some((_, column)) => format!("it is `{column}` here; `transect schema` lists the columns"),
+        None => "`transect schema` lists the columns".to_owned(),
+    };
+    Some(locate(format!("`{name}` is a field of CloudWatch Logs Insights"), Some((line, column)), sql, Some(hint)))
+}
+
 fn schema_error(error: &SchemaError, place: Option<(u64, u64)>, sql: &str) -> SqlError {
     let qualified = |column: &Column| match &column.relation {
         Some(relation) => format!("`{}` in `{}`", column.name, relation.table()),
@@ -197,7 +238,10 @@ fn schema_error(error: &SchemaError, place: Option<(u64, u64)>, sql: &str) -> Sq
     match error {
         SchemaError::FieldNotFound { field, valid_fields } => {
             let place = place.or_else(|| field.spans().first().map(|span| (span.start.line, span.start.column)));
-            let hint = did_you_mean(&field.name, valid_fields.iter().map(|valid| valid.name.as_str()));
+            let insights = INSIGHTS.iter().find(|(name, _)| name.eq_ignore_ascii_case(&field.name));
+            let hint = insights
+                .map(|(_, column)| format!("it is `{column}` here"))
+                .or_else(|| did_you_mean(&field.name, valid_fields.iter().map(|valid| valid.name.as_str())));
             locate(format!("no column {}", qualified(field)), place, sql, hint)
         }
         SchemaError::AmbiguousReference { field } => {

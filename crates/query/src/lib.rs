@@ -3,6 +3,7 @@
 //! This crate never prints and never reads the environment: the lake, the time range and the clock are passed in, and
 //! answers go to a writer of the caller's. It answers queries alone; nothing here changes a lake.
 
+mod amplify;
 mod answer;
 mod calls;
 mod distinct;
@@ -26,11 +27,14 @@ mod views;
 
 pub use answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote, readings_batch};
 pub use datafusion::common::ScalarValue;
-pub use engine::{Answer, Engine, EngineOptions, Given, Scanned, Wanted};
+pub use engine::{Answer, Engine, EngineOptions, Given, LookedAt, Scanned, Wanted};
 pub use error::{QueryError, SqlError};
-pub use logs::{LOGS_MAX, LogFilter, LogWindow, Logs};
+pub use logs::{LOGS_MAX, LogFilter, LogWindow, Logs, Unknown};
+pub use names::{did_you_mean, hint_of};
 pub use queries::{Param, ParamKind, SavedQuery, saved_queries, saved_query};
-pub use render::{Format, LineStyle, RenderError, TableStyle, render, render_batch, render_logs};
+pub use render::{
+    Format, LineStyle, RenderError, TableStyle, VisibleJson, render, render_batch, render_logs, visible, visible_lines,
+};
 pub use trace::{
     ClockSkew, Crossing, Event, FirstError, Hub, Id, IdKind, LogsShown, Mark, PickFilter, RegionTime, ReleaseSeen,
     Span, SpanSource, Status, Summary, Trace, TraceBounds, TraceStart, Tree, WaterfallStyle, Window, pick_sql,

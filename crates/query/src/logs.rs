@@ -14,6 +14,7 @@ use datafusion::common::ScalarValue;
 
 use crate::answer::Completeness;
 use crate::failure::SEVERITY_ERROR;
+use crate::names::hint_of;
 use crate::views::EVENT_KEY;
 use crate::{Engine, QueryError, Result};
 
@@ -147,11 +148,102 @@ fn escape_like(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
+/// The least number of each level of OpenTelemetry.
+const LEVEL_NAMES: [(i32, &str); 6] =
+    [(1, "trace"), (5, "debug"), (9, "info"), (13, "warn"), (17, "error"), (21, "fatal")];
+
+/// Whether a text fits a glob, in which `*` is any text.
+fn fits(glob: &str, text: &str) -> bool {
+    let mut parts = glob.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        let Some(place) = rest.find(part) else { return false };
+        rest = &rest[place + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
 fn glob_as_like(text: &str) -> String {
     escape_like(text).replace('*', "%")
 }
 
+/// A name that was asked for, and that no record has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// What it would be the name of: a service, release, log group or level.
+    pub kind: &'static str,
+    /// The name.
+    pub name: String,
+    /// The nearest of the names that there are, and those.
+    pub hint: String,
+}
+
+/// Names of one kind that are looked up: beyond these none is offered.
+const NAMES_MAX: usize = 10_000;
+
 impl Engine {
+    /// Which of the names that a filter asks for no log record in the range has.
+    pub async fn unknown_names(&self, filter: &LogFilter) -> Result<Vec<Unknown>> {
+        let mut unknown = Vec::new();
+        let kinds = [
+            ("service", "coalesce(service_name, faas_name)", &filter.services),
+            ("release", "release", &filter.releases),
+            ("log group", "aws_log_group", &filter.groups),
+        ];
+        for (kind, column, asked) in kinds {
+            if asked.is_empty() {
+                continue;
+            }
+            let there = self.names_of(column).await?;
+            let is_there = |name: &str| match kind {
+                "log group" => there.iter().any(|group| fits(name, group)),
+                _ => there.iter().any(|other| other == name),
+            };
+            for name in asked.iter().filter(|name| !is_there(name)) {
+                let hint = hint_of(name, || there.iter().map(String::as_str));
+                unknown.push(Unknown { kind, name: name.clone(), hint });
+            }
+        }
+        if let Some(least) = filter.severity_min {
+            let failed = "CASE WHEN status_code = 'ERROR' THEN 17 END";
+            let of_rows = format!("greatest(severity_number, {failed})");
+            let there = self.names_of(&format!("cast({of_rows} AS varchar)")).await?;
+            let numbers: Vec<i32> = there.iter().filter_map(|number| number.parse().ok()).collect();
+            if numbers.iter().all(|number| *number < least) {
+                let mut levels: Vec<&str> = Vec::new();
+                for (number, name) in LEVEL_NAMES {
+                    if numbers.iter().any(|there| (number..number + 4).contains(there)) {
+                        levels.push(name);
+                    }
+                }
+                let name =
+                    LEVEL_NAMES.iter().rev().find(|(number, _)| *number <= least).map_or("trace", |(_, name)| name);
+                unknown.push(Unknown {
+                    kind: "level",
+                    name: format!("{name} or above"),
+                    hint: hint_of("", || levels.iter().copied()),
+                });
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// The values of an expression over the log records in the range.
+    async fn names_of(&self, expression: &str) -> Result<Vec<String>> {
+        let sql = format!(
+            "SELECT DISTINCT {expression} AS name FROM telemetry WHERE signal = 'log' AND {expression} IS NOT NULL \
+             ORDER BY 1 LIMIT {NAMES_MAX}"
+        );
+        let (batches, _) = self.collect(&sql, &[]).await?;
+        let rows = concat(&batches)?;
+        if rows.num_rows() == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(texts(&rows, "name")?.into_iter().flatten().collect())
+    }
+
     /// The newest log records that pass the filter, oldest first, each once.
     pub async fn logs(&self, filter: &LogFilter, window: &LogWindow) -> Result<Logs> {
         check_pattern(filter.pattern.as_deref())?;
@@ -325,6 +417,21 @@ mod tests {
         let values: Vec<String> = params.iter().map(|(_, value)| value.to_string()).collect();
         assert_eq!(values, ["it's", "/aws/lambda/pay%", "a\\_b\\%", "17", "%50\\%%", "50%"]);
         assert!(predicate.contains("severity_number >= $p4 OR status_code = 'ERROR'"), "{predicate}");
+    }
+
+    #[test]
+    fn globs_fit_as_they_do_in_the_query() {
+        for (glob, text, is_fit) in [
+            ("/aws/lambda/pay", "/aws/lambda/pay", true),
+            ("/aws/lambda/pay", "/aws/lambda/pay2", false),
+            ("/aws/*", "/aws/lambda/pay", true),
+            ("*pay*", "/aws/lambda/pay2", true),
+            ("*pay", "/aws/lambda/pay2", false),
+            ("a*a", "a", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(fits(glob, text), is_fit, "{glob} {text}");
+        }
     }
 
     #[test]

@@ -4,10 +4,30 @@
 const OFFERED_MAX: usize = 3;
 
 /// A sentence such as "did you mean `trace_id`?" for a name that does not exist, if one of those that do is near.
-pub(crate) fn did_you_mean<'n>(name: &str, existing: impl IntoIterator<Item = &'n str>) -> Option<String> {
+pub fn did_you_mean<'n>(name: &str, existing: impl IntoIterator<Item = &'n str>) -> Option<String> {
     let offered = nearest(name, existing);
     let quoted: Vec<String> = offered.iter().map(|name| format!("`{name}`")).collect();
     (!quoted.is_empty()).then(|| format!("did you mean {}?", quoted.join(" or ")))
+}
+
+/// Names told at most; more are counted.
+const TOLD_MAX: usize = 12;
+
+/// The nearest of the names that there are, and what there is.
+pub fn hint_of<'n, I: IntoIterator<Item = &'n str>>(name: &str, existing: impl Fn() -> I) -> String {
+    let told: Vec<&str> = existing().into_iter().collect();
+    let further = match told.len().saturating_sub(TOLD_MAX) {
+        0 => String::new(),
+        further => format!(" and {further} more"),
+    };
+    let there = match told.is_empty() {
+        true => "there are none".to_owned(),
+        false => format!("there are {}{further}", told[..told.len().min(TOLD_MAX)].join(", ")),
+    };
+    match did_you_mean(name, existing()) {
+        Some(meant) => format!("{meant} {there}"),
+        None => there,
+    }
 }
 
 /// The existing names at the smallest distance, else those that hold the name as a part: `region` for `cloud_region`.
@@ -59,5 +79,14 @@ mod tests {
         check("service", Some("did you mean `service_name` or `service_version`?"));
         check("colour", None);
         check("", None);
+    }
+
+    #[test]
+    fn what_there_is_is_told_and_counted() {
+        assert_eq!(hint_of("tarce_id", || ["trace_id", "body"]), "did you mean `trace_id`? there are trace_id, body");
+        assert_eq!(hint_of("x", || [""; 0]), "there are none");
+        let many: Vec<String> = (0..15).map(|number| format!("region-{number}")).collect();
+        let told = hint_of("colour", || many.iter().map(String::as_str));
+        assert!(told.ends_with("region-11 and 3 more"), "{told}");
     }
 }

@@ -252,8 +252,9 @@ impl<'a> Map<'a> {
         if document.text.len() > MAP_BYTES_MAX {
             return Err(refuse(format!("it has {} bytes, which no release map has", document.text.len()), form.into()));
         }
+        let text = document.text.strip_prefix('\u{feff}').unwrap_or(document.text);
         let releases: ReleaseMap =
-            serde_json::from_str(document.text).map_err(|error| refuse(error.to_string(), form.into()))?;
+            serde_json::from_str(text).map_err(|error| refuse(error.to_string(), form.into()))?;
         let map = Map { name, asked, releases };
         for release in [&asked.baseline, &asked.canary] {
             if !map.releases.contains_key(release) {

@@ -97,6 +97,8 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Wave>, Wrong> {
     if text.len() > FILE_BYTES_MAX {
         return Err(wrong(format!("it has {} bytes, which no list of waves has", text.len()), whole));
     }
+    // Editors put a byte order mark before what they write.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let objects: Vec<Entries> = serde_json::from_str(text).map_err(|error| wrong(error.to_string(), whole))?;
     if objects.is_empty() {
         return Err(wrong("there is no wave in it", whole));

@@ -27,9 +27,11 @@ fn arguments() {
     check(&["sql"], 2, "required arguments were not provided");
     check(&["sql", "--lake", ".", "--format", "glue", "SELECT 1"], 2, "--format glue is for `transect schema`");
     check(&["schema", "--format", "csv"], 2, "`transect schema` does not write csv");
-    check(&["sql", "--lake", ".", "--since", "yesterday", "SELECT 1"], 2, "--since yesterday: not a time");
+    check(&["sql", "--lake", ".", "--since", "yesteryear", "SELECT 1"], 2, "--since yesteryear: not a time");
     check(&["sql", "--lake", ".", "--since", "1h", "--until", "2h", "SELECT 1"], 2, "--since is later than --until");
     check(&["sql", "--lake", ".", "--lateness", "soon", "SELECT 1"], 2, "--lateness soon: not a duration");
+    let future = ["--since", "2199-01-01T00:00:00Z", "--until", "2199-01-02T00:00:00Z"];
+    check(&[&["backfill", "--group", "*", "--lake", "a=."], &future[..]].concat(), 2, "--since is still to come");
     assert_eq!(run(&["--help"]).code, 0);
     assert!(run(&["--version"]).stdout.starts_with("transect "));
 }
@@ -179,7 +181,7 @@ fn answers_in_every_format_and_into_a_file() {
     let query = "SELECT event_id, observed_time_unix_nano, body FROM telemetry ORDER BY event_id LIMIT 1";
     let ask = |format: &str| run(&["sql", "--lake", text(lake.path()), "--format", format, query]).stdout;
     let id = "01795250573001000000000007000000000000000000000000000037";
-    assert_eq!(ask("csv"), format!("event_id,observed_time_unix_nano,body\n{id},1795250573001000000,\n"));
+    assert_eq!(ask("csv"), format!("event_id,observed_time_unix_nano,body\n{id},1795250573001000000,\"\"\n"));
     assert_eq!(
         ask("ndjson"),
         format!("{{\"event_id\":\"{id}\",\"observed_time_unix_nano\":\"1795250573001000000\",\"body\":\"\"}}\n")

@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failure here is the message")]
 
+mod asking;
 mod canary;
 mod demo;
 mod faults;

@@ -78,8 +78,14 @@ pub fn render_markdown(told: &Told<'_>) -> String {
     out
 }
 
+/// A name as it is, in a fence that is longer than any within it. It stands in sentences alone: in a table `|` would part cells.
 fn code(text: &str) -> String {
-    format!("`{}`", text.replace(['`', '\n', '\r', '|'], " "))
+    let text = text.replace(['\n', '\r'], " ");
+    let longest = text.split(|letter| letter != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    // Without blanks a fence and a backtick of the name would be one.
+    let blank = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{blank}{text}{blank}{fence}")
 }
 
 fn escape(text: &str) -> String {
@@ -98,4 +104,23 @@ fn escape(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_comes_back_exactly() {
+        for (name, expected) in [
+            ("us-east-2", "`us-east-2`"),
+            ("us|east", "`us|east`"),
+            ("a`b", "``a`b``"),
+            ("``", "``` `` ```"),
+            ("a\nb", "`a b`"),
+            ("", "``"),
+        ] {
+            assert_eq!(code(name), expected, "{name}");
+        }
+    }
 }

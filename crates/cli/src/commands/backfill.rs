@@ -42,6 +42,9 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
     };
     // What is still to come is another run's.
     let until = until.min(options.now_unix_nano);
+    if since >= until {
+        return Err(Failure::usage("--since is still to come", "name a time that has been"));
+    }
     let configured = config::configured(global)?;
     let regions = if global.region.is_empty() { cloud::of_lake(&configured)? } else { cloud::regions(global)? };
     let state = own.state.as_deref().map(State::open).transpose()?;

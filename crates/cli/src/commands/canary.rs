@@ -116,7 +116,12 @@ fn say(answer: &Answer<'_>, asked: &Asked, form: Form, global: &Global) -> Resul
         Form::Markdown => render_markdown(&told),
         Form::Csv => render_csv(answer.counts, answer.windows),
     };
-    match output::print(global, &text) {
+    let printed = match form {
+        Form::Json => output::print_json(global, &text),
+        Form::Html | Form::Junit | Form::Csv => output::print_data(global, &text),
+        Form::Text | Form::Markdown => output::print(global, &text),
+    };
+    match printed {
         // Whoever closed the pipe still acts on the code.
         Ok(()) | Err(Failure::ClosedPipe) => {}
         // Whoever acts on a failure need not have read it.

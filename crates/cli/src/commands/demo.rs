@@ -15,7 +15,6 @@ use crate::arguments::{Arguments, Demo, Global, Ingest};
 use crate::commands::{self, ingest};
 use crate::failure::{Failure, INTERNAL};
 use crate::output::{self, wants_json};
-use crate::range::parse_time;
 
 /// How long the story of the sample takes, with the time that failures are waited for: the last minute can be judged then.
 const STORY_NANO: i64 = 100 * 60 * 1_000_000_000;
@@ -84,7 +83,7 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
         false => Ok(()),
     })?;
     let started = Instant::now();
-    let files = write_payloads(own)?;
+    let files = write_payloads(own, global)?;
     output::say(global, &format!("{}: {} payloads and truth.json written", own.dir.display(), files.len()));
     if own.payloads_only {
         return Ok(());
@@ -116,7 +115,7 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
         started.elapsed().as_secs_f64()
     );
     output::print(global, &text)?;
-    let start_nano = parse_time("--start", &own.start, jiff::Timestamp::now())?;
+    let start_nano = output::clock(global).parse("--start", &own.start)?.unix_nano;
     let dir = own.dir.display().to_string();
     for part in walk(own, start_nano) {
         ask(&part, &dir, global)?;
@@ -144,8 +143,12 @@ fn story(dir: &Path) -> Option<String> {
 }
 
 /// Writes every payload and the truth; returns the payloads' paths.
-fn write_payloads(own: &Demo) -> Result<Vec<PathBuf>, Failure> {
-    let start_nano = parse_time("--start", &own.start, jiff::Timestamp::now())?;
+fn write_payloads(own: &Demo, global: &Global) -> Result<Vec<PathBuf>, Failure> {
+    let start = output::clock(global).parse("--start", &own.start)?;
+    if let Some(taken) = start.taken() {
+        output::say(global, &format!("transect: --start {} is taken as {taken}", own.start));
+    }
+    let start_nano = start.unix_nano;
     let options = transect_sample::Options {
         seed: own.seed,
         invocations: own.invocations,

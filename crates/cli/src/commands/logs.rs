@@ -3,17 +3,16 @@
 
 use std::io::BufWriter;
 
-use jiff::tz::TimeZone;
 use transect_normalize::parse_trace_id;
 use transect_query::{
-    EngineOptions, Format, LOGS_MAX, LineStyle, LogFilter, LogWindow, Logs as Found, NamesSeen, render_batch,
+    Engine, EngineOptions, Format, LOGS_MAX, LineStyle, LogFilter, LogWindow, Logs as Found, NamesSeen, render_batch,
     render_logs,
 };
 
 use crate::arguments::{Global, Logs};
-use crate::config;
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::output::{self, Destination};
+use crate::{config, zone};
 
 /// An X-Ray id is made when its request comes in; its records lie within a day of that, late ones included, or the whole
 /// range is looked at.
@@ -52,26 +51,41 @@ pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
         if is_found && index + 1 < ranges.len() {
             output::say(global, &looked_at(options));
         }
-        outcome = Some(found);
-        if is_found || index + 1 == ranges.len() {
+        let is_last = index + 1 == ranges.len();
+        let nothing = if is_found || !is_last { None } else { Some(nothing_found(&engine, &filter, global)?) };
+        outcome = Some((found, nothing));
+        if is_found || is_last {
             break;
         }
     }
-    let Some(found) = outcome else { return Ok(()) };
+    let Some((found, nothing)) = outcome else { return Ok(()) };
     print(&found, &window, format, own, global)?;
     let seen = NamesSeen::of(&found.rows);
     output::finish(global, &found.completeness, &seen)?;
-    if found.rows.num_rows() == 0 {
-        return Err(Failure::Because {
-            code: NOTHING_FOUND,
-            error: anyhow::anyhow!("no records found"),
-            hint: Some(
-                "widen --since, or --lateness for what arrived late; `transect logs --help` says what filters do"
-                    .into(),
-            ),
-        });
+    match nothing {
+        Some(hint) => {
+            Err(Failure::Because { code: NOTHING_FOUND, error: anyhow::anyhow!("no records found"), hint: Some(hint) })
+        }
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Why nothing was found, as far as that can be known: names that no record has, and where it was looked.
+fn nothing_found(engine: &Engine, filter: &LogFilter, global: &Global) -> Result<String, Failure> {
+    let looked = output::looked_at(engine)?;
+    let is_open = global.since.is_none() && global.until.is_none();
+    let unknown = output::block_on(Some(&output::Watch::new(engine, global)), engine.unknown_names(filter))?;
+    // What names there are is a help, and no answer fails for it.
+    let mut lines: Vec<String> = unknown
+        .unwrap_or_default()
+        .into_iter()
+        .map(|unknown| format!("no {} {}: {}", unknown.kind, unknown.name, unknown.hint))
+        .collect();
+    lines.push(looked);
+    if !is_open {
+        lines.push("widen --since, or --lateness for what arrived late".to_owned());
+    }
+    Ok(lines.join("\n"))
 }
 
 fn print(found: &Found, window: &LogWindow, format: Format, own: &Logs, global: &Global) -> Result<(), Failure> {
@@ -82,9 +96,9 @@ fn print(found: &Found, window: &LogWindow, format: Format, own: &Logs, global: 
         if format == Format::Table { Destination::open_paged(global)? } else { Destination::open(global)? };
     output::refuse_parquet_on_terminal(format, &destination)?;
     let is_terminal = destination.is_terminal();
-    let style = destination.table_style();
+    let style = destination.table_style(global);
     if format == Format::Table {
-        let time_zone = if own.utc { TimeZone::UTC } else { TimeZone::system() };
+        let time_zone = zone::shown(own.utc, global);
         let lines = LineStyle { color: style.color, short_time: is_terminal, time_zone };
         let with_neighbours = window.before > 0 || window.after > 0;
         let mut out = BufWriter::new(destination.writer());

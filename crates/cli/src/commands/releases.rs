@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Deserialize;
 use transect_lake::{Access, LATEST, Mapping, RegionStore, record_mapping};
-use transect_query::ScalarValue;
+use transect_query::{LogFilter, ScalarValue};
 
 use crate::arguments::{Global, Releases, ReleasesCommand, ReleasesImport, ReleasesRecord};
 use crate::failure::{Failure, NOTHING_FOUND, USAGE};
@@ -37,10 +37,21 @@ fn matrix(own: &Releases, global: &Global) -> Result<(), Failure> {
     let engine = output::engine(config::configured(global)?, global)?;
     let rows = output::answer(&engine, &sql, &params, global)?;
     if rows == 0 && !global.dry_run {
+        // A service that is not there is told apart from one that was still.
+        let known = output::block_on(
+            None,
+            engine.unknown_names(&LogFilter { services: own.service.clone(), ..LogFilter::default() }),
+        )?;
+        let unknown = known.unwrap_or_default();
+        let mut hints: Vec<String> = unknown
+            .into_iter()
+            .map(|unknown| format!("no {} {}: {}", unknown.kind, unknown.name, unknown.hint))
+            .collect();
+        hints.push("widen --since, or name another --service".to_owned());
         return Err(Failure::Because {
             code: NOTHING_FOUND,
             error: anyhow::anyhow!("no invocations found"),
-            hint: Some("widen --since, or name another --service".into()),
+            hint: Some(hints.join("\n")),
         });
     }
     Ok(())

@@ -27,9 +27,9 @@ fn read(path: &Path) -> Result<String, Failure> {
     } else {
         std::fs::read_to_string(path)
     };
-    text.with_context(|| format!("read query from {}", path.display())).map_err(|error| Failure::Because {
-        code: crate::failure::USAGE,
-        error,
-        hint: None,
-    })
+    let text = text
+        .with_context(|| format!("read query from {}", path.display()))
+        .map_err(|error| Failure::Because { code: crate::failure::USAGE, error, hint: None })?;
+    // Editors put a byte order mark before what they write.
+    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
 }

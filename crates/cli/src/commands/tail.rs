@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use jiff::tz::TimeZone;
 use transect_cloudwatch::tail::{Request, Tailed, tail};
 use transect_lake::record_batch;
 use transect_query::{Completeness, Format, LineStyle, Logs, RegionNote, TableStyle, render_batch, render_logs};
 
 use crate::arguments::{Global, Tail};
-use crate::cloud;
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::output::{self, Destination};
 use crate::range::parse_duration;
-use crate::signals;
+use crate::{cloud, signals, zone};
 
 pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
     let format = output::row_format(global)?;
@@ -39,9 +37,9 @@ pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
         return output::print(global, &format!("would follow {} in {}\n", groups(own), regions.join(", ")));
     }
     let mut destination = Destination::open(global)?;
-    let mut style = destination.table_style();
+    let mut style = destination.table_style(global);
     style.width = None;
-    let time_zone = if own.utc { TimeZone::UTC } else { TimeZone::system() };
+    let time_zone = zone::shown(own.utc, global);
     let lines = LineStyle { color: style.color, short_time: destination.is_terminal(), time_zone };
     let mut written: io::Result<()> = Ok(());
     let summary = {

@@ -3,7 +3,6 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use jiff::tz::TimeZone;
 use transect_normalize::{AnyId, parse_any_id};
 use transect_query::{
     EngineOptions, Format, Id, IdKind, LogsShown, NamesSeen, PickFilter, TraceBounds, TraceStart, WaterfallStyle,
@@ -11,9 +10,9 @@ use transect_query::{
 };
 
 use crate::arguments::{CrossingName, FormatName, Global, LogsName, Trace};
-use crate::config;
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::output::{self, Destination};
+use crate::{config, zone};
 
 const MINUTE_NANO: i64 = 60_000_000_000;
 /// Where ids are looked for that tell no time.
@@ -24,6 +23,8 @@ const MADE_BEFORE_NANO: i64 = 20 * MINUTE_NANO;
 const MADE_AFTER_NANO: i64 = 35 * MINUTE_NANO;
 /// An event may say that it happened up to an hour before CloudWatch received it.
 const EVENT_BEFORE_NANO: i64 = 80 * MINUTE_NANO;
+/// Records of a page: a browser draws each of them.
+const PAGE_RECORDS_MAX: usize = 20_000;
 /// Traces to choose from.
 const PICK_MAX: usize = 1000;
 
@@ -77,7 +78,10 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
     let start = start(text, &id, &options);
     let bounds = TraceBounds {
         hops_max: own.max_hops,
-        records_max: own.max_records,
+        records_max: match form {
+            Form::Html => own.max_records.min(PAGE_RECORDS_MAX),
+            _ => own.max_records,
+        },
         follow_hubs: own.follow_hub,
         ..TraceBounds::default()
     };
@@ -109,13 +113,13 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
         if form == Form::Html && destination.is_terminal() {
             return Err(Failure::usage("a page is not for a terminal", "name a file with --output trace.html"));
         }
-        let table = destination.table_style();
+        let table = destination.table_style(global);
         match form {
             Form::Waterfall => {
                 let style = WaterfallStyle {
                     width: table.width,
                     color: table.color,
-                    time_zone: if own.utc { TimeZone::UTC } else { TimeZone::system() },
+                    time_zone: zone::shown(own.utc, global),
                     logs: match own.logs {
                         LogsName::Errors => LogsShown::Errors,
                         LogsName::All => LogsShown::All,
@@ -126,14 +130,22 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
                 };
                 render_waterfall(&trace, &style, destination.writer())?;
             }
-            Form::Json => render_trace_json(&trace, destination.writer())?,
-            Form::Otlp => render_trace_otlp(&trace, destination.writer())?,
+            Form::Json => render_trace_json(&trace, &mut destination.json_writer())?,
+            Form::Otlp => render_trace_otlp(&trace, &mut destination.json_writer())?,
             Form::Html => render_trace_html(&trace, destination.writer())?,
         }
         destination.publish(global)?;
     }
     if global.verbose {
         output::say_cost(global, &engine, Some(trace.events.len() as u64));
+    }
+    if form == Form::Html && own.max_records > PAGE_RECORDS_MAX && !trace.truncated.is_empty() {
+        output::say(
+            global,
+            &format!(
+                "transect: a page holds {PAGE_RECORDS_MAX} records at most; --format json has as many as --max-records"
+            ),
+        );
     }
     for cut in &trace.truncated {
         output::warn(&format!("transect: incomplete: {cut}"));
@@ -228,10 +240,10 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
         across_releases: own.crossing.contains(&CrossingName::Releases),
     };
     let engine = output::open(config::configured(global)?, options)?;
-    let nothing = || Failure::Because {
+    let nothing = |looked: String| Failure::Because {
         code: NOTHING_FOUND,
         error: anyhow::anyhow!("no such traces"),
-        hint: Some("they are looked for since 24 h ago; widen --since, or ask for less".into()),
+        hint: Some(format!("{looked}\nwiden --since, which is 24 h ago where it is not named, or ask for less")),
     };
     let can_choose = format == Format::Table
         && global.output.is_none()
@@ -245,7 +257,7 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
     if completeness.is_complete() || !global.strict {
         let mut destination = Destination::open(global)?;
         output::refuse_parquet_on_terminal(format, &destination)?;
-        let style = destination.table_style();
+        let style = destination.table_style(global);
         if !ids.is_empty() || format == Format::Json {
             render_batch(&rows, format, &style, &completeness, destination.writer())?;
         }
@@ -257,7 +269,7 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
     let outcome = output::finish(global, &completeness, &NamesSeen::of(&rows));
     if ids.is_empty() {
         outcome?;
-        return Err(nothing());
+        return Err(nothing(output::looked_at(&engine)?));
     }
     if !can_choose {
         return outcome;

@@ -4,17 +4,14 @@ use std::io::Write;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{Array, AsArray, RecordBatch, UnionArray};
-use arrow::datatypes::{DataType, FieldRef, Int64Type, TimeUnit, UInt64Type};
+use arrow::datatypes::{DataType, FieldRef, Int64Type, UInt64Type};
 use arrow::error::ArrowError;
 use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, JsonFormat, NullableEncoder, make_encoder};
 use arrow::json::{Writer, WriterBuilder};
-use arrow::temporal_conversions::{
-    timestamp_ms_to_datetime, timestamp_ns_to_datetime, timestamp_s_to_datetime, timestamp_us_to_datetime,
-};
 use datafusion_functions_json::{JsonUnionEncoder, JsonUnionValue};
 use transect_schema::write_json_string;
 
-use super::cells::TIMESTAMP_FORMAT;
+use super::cells::Times;
 use super::{RenderError, Sink};
 use crate::answer::Completeness;
 
@@ -45,10 +42,7 @@ impl<W: Write> JsonSink<W> {
 }
 
 fn builder() -> WriterBuilder {
-    WriterBuilder::new()
-        .with_explicit_nulls(true)
-        .with_encoder_factory(Arc::new(Exact))
-        .with_timestamp_format(TIMESTAMP_FORMAT.to_owned())
+    WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Exact))
 }
 
 impl<W: Write> Sink for JsonSink<W> {
@@ -119,10 +113,10 @@ impl EncoderFactory for Exact {
                 let values = array.as_primitive::<UInt64Type>().values();
                 Box::new(Integers(move |row| (values[row], false)))
             }
-            DataType::Timestamp(unit, _) => {
-                let (unit, values) = (*unit, timestamps(array, *unit));
-                Box::new(Timestamps { unit, values })
-            }
+            DataType::Timestamp(..) => match Times::of(array) {
+                Some(times) => Box::new(times),
+                None => return Ok(None),
+            },
             DataType::Union(..) => {
                 let union = array.as_any().downcast_ref::<UnionArray>().cloned();
                 match union.and_then(JsonUnionEncoder::from_union) {
@@ -133,18 +127,6 @@ impl EncoderFactory for Exact {
             _ => return Ok(None),
         };
         Ok(Some(NullableEncoder::new(encoder, array.nulls().cloned())))
-    }
-}
-
-fn timestamps(array: &dyn Array, unit: TimeUnit) -> &[i64] {
-    use arrow::datatypes::{
-        TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-    };
-    match unit {
-        TimeUnit::Second => array.as_primitive::<TimestampSecondType>().values(),
-        TimeUnit::Millisecond => array.as_primitive::<TimestampMillisecondType>().values(),
-        TimeUnit::Microsecond => array.as_primitive::<TimestampMicrosecondType>().values(),
-        TimeUnit::Nanosecond => array.as_primitive::<TimestampNanosecondType>().values(),
     }
 }
 
@@ -161,29 +143,9 @@ impl<F: Fn(usize) -> (u64, bool)> Encoder for Integers<F> {
     }
 }
 
-struct Timestamps<'a> {
-    unit: TimeUnit,
-    values: &'a [i64],
-}
-
-impl Encoder for Timestamps<'_> {
+impl Encoder for Times<'_> {
     fn encode(&mut self, row: usize, out: &mut Vec<u8>) {
-        let value = self.values[row];
-        let time = match self.unit {
-            TimeUnit::Second => timestamp_s_to_datetime(value),
-            TimeUnit::Millisecond => timestamp_ms_to_datetime(value),
-            TimeUnit::Microsecond => timestamp_us_to_datetime(value),
-            TimeUnit::Nanosecond => timestamp_ns_to_datetime(value),
-        };
-        match time {
-            Some(time) => {
-                let _ = write!(out, "\"{}\"", time.format(TIMESTAMP_FORMAT));
-            }
-            // Beyond the calendar: the number says more than nothing.
-            None => {
-                let _ = write!(out, "\"{value}\"");
-            }
-        }
+        let _ = write!(out, "\"{}\"", self.text(row));
     }
 }
 
@@ -209,12 +171,8 @@ impl Encoder for Json {
     }
 }
 
-static OPTIONS: LazyLock<EncoderOptions> = LazyLock::new(|| {
-    EncoderOptions::default()
-        .with_explicit_nulls(true)
-        .with_encoder_factory(Arc::new(Exact))
-        .with_timestamp_format(TIMESTAMP_FORMAT.to_owned())
-});
+static OPTIONS: LazyLock<EncoderOptions> =
+    LazyLock::new(|| EncoderOptions::default().with_explicit_nulls(true).with_encoder_factory(Arc::new(Exact)));
 
 /// The values of one nested column as JSON text.
 pub(super) struct JsonText<'a> {

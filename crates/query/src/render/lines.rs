@@ -9,7 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use jiff::tz::TimeZone;
 
-use super::table::visible;
+use super::visible;
 use crate::failure::SEVERITY_ERROR;
 use crate::logs::Logs;
 
@@ -39,6 +39,8 @@ const SERVICE_COLORS: [&str; 10] = [
     "\x1b[38;5;208m",
     "\x1b[38;5;141m",
 ];
+/// `-05:00`.
+const OFFSET_FORMAT: &str = "%:z";
 /// Characters of attributes shown where a record has nothing else to show.
 const ATTRIBUTES_MAX: usize = 160;
 
@@ -212,13 +214,10 @@ fn message(columns: &Columns, row: usize, duration: Option<i64>) -> String {
 fn time_text(unix_nano: i64, style: &LineStyle) -> String {
     let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(unix_nano)) else { return "-".to_owned() };
     let time = time.to_zoned(style.time_zone.clone());
-    if style.short_time {
-        return time.strftime("%m-%d %H:%M:%S%.3f").to_string();
-    }
-    match style.time_zone == TimeZone::UTC {
-        true => time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-        false => time.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z").to_string(),
-    }
+    // A time without its zone would be anybody's.
+    let zone = if time.offset().is_zero() { "Z".to_owned() } else { time.strftime(OFFSET_FORMAT).to_string() };
+    let format = if style.short_time { "%m-%d %H:%M:%S%.3f" } else { "%Y-%m-%dT%H:%M:%S%.3f" };
+    format!("{}{zone}", time.strftime(format))
 }
 
 /// The same for the same name, on every machine and in every release (FNV-1a).
@@ -248,6 +247,7 @@ mod tests {
         let fixed = TimeZone::fixed(jiff::tz::offset(-5));
         assert_eq!(time_text(time, &style(false, TimeZone::UTC)), "2026-11-21T08:42:53.429Z");
         assert_eq!(time_text(time, &style(false, fixed.clone())), "2026-11-21T03:42:53.429-05:00");
-        assert_eq!(time_text(time, &style(true, fixed)), "11-21 03:42:53.429");
+        assert_eq!(time_text(time, &style(true, fixed)), "11-21 03:42:53.429-05:00");
+        assert_eq!(time_text(time, &style(true, TimeZone::UTC)), "11-21 08:42:53.429Z");
     }
 }

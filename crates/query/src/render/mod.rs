@@ -7,6 +7,7 @@ mod json;
 mod lines;
 mod parquet;
 mod table;
+mod visible;
 
 use std::io::{self, BufWriter, Write};
 use std::str::FromStr;
@@ -15,7 +16,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 pub use lines::{LineStyle, render_logs};
-pub(crate) use table::{cut, visible};
+pub(crate) use table::cut;
+pub use visible::{VisibleJson, visible, visible_lines};
 
 use crate::answer::{Completeness, NamesSeen};
 use crate::{Answer, QueryError};
@@ -60,13 +62,18 @@ impl FromStr for Format {
     }
 }
 
-/// How a table looks. Without a width nothing is cut, and without colour there is not one escape sequence.
+/// How rows look to whoever reads them. Without a width nothing of a table is cut, and without colour there is not one escape
+/// sequence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TableStyle {
     /// Columns of the terminal.
     pub width: Option<usize>,
     /// Whether the terminal understands colour.
     pub color: bool,
+    /// Whether a terminal shows them, which then must not act upon what they say.
+    pub is_terminal: bool,
+    /// Whether a spreadsheet may open them: texts that it would take for formulas get an apostrophe before them.
+    pub csv_safe: bool,
 }
 
 /// Why an answer could not be written to its end.
@@ -92,8 +99,8 @@ impl From<arrow::error::ArrowError> for RenderError {
 /// Bytes collected before they are written: a system call for each row would cost more than the row.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Writes the whole answer; returns how many rows it had, and names that stand in it. `style` is for [`Format::Table`]
-/// alone, and `completeness` for [`Format::Json`].
+/// Writes the whole answer; returns how many rows it had, and names that stand in it. `completeness` is for
+/// [`Format::Json`] alone.
 pub async fn render(
     answer: &mut Answer,
     format: Format,
@@ -144,9 +151,11 @@ fn sink<'s>(
 ) -> Result<Box<dyn Sink + 's>, RenderError> {
     Ok(match format {
         Format::Table => Box::new(table::TableSink::new(out, schema, *style)),
+        Format::Json if style.is_terminal => Box::new(json::JsonSink::object(VisibleJson::new(out), completeness)),
         Format::Json => Box::new(json::JsonSink::object(out, completeness)),
+        Format::Ndjson if style.is_terminal => Box::new(json::JsonSink::lines(VisibleJson::new(out))),
         Format::Ndjson => Box::new(json::JsonSink::lines(out)),
-        Format::Csv => Box::new(csv::CsvSink::new(out, schema)),
+        Format::Csv => Box::new(csv::CsvSink::new(out, schema, *style)),
         Format::Parquet => Box::new(parquet::ParquetSink::new(out, schema)?),
     })
 }

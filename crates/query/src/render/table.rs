@@ -9,8 +9,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::cells::{TIMESTAMP_FORMAT, flat_schema, flatten};
-use super::{RenderError, Sink, TableStyle};
+use super::cells::{as_lines, flat_schema};
+use super::{RenderError, Sink, TableStyle, visible};
 
 /// Rows looked at before the widths are settled; what comes later and is wider moves its own line only.
 const ROWS_MEASURED_MAX: usize = 1000;
@@ -129,10 +129,8 @@ impl<W: Write> TableSink<W> {
 
 impl<W: Write> Sink for TableSink<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
-        let batch = flatten(batch, &self.schema)?;
-        let options = FormatOptions::new()
-            .with_timestamp_format(Some(TIMESTAMP_FORMAT))
-            .with_timestamp_tz_format(Some(TIMESTAMP_FORMAT));
+        let batch = as_lines(batch, &self.schema)?;
+        let options = FormatOptions::new();
         let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let mut text = String::new();
@@ -229,31 +227,6 @@ fn is_number(data_type: &DataType) -> bool {
     }
 }
 
-/// The text with everything that a terminal would act upon spelled out: control characters, and the marks that turn
-/// the direction of writing.
-pub(crate) fn visible(text: &str) -> String {
-    if !text.contains(is_active) {
-        return text.to_owned();
-    }
-    let mut out = String::with_capacity(text.len() + 8);
-    for letter in text.chars() {
-        match letter {
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            letter if is_active(letter) => {
-                let _ = write!(out, "\\u{{{:x}}}", u32::from(letter));
-            }
-            letter => out.push(letter),
-        }
-    }
-    out
-}
-
-fn is_active(letter: char) -> bool {
-    letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,10 +249,5 @@ mod tests {
         assert_eq!(cut("abcdefg", 6), "abcde…");
         assert_eq!(cut("日本語日本語", 6), "日本…");
         assert_eq!(cut("日本語", 6), "日本語");
-    }
-
-    #[test]
-    fn nothing_that_a_terminal_acts_upon_is_sent() {
-        assert_eq!(visible("a\x1b[31mb\n\t\r\0\u{9b}\u{202e}é"), "a\\u{1b}[31mb\\n\\t\\r\\u{0}\\u{9b}\\u{202e}é");
     }
 }

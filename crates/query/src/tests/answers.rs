@@ -288,3 +288,55 @@ async fn a_file_that_cannot_be_read_is_named() {
     let error = fixture.fail("select body from telemetry").await;
     assert!(error.to_string().contains("broken.parquet"), "{error}");
 }
+
+#[tokio::test]
+async fn a_region_that_the_lake_does_not_have_is_told_with_the_nearest() {
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8), log("eu-west-2", "2", HOUR_8)]);
+    let check = async |regions: &[&str]| {
+        let options =
+            EngineOptions { regions: regions.iter().map(|name| (*name).to_owned()).collect(), ..fixture.options() };
+        Engine::open(fixture.lake(), options).unwrap().check_regions().await
+    };
+    check(&[]).await.unwrap();
+    check(&["us-east-2", "eu-west-2"]).await.unwrap();
+    let error = check(&["us-east-2", "us-esat-2"]).await.unwrap_err();
+    assert_eq!(error.to_string(), "the lake has no region us-esat-2");
+    assert_eq!(error.hint(), Some("did you mean `us-east-2`? there are eu-west-2, us-east-2"));
+}
+
+#[tokio::test]
+async fn names_that_no_record_has_are_told_with_the_nearest() {
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let unknown = async |filter: crate::LogFilter| {
+        let unknown = fixture.engine().unknown_names(&filter).await.unwrap();
+        unknown.into_iter().map(|one| format!("{} {}: {}", one.kind, one.name, one.hint)).collect::<Vec<_>>()
+    };
+    assert_eq!(unknown(crate::LogFilter::default()).await, [""; 0]);
+    let filter = crate::LogFilter {
+        services: vec!["nope".into()],
+        releases: vec!["0.0".into()],
+        groups: vec!["/no/such/*".into()],
+        severity_min: Some(21),
+        ..crate::LogFilter::default()
+    };
+    let told = unknown(filter).await;
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert!(told[0].starts_with("service nope: there are"), "{told:?}");
+    assert_eq!(told[3], "level fatal or above: there are none");
+}
+
+#[tokio::test]
+async fn habits_of_insights_are_understood_or_hinted() {
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let check = async |sql: &str, message: &str, hint: &str| {
+        let error = fixture.fail(sql).await;
+        assert!(error.to_string().contains(message), "{sql}: {error}");
+        assert!(error.hint().is_some_and(|told| told.contains(hint)), "{sql}: {:?}", error.hint());
+    };
+    let field = "is a field of CloudWatch Logs Insights";
+    check("SELECT @timestamp, @message FROM logs", field, "it is `timestamp` here").await;
+    check("SELECT body FROM logs\nWHERE @logstream = 'x'", "line 2, column 7", "it is `aws_log_stream` here").await;
+    check("SELECT @nothing FROM logs", field, "transect schema").await;
+    check("SELECT \"@message\" FROM logs", "no column", "it is `body` here").await;
+    check("SELECT body FROM logs WHERE timestamp > '2026-11-29 20:00'", "timestamp", "write a time whole").await;
+}

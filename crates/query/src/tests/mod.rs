@@ -1,5 +1,6 @@
 //! Questions asked of small lakes that are written here, by the same writer as `ingest` uses.
 
+mod amplify;
 mod answers;
 mod calls;
 mod pruning;

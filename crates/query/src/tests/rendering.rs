@@ -73,6 +73,65 @@ async fn csv_quotes_what_needs_it_and_always_has_a_header() {
          9007199254740992,\"x,\"\"y\"\"\n\",inf,false,\n"
     );
     assert_eq!(rendered("select 1 as n, 'x' as m where false", Format::Csv, TableStyle::default()).await, "n,m\n");
+    // What is absent is nothing, and a text without letters is quoted.
+    let sql = "select '' as a, null::text as b, 'x' as c, null::int as d, null as n, '' as \"say \"\"hi\"\"\"";
+    assert_eq!(
+        rendered(sql, Format::Csv, TableStyle::default()).await,
+        "a,b,c,d,n,\"say \"\"hi\"\"\"\n\"\",,x,,,\"\"\n"
+    );
+}
+
+#[tokio::test]
+async fn a_terminal_is_not_driven_by_what_it_shows() {
+    let sql = "select chr(27) || '[6n' || chr(155) || chr(8238) || chr(127) || ',\n\"' as \"\u{9b}x\"";
+    let terminal = TableStyle { is_terminal: true, ..TableStyle::default() };
+    let pipe = rendered(sql, Format::Csv, TableStyle::default()).await;
+    assert_eq!(pipe, "\u{9b}x\n\"\x1b[6n\u{9b}\u{202e}\u{7f},\n\"\"\"\n");
+    assert_eq!(rendered(sql, Format::Csv, terminal).await, "\\u{9b}x\n\"\\u{1b}[6n\\u{9b}\\u{202e}\\u{7f},\\n\"\"\"\n");
+    for format in [Format::Json, Format::Ndjson] {
+        let (pipe, shown) = (rendered(sql, format, TableStyle::default()).await, rendered(sql, format, terminal).await);
+        let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(parse(&pipe), parse(&shown));
+        assert!(shown.contains("\\u009bx") && shown.is_ascii() && !shown.contains('\x7f'), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn formulas_are_made_text_where_that_is_asked_for() {
+    let sql = "select '=cmd|x' as a, '@SUM(1)' as b, '-1' as c, -1 as d, '+1\"' as e, 'a=b' as f, '＝1' as \"=h\"";
+    assert_eq!(
+        rendered(sql, Format::Csv, TableStyle::default()).await,
+        "a,b,c,d,e,f,=h\n=cmd|x,@SUM(1),-1,-1,\"+1\"\"\",a=b,＝1\n"
+    );
+    let safe = TableStyle { csv_safe: true, ..TableStyle::default() };
+    assert_eq!(
+        rendered(sql, Format::Csv, safe).await,
+        "a,b,c,d,e,f,\"'=h\"\n\"'=cmd|x\",\"'@SUM(1)\",\"'-1\",-1,\"'+1\"\"\",a=b,\"'＝1\"\n"
+    );
+}
+
+#[tokio::test]
+async fn an_instant_has_its_true_offset_in_every_format() {
+    let check = |expression: &'static str, expected: &'static str| async move {
+        let sql = format!("select {expression} as t from telemetry");
+        let csv = rendered(&sql, Format::Csv, TableStyle::default()).await;
+        assert_eq!(csv, format!("t\n{expected}\n"), "{expression}");
+        let table = rendered(&sql, Format::Table, TableStyle::default()).await;
+        assert_eq!(table, csv, "{expression}");
+        let json = format!("{{\"t\":\"{expected}\"}}\n");
+        assert_eq!(rendered(&sql, Format::Ndjson, TableStyle::default()).await, json, "{expression}");
+        let list = format!("{{\"t\":[\"{expected}\"]}}\n");
+        let sql = format!("select make_array({expression}) as t from telemetry");
+        assert_eq!(rendered(&sql, Format::Ndjson, TableStyle::default()).await, list, "{expression}");
+    };
+    check("timestamp", "2026-11-21T08:00:00.000000000Z").await;
+    check("timestamp AT TIME ZONE 'America/New_York'", "2026-11-21T03:00:00.000000000-05:00").await;
+    check("timestamp AT TIME ZONE 'Asia/Kolkata'", "2026-11-21T13:30:00.000000000+05:30").await;
+    check("timestamp AT TIME ZONE 'Europe/London'", "2026-11-21T08:00:00.000000000Z").await;
+    check("timestamp AT TIME ZONE '+09:00'", "2026-11-21T17:00:00.000000000+09:00").await;
+    check("date_trunc('day', timestamp)", "2026-11-21T00:00:00.000000000Z").await;
+    // The hands of a clock are no instant, and nobody knows of which zone they are.
+    check("to_local_time(timestamp AT TIME ZONE 'America/New_York')", "2026-11-21T03:00:00.000000000").await;
 }
 
 #[tokio::test]
@@ -85,7 +144,7 @@ async fn a_pipe_gets_a_whole_table_without_colour_and_without_control() {
 
 #[tokio::test]
 async fn a_terminal_gets_what_fits() {
-    let style = TableStyle { width: Some(40), color: true };
+    let style = TableStyle { width: Some(40), color: true, is_terminal: true, ..TableStyle::default() };
     let sql = "select 1 as n, repeat('x', 100) as text, 'short' as s";
     let text = rendered(sql, Format::Table, style).await;
     let lines: Vec<&str> = text.lines().collect();
@@ -93,7 +152,8 @@ async fn a_terminal_gets_what_fits() {
     assert_eq!(lines[1], format!("1  {}…  short", "x".repeat(29)));
     // More columns than fit become one line a value, and empty ones none.
     let sql = "select * from telemetry";
-    let text = rendered(sql, Format::Table, TableStyle { width: Some(80), color: false }).await;
+    let text =
+        rendered(sql, Format::Table, TableStyle { width: Some(80), is_terminal: true, ..TableStyle::default() }).await;
     assert!(text.starts_with("-- row 1\ntimestamp "), "{text}");
     assert!(text.contains("\ncloud_region               us-east-2\n") && !text.contains("trace_id"), "{text}");
 }

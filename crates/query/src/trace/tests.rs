@@ -741,7 +741,42 @@ fn a_long_chain_is_written_without_falling_over_it() {
     };
     render_waterfall(&trace, &style, &mut out).unwrap();
     assert!(String::from_utf8(out).unwrap().contains("(+19949)"));
+    // Where nothing bounds the width, neither a line nor their number grows with the chain, and what is left out is counted.
+    let mut out = Vec::new();
+    render_waterfall(&trace, &WaterfallStyle { width: None, color: false, depth: None, ..style }, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.lines().all(|line| line.chars().count() < 500), "a line is wide");
+    assert!(text.len() < 4 << 20 && text.contains("9999 further spans are not shown"), "{} bytes", text.len());
     render_trace_otlp(&trace, &mut Vec::new()).unwrap();
+}
+
+#[test]
+fn a_page_folds_what_a_browser_cannot_hold_and_says_so() {
+    let long = "é".repeat(100_000);
+    let long_attributes = format!("{{\"k\":\"{long}\"}}");
+    let page = |count: usize| {
+        let events = (1..=count).map(|number| {
+            with(span(number, number, 0, number as i64, 20_000), |record| {
+                record.body = Some(long.clone().into());
+                record.attributes = Some(long_attributes.clone().into());
+            })
+        });
+        let events = events.collect();
+        let trace = picture(
+            Found { events, ids: BTreeSet::new(), hubs: Vec::new(), truncated: Vec::new() },
+            &Circumstances::default(),
+        );
+        let mut out = Vec::new();
+        render_trace_html(&trace, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let small = page(10);
+    assert!(small.contains(&long) && !small.contains("are folded here"));
+    let large = page(300);
+    assert!(large.len() < 40 << 20, "{} bytes", large.len());
+    assert!(
+        !large.contains(&long) && large.contains("600 texts longer than") && large.contains("transect.folded_bytes")
+    );
 }
 
 #[test]

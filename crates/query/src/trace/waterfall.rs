@@ -57,6 +57,15 @@ const ATTRIBUTES_MAX: usize = 160;
 const REGIONS_TOLD_MAX: usize = 4;
 
 const PLAIN: &str = "\x1b[0m";
+/// Lines of spans: what nobody reads to its end.
+const ROWS_MAX: usize = 10_000;
+/// Records below spans, all together.
+const LOGS_MAX: usize = 20_000;
+/// Columns of a line of a record where nothing bounds the width.
+const UNBOUND_LINE_WIDTH_MAX: usize = 4_000;
+/// Of the tree, where nothing bounds the width: a chain of thousands would be as wide as it is long.
+const UNBOUND_TREE_WIDTH_MAX: usize = 160;
+
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
 const RED: &str = "\x1b[31m";
@@ -75,7 +84,8 @@ const REGION_COLORS: [&str; 8] = [
 
 /// Writes the picture.
 pub fn render_waterfall(trace: &Trace, style: &WaterfallStyle, out: &mut dyn Write) -> io::Result<()> {
-    let mut picture = Picture { trace, style, out: BufWriter::with_capacity(64 << 10, out) };
+    let mut picture =
+        Picture { trace, style, logs_left: LOGS_MAX, logs_folded: 0, out: BufWriter::with_capacity(64 << 10, out) };
     picture.head()?;
     let rows = rows(trace, style);
     if !rows.is_empty() {
@@ -138,6 +148,9 @@ fn rows(trace: &Trace, style: &WaterfallStyle) -> Vec<Row> {
     };
     push(&mut stack, &tree.roots, 0);
     while let Some((spans, depth)) = stack.pop() {
+        if rows.len() == ROWS_MAX {
+            break;
+        }
         let is_cut = spans.len() > 1 || style.depth.is_some_and(|most| depth + 1 >= most.max(1));
         let hidden = if is_cut { spans.iter().map(|number| below[*number]).sum() } else { 0 };
         if !is_cut {
@@ -151,6 +164,10 @@ fn rows(trace: &Trace, style: &WaterfallStyle) -> Vec<Row> {
 struct Picture<'t, W: Write> {
     trace: &'t Trace,
     style: &'t WaterfallStyle,
+    /// Records that may still be shown.
+    logs_left: usize,
+    /// Records that are not.
+    logs_folded: usize,
     out: BufWriter<W>,
 }
 
@@ -284,7 +301,23 @@ impl<W: Write> Picture<'_, W> {
                 self.logs(&trace.tree.spans[*number], &format!("{indent}  "), start)?;
             }
         }
-        Ok(())
+        let shown: usize = rows.iter().map(|row| row.spans.len() + row.hidden).sum();
+        let left = [(trace.tree.spans.len().saturating_sub(shown), "spans"), (self.logs_folded, "records")];
+        let left: Vec<String> = left
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} further {what}"))
+            .collect();
+        match left.is_empty() {
+            true => Ok(()),
+            false => self.wrapped(
+                YELLOW,
+                &format!(
+                    "{} are not shown: --depth, --collapse and --logs fold, --format json has all",
+                    left.join(" and ")
+                ),
+            ),
+        }
     }
 
     fn logs(&mut self, span: &Span, indent: &str, start: i64) -> io::Result<()> {
@@ -296,7 +329,10 @@ impl<W: Write> Picture<'_, W> {
         };
         let shown: Vec<&Event> =
             span.records.iter().filter_map(|index| trace.events.get(*index)).filter(is_shown).collect();
-        for event in shown {
+        let (now, later) = shown.split_at(shown.len().min(self.logs_left));
+        self.logs_left -= now.len();
+        self.logs_folded += later.len();
+        for event in now {
             let record = &event.record;
             let offset = record.time_unix_nano.saturating_sub(start + ahead(event, &trace.summary.corrected_nano));
             let sign = if offset < 0 { "" } else { "+" };
@@ -312,10 +348,7 @@ impl<W: Write> Picture<'_, W> {
                     0 => format!("{indent}{offset} {level} {}", visible(&part.replace('\t', " "))),
                     _ => format!("{indent}    {}", visible(&part.replace('\t', " "))),
                 };
-                let text = match self.style.width {
-                    Some(width) => cut(&text, width),
-                    None => text,
-                };
+                let text = cut(&text, self.style.width.unwrap_or(UNBOUND_LINE_WIDTH_MAX));
                 self.line(color, &text)?;
             }
         }
@@ -435,7 +468,7 @@ impl Layout {
         let status = widest(|cells| &cells.status, "status");
         let gaps = 6 * GAP.width();
         let Some(width) = width else {
-            let widths = [tree(2), sides[0], sides[1], sides[2], BAR_WIDTH, took];
+            let widths = [tree(2).min(UNBOUND_TREE_WIDTH_MAX), sides[0], sides[1], sides[2], BAR_WIDTH, took];
             return Layout { widths, bar: BAR_WIDTH, status: None, indent: 2 };
         };
         // What a person needs least goes first: the full width of long names, then that of the bar, then of the tree.
@@ -466,7 +499,9 @@ impl Layout {
     fn indent(&self, depth: usize) -> String {
         let most = (self.widths[0] / 2).max(1);
         match depth * self.indent > most {
-            true if depth > 0 && self.status.is_some() => format!("{:>most$} ", format!("›{depth}")),
+            true if depth > 0 && (self.status.is_some() || self.widths[0] == UNBOUND_TREE_WIDTH_MAX) => {
+                format!("{:>most$} ", format!("›{depth}"))
+            }
             _ => " ".repeat(depth * self.indent),
         }
     }
@@ -570,10 +605,9 @@ fn message(event: &Event) -> String {
 
 fn time_text(unix_nano: i64, time_zone: &TimeZone) -> String {
     let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(unix_nano)) else { return "-".to_owned() };
-    match *time_zone == TimeZone::UTC {
-        true => time.strftime("%Y-%m-%d %H:%M:%S%.3fZ").to_string(),
-        false => time.to_zoned(time_zone.clone()).strftime("%Y-%m-%d %H:%M:%S%.3f%:z").to_string(),
-    }
+    let time = time.to_zoned(time_zone.clone());
+    let zone = if time.offset().is_zero() { "Z".to_owned() } else { time.strftime("%:z").to_string() };
+    format!("{}{zone}", time.strftime("%Y-%m-%d %H:%M:%S%.3f"))
 }
 
 /// A duration as people say it, to three digits.
