@@ -110,6 +110,8 @@ pub(crate) struct Process<'c> {
     policy: &'c Policy,
     grid: Grid,
     is_region_missing: bool,
+    /// What came too late to be counted speaks against a pass.
+    is_late_against: bool,
     at: usize,
     regions: Vec<OfRegion>,
     all: Running,
@@ -135,7 +137,12 @@ struct Evidence {
 }
 
 impl<'c> Process<'c> {
-    pub(crate) fn new(counts: &'c Counts, policy: &'c Policy, is_region_missing: bool) -> Process<'c> {
+    pub(crate) fn new(
+        counts: &'c Counts,
+        policy: &'c Policy,
+        is_region_missing: bool,
+        is_late_against: bool,
+    ) -> Process<'c> {
         let mut minutes: Vec<Vec<i64>> = vec![Vec::new(); counts.regions.len()];
         for (window, region, _) in &counts.cells {
             minutes[*region as usize].push(counts.clock.minute(*window));
@@ -157,6 +164,7 @@ impl<'c> Process<'c> {
             policy,
             grid: Grid::new(policy.tolerance, policy.margin, policy.margin_of_region()),
             is_region_missing,
+            is_late_against,
             at: 0,
             regions: regions.collect(),
             all: Running::new(policy),
@@ -347,7 +355,7 @@ impl<'c> Process<'c> {
 
     /// Whether something was not seen: nothing passes then.
     fn is_hindered(&self) -> bool {
-        self.is_region_missing || self.unheard().is_some() || self.drifted().is_some()
+        self.is_region_missing || self.is_late_against || self.unheard().is_some() || self.drifted().is_some()
     }
 
     /// A region that was asked for and in which nothing ran: as good as missing.
@@ -478,6 +486,7 @@ impl<'c> Process<'c> {
             decided,
             is_overlap: self.is_overlap(),
             is_region_missing: self.is_region_missing,
+            is_late_against: self.is_late_against,
             regions_count: self.regions_count(),
             has_closed: !self.blocks.is_empty(),
             last_window: self.windows.last().map(|last| last.window),

@@ -14,6 +14,7 @@ pub use junit::render_junit;
 pub use markdown::render_markdown;
 pub use text::render_text;
 
+use crate::counts::Cell;
 use crate::verdict::{Policy, Report, Verdict};
 use crate::words;
 
@@ -44,6 +45,8 @@ pub struct RecordSource {
     pub groups: Vec<String>,
     /// Records of other groups that named the service, about; they were not counted.
     pub records_from_elsewhere: u64,
+    /// Units, and failed ones, that came after their minutes had been counted; they count for nothing.
+    pub late: Cell,
 }
 
 /// Traces that met the baseline alone, the canary alone, and both: how many, and how many of them failed.

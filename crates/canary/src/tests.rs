@@ -188,6 +188,49 @@ fn nothing_passes_beside_what_nobody_has_seen() {
     assert_eq!((found.regions[0].verdict, found.needs, found.is_hindered), (RegionVerdict::Inconclusive, None, true));
 }
 
+#[test]
+fn what_came_late_is_not_counted_and_forbids_a_pass_that_would_not_be_one_with_it() {
+    let policy = Policy::default();
+    let fine = |last: Cell| {
+        let cells = (0..30).map(|minute| ("us", minute, if minute < 29 { cell(5, 1000, 5, 1000) } else { last }));
+        Counts::new(cells.collect::<Vec<_>>()).unwrap()
+    };
+    let counts = fine(cell(5, 1000, 5, 1000));
+    for (late, expected) in [
+        (cell(5, 1000, 5, 1000), Verdict::Pass),
+        // Some failures of the canary change nothing, and many do; they convict nobody.
+        (cell(5, 1000, 7, 1000), Verdict::Pass),
+        (cell(5, 1000, 400, 1000), Verdict::Inconclusive),
+        // Where both fail alike there is nothing against the canary.
+        (cell(400, 1000, 400, 1000), Verdict::Pass),
+        (cell(400, 1000, 5, 1000), Verdict::Pass),
+    ] {
+        let late = fine(late);
+        for history in [History::Told, History::Decides] {
+            let looks = Looks { history, ..Looks::default() };
+            let one = Hypothesis { counts: &counts, late: Some(&late), policy: &policy, must_pass: true };
+            let (verdict, reports) = judge_all(&[one], looks);
+            // A pass that stays has crossed before, with what came late as well.
+            let expected = if history == History::Told {
+                expected
+            } else {
+                judge_all(&[Hypothesis { counts: &late, late: None, ..one }], looks).0
+            };
+            let expected = if expected == Verdict::Fail { Verdict::Inconclusive } else { expected };
+            assert_eq!((verdict, reports[0].is_hindered), (expected, expected != Verdict::Pass), "{late:?}");
+            assert_eq!(reports[0].totals.counts, judge(&counts, &policy, false).totals.counts);
+            assert!(reports[0].regions.iter().all(|region| !region.roll_back));
+            if expected != Verdict::Pass {
+                assert!(
+                    reports[0].reason.starts_with("it passes by what was counted in time"),
+                    "{}",
+                    reports[0].reason
+                );
+            }
+        }
+    }
+}
+
 /// What had crossed a line once.
 #[test]
 fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
@@ -201,7 +244,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     let now = judge(&counts, &policy, false);
     assert_eq!((now.verdict, now.first_crossing.unwrap().verdict), (Verdict::Pass, Verdict::Fail));
     assert!(now.regions.iter().all(|region| !region.roll_back));
-    let hypothesis = [Hypothesis { counts: &counts, policy: &policy, must_pass: true }];
+    let hypothesis = [Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true }];
     let looks = Looks { history: History::Decides, ..Looks::default() };
     let (kept, reports) = judge_all(&hypothesis, looks);
     assert_eq!(kept, Verdict::Fail);
@@ -215,7 +258,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     assert_eq!(judge(&passed, &policy, false).verdict, Verdict::Pass);
     let kept = |cells: &[(&'static str, i64, Cell)]| {
         let counts = Counts::new(cells.to_vec()).unwrap();
-        judge_all(&[Hypothesis { counts: &counts, policy: &policy, must_pass: true }], looks).0
+        judge_all(&[Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true }], looks).0
     };
     assert_eq!(kept(&cells[..23]), Verdict::Pass);
     assert_eq!(kept(&cells), Verdict::Fail);
@@ -227,7 +270,8 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     });
     faded.push(("us", first_pass.unwrap() + 1, cell(20, 1000, 36, 1000)));
     let counts = Counts::new(faded).unwrap();
-    let (_, reports) = judge_all(&[Hypothesis { counts: &counts, policy: &policy, must_pass: true }], looks);
+    let (_, reports) =
+        judge_all(&[Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true }], looks);
     let (reason, crossing) = (&reports[0].reason, reports[0].first_crossing.unwrap());
     assert!(reason.contains("an earlier minute, which stays: side by side"), "{reason}");
     assert_eq!(crossing.counts.n_b, crossing.compared.n_b + 40);
@@ -236,7 +280,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     let weight = Policy { weight: Some(0.1), ..policy };
     let judged = |cells: &[(&'static str, i64, Cell)]| {
         let counts = Counts::new(cells.to_vec()).unwrap();
-        judge_all(&[Hypothesis { counts: &counts, policy: &weight, must_pass: true }], looks).0
+        judge_all(&[Hypothesis { counts: &counts, late: None, policy: &weight, must_pass: true }], looks).0
     };
     assert_eq!(judged(&cells[..20]), Verdict::Invalid);
     assert_eq!(judged(&cells), Verdict::Fail);

@@ -293,6 +293,8 @@ pub struct Needs {
 pub struct Hypothesis<'c> {
     /// What was counted.
     pub counts: &'c Counts,
+    /// The same as it is known now, where something of it came too late to be counted.
+    pub late: Option<&'c Counts>,
     /// By what it is judged; α is that of the first.
     pub policy: &'c Policy,
     /// Nothing passes without it; else it can only fail.
@@ -322,16 +324,31 @@ pub struct Looks {
 /// Judges a canary by what was counted. `is_region_missing` says that a region did not answer: nothing passes then.
 pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Report {
     let looks = Looks { is_region_missing, ..Looks::default() };
-    judge_all(&[Hypothesis { counts, policy, must_pass: true }], looks).1.swap_remove(0)
+    judge_all(&[Hypothesis { counts, late: None, policy, must_pass: true }], looks).1.swap_remove(0)
 }
 
 /// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must. Windows
-/// are those of one clock.
+/// are those of one clock. What came too late to be counted decides nothing, and they pass only if they also did with it.
 pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<Report>) {
+    let judged = judge_counted(hypotheses, looks, false);
+    if judged.0 != Verdict::Pass || hypotheses.iter().all(|hypothesis| hypothesis.late.is_none()) {
+        return judged;
+    }
+    let with_late: Vec<Hypothesis<'_>> = hypotheses
+        .iter()
+        .map(|hypothesis| Hypothesis { counts: hypothesis.late.unwrap_or(hypothesis.counts), ..*hypothesis })
+        .collect();
+    match judge_counted(&with_late, looks, false).0 {
+        Verdict::Pass => judged,
+        _ => judge_counted(hypotheses, looks, true),
+    }
+}
+
+fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_late_against: bool) -> (Verdict, Vec<Report>) {
     let alpha = hypotheses.first().map_or(Policy::default().alpha, |first| first.policy.alpha);
     let mut processes: Vec<Process<'_>> = hypotheses
         .iter()
-        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, looks.is_region_missing))
+        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, looks.is_region_missing, is_late_against))
         .collect();
     let last = hypotheses.iter().filter_map(|hypothesis| hypothesis.counts.clock.last_window()).max();
     let mut fails = vec![false; processes.len()];

@@ -19,6 +19,7 @@ pub(crate) struct Facts<'f> {
     /// Whether both ran in one region at the same time.
     pub is_overlap: bool,
     pub is_region_missing: bool,
+    pub is_late_against: bool,
     pub regions_count: usize,
     /// Whether anything was compared yet.
     pub has_closed: bool,
@@ -180,6 +181,11 @@ fn undecided(facts: &Facts<'_>) -> String {
     }
     if facts.is_region_missing {
         return format!("a region did not answer or a file could not be read, and nothing passes then: {rates}");
+    }
+    if facts.is_late_against {
+        return format!(
+            "it passes by what was counted in time, and would not by what came later, so nothing passes: {rates}"
+        );
     }
     if let Some(region) = facts.unheard {
         return format!("nothing was heard of {region}, which was asked for, and nothing passes then: {rates}");

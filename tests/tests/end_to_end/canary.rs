@@ -491,6 +491,61 @@ fn a_state_that_nobody_wrote_is_refused() {
     assert_eq!(of_sample(lake, &[&RELEASE[..], &west, &["--recount"]].concat()).code, 4);
 }
 
+#[test]
+fn what_comes_late_is_counted_again_and_told() {
+    let folder = TempDir::new().unwrap();
+    let here = region_of(&sample().lake, folder.path(), "us-east-2");
+    let state = folder.path().join("state.json");
+    let ask = |until: &str, further: &[&str]| {
+        let fixed = [
+            "canary",
+            "--service",
+            "payments",
+            "--since",
+            SINCE,
+            "--until",
+            until,
+            "--lake",
+            &here,
+            "--format",
+            "json",
+        ];
+        // Nothing is decided by so little, and so all is counted.
+        let answer =
+            run(&[&fixed[..], &RELEASE, &["--min-requests", "1000000", "--alpha", "1e-200"], further].concat());
+        serde_json::from_str::<Value>(&answer.stdout).unwrap_or_else(|_| panic!("{}", answer.stderr))
+    };
+    let kept = ["--state", text(&state)];
+    // One delivery of the last hour comes after the first look.
+    let of_hour = |path: &PathBuf| text(path).contains("hour=09");
+    let late = files_below(&folder.path().join("us-east-2")).into_iter().find(of_hour).unwrap();
+    std::fs::rename(&late, folder.path().join("late.parquet")).unwrap();
+    let first = ask("2026-11-21T09:20:00Z", &kept);
+    assert_eq!(first["late"], json!({"n_a": 0, "x_a": 0, "n_b": 0, "x_b": 0}));
+    std::fs::rename(folder.path().join("late.parquet"), &late).unwrap();
+    let second = ask("2026-11-21T09:21:00Z", &kept);
+    let whole = ask("2026-11-21T09:20:00Z", &[]);
+    // What was counted stays, and what came late is told to the unit, for a quarter of an hour.
+    let windows = |report: &Value| -> Vec<Value> { report["windows"].as_array().unwrap().clone() };
+    let name = |window: &Value| window["window"].as_str().unwrap().to_owned();
+    let (first, second_windows) = (windows(&first), windows(&second));
+    assert_eq!(first[..], second_windows[..first.len()]);
+    for key in ["n_a", "n_b", "x_b"] {
+        let of = |windows: &[Value]| -> u64 {
+            let recent = windows.iter().filter(|window| name(window).as_str() >= "2026-11-21T09:05");
+            recent.map(|window| window[key].as_u64().unwrap()).sum()
+        };
+        let missing = of(&windows(&whole)) - of(&first);
+        assert!(missing > 0 || key == "x_b", "{key}");
+        assert_eq!(second["late"][key], missing, "{key}");
+    }
+    let warnings = second["warnings"].to_string();
+    assert!(warnings.contains("came after their minutes had been counted"), "{warnings}");
+    // It is told at each look from then on.
+    let third = ask("2026-11-21T09:25:00Z", &kept);
+    assert_eq!(third["late"], second["late"]);
+}
+
 /// The lake of two regions, of which the one with the bad canary is away; and where it is and belongs.
 fn with_a_region_away(folder: &Path) -> (Vec<String>, PathBuf, PathBuf) {
     let lake = &sample().lake;

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Comparison, Counted, Told};
 use crate::blocks::Block;
+use crate::counts::Cell;
 use crate::described::{Estimate, wilson};
 use crate::verdict::{Report, Totals};
 
@@ -55,6 +56,7 @@ struct ComparisonOf<'a> {
     metric: &'a str,
     groups: Option<&'a [String]>,
     records_from_elsewhere: Option<u64>,
+    late: Option<CellOf>,
     observational: bool,
     n_a: u64,
     x_a: u64,
@@ -81,6 +83,20 @@ struct ComparisonOf<'a> {
     open_blocks: Vec<BlockOf<'a>>,
     first_crossing: Option<CrossingOf<'a>>,
     needs: NeedsOf,
+}
+
+#[derive(Serialize)]
+struct CellOf {
+    n_a: u64,
+    x_a: u64,
+    n_b: u64,
+    x_b: u64,
+}
+
+impl From<Cell> for CellOf {
+    fn from(cell: Cell) -> CellOf {
+        CellOf { n_a: cell.n_a, x_a: cell.x_a, n_b: cell.n_b, x_b: cell.x_b }
+    }
 }
 
 #[derive(Serialize)]
@@ -268,6 +284,7 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
         metric: one.metric,
         groups: one.source.map(|source| source.groups.as_slice()),
         records_from_elsewhere: one.source.map(|source| source.records_from_elsewhere),
+        late: one.source.map(|source| source.late.into()),
         observational: report.is_observational,
         n_a: counts.n_a,
         x_a: counts.x_a,

@@ -233,6 +233,17 @@ struct Judged {
     policy: Policy,
 }
 
+/// What is judged beside others: of which service, and by what.
+struct Asking<'p> {
+    index: usize,
+    metric: &'static str,
+    counts: Counts,
+    /// The same as it is known now, where something came late.
+    late: Option<Counts>,
+    policy: &'p Policy,
+    must_pass: bool,
+}
+
 /// Counts what is new, and judges all.
 fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global) -> Result<Judged, Failure> {
     // A failure stays, and nothing that comes later changes it.
@@ -244,32 +255,41 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
     let latency_policy = Policy { slo: None, ..errors_policy };
     let mixed_policy = Policy { slo: None, weight: None, ..errors_policy };
     let steps = series.steps();
-    let mut all: Vec<(usize, &'static str, Counts, &Policy, bool)> = Vec::new();
+    let mut all: Vec<Asking<'_>> = Vec::new();
     let mut mixed = Vec::new();
     for (index, service) in series.services().iter().enumerate() {
         for (metric, policy) in [("errors", &errors_policy), ("latency", &latency_policy)] {
             if metric == "latency" && counting.slow_nano.is_none() {
                 continue;
             }
-            let counts = counts(service.cells(metric == "latency"), counting.exclude_first, &steps)?;
-            all.push((index, metric, counts.of_regions(&global.region), policy, true));
+            let of =
+                |cells| Ok::<_, Failure>(counts(cells, counting.exclude_first, &steps)?.of_regions(&global.region));
+            let is_slow = metric == "latency";
+            let late = service.cells_with_late(is_slow).map(of).transpose()?;
+            all.push(Asking { index, metric, counts: of(service.cells(is_slow))?, late, policy, must_pass: true });
         }
         let (sums, cells) = service.mixed(counting.exclude_first);
         let cells = steps.clocked(Counts::new(steps.place(cells)).map_err(internal)?);
         mixed.push((sums, judge(&cells, &mixed_policy, false)));
         if asked.gate_mixed {
-            all.push((index, MIXED, cells, &mixed_policy, false));
+            let (metric, policy) = (MIXED, &mixed_policy);
+            all.push(Asking { index, metric, counts: cells, late: None, policy, must_pass: false });
         }
     }
     let hypotheses: Vec<Hypothesis<'_>> = all
         .iter()
-        .map(|(.., counts, policy, must_pass)| Hypothesis { counts, policy, must_pass: *must_pass })
+        .map(|one| Hypothesis {
+            counts: &one.counts,
+            late: one.late.as_ref(),
+            policy: one.policy,
+            must_pass: one.must_pass,
+        })
         .collect();
     let history = if series.is_kept() { History::Decides } else { History::Told };
     let (verdict, reports) = judge_all(&hypotheses, Looks { is_region_missing: !look.is_complete, history });
     drop(hypotheses);
     let decisive = reports.iter().position(|report| report.verdict == verdict).unwrap_or(0);
-    let service = all.get(decisive).map_or(0, |(index, ..)| *index);
+    let service = all.get(decisive).map_or(0, |one| one.index);
     let mixed = (!mixed.is_empty()).then(|| mixed.swap_remove(service));
     let mixed = mixed.map(|([baseline, canary, mixed], report)| Mixed { baseline, canary, mixed, report });
     let first = match series.services().first() {
@@ -279,16 +299,10 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
     let comparisons = all
         .iter()
         .zip(reports)
-        .map(|((index, metric, ..), report)| {
-            let service = &series.services()[*index];
-            (
-                service.service.clone(),
-                service.baseline.clone(),
-                service.canary.clone(),
-                *metric,
-                service.source(),
-                report,
-            )
+        .map(|(one, report)| {
+            let service = &series.services()[one.index];
+            let (name, canary) = (service.service.clone(), service.canary.clone());
+            (name, service.baseline.clone(), canary, one.metric, service.source(one.metric == "latency"), report)
         })
         .collect();
     let judged =

@@ -111,6 +111,8 @@ impl Counting {
         let since = series.since_unix_nano(|| minute(options.since_unix_nano.unwrap_or(now - SINCE_NANO)));
         let over = minute(now.saturating_sub(self.settle_nano));
         let until = options.until_unix_nano.map_or(over, |until| minute(until).min(over)).max(since);
+        // What was counted is not taken back, whatever end is asked for.
+        let until = until.max(series.until_unix_nano().unwrap_or(since));
         let services = self.services.iter().map(|asked| ServiceQuestion {
             baseline: asked.baseline.clone().or_else(|| series.baseline(&asked.service)),
             ..asked.clone()
@@ -158,11 +160,11 @@ impl Counting {
             output::say_cost(global, &engine, None);
         }
         series.add(&question, &units);
-        Ok(look_of(&units, series))
+        Ok(look_of(&units, series, self.slow_nano.is_some()))
     }
 }
 
-fn look_of(units: &Units, series: &Series) -> Look {
+fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
     let mut look = Look { is_complete: units.completeness.is_complete() && series.is_whole(), ..Look::default() };
     for missing in &units.completeness.missing_regions {
         look.missing_regions.push(missing.region.clone());
@@ -174,6 +176,7 @@ fn look_of(units: &Units, series: &Series) -> Look {
     for path in series.unreadable() {
         look.warnings.push(format!("{path} could not be read, and nothing passes without it"));
     }
+    look.warnings.extend(series.services().iter().filter_map(|service| service.late_sentence(is_slow_asked)));
     for service in &units.services {
         let name = &service.service;
         for shift in &service.shifts {
@@ -182,13 +185,6 @@ fn look_of(units: &Units, series: &Series) -> Look {
                 shift.service,
                 list(shift.releases.iter().cloned()),
                 shift.region
-            ));
-        }
-        if service.late_units > 0 {
-            look.warnings.push(format!(
-                "{} units of {name} failed, or were slow, later than --settle after their minute and count as good: \
-                 a longer --settle would count them",
-                service.late_units
             ));
         }
         let others = service.releases.iter().filter(|(release, calls)| {
