@@ -494,7 +494,8 @@ pub struct CanaryWaiting {
     /// 15 minutes of it are looked through again each time: what came late is told, and nothing passes that would not with it
     #[arg(long, value_name = "FILE", help_heading = "Waiting")]
     pub state: Option<PathBuf>,
-    /// Forget what the state has counted and decided, and count anew from its beginning: also one of an older version
+    /// Forget what the state has counted and decided, and count anew from its beginning, or from another --since than it was begun
+    /// with: also one of an older version, of another question, or a damaged one
     #[arg(long, requires = "state", help_heading = "Waiting")]
     pub recount: bool,
     /// Look again until it is decided

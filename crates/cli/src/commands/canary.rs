@@ -288,6 +288,7 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
     let history = if series.is_kept() { History::Decides } else { History::Told };
     let (verdict, reports) = judge_all(&hypotheses, Looks { is_region_missing: !look.is_complete, history });
     drop(hypotheses);
+    series.check_decision(verdict)?;
     let decisive = reports.iter().position(|report| report.verdict == verdict).unwrap_or(0);
     let service = all.get(decisive).map_or(0, |one| one.index);
     let mixed = (!mixed.is_empty()).then(|| mixed.swap_remove(service));

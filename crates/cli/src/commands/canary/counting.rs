@@ -3,13 +3,14 @@
 
 use serde_json::{Value, json};
 use transect_canary::Counted;
+use transect_lake::{Lake, Place, RegionLocation};
 use transect_query::{EngineOptions, ServiceQuestion, UNIT_NANO_MAX, UnitKind, UnitQuestion, Units, WINDOW_NANO};
 
 use super::policy::{Asked, SETTLE};
-use super::state::{Look, Series};
+use super::state::{Look, Series, fingerprint};
 use crate::arguments::{Global, UnitName};
 use crate::failure::Failure;
-use crate::range::parse_duration;
+use crate::range::{parse_duration, parse_time};
 use crate::{config, output};
 
 /// Where no range is named.
@@ -93,6 +94,7 @@ impl Counting {
                 "weight": policy.weight, "robust": policy.robust, "gate_mixed": asked.gate_mixed,
                 "error": asked.error, "slow": asked.slow, "unit": unit_name,
                 "exclude_first": asked.exclude_first, "settle": settle,
+                "lake": places(&config::configured(global)?.lake), "since": beginning(global)?, "lateness": global.lateness,
             }),
             counted: Counted {
                 unit: unit_name.to_owned(),
@@ -151,6 +153,7 @@ impl Counting {
     /// Counts the minutes that are over and were not counted yet, and adds them to the series.
     pub fn look(&self, series: &mut Series, global: &Global) -> Result<Look, Failure> {
         let (options, open) = self.options(global)?;
+        series.check_clock(options.now_unix_nano)?;
         let question = self.question(series, &options);
         let engine = output::open(config::configured(global)?, open)?;
         let watch = output::Watch::new(&engine, global);
@@ -162,6 +165,37 @@ impl Counting {
         series.add(&question, &units);
         Ok(look_of(&units, series, self.slow_nano.is_some()))
     }
+}
+
+/// The places of a lake, told apart and not named: a state lies where reports do, and an error stands in a log.
+fn places(lake: &Lake) -> Vec<String> {
+    let of = |location: &RegionLocation| {
+        let place = match location.place() {
+            // However a path is written.
+            Place::Directory(path) => {
+                let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                format!("{:?}", absolute.components().collect::<Vec<_>>())
+            }
+            bucket @ Place::Bucket(_) => format!("{bucket:?}"),
+        };
+        format!("{} {}", location.label(), fingerprint(place.as_bytes()))
+    };
+    let mut places: Vec<String> = lake.locations().iter().map(of).collect();
+    places.sort_unstable();
+    places
+}
+
+/// From when on is counted, as it was asked: a time, however it is written, or so long before each look.
+fn beginning(global: &Global) -> Result<Option<String>, Failure> {
+    let Some(text) = &global.since else { return Ok(None) };
+    let [one, other] = [0, 1].map(|second| {
+        let now = jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        parse_time("--since", text, now)
+    });
+    let time = one?;
+    let is_fixed = time == other?;
+    let name = |time: i64| jiff::Timestamp::from_nanosecond(i128::from(time)).ok().map(|time| time.to_string());
+    Ok(is_fixed.then(|| name(time)).flatten().or_else(|| Some(text.clone())))
 }
 
 fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, UNITS_MAX, Verdict};
 use transect_query::{UnitQuestion, Units, WINDOW_NANO};
+use twox_hash::XxHash3_64;
 
 use super::counting::Counting;
 use crate::failure::{Failure, USAGE};
@@ -119,6 +120,17 @@ struct Kept {
     unreadable: BTreeSet<String>,
     services: Vec<Service>,
     decided: Option<Decided>,
+    /// Of all that was counted and decided, as it was written.
+    #[serde(default, skip_serializing)]
+    digest: Option<String>,
+}
+
+/// A state as it is written.
+#[derive(Serialize)]
+struct Written<'k> {
+    #[serde(flatten)]
+    kept: &'k Kept,
+    digest: String,
 }
 
 /// What tells of a state that this version does not read: its version, and since when it counts.
@@ -129,30 +141,115 @@ struct Outline {
     since_unix_nano: i64,
     #[serde(default)]
     looks: Vec<i64>,
+    #[serde(default)]
+    asked: Value,
 }
 
 impl Kept {
+    /// Tells a state that was written from one that was damaged, or changed by hand; it protects none from whoever means it.
+    fn digest(&self) -> String {
+        let Kept { since_unix_nano, looks, incomplete, behind, unreadable, services, decided, .. } = self;
+        let all = (since_unix_nano, looks, incomplete, behind, unreadable, services, decided);
+        // Texts and whole numbers alone: nothing in it can fail to be written.
+        fingerprint(&serde_json::to_vec(&all).unwrap_or_default())
+    }
+
     /// What nobody has written: it would be counted all the same.
     fn check(&self) -> Result<(), &'static str> {
-        let minutes = 0..=MINUTES_MAX;
+        let last = self.looks.last().copied().unwrap_or(0);
+        let is_look = |look: i64| usize::try_from(look).is_ok_and(|look| look < self.looks.len());
         let cells = || self.services.iter().flat_map(|of| &of.counted);
-        let sides = || cells().flat_map(|cell| [cell.baseline, cell.canary]);
+        let late = || self.services.iter().flat_map(|of| &of.late);
+        let traces = || self.services.iter().flat_map(|of| &of.traces);
+        let sides = || {
+            let counted = cells().flat_map(|cell| [cell.baseline, cell.canary]);
+            counted.chain(late().flat_map(|of| [of.baseline, of.canary]))
+        };
+        let mut places = cells()
+            .map(|of| (of.look, of.minute))
+            .chain(late().map(|of| (of.look, of.minute)))
+            .chain(traces().map(|of| (of.look, of.minute)));
+        // A look counts what lies before its end.
+        let is_outside = |(look, minute): (i64, i64)| {
+            let end = usize::try_from(look).ok().and_then(|look| self.looks.get(look));
+            end.is_none_or(|end| !(0..*end).contains(&minute))
+        };
+        let is_twice = |of: &Service| {
+            let mut seen = BTreeSet::new();
+            of.counted.iter().any(|cell| !seen.insert((&cell.region, cell.minute)))
+        };
         let checks = [
             (self.services.is_empty(), "it has no service"),
-            (self.since_unix_nano.checked_add(MINUTES_MAX * WINDOW_NANO).is_none(), "it begins at no time"),
+            (!is_beginning(self.since_unix_nano), "it begins at no time"),
             (
-                !self.looks.is_sorted() || self.looks.iter().any(|end| !minutes.contains(end)),
+                !self.looks.is_sorted() || self.looks.iter().any(|end| !(0..=MINUTES_MAX).contains(end)),
                 "its looks are in no order",
             ),
-            (cells().any(|cell| !minutes.contains(&cell.minute)), "a minute lies outside of it"),
+            (self.incomplete.iter().any(|look| !is_look(*look)), "a look that was none lacked a region"),
+            (self.behind.values().any(|from| !(0..=last).contains(from)), "a region waits for a minute outside of it"),
+            (places.any(is_outside), "a minute lies outside of it"),
+            (self.services.iter().any(is_twice), "a minute was counted twice"),
             (sides().any(|[units, failed, slow]| failed > units || slow > units), "more failed than there were"),
-            (sides().any(|[units, ..]| units > UNITS_MAX), "a minute has more units than can be counted"),
+            (
+                traces().any(|of| [of.baseline, of.canary, of.mixed].iter().any(|[units, failed]| failed > units)),
+                "more traces failed than there were",
+            ),
+            (
+                sides()
+                    .map(|[units, ..]| units)
+                    .chain(traces().map(|of| of.baseline[0].max(of.canary[0]).max(of.mixed[0])))
+                    .any(|units| units > UNITS_MAX),
+                "a minute has more units than can be counted",
+            ),
+            (
+                self.decided.as_ref().is_some_and(|decided| decided.verdict != Verdict::Fail.name()),
+                "it keeps a decision that is never kept",
+            ),
+            (
+                self.digest.as_ref().is_some_and(|digest| *digest != self.digest()),
+                "what it holds is not what was written",
+            ),
         ];
         match checks.into_iter().find(|(is_so, _)| *is_so) {
             Some((_, what)) => Err(what),
             None => Ok(()),
         }
     }
+
+    /// In what it is of another question: a sentence.
+    fn other_than(&self, new: &Kept) -> Option<String> {
+        let (was, is) = (&self.asked, &new.asked);
+        let keys = was.as_object().into_iter().chain(is.as_object()).flat_map(|object| object.keys());
+        // What an older program did not write down is as it is asked now.
+        let is_newer = |key: &String| ["lake", "since", "lateness"].contains(&key.as_str());
+        let differs = |key: &&String| was.get(*key) != is.get(*key) && !(was.get(*key).is_none() && is_newer(key));
+        let (key, was, is) = keys.into_iter().find(differs).map(|key| (key, &was[key], &is[key]))?;
+        if key != "lake" {
+            return Some(format!("it was begun with {key} {was}, and this asks with {is}"));
+        }
+        let places = |of: &Value| -> BTreeSet<String> {
+            of.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let (was, is) = (places(was), places(is));
+        let name = |place: &String| match place.split_once(' ') {
+            Some(("*", _)) | None => "a place without a region".to_owned(),
+            Some((region, _)) => region.to_owned(),
+        };
+        let others: BTreeSet<String> = was.symmetric_difference(&is).map(name).collect();
+        let others: Vec<String> = others.into_iter().collect();
+        Some(format!("it was begun with another lake, which differs in {}", others.join(", ")))
+    }
+}
+
+/// Whether a state may begin then.
+fn is_beginning(unix_nano: i64) -> bool {
+    let last = i64::MAX - MINUTES_MAX * WINDOW_NANO;
+    (0..last).contains(&unix_nano) && unix_nano % WINDOW_NANO == 0
+}
+
+/// Tells one thing from another, and protects nothing.
+pub fn fingerprint(bytes: &[u8]) -> String {
+    format!("{:016x}", XxHash3_64::oneshot(bytes))
 }
 
 /// A decision, and what was known then.
@@ -196,6 +293,7 @@ impl Series {
             unreadable: BTreeSet::new(),
             services: services.collect(),
             decided: None,
+            digest: None,
         };
         let begun = |path: Option<&Path>, kept, recounted_since| {
             Ok(Series { path: path.map(Path::to_owned), kept, is_begun: false, recounted_since })
@@ -223,8 +321,11 @@ impl Series {
         // No other file is overwritten.
         let is_state = text.is_empty() || text.starts_with(b"{\"transect_canary_state\"") || outline.is_ok();
         if is_recount && is_state {
-            // What cannot be read begins where this is asked from.
-            let begun_at = outline.ok().filter(|outline| !outline.looks.is_empty());
+            // What cannot be read begins where this is asked from, and so does what began elsewhere.
+            let is_same = |asked: &Value| asked.get("since").is_none_or(|since| *since == new.asked["since"]);
+            let begun_at = outline.ok().filter(|outline| {
+                !outline.looks.is_empty() && is_beginning(outline.since_unix_nano) && is_same(&outline.asked)
+            });
             return begun(Some(path), new, begun_at.map(|outline| outline.since_unix_nano));
         }
         let outline = outline?;
@@ -238,14 +339,52 @@ impl Series {
                 "go on with the program that began it until the canary is decided, or count anew from the lake with --recount",
             ));
         }
-        let kept: Kept = serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other))?;
-        kept.check().map_err(|what| refuse(anyhow!("it is damaged: {what}"), other))?;
-        if let Some(key) = differing(&kept.asked, &new.asked) {
-            let (was, is) = (&kept.asked[&key], &new.asked[&key]);
-            let error = anyhow!("it was begun with {key} {was}, and this asks with {is}");
-            return Err(refuse(error, "a running canary keeps its policy: name another file for another question"));
+        let mut kept: Kept = serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other))?;
+        if let Some(what) = kept.other_than(&new) {
+            let hint =
+                "a running canary keeps its question: name another file for another one, or count anew with --recount";
+            return Err(refuse(anyhow!(what), hint));
         }
+        let is_of = |(was, is): (&Service, &Service)| {
+            was.service == is.service
+                && was.canary == is.canary
+                && (is.baseline.is_none() || was.baseline == is.baseline)
+        };
+        let are_of = kept.services.len() == new.services.len() && kept.services.iter().zip(&new.services).all(is_of);
+        let damage = kept.check().err().or((!are_of).then_some("it counts other releases than it was begun with"));
+        if let Some(what) = damage {
+            return Err(damaged(path, what));
+        }
+        kept.asked = new.asked;
         Ok(Series { path: Some(path.to_owned()), is_begun: !kept.looks.is_empty(), kept, recounted_since: None })
+    }
+
+    /// Refuses minutes that had not been when they were counted: none that follow would be counted until the clock came there.
+    pub fn check_clock(&self, now_unix_nano: i64) -> Result<(), Failure> {
+        let (Some(path), Some(until)) = (&self.path, self.until_unix_nano()) else { return Ok(()) };
+        // Clocks that are kept differ by less than a minute.
+        if until <= now_unix_nano.saturating_add(WINDOW_NANO) {
+            return Ok(());
+        }
+        let [until, now] = [until, now_unix_nano].map(time_name);
+        Err(Failure::Because {
+            code: USAGE,
+            error: anyhow!("it has counted until {until}, and by this machine's clock it is {now}")
+                .context(format!("state {}", path.display())),
+            hint: Some(
+                "put the clock right that is wrong, and count anew with --recount if it was the other one".into(),
+            ),
+        })
+    }
+
+    /// Refuses what it keeps where that is not what follows from its counts.
+    pub fn check_decision(&self, verdict: Verdict) -> Result<(), Failure> {
+        match (&self.path, &self.kept.decided) {
+            (Some(path), Some(decided)) if decided.verdict != verdict.name() => {
+                Err(damaged(path, "the decision that it keeps does not follow from what it has counted"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether it is kept between calls.
@@ -394,7 +533,7 @@ impl Series {
         let write = || {
             let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let mut file = NamedTempFile::new_in(directory)?;
-            serde_json::to_writer(&mut file, &self.kept)?;
+            serde_json::to_writer(&mut file, &Written { kept: &self.kept, digest: self.kept.digest() })?;
             file.flush()?;
             file.as_file().sync_all()?;
             file.persist(path).map_err(|error| error.error)?;
@@ -572,10 +711,18 @@ impl Recount<'_> {
     }
 }
 
-/// The first key in which two questions differ.
-fn differing(was: &Value, is: &Value) -> Option<String> {
-    let keys = was.as_object().into_iter().chain(is.as_object()).flat_map(|object| object.keys());
-    keys.into_iter().find(|key| was.get(*key) != is.get(*key)).cloned()
+/// What a state that cannot be believed is refused with.
+fn damaged(path: &Path, what: &'static str) -> Failure {
+    Failure::Because {
+        code: USAGE,
+        error: anyhow!("it is damaged: {what}").context(format!("state {}", path.display())),
+        hint: Some("count anew from the lake with --recount, or name another file".to_owned()),
+    }
+}
+
+fn time_name(unix_nano: i64) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(unix_nano))
+        .map_or_else(|_| unix_nano.to_string(), |time| time.to_string())
 }
 
 /// Minutes in the order in which they were counted.
@@ -603,12 +750,7 @@ impl Steps {
 
     /// What the minutes are called.
     pub fn names(&self) -> Vec<String> {
-        let name = |minute: &i64| {
-            let time = self.since_unix_nano + minute * WINDOW_NANO;
-            jiff::Timestamp::from_nanosecond(i128::from(time))
-                .map_or_else(|_| time.to_string(), |time| time.to_string())
-        };
-        self.minutes.iter().map(name).collect()
+        self.minutes.iter().map(|minute| time_name(self.since_unix_nano + minute * WINDOW_NANO)).collect()
     }
 }
 
