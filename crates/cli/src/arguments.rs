@@ -498,7 +498,7 @@ pub struct CanaryWaiting {
     /// with: also one of an older version, of another question, or a damaged one
     #[arg(long, requires = "state", help_heading = "Waiting")]
     pub recount: bool,
-    /// Look again until it is decided
+    /// Look again until it fails, or passes with --min-requests in every --region that is named
     #[arg(long, help_heading = "Waiting")]
     pub watch: bool,
     /// How often [default: 1m]

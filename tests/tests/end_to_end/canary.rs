@@ -775,6 +775,18 @@ fn who_watches_is_told_when_it_is_decided_and_at_the_deadline() {
         &[&BACK[..], &["--weight", "3%", "--watch", "--every", "50ms", "--deadline", "300ms"]].concat(),
     );
     assert_eq!(off.code, 6, "{}", off.stdout);
+    // A pass says nothing of a region with too few requests: where it was asked for, it is looked on.
+    let passing = [&BACK[..], &["--region", "us-east-2", "--region", "us-west-2", "--min-requests", "2000"]].concat();
+    let watch = ["--watch", "--every", "50ms", "--deadline"];
+    let fixed = ["canary", "--lake", text(lake), "--service", "payments", "--since", SINCE, "--until", UNTIL];
+    let mut watching = Watching::start(&[&fixed[..], &passing, &watch, &["10m"]].concat());
+    assert!(watching.next_look().contains("  PASS  "));
+    watching.child.kill().unwrap();
+    watching.end();
+    let few = of_sample(lake, &[&passing[..], &watch, &["0s"]].concat());
+    assert!(few.code == 0 && few.stdout.contains("UNCOVERED"), "{}", few.stdout);
+    let covered = of_sample(lake, &[&passing[..6], &watch, &["1h"]].concat());
+    assert!(covered.code == 0 && !covered.stderr.contains("  PASS  "), "{}", covered.stderr);
 }
 
 #[cfg(unix)]

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use transect_canary::{
-    Cell, Comparison, Counts, History, Hypothesis, Looks, MIXED, Mixed, Policy, RecordSource, Report, Told, Verdict,
-    judge, judge_all, parse_csv, render_csv, render_html, render_json, render_junit, render_markdown, render_text,
-    side_by_side,
+    Cell, Comparison, Counts, History, Hypothesis, Looks, MIXED, Mixed, Policy, RecordSource, RegionVerdict, Report,
+    Told, Verdict, judge, judge_all, parse_csv, render_csv, render_html, render_json, render_junit, render_markdown,
+    render_text, side_by_side,
 };
 
 use self::counting::Counting;
@@ -195,7 +195,7 @@ fn of_lake(own: &Canary, asked: &Asked, form: Form, global: &Global) -> Result<(
         let outcome = look(&counting, &mut series, asked, global);
         let wait = match (&watch, &outcome) {
             (None, _) => None,
-            (Some(_), Ok(judged)) if judged.is_decided() => None,
+            (Some(_), Ok(judged)) if judged.is_decided(&global.region) => None,
             // A lake that does not answer may do so at the next look; what is wrong with the question stays wrong.
             (Some(_), Err(Failure::Because { code, .. })) if *code == USAGE => None,
             (Some(_), Err(Failure::Interrupted)) => None,
@@ -348,9 +348,16 @@ fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
 }
 
 impl Judged {
-    /// A share that is off may be put right, and hides no failure that comes: it is looked on.
-    fn is_decided(&self) -> bool {
-        matches!(self.verdict, Verdict::Pass | Verdict::Fail)
+    /// A share that is off may be put right, and hides no failure that comes: it is looked on. So it is while a region that
+    /// was asked for has too few requests: a pass says nothing of it.
+    fn is_decided(&self, named: &[String]) -> bool {
+        let of_regions = self.comparisons.iter().filter(|(.., metric, _, _)| *metric != MIXED);
+        let mut regions = of_regions.flat_map(|(.., report)| &report.regions);
+        match self.verdict {
+            Verdict::Fail => true,
+            Verdict::Pass => named.is_empty() || regions.all(|region| region.verdict != RegionVerdict::Uncovered),
+            _ => false,
+        }
     }
 
     /// A line while it is waited for.
