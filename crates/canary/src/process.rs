@@ -93,8 +93,6 @@ struct OfRegion {
     /// The minutes of its cells in the order in which they were counted, and how many have been.
     minutes: Vec<i64>,
     taken: usize,
-    /// Steps of the share before the last minute that was counted.
-    steps: usize,
     /// What was counted before the canary came, and at its beginning where that is left out.
     aside: Cell,
     /// The canary's first minute.
@@ -147,7 +145,7 @@ impl<'c> Process<'c> {
         for (window, region, _) in &counts.cells {
             minutes[*region as usize].push(counts.clock.minute(*window));
         }
-        let regions = minutes.into_iter().map(|minutes| OfRegion {
+        let regions = minutes.into_iter().zip(counts.begins()).map(|(minutes, begins)| OfRegion {
             running: Running::new(policy),
             ln_fail: 0.0,
             blocks: Blocks::default(),
@@ -155,7 +153,7 @@ impl<'c> Process<'c> {
             taken: 0,
             steps: 0,
             aside: Cell::default(),
-            begins: None,
+            begins,
             before: (0, 0),
             after: (0, 0),
         });
@@ -197,9 +195,6 @@ impl<'c> Process<'c> {
         for (_, region, cell) in &counts.cells[self.at..until] {
             let of_region = &mut self.regions[*region as usize];
             of_region.taken += 1;
-            if cell.n_b > 0 {
-                of_region.begins.get_or_insert(minute);
-            }
             // A region begins with its canary: before, a wave has not reached it, and there is neither share nor comparison.
             let is_counted =
                 of_region.begins.is_some_and(|begins| minute >= begins.saturating_add(counts.exclude_first));
@@ -207,12 +202,10 @@ impl<'c> Process<'c> {
                 of_region.aside += *cell;
                 continue;
             }
-            let steps = counts.steps.partition_point(|step| counts.clock.minute(*step) <= minute);
-            let is_step = steps != std::mem::replace(&mut of_region.steps, steps);
             if let Some(due) = of_region.blocks.due() {
                 self.due.remove(&(due, *region));
             }
-            of_region.blocks.add(*region, window, minute, cell, is_step, &mut |block| closed.push(block));
+            of_region.blocks.add(*region, window, minute, cell, &mut |block| closed.push(block));
             if let Some(due) = of_region.blocks.due() {
                 self.due.insert((due, *region));
             }

@@ -15,7 +15,7 @@ pub use markdown::render_markdown;
 pub use text::render_text;
 
 use crate::counts::Cell;
-use crate::verdict::{Policy, Report, Verdict};
+use crate::verdict::{Policy, Report, Verdict, decisive};
 use crate::words;
 
 /// What the comparison of mixed traces is called.
@@ -107,12 +107,9 @@ pub struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// The comparison that the verdict rests on: the first with the same, else the first that hinders a pass.
+    /// The comparison that the verdict rests on.
     pub fn decisive(&self) -> &'a Comparison<'a> {
-        let first = |of: &dyn Fn(Verdict) -> bool| self.comparisons.iter().find(|one| of(one.report.verdict));
-        first(&|verdict| verdict == self.verdict)
-            .or_else(|| first(&|verdict| verdict != Verdict::Pass))
-            .unwrap_or(&self.comparisons[0])
+        &self.comparisons[decisive(self.verdict, self.comparisons.iter().map(|one| one.report.verdict))]
     }
 
     fn window(&self, number: i64) -> &'a str {

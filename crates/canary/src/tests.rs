@@ -231,6 +231,22 @@ fn what_came_late_is_not_counted_and_forbids_a_pass_that_would_not_be_one_with_i
     }
 }
 
+#[test]
+fn the_comparison_that_a_verdict_rests_on_is_one() {
+    use Verdict::{Fail, Inconclusive, Invalid, NoData, Pass};
+    for (verdict, of_each, expected) in [
+        (Pass, &[Pass, Pass][..], 0),
+        (Fail, &[Pass, Fail], 1),
+        (Inconclusive, &[Pass, Inconclusive], 1),
+        // One without data beside one that passes is neither.
+        (Inconclusive, &[Pass, NoData], 1),
+        (Invalid, &[NoData, Invalid], 1),
+        (Pass, &[], 0),
+    ] {
+        assert_eq!(decisive(verdict, of_each.iter().copied()), expected, "{verdict:?} {of_each:?}");
+    }
+}
+
 /// What had crossed a line once.
 #[test]
 fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {

@@ -292,6 +292,12 @@ pub struct Needs {
 #[derive(Clone, Copy, Debug)]
 pub struct Hypothesis<'c> {
     /// What was counted.
+/// Which comparison the verdict of all rests on: the first with the same, else the first that hinders a pass.
+pub fn decisive(verdict: Verdict, of_each: impl Iterator<Item = Verdict> + Clone) -> usize {
+    let first = |of: &dyn Fn(Verdict) -> bool| of_each.clone().position(of);
+    first(&|one| one == verdict).or_else(|| first(&|one| one != Verdict::Pass)).unwrap_or(0)
+}
+
     pub counts: &'c Counts,
     /// The same as it is known now, where something of it came too late to be counted.
     pub late: Option<&'c Counts>,

@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::Context;
 use transect_canary::{
     Cell, Comparison, Counts, History, Hypothesis, Looks, MIXED, Mixed, Policy, RecordSource, RegionVerdict, Report,
-    Told, Verdict, judge, judge_all, parse_csv, render_csv, render_html, render_json, render_junit, render_markdown,
-    render_text, side_by_side,
+    Told, Verdict, decisive, judge, judge_all, parse_csv, render_csv, render_html, render_json, render_junit,
+    render_markdown, render_text,
 };
 
 use self::counting::Counting;
@@ -289,14 +289,11 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
     let (verdict, reports) = judge_all(&hypotheses, Looks { is_region_missing: !look.is_complete, history });
     drop(hypotheses);
     series.check_decision(verdict)?;
-    let decisive = reports.iter().position(|report| report.verdict == verdict).unwrap_or(0);
+    let decisive = decisive(verdict, reports.iter().map(|report| report.verdict));
     let service = all.get(decisive).map_or(0, |one| one.index);
     let mixed = (!mixed.is_empty()).then(|| mixed.swap_remove(service));
     let mixed = mixed.map(|([baseline, canary, mixed], report)| Mixed { baseline, canary, mixed, report });
-    let first = match series.services().first() {
-        Some(service) => side_by_side_counts(service.cells(false), counting.exclude_first, &steps)?,
-        None => Counts::default(),
-    };
+    let first = all.first().map(|first| first.counts.clone().side_by_side()).unwrap_or_default();
     let comparisons = all
         .iter()
         .zip(reports)
@@ -324,23 +321,6 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
 fn counts(cells: Vec<(String, i64, i64, Cell)>, exclude_first: i64, steps: &state::Steps) -> Result<Counts, Failure> {
     let counts = Counts::new(steps.place(cells)).map_err(internal)?;
     Ok(steps.clocked(counts).excluding(exclude_first))
-}
-
-/// What is counted side by side, as `--format csv` writes it.
-fn side_by_side_counts(
-    cells: Vec<(String, i64, i64, Cell)>,
-    exclude_first: i64,
-    steps: &state::Steps,
-) -> Result<Counts, Failure> {
-    // The look at which a cell was counted plays no part in what is compared, only in its order.
-    let looks: std::collections::HashMap<(String, i64), i64> =
-        cells.iter().map(|(region, minute, look, _)| ((region.clone(), *minute), *look)).collect();
-    let cells = cells.into_iter().map(|(region, minute, _, cell)| (region, minute, cell)).collect();
-    let kept = side_by_side(cells, exclude_first).into_iter().map(|(region, minute, cell)| {
-        let look = looks.get(&(region.clone(), minute)).copied().unwrap_or(0);
-        (region, minute, look, cell)
-    });
-    Counts::new(steps.place(kept.collect())).map_err(internal)
 }
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
