@@ -232,6 +232,56 @@ fn what_came_late_is_not_counted_and_forbids_a_pass_that_would_not_be_one_with_i
 }
 
 #[test]
+fn where_no_region_is_named_all_are_and_that_is_said() {
+    let alike = ["ap", "eu", "us"].map(|region| (region, 0, cell(10, 10_000, 5, 1000)));
+    let found = report(&alike, &Policy::default());
+    assert_eq!((found.verdict, found.is_roll_back_of_all), (Verdict::Fail, true));
+    assert!(found.regions.iter().all(|region| region.roll_back));
+    let bad = report(&[alike[0], alike[1], ("us", 0, cell(10, 10_000, 50, 1000))], &Policy::default());
+    assert_eq!((bad.verdict, bad.is_roll_back_of_all), (Verdict::Fail, false));
+    // Of one region there is nothing to be chosen.
+    assert!(!report(&[("us", 0, cell(10, 10_000, 50, 1000))], &Policy::default()).is_roll_back_of_all);
+}
+
+#[test]
+fn a_limit_is_of_all_regions_and_where_one_alone_does_not_show_it_that_is_said() {
+    let slo = Policy { slo: Some(0.007), ..Policy::default() };
+    let most = ("us", 0, cell(0, 10_000, 0, 5000));
+    let alone = report(&[most], &slo);
+    assert_eq!(alone.verdict, Verdict::Pass);
+    assert!(!alone.reason.contains("alone"), "{}", alone.reason);
+    let found = report(&[most, ("eu", 0, cell(0, 100, 1, 50))], &slo);
+    assert_eq!(found.verdict, Verdict::Pass);
+    let sentence = "alone it is not shown in eu (1 of 50 (2 %) failed, and up to 16 % is not ruled out)";
+    assert!(found.reason.ends_with(sentence), "{}", found.reason);
+    assert_eq!(found.regions.iter().map(|region| region.rate_upper > 0.007).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn what_would_decide_knows_what_is_judged_beside_it() {
+    let policy = Policy::default();
+    let many = |count: i64| Counts::new((0..count).map(|window| ("us", window, cell(10, 10_000, 5, 1000)))).unwrap();
+    let other = Counts::new([("us", 0, cell(3, 10_000, 1, 1000))]).unwrap();
+    let judged = |count: i64, others: usize| {
+        let counts = many(count);
+        let of = |counts| Hypothesis { counts, late: None, policy: &policy, must_pass: true };
+        let all: Vec<Hypothesis<'_>> =
+            std::iter::once(of(&counts)).chain(std::iter::repeat_n(of(&other), others)).collect();
+        judge_all(&all, Looks::default()).1.swap_remove(0)
+    };
+    let mut before = 0;
+    for others in [0, 1, 5] {
+        let needs = judged(1, others).needs.unwrap();
+        assert_eq!(needs.verdict, Verdict::Fail);
+        // It fails when so many have come, and no sooner.
+        let fails = (2..).find(|count| judged(*count, others).verdict == Verdict::Fail).unwrap();
+        assert_eq!(needs.canary_requests.div_ceil(1000) + 1, fails.unsigned_abs(), "{others}: {needs:?}");
+        assert!(needs.canary_requests > before);
+        before = needs.canary_requests;
+    }
+}
+
+#[test]
 fn the_comparison_that_a_verdict_rests_on_is_one() {
     use Verdict::{Fail, Inconclusive, Invalid, NoData, Pass};
     for (verdict, of_each, expected) in [

@@ -198,6 +198,8 @@ pub struct Region {
     pub roll_back: bool,
     /// By how much the rate would have had to rise by itself for what the canary did once its baseline was gone.
     pub drift_explained: Option<f64>,
+    /// The highest failure rate of the canary here that is not ruled out.
+    pub rate_upper: f64,
 }
 
 /// The evidence after a window.
@@ -261,6 +263,8 @@ pub struct Report {
     pub ln_sample_ratio: Option<f64>,
     /// The regions, by name.
     pub regions: Vec<Region>,
+    /// All that have the canary are to be rolled back, because none of them is worse for sure by itself.
+    pub is_roll_back_of_all: bool,
     /// The evidence over time.
     pub windows: Vec<WindowEvidence>,
     /// The first crossing, whatever became of it since.
@@ -288,16 +292,16 @@ pub struct Needs {
     pub verdict: Verdict,
 }
 
-/// What is compared beside others, and whether all must pass for a pass.
-#[derive(Clone, Copy, Debug)]
-pub struct Hypothesis<'c> {
-    /// What was counted.
 /// Which comparison the verdict of all rests on: the first with the same, else the first that hinders a pass.
 pub fn decisive(verdict: Verdict, of_each: impl Iterator<Item = Verdict> + Clone) -> usize {
     let first = |of: &dyn Fn(Verdict) -> bool| of_each.clone().position(of);
     first(&|one| one == verdict).or_else(|| first(&|one| one != Verdict::Pass)).unwrap_or(0)
 }
 
+/// What is compared beside others, and whether all must pass for a pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Hypothesis<'c> {
+    /// What was counted.
     pub counts: &'c Counts,
     /// The same as it is known now, where something of it came too late to be counted.
     pub late: Option<&'c Counts>,
@@ -372,8 +376,11 @@ fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_late_against: b
             process.cross(window, *fails);
         }
     }
-    let reports: Vec<Report> =
-        processes.iter().zip(&fails).map(|(process, fails)| process.report(*fails, looks.history)).collect();
+    let reports: Vec<Report> = processes
+        .iter()
+        .zip(&fails)
+        .map(|(process, fails)| process.report(*fails, looks.history, processes.len()))
+        .collect();
     let has = |verdict: Verdict| reports.iter().any(|report| report.verdict == verdict);
     let must = |verdict: Verdict| {
         let told = || reports.iter().zip(hypotheses).filter(|(_, hypothesis)| hypothesis.must_pass);
