@@ -173,8 +173,9 @@ impl<'c> Process<'c> {
             at: 0,
             regions: regions.collect(),
             all: Running::new(policy),
-            likelihoods: Vec::new(),
-            blocks: Vec::new(),
+            // As many as there are busy minutes. What is not needed of it is never touched.
+            likelihoods: Vec::with_capacity(counts.cells.len()),
+            blocks: Vec::with_capacity(counts.cells.len()),
             due: BTreeSet::new(),
             windows: Vec::new(),
             fail: None,
@@ -194,7 +195,7 @@ impl<'c> Process<'c> {
         let minute = counts.clock.minute(window);
         let is_due = self.next_window() == Some(window);
         let until = match is_due {
-            true => self.at + counts.cells[self.at..].partition_point(|(other, ..)| *other == window),
+            true => self.at + counts.cells[self.at..].iter().take_while(|(other, ..)| *other == window).count(),
             false => self.at,
         };
         let mut closed: Vec<Block> = Vec::new();
@@ -426,12 +427,12 @@ impl<'c> Process<'c> {
     /// What is said of it, as one of so many comparisons.
     pub(crate) fn report(&self, fails: bool, history: History, comparisons: usize) -> Report {
         let (all, policy) = (&self.all, self.policy);
-        // What was set aside is described where there is nothing else: of regions without a canary, and of releases that
         let (unheard, drifts) = (self.unheard(), self.drifts());
         let drifted = self.counts.regions.iter().zip(&drifts).find(|(_, drift)| drift.is_some());
         let drifted = drifted.map(|(name, _)| name.as_str());
         // Something was not seen: nothing passes then.
         let is_hindered = self.is_region_missing || self.is_late_against || unheard.is_some() || drifted.is_some();
+        // What was set aside is described where there is nothing else: of regions without a canary, and of releases that
         // never ran side by side.
         let told = |region: &OfRegion| match self.is_overlap() && region.begins.is_some() {
             true => region.running.counts,
@@ -496,8 +497,8 @@ impl<'c> Process<'c> {
             last_window: self.windows.last().map(|last| last.window),
             covered_count: self.covered().count(),
         };
-        Report {
         let reason = words::reason(verdict, &facts);
+        Report {
             verdict,
             reason,
             totals: all.totals(&described, self.evidence.ln_fail, self.evidence.ln_pass),
@@ -529,9 +530,19 @@ impl<'c> Process<'c> {
 
     /// By region and time, whatever closed first: those of one region close in their order, so each has its place.
     fn sorted_blocks(&self) -> Vec<Block> {
-        let mut blocks = self.blocks.clone();
-        blocks.sort_by_key(|block| (block.region, self.counts.clock.minute(block.first), block.first));
-        blocks
+        let mut places = vec![0; self.regions.len()];
+        self.blocks.iter().for_each(|block| places[block.region as usize] += 1);
+        let mut next = 0;
+        for place in &mut places {
+            next += std::mem::replace(place, next);
+        }
+        let mut sorted = vec![Block::default(); self.blocks.len()];
+        for block in &self.blocks {
+            let place = &mut places[block.region as usize];
+            sorted[*place] = *block;
+            *place += 1;
+        }
+        sorted
     }
 
     /// The regions to be rolled back: those that e-BH names, or all that have the canary where it names none.
@@ -591,6 +602,7 @@ impl<'c> Process<'c> {
             }
             Some(to)
         };
+        let fail_line = (comparisons.max(1) as f64 / self.policy.alpha).ln();
         let fails = |factor: f64| {
             let ahead = self.evidence_of(&self.all.times(factor), |region| region.running.times(factor).ln_fail());
             let closed = &self.all.closed;
@@ -602,7 +614,6 @@ impl<'c> Process<'c> {
             let mut told = self.regions.iter().filter(|region| region.running.counts.has_both()).peekable();
             told.peek().is_some()
                 && self.all.times(factor).ln_pass() >= line
-        let fail_line = (comparisons.max(1) as f64 / self.policy.alpha).ln();
                 && told.all(|region| region.running.times(factor).ln_region_pass() >= line)
         };
         let fail = times(&fails).map(|factor| (factor, Verdict::Fail));
