@@ -29,9 +29,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 # What the exit codes of `transect canary` mean. Any other, and any signal, is BROKEN.
-OUTCOMES = {0: "PASS", 1: "FAIL", 3: "INCOMPLETE", 4: "INCONCLUSIVE", 5: "NO_DATA", 6: "INVALID"}
+OUTCOMES = {0: "PASS", 1: "FAIL", 2: "REFUSED", 3: "INCOMPLETE", 4: "INCONCLUSIVE", 5: "NO_DATA", 6: "INVALID"}
 # A state written by a run that could not see everything, or that broke, is not kept.
-KEEPS_STATE = {"PASS", "FAIL", "INCONCLUSIVE", "NO_DATA", "INVALID"}
+KEEPS_STATE = {"PASS", "PASS_OF_FEW", "FAIL", "INCONCLUSIVE", "NO_DATA", "INVALID"}
+# What a policy may promote at the deadline. What nobody has seen is promoted by none.
+UNDECIDED = {"PASS_OF_FEW", "INCONCLUSIVE"}
 # Deployments that go back to a release that was there before. They are never judged: a comparison must not hold up its own remedy.
 GOING_BACK = {"codeDeployRollback", "CloudFormationRollback"}
 # Kept free of the function's time: to end a run, to store its state and to tell CodeDeploy.
@@ -62,8 +64,8 @@ def setting(name):
 # --- the run ---------------------------------------------------------------------------------------------------------------------
 
 
-def run(arguments, seconds):
-    """Runs `transect canary` for at most `seconds` and reads what it says."""
+def run(arguments, seconds, regions=()):
+    """Runs `transect canary` for at most `seconds` and reads what it says of these regions."""
     beside = Path(__file__).with_name("transect")
     binary = str(beside) if beside.exists() else "transect"
     command = [binary, "canary", "--format", "json", *arguments, *shlex.split(setting("CANARY_OPTIONS"))]
@@ -76,10 +78,10 @@ def run(arguments, seconds):
     talk = done.stderr.decode(errors="replace").strip()
     if talk:
         print(talk)
-    return read(done.returncode, done.stdout, talk)
+    return read(done.returncode, done.stdout, talk, regions)
 
 
-def read(code, stdout, talk):
+def read(code, stdout, talk, regions=()):
     """What an exit code and a report say together. Where they differ, or the report is missing, the run counts as BROKEN."""
     try:
         report = json.loads(stdout)
@@ -88,21 +90,29 @@ def read(code, stdout, talk):
     report = report if isinstance(report, dict) else {}
     outcome = OUTCOMES.get(code, "BROKEN")
     reason = report.get("reason") or (talk.splitlines() or [""])[-1] or "no reason given"
-    if outcome in ("PASS", "FAIL", "INCONCLUSIVE") and report.get("verdict") != outcome:
+    if outcome not in ("BROKEN", "REFUSED", "INCOMPLETE") and report.get("verdict") != outcome:
         return Look("BROKEN", f"exit code {code} without a report that says {outcome}: {reason}")
     if outcome == "BROKEN":
         return Look(outcome, f"exit code {code}: {reason}")
-    if outcome == "PASS" and report.get("complete") is not True:
-        return Look("INCOMPLETE", f"a region is missing: {reason}")
+    if outcome in ("PASS", "INCONCLUSIVE") and (report.get("complete") is not True or report.get("hindered")):
+        return Look("INCOMPLETE", f"something was not seen: {reason}")
     if outcome == "PASS" and report.get("observational") and (report.get("policy") or {}).get("slo") is None:
         return Look("INCONCLUSIVE", f"the releases never ran side by side, and no --slo was set: {reason}")
-    if outcome == "INCONCLUSIVE" and report.get("complete") is not True:
-        return Look("INCOMPLETE", f"a region is missing: {reason}")
-    regions = report.get("regions") or []
-    return Look(outcome, reason, [row["region"] for row in regions if row.get("roll_back")] if outcome == "FAIL" else [])
+    few = uncovered(report, regions) if outcome == "PASS" else []
+    if few:
+        return Look("PASS_OF_FEW", f"too few requests of the canary in {', '.join(few)}: {reason}")
+    return Look(outcome, reason, list(report.get("roll_back") or []) if outcome == "FAIL" else [])
 
 
-def look(key, arguments, seconds, keep=True):
+def uncovered(report, regions):
+    """Which of these regions have too few requests of the canary to pass, in any comparison. Traces that met both are of no region."""
+    compared = [one for one in report.get("comparisons") or [] if one.get("metric") != "mixed traces"] or [report]
+    said = [(row["region"], row["verdict"]) for one in compared for row in one.get("regions") or []]
+    covered = {region for region, _ in said} - {region for region, verdict in said if verdict == "UNCOVERED"}
+    return [region for region in regions if region not in covered]
+
+
+def look(key, arguments, seconds, regions, keep=True):
     """A look with the state of the looks before. /tmp does not survive from call to call, so the state lies in S3 under `key`."""
     s3, bucket = client("s3"), setting("CANARY_STATE_BUCKET")
     with tempfile.TemporaryDirectory() as folder:
@@ -115,7 +125,7 @@ def look(key, arguments, seconds, keep=True):
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchKey":
                 raise
-        found = run([*arguments, "--state", str(path)], seconds)
+        found = run([*arguments, "--state", str(path)], seconds, regions)
         if keep and found.outcome in KEEPS_STATE and path.exists():
             try:
                 s3.put_object(Bucket=bucket, Key=key, Body=path.read_bytes(), **condition)
@@ -183,7 +193,7 @@ def hook(event, context):
         else:
             found = last_look(deployment, context)
             reason = f"{found.outcome}: {found.reason}"
-            by_policy = found.outcome == "INCONCLUSIVE" and setting("CANARY_ON_INCONCLUSIVE") == "promote"
+            by_policy = found.outcome in UNDECIDED and setting("CANARY_ON_INCONCLUSIVE") == "promote"
             status = "Succeeded" if found.outcome == "PASS" or by_policy else "Failed"
     except Exception as error:
         traceback.print_exc()
@@ -204,7 +214,7 @@ def last_look(deployment, context):
     seconds = seconds_left(context)
     watch_for = f"{max(int(seconds) - LAST_LOOK_SECONDS, 1)}s"
     # What the minutes before found stays found, so their state is read; it is the watcher's, so it is not written.
-    return look(deployment, [*arguments, "--watch", "--every", "1m", "--deadline", watch_for], seconds, keep=False)
+    return look(deployment, [*arguments, "--watch", "--every", "1m", "--deadline", watch_for], seconds, [os.environ["AWS_REGION"]], keep=False)
 
 
 def watch(_event, context):
@@ -220,7 +230,7 @@ def watch(_event, context):
         arguments = None if goes_back(deployment) else shift_arguments(deployment)
         if arguments is None:
             continue
-        found = look(deployment, arguments, seconds_left(context))
+        found = look(deployment, arguments, seconds_left(context), [os.environ["AWS_REGION"]])
         seen[deployment] = found.outcome
         print(metric(application, deployment, found))
     return seen
@@ -247,19 +257,22 @@ def wave(event, context):
 
 
 def next_step(outcome, expired, on_inconclusive):
-    """The whole policy. Nothing but PASS promotes, unless the policy for INCONCLUSIVE says so after the deadline. A share that is off is
-    looked at on: the canary may still turn out worse, and is set back then."""
+    """The whole policy: what `transect rollout` does once a bake is over, where "page" is to hold. Nothing but PASS promotes, unless the
+    policy says so after the deadline of what is undecided. A share that is off is looked at on: the canary may still turn out worse, and
+    is set back then."""
+    unseen = "roll_back" if on_inconclusive == "roll_back" else "page"
     if outcome == "PASS":
         return "promote"
     if outcome == "FAIL":
         return "roll_back"
-    if outcome not in ("INCONCLUSIVE", "INVALID", "NO_DATA", "INCOMPLETE"):
-        return "page"
+    if outcome == "REFUSED":
+        # Waiting would not help, and nobody watches the canary.
+        return unseen
     if not expired:
         return "wait"
-    if outcome == "INCONCLUSIVE" and on_inconclusive in ("promote", "roll_back"):
-        return on_inconclusive
-    return "page"
+    if outcome in UNDECIDED and on_inconclusive == "promote":
+        return "promote"
+    return unseen
 
 
 def alias_of(region):
@@ -329,11 +342,11 @@ def look_at_wave(event, context):
         *("--since", event["since"], "--weight", str(asked["weight"])),
         *(word for region in regions for word in ("--region", region)),
     ]
-    found = look(event["execution"], arguments, seconds_left(context))
+    found = look(event["execution"], arguments, seconds_left(context), regions)
     since = datetime.strptime(event["since"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
     expired = datetime.now(UTC) >= since + timedelta(seconds=int(setting("CANARY_DEADLINE_SECONDS")))
-    # FAIL names the regions to roll back. INCONCLUSIVE names none: its policy is for the whole wave.
-    listed = [region for region in regions if region in found.roll_back] if found.outcome == "FAIL" else regions
+    # FAIL names the regions to roll back. Where it names none, and with any other outcome, it is the whole wave.
+    listed = [region for region in regions if region in found.roll_back] if found.roll_back else regions
     return {
         "outcome": found.outcome,
         "reason": found.reason,

@@ -68,13 +68,58 @@ esac
 VERDICTS = {0: "PASS", 1: "FAIL", 4: "INCONCLUSIVE", 5: "NO_DATA", 6: "INVALID"}
 
 
+def rows(*verdicts):
+    """The regions of the wave with these verdicts, as a report lists them."""
+    return [{"region": region, "verdict": verdict, "roll_back": False} for region, verdict in zip(WAVE["regions"], verdicts, strict=False)]
+
+
 def report(code, **changes):
     regions = [
         {"region": region, "verdict": "FAIL" if region == "us-east-2" else "INCONCLUSIVE", "roll_back": code == 1 and region == "us-east-2"}
         for region in ("eu-west-2", "us-east-2")
     ]
-    whole = {"verdict": VERDICTS.get(code), "exit_code": code, "reason": "because", "complete": True, "observational": False}
+    whole = {"verdict": VERDICTS.get(code), "exit_code": code, "reason": "because", "complete": True, "hindered": False, "observational": False}
+    whole["roll_back"] = [row["region"] for row in regions if row["roll_back"]]
     return {**whole, "policy": {"slo": None}, "regions": regions, **changes}
+
+
+WAVE = {"baseline": "1.4.1", "canary": "1.4.2", "weight": 0.1, "regions": {"us-east-2": "5", "eu-west-2": "7"}}
+
+# Runs by what `transect rollout` would hear of them: exit codes and what the report says.
+HEARD = {
+    "Fail": [(1, {})],
+    "Pass": [(0, {}), (0, {"observational": True, "policy": {"slo": 0.01}}),
+             (0, {"regions": rows("PASS", "PASS"), "comparisons": [{"metric": "errors", "regions": rows("PASS", "PASS")},
+                                                                  {"metric": "mixed traces", "regions": rows("UNCOVERED")}]})],
+    "PassOfFew": [(0, {"regions": rows("PASS", "UNCOVERED")}), (0, {"regions": rows("PASS")}), (0, {"regions": []}),
+                  (0, {"regions": rows("PASS", "PASS"), "comparisons": [{"metric": "errors", "regions": rows("PASS", "PASS")},
+                                                                       {"metric": "latency", "regions": rows("UNCOVERED", "PASS")}]})],
+    "Inconclusive": [(4, {}), (0, {"observational": True})],
+    "NoData": [(5, {})],
+    "Invalid": [(6, {})],
+    "RegionMissing": [(4, {"complete": False}), (4, {"hindered": True}), (0, {"complete": False})],
+    "Unanswered": [(3, {}), (70, {}), (101, {}), (124, {}), (137, {}), ("KILL", {}), (0, {"text": ""}), (1, {"text": "{}"}), (4, {"text": "null"}),
+                   (0, {"verdict": "INCONCLUSIVE"}), (5, {"text": "not JSON"})],
+    "Refused": [(2, {})],
+}
+# What the rollout calls its policies, and the examples theirs.
+POLICIES = {"rollback": 2, "promote": 3, "hold": 4}
+
+
+def rollout_table():
+    """What `transect rollout` does, from where it stands in the code: of what was heard, once the bake is over, and at the deadline by policy."""
+    text = (EXAMPLES.parents[1] / "crates/rollout/src/decision.rs").read_text()
+    lines = re.search(r'let table = "\n(.*?)";', text, re.DOTALL)[1].splitlines()
+    cells = {words[0]: words[1:] for words in map(str.split, lines)}
+    # There is no row for a question that is refused, which is one of a line of its own.
+    refused = re.search(r"in policies\.into_iter\(\)\.zip\(\[(.*?)\]\)", text)[1].replace("Course::", "").split(", ")
+    cells["Refused"] = ["", "", *refused]
+    return {
+        heard: {policy: (row[1] or row[place], row[place]) for policy, place in POLICIES.items()}
+        for heard, row in cells.items()
+        # No example remembers that it had passed: its state does.
+        if heard != "PassedBefore"
+    }
 
 
 class Context:
@@ -221,10 +266,10 @@ class Reading(Case):
         return canary_hook.run(["--state", str(self.folder / "state")], seconds).outcome
 
     def test_each_exit_code_is_one_outcome(self):
-        expected = {0: "PASS", 1: "FAIL", 3: "INCOMPLETE", 4: "INCONCLUSIVE", 5: "NO_DATA", 6: "INVALID"}
+        expected = {0: "PASS", 1: "FAIL", 2: "REFUSED", 3: "INCOMPLETE", 4: "INCONCLUSIVE", 5: "NO_DATA", 6: "INVALID"}
         for code, outcome in expected.items():
             self.assertEqual(self.outcome(code), outcome, code)
-        for code in (2, 70, 101, 124, 130, 137, 255):
+        for code in (70, 101, 124, 130, 137, 255):
             self.assertEqual(self.outcome(code), "BROKEN", code)
 
     def test_no_code_counts_without_its_report(self):
@@ -266,10 +311,13 @@ class Hook(Case):
             self.assertEqual(self.status(code), "Failed", code)
         self.assertEqual(self.status("SLEEP", seconds=1), "Failed")
         self.assertEqual(self.status(0, text=""), "Failed")
+        # This region is the one that counts, and it had too few requests.
+        self.assertEqual(self.status(0, regions=rows("UNCOVERED", "PASS")), "Failed")
 
     def test_the_policy_is_for_inconclusive_alone(self):
         with mock.patch.dict(os.environ, {"CANARY_ON_INCONCLUSIVE": "promote"}):
             self.assertEqual(self.status(4), "Succeeded")
+            self.assertEqual(self.status(0, regions=rows("UNCOVERED")), "Succeeded")
             for code in (1, 2, 3, 5, 6, 70, "KILL"):
                 self.assertEqual(self.status(code), "Failed", code)
 
@@ -353,9 +401,6 @@ class Watch(Case):
         self.assertEqual(self.metrics(), [("application", 1)])
 
 
-WAVE = {"baseline": "1.4.1", "canary": "1.4.2", "weight": 0.1, "regions": {"us-east-2": "5", "eu-west-2": "7"}}
-
-
 class Wave(Case):
     """Steps of the state machine."""
 
@@ -365,21 +410,26 @@ class Wave(Case):
     def alias(self, region):
         return self.account.aliases[region]["version"], self.account.aliases[region]["weights"]
 
-    def test_the_policy(self):
-        step = canary_hook.next_step
-        for policy in ("page", "roll_back", "promote", "", "nonsense"):
-            for expired in (False, True):
-                self.assertEqual(step("PASS", expired, policy), "promote")
-                self.assertEqual(step("FAIL", expired, policy), "roll_back")
-                for outcome in ("BROKEN", "nobody thought of it"):
-                    self.assertEqual(step(outcome, expired, policy), "page")
-            for outcome in ("INCONCLUSIVE", "NO_DATA", "INCOMPLETE", "INVALID"):
-                self.assertEqual(step(outcome, False, policy), "wait")
-            # What nobody has seen is promoted by no policy.
-            for outcome in ("NO_DATA", "INCOMPLETE", "INVALID"):
-                self.assertEqual(step(outcome, True, policy), "page")
-        for policy, expected in (("page", "page"), ("roll_back", "roll_back"), ("promote", "promote"), ("", "page")):
-            self.assertEqual(step("INCONCLUSIVE", True, policy), expected)
+    def test_it_does_what_a_rollout_does(self):
+        """Each cell of the table. A pass of a wave needs no bake here."""
+        steps = {"SetBackNamed": "roll_back", "SetBackWave": "roll_back", "Pass": "promote", "PassByPolicy": "promote", "Wait": "wait", "Hold": "page"}
+        names = {"rollback": "roll_back", "promote": "promote", "hold": "page"}
+        cells = 0
+        for heard, by_policy in rollout_table().items():
+            for policy, courses in by_policy.items():
+                os.environ["CANARY_ON_INCONCLUSIVE"] = names[policy]
+                for deadline, course in zip(("3600", "-600"), courses, strict=True):
+                    for code, changes in HEARD[heard]:
+                        os.environ["CANARY_DEADLINE_SECONDS"] = deadline
+                        since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+                        look = self.looked(code, since=since, **changes)
+                        self.assertEqual(look["step"], steps[course], (heard, policy, deadline, code, changes))
+                        self.assertEqual(look["regions"], ["us-east-2"] if heard == "Fail" else list(WAVE["regions"]))
+                        cells += 1
+        self.assertGreater(cells, 100)
+        for policy in ("", "nonsense"):
+            self.assertEqual(canary_hook.next_step("INCONCLUSIVE", True, policy), "page")
+            self.assertEqual(canary_hook.next_step("nobody thought of it", True, policy), "page")
 
     def test_a_shift_gives_the_weight_in_every_region_of_the_wave(self):
         result = self.shifted()
@@ -421,9 +471,10 @@ class Wave(Case):
         with self.assertRaises(ValueError):
             canary_hook.wave({"step": "shift", "wave": {**WAVE, "regions": {}}}, Context())
 
-    def looked(self, *codes, **changes):
+    def looked(self, *codes, since="2026-11-21T08:05:00Z", **changes):
+        (self.folder / "report-0").unlink(missing_ok=True)
         self.transect(*codes, **changes)
-        event = {"step": "look", "wave": WAVE, "since": "2026-11-21T08:05:00Z", "execution": "x-1"}
+        event = {"step": "look", "wave": WAVE, "since": since, "execution": "x-1"}
         return canary_hook.wave(event, Context())
 
     def test_a_look_asks_for_the_waves_regions_and_weight(self):
@@ -434,8 +485,9 @@ class Wave(Case):
 
     def test_a_failure_lists_the_waves_own_regions_alone(self):
         self.assertEqual(self.looked(1)["regions"], ["us-east-2"])
-        foreign = [{"region": "ap-south-1", "roll_back": True}, {"region": "eu-west-2", "roll_back": False}]
-        self.assertEqual(self.looked(1, regions=foreign)["regions"], [])
+        self.assertEqual(self.looked(1, roll_back=["ap-south-1"])["regions"], [])
+        # What fails as a whole is set back as a whole.
+        self.assertEqual(self.looked(1, roll_back=[])["regions"], list(WAVE["regions"]))
 
     def test_roll_back_touches_only_what_is_listed(self):
         self.shifted()
@@ -564,18 +616,23 @@ class Machine(Case):
         self.check("Promoted", promoted, 3600, 0)
         self.check("Promoted", promoted, 3600, 5, 5, 3, 4, 0)
         self.check("RolledBack", {**self.as_shifted, "us-east-2": ("4", {})}, 3600, 5, 4, 1)
-        self.check("RolledBack", self.as_shifted, 3600, 1, regions=[])
+        self.check("RolledBack", self.as_shifted, 3600, 1, roll_back=["ap-south-1"])
+        self.check("RolledBack", {"us-east-2": ("4", {}), "eu-west-2": ("4", {})}, 3600, 1, roll_back=[])
         # A share that is off is looked at on, and a failure that comes is acted on.
         self.check("RolledBack", {**self.as_shifted, "us-east-2": ("4", {})}, 3600, 6, 6, 1)
-        for code in (2, 70, 101, "KILL"):
-            self.check("Stopped", self.as_shifted, 3600, 5, code)
+        # What a run that broke would have said, the next one says.
+        for code in (70, 101, "KILL"):
+            self.check("Promoted", promoted, 3600, 5, code, 0)
+        self.check("Stopped", self.as_shifted, 3600, 5, 2)
         # Beyond the deadline.
-        for code in (3, 4, 5, 6):
+        for code in (2, 3, 4, 5, 6, 70, "KILL"):
             self.check("Stopped", self.as_shifted, -600, code)
+        self.check("Stopped", self.as_shifted, -600, 0, regions=rows("PASS", "UNCOVERED"))
 
     def test_the_deadline_by_policy(self):
         os.environ["CANARY_ON_INCONCLUSIVE"] = "roll_back"
-        self.check("RolledBack", {"us-east-2": ("4", {}), "eu-west-2": ("4", {})}, -600, 4)
+        for code in (2, 3, 4, 5, 6, 70, "KILL"):
+            self.check("RolledBack", {"us-east-2": ("4", {}), "eu-west-2": ("4", {})}, -600, code)
         os.environ["CANARY_ON_INCONCLUSIVE"] = "promote"
         self.check("Promoted", {"us-east-2": ("5", {}), "eu-west-2": ("7", {})}, -600, 4)
         for code in (2, 3, 5, 6, "KILL"):
@@ -618,10 +675,10 @@ class Workflow(Case):
         return done
 
     def decided(self, *codes, on_inconclusive="stop", markdown=True, **changes):
-        self.transect(*codes, **changes)
         output = self.folder / "output"
-        for name in ("output", "report.json", "report.md", "junit.xml", "arguments"):
+        for name in ("output", "report.json", "report.md", "junit.xml", "arguments", "report-0"):
             (self.folder / name).unlink(missing_ok=True)
+        self.transect(*codes, **changes)
         done = self.step(
             "judge",
             "watch",
@@ -640,24 +697,22 @@ class Workflow(Case):
         lines = dict(line.split("=", 1) for line in output.read_text().splitlines())
         return lines["decision"], json.loads(lines["regions"])
 
-    def test_each_exit_code_is_one_decision(self):
+    def test_it_does_what_a_rollout_does_at_the_deadline(self):
         everywhere = ["eu-west-2", "us-east-2"]
-        self.assertEqual(self.decided(0), ("promote", everywhere))
-        self.assertEqual(self.decided(1), ("roll-back", ["us-east-2"]))
-        self.assertEqual(self.decided(1, regions=[{"region": "ap-south-1", "roll_back": True}]), ("roll-back", []))
-        self.assertEqual(self.decided(0, observational=True, policy={"slo": 0.01}), ("promote", everywhere))
-        self.assertEqual(self.decided(0, observational=True), ("stop", []))
-        for code in (2, 3, 4, 5, 6, 70, 101, "KILL"):
-            self.assertEqual(self.decided(code), ("stop", []), code)
-        for code, text in ((0, ""), (0, "{}"), (0, json.dumps(report(4))), (0, json.dumps(report(0, complete=False))), (1, ""), (4, "")):
-            self.assertEqual(self.decided(code, text=text, on_inconclusive="promote"), ("stop", []), (code, text))
-
-    def test_the_policy_is_for_inconclusive_alone(self):
-        everywhere = ["eu-west-2", "us-east-2"]
-        self.assertEqual(self.decided(4, on_inconclusive="promote"), ("promote", everywhere))
-        self.assertEqual(self.decided(4, on_inconclusive="roll-back"), ("roll-back", everywhere))
-        for code in (2, 3, 5, 6, 70, "KILL"):
-            self.assertEqual(self.decided(code, on_inconclusive="promote"), ("stop", []), code)
+        decisions = {"SetBackNamed": ("roll-back", ["us-east-2"]), "SetBackWave": ("roll-back", everywhere),
+                     "Pass": ("promote", everywhere), "PassByPolicy": ("promote", everywhere), "Hold": ("stop", [])}
+        names = {"rollback": "roll-back", "promote": "promote", "hold": "stop"}
+        cells = 0
+        for heard, by_policy in rollout_table().items():
+            for policy, (_, course) in by_policy.items():
+                for code, changes in HEARD[heard]:
+                    decided = self.decided(code, on_inconclusive=names[policy], **changes)
+                    self.assertEqual(decided, decisions[course], (heard, policy, code, changes))
+                    cells += 1
+        self.assertGreater(cells, 60)
+        self.assertEqual(self.decided(1, roll_back=["ap-south-1"]), ("roll-back", []))
+        self.assertEqual(self.decided(1, roll_back=[]), ("roll-back", everywhere))
+        self.assertEqual(self.decided(4, on_inconclusive="nonsense"), ("stop", []))
 
     def test_the_first_run_decides_and_the_others_only_show(self):
         self.assertEqual(self.decided(1, 0, 0)[0], "roll-back")

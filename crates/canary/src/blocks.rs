@@ -1,7 +1,7 @@
 //! Consecutive minutes of a region, pooled until they tell something. Which minutes belong together is decided by how many
 //! units there were and by nothing that failed, so a block is as fair a draw as a minute.
 //!
-//! It refuses to pool over a step of the share: the failure rate may have moved with it.
+//! It refuses to pool over a step of the share, which nobody has to announce: the failure rate may have moved with it.
 
 use crate::counts::Cell;
 use crate::special::ln_hypergeometric;
@@ -38,7 +38,7 @@ pub struct Block {
 pub(crate) struct Blocks {
     /// The one that is open, and the minute in which it began.
     open: Option<(Block, i64)>,
-    /// Units of the block before, unless a step lies between.
+    /// Units of the block before, unless an odd minute lies between.
     before: Cell,
 }
 
@@ -64,17 +64,9 @@ impl Blocks {
         Some(block)
     }
 
-    /// Takes in a minute that is later than those before. `is_step` says that the canary's share was set anew since then.
-    /// Up to three blocks close: the one whose time is over, the one before a step, and that of the minute itself.
-    pub(crate) fn add(
-        &mut self,
-        region: u32,
-        window: i64,
-        minute: i64,
-        cell: &Cell,
-        is_step: bool,
-        closed: &mut impl FnMut(Block),
-    ) {
+    /// Takes in a minute that is later than those before. Up to three blocks close: the one whose time is over, the one before
+    /// an odd minute, and that of the minute itself.
+    pub(crate) fn add(&mut self, region: u32, window: i64, minute: i64, cell: &Cell, closed: &mut impl FnMut(Block)) {
         if let Some(block) = self.pass(minute.saturating_sub(1)) {
             closed(block);
         }
@@ -82,7 +74,7 @@ impl Blocks {
             return;
         }
         let around = self.open.map_or(self.before, |(block, _)| block.counts + self.before);
-        if is_step || is_odd(cell, &around) {
+        if is_odd(cell, &around) {
             if let Some(block) = self.close() {
                 closed(block);
             }
@@ -164,11 +156,11 @@ mod tests {
     type Edges = (i64, i64, u64, u64);
 
     /// The blocks of these minutes, and the first minute of the one that is open after `clock`.
-    fn blocks(minutes: &[(i64, u64, u64)], steps: &[i64], clock: i64) -> (Vec<Edges>, Option<i64>) {
+    fn blocks(minutes: &[(i64, u64, u64)], clock: i64) -> (Vec<Edges>, Option<i64>) {
         let mut blocks = Blocks::default();
         let mut closed = Vec::new();
         for (minute, n_a, n_b) in minutes {
-            blocks.add(0, *minute, *minute, &cell(*n_a, *n_b), steps.contains(minute), &mut |block| closed.push(block));
+            blocks.add(0, *minute, *minute, &cell(*n_a, *n_b), &mut |block| closed.push(block));
         }
         closed.extend(blocks.pass(clock));
         let of = |block: &Block| (block.first, block.last, block.counts.n_a, block.counts.n_b);
@@ -176,23 +168,21 @@ mod tests {
     }
 
     #[test]
-    fn a_block_closes_with_its_units_its_time_a_step_or_an_odd_minute() {
+    fn a_block_closes_with_its_units_its_time_or_before_an_odd_minute() {
         let us = [(2, 6, 2), (3, 7, 1), (4, 5, 3), (5, 6, 2), (6, 8, 1), (7, 6, 2)];
-        assert_eq!(blocks(&us, &[], 7), (vec![(2, 4, 18, 6), (5, 7, 20, 5)], None));
+        assert_eq!(blocks(&us, 7), (vec![(2, 4, 18, 6), (5, 7, 20, 5)], None));
         // By the clock, whether anything comes or not.
         let eu = [(0, 2, 1), (3, 2, 1), (8, 1, 1), (10, 2, 1)];
-        assert_eq!(blocks(&eu, &[], 10), (vec![(0, 8, 5, 3)], Some(10)));
-        assert_eq!(blocks(&eu[..3], &[], 8), (vec![], Some(0)));
-        assert_eq!(blocks(&eu[..3], &[], 9), (vec![(0, 8, 5, 3)], None));
+        assert_eq!(blocks(&eu, 10), (vec![(0, 8, 5, 3)], Some(10)));
+        assert_eq!(blocks(&eu[..3], 8), (vec![], Some(0)));
+        assert_eq!(blocks(&eu[..3], 9), (vec![(0, 8, 5, 3)], None));
         // The minute of the ninth window later is in it.
-        assert_eq!(blocks(&[(0, 1, 1), (9, 1, 1)], &[], 9), (vec![(0, 9, 2, 2)], None));
-        // Where the share steps, and behind it nothing is odd.
+        assert_eq!(blocks(&[(0, 1, 1), (9, 1, 1)], 9), (vec![(0, 9, 2, 2)], None));
+        // Where the share moves, and behind that nothing is odd.
         let odd = [(0, 9, 1), (1, 8, 0), (2, 1, 7), (3, 1, 7), (4, 2, 7)];
-        assert_eq!(blocks(&odd, &[], 4), (vec![(0, 1, 17, 1), (2, 4, 4, 21)], None));
-        let step = [(0, 5, 5), (1, 5, 4), (2, 4, 5)];
-        assert_eq!(blocks(&step, &[1], 2), (vec![(0, 0, 5, 5)], Some(1)));
+        assert_eq!(blocks(&odd, 4), (vec![(0, 1, 17, 1), (2, 4, 4, 21)], None));
         // A busy minute is one by itself.
-        assert_eq!(blocks(&[(0, 900, 100), (1, 905, 98)], &[], 1).0.len(), 2);
+        assert_eq!(blocks(&[(0, 900, 100), (1, 905, 98)], 1).0.len(), 2);
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 /// Units that a cell may hold in each arm: beyond it, integers and doubles are no longer the same numbers.
 pub const UNITS_MAX: u64 = 1 << 50;
+/// Units that all cells may hold: their sum is one of 64 bits.
+const ALL_UNITS_MAX: u64 = 1 << 62;
 
 /// What was counted in one region and one window. A unit is a trace, else an invocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,37 +85,28 @@ pub enum CountsError {
         /// Units.
         units: u64,
     },
+    /// More units in all than this can add up.
+    #[error(
+        "more than {ALL_UNITS_MAX} units in all from region {region}, window {window} on: more than can be added up"
+    )]
+    TooManyOfAll {
+        /// The region.
+        region: String,
+        /// The window, by its number or its name.
+        window: String,
+    },
 }
 
 impl CountsError {
     /// With the name of the window in place of its number.
     pub(crate) fn with_windows(mut self, names: &[String]) -> CountsError {
-        let (CountsError::MoreFailed { window, .. } | CountsError::TooMany { window, .. }) = &mut self;
+        let (CountsError::MoreFailed { window, .. }
+        | CountsError::TooMany { window, .. }
+        | CountsError::TooManyOfAll { window, .. }) = &mut self;
         if let Some(name) = window.parse::<usize>().ok().and_then(|number| names.get(number)) {
             *window = name.clone();
         }
         self
-    }
-}
-
-/// What of some counts tells of the two side by side: in each region the windows from the canary's first unit on, less so
-/// many of them. All windows of a region that the canary has not come to stay, and everything does where the two never
-/// ran together, so that it can be described.
-pub fn side_by_side(cells: Vec<(String, i64, Cell)>, exclude_first: i64) -> Vec<(String, i64, Cell)> {
-    let mut began: BTreeMap<String, i64> = BTreeMap::new();
-    for (region, window, _) in cells.iter().filter(|(.., cell)| cell.n_b > 0) {
-        let first = began.entry(region.clone()).or_insert(*window);
-        *first = (*first).min(*window);
-    }
-    let is_since = |region: &str, window: i64, after: i64| {
-        began.get(region).is_none_or(|began| window >= began.saturating_add(after))
-    };
-    let is_overlap = cells
-        .iter()
-        .any(|(region, window, cell)| cell.n_a > 0 && began.contains_key(region) && is_since(region, *window, 0));
-    match is_overlap {
-        true => cells.into_iter().filter(|(region, window, _)| is_since(region, *window, exclude_first)).collect(),
-        false => cells,
     }
 }
 
@@ -127,8 +120,6 @@ pub struct Counts {
     pub(crate) are_named: bool,
     /// When the windows were, and how far the clocks have come.
     pub(crate) clock: Clock,
-    /// Windows before which the canary's share was set anew.
-    pub(crate) steps: Vec<i64>,
     /// Minutes of the canary's beginning in each region that count for nothing.
     pub(crate) exclude_first: i64,
 }
@@ -174,6 +165,7 @@ impl Counts {
     pub fn new<R: Into<String>>(cells: impl IntoIterator<Item = (R, i64, Cell)>) -> Result<Counts, CountsError> {
         let mut places: BTreeMap<String, u32> = BTreeMap::new();
         let mut named: Vec<(i64, u32, Cell)> = Vec::new();
+        let mut all: u64 = 0;
         for (region, window, cell) in cells {
             let region = region.into();
             let next = u32::try_from(places.len()).unwrap_or(u32::MAX);
@@ -183,6 +175,11 @@ impl Counts {
                 }
                 if units > UNITS_MAX {
                     return Err(CountsError::TooMany { region, window: window.to_string(), units });
+                }
+                // They are added up.
+                all += units;
+                if all > ALL_UNITS_MAX {
+                    return Err(CountsError::TooManyOfAll { region, window: window.to_string() });
                 }
             }
             let place = *places.entry(region).or_insert(next);
@@ -237,40 +234,59 @@ impl Counts {
         if names.is_empty() {
             return self;
         }
-        let mut all: Vec<String> = self.regions.iter().chain(names).cloned().collect();
-        all.sort_unstable();
-        all.dedup();
-        let place = |name: &String| u32::try_from(all.partition_point(|other| other < name)).unwrap_or(u32::MAX);
-        let places: Vec<u32> = self.regions.iter().map(place).collect();
-        let moved = |region: &mut u32| *region = places.get(*region as usize).copied().unwrap_or(*region);
-        self.cells.iter_mut().for_each(|(_, region, _)| moved(region));
-        self.regions = all;
+        let all = self.regions.iter().chain(names).cloned().collect();
+        self.move_to(all);
         self.are_named = true;
         self
     }
 
     /// Of these regions alone, where any are named.
     pub fn only(mut self, names: &[String]) -> Counts {
-        if !names.is_empty() {
-            let regions = &self.regions;
-            let is_named = |region: u32| regions.get(region as usize).is_some_and(|name| names.contains(name));
-            self.cells.retain(|(_, region, _)| is_named(*region));
-            let kept: Vec<String> = self.regions.iter().filter(|name| names.contains(name)).cloned().collect();
-            let place = |region: u32| {
-                let name = self.regions.get(region as usize);
-                let place = name.map_or(0, |name| kept.partition_point(|other| other < name));
-                u32::try_from(place).unwrap_or(u32::MAX)
-            };
-            self.cells.iter_mut().for_each(|(_, region, _)| *region = place(*region));
-            self.regions = kept;
+        if names.is_empty() {
+            return self;
         }
-        self.of_regions(names)
+        self.move_to(names.to_vec());
+        self.are_named = true;
+        self
     }
 
-    /// The same, where the canary's share was set anew before each of these windows.
-    pub fn with_steps(mut self, mut windows: Vec<i64>) -> Counts {
-        windows.sort_unstable();
-        self.steps = windows;
+    /// Gives each cell the place that its region has among these; cells of others go.
+    fn move_to(&mut self, mut names: Vec<String>) {
+        names.sort_unstable();
+        names.dedup();
+        let place = |name: &String| names.binary_search(name).ok().and_then(|place| u32::try_from(place).ok());
+        let places: Vec<Option<u32>> = self.regions.iter().map(place).collect();
+        self.cells.retain_mut(|(_, region, _)| {
+            let place = places.get(*region as usize).copied().flatten();
+            *region = place.unwrap_or(*region);
+            place.is_some()
+        });
+        self.regions = names;
+    }
+
+    /// The minute in which the canary came to each region.
+    pub(crate) fn begins(&self) -> Vec<Option<i64>> {
+        let mut begins = vec![None; self.regions.len()];
+        for (window, region, _) in self.cells.iter().filter(|(.., cell)| cell.n_b > 0) {
+            begins[*region as usize].get_or_insert_with(|| self.clock.minute(*window));
+        }
+        begins
+    }
+
+    /// What of them tells of the two side by side: in each region the minutes from the canary's first one on, less those that
+    /// are left out. All minutes of a region that the canary has not come to stay, and everything does where the two never ran
+    /// together, so that it can be described.
+    pub fn side_by_side(mut self) -> Counts {
+        let (begins, clock) = (self.begins(), &self.clock);
+        let is_since = |window: i64, region: u32, after: i64| {
+            begins[region as usize].is_none_or(|begins| clock.minute(window) >= begins.saturating_add(after))
+        };
+        let is_overlap = self.cells.iter().any(|(window, region, cell)| {
+            cell.n_a > 0 && begins[*region as usize].is_some() && is_since(*window, *region, 0)
+        });
+        if is_overlap {
+            self.cells.retain(|(window, region, _)| is_since(*window, *region, self.exclude_first));
+        }
         self
     }
 
@@ -298,14 +314,41 @@ mod tests {
     #[test]
     fn what_was_before_the_canary_is_no_comparison() {
         let cell = |n_a, n_b| Cell { n_a, n_b, ..Cell::default() };
-        let of = |cells: &[(&str, i64, Cell)]| -> Vec<(String, i64, Cell)> {
-            cells.iter().map(|(region, window, cell)| ((*region).to_owned(), *window, *cell)).collect()
+        let check = |cells: &[(&str, i64, Cell)], exclude_first: i64, expected: &[usize]| {
+            let counts = Counts::new(cells.iter().copied()).unwrap().excluding(exclude_first).side_by_side();
+            let found: Vec<_> = counts.cells().map(|(window, region, cell)| (region, window, *cell)).collect();
+            assert_eq!(found, expected.iter().map(|place| cells[*place]).collect::<Vec<_>>());
         };
-        let cells = of(&[("us", 0, cell(9, 0)), ("us", 1, cell(9, 1)), ("us", 2, cell(9, 0)), ("eu", 0, cell(9, 0))]);
-        assert_eq!(side_by_side(cells.clone(), 0), [&cells[1..3], &cells[3..]].concat());
-        assert_eq!(side_by_side(cells.clone(), 1), [&cells[2..3], &cells[3..]].concat());
+        let cells = [("eu", 0, cell(9, 0)), ("us", 0, cell(9, 0)), ("us", 1, cell(9, 1)), ("us", 2, cell(9, 0))];
+        check(&cells, 0, &[0, 2, 3]);
+        check(&cells, 1, &[0, 3]);
         // One after the other: there is nothing to compare, and all of it to describe.
-        let after = of(&[("us", 0, cell(9, 0)), ("us", 1, cell(0, 9))]);
-        assert_eq!(side_by_side(after.clone(), 5), after);
+        check(&[("us", 0, cell(9, 0)), ("us", 1, cell(0, 9))], 5, &[0, 1]);
+    }
+
+    #[test]
+    fn regions_are_moved_to_their_places() {
+        let cell = |n_a| Cell { n_a, ..Cell::default() };
+        let counts = Counts::new([("us", 0, cell(1)), ("eu", 0, cell(2)), ("ap", 1, cell(3))]).unwrap();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let of = |counts: Counts| {
+            let cells = counts.cells().map(|(_, region, cell)| (region.to_owned(), cell.n_a)).collect::<Vec<_>>();
+            (counts.regions().to_vec(), cells)
+        };
+        let (regions, cells) = of(counts.clone().only(&names(&["us", "me", "ap", "us"])));
+        assert_eq!(regions, ["ap", "me", "us"]);
+        assert_eq!(cells, [("us".to_owned(), 1), ("ap".to_owned(), 3)]);
+        let (regions, cells) = of(counts.of_regions(&names(&["me"])));
+        assert_eq!(regions, ["ap", "eu", "me", "us"]);
+        assert_eq!(cells, [("eu".to_owned(), 2), ("us".to_owned(), 1), ("ap".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn more_than_can_be_added_up_is_refused() {
+        let cell = |n_a| Cell { n_a, ..Cell::default() };
+        let windows = |count: i64| Counts::new((0..count).map(|window| ("us", window, cell(UNITS_MAX))));
+        assert!(windows(4096).is_ok());
+        let error = windows(5000).unwrap_err();
+        assert!(matches!(error, CountsError::TooManyOfAll { window, .. } if window == "4096"));
     }
 }

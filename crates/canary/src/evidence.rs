@@ -112,12 +112,37 @@ impl LnLikelihoods {
     }
 }
 
-/// ln of the likelihood of an odds ratio over all blocks, and its slope.
+/// A product of factors within e^±600 whose logarithm is taken once it leaves e^±this: it stays a number then.
+const LN_PRODUCT_MAX: f64 = 90.0;
+
+/// ln of the likelihood of an odds ratio over all blocks, and its slope. One logarithm is taken of many factors.
 fn total(likelihoods: &[Likelihood], ln_odds: f64) -> (f64, f64) {
-    likelihoods
-        .iter()
-        .map(|likelihood| likelihood.ln_and_slope(ln_odds))
-        .fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    let (odds, most) = (ln_odds.exp(), LN_PRODUCT_MAX.exp());
+    let (mut power, mut ln, mut slope, mut product) = (0.0, 0.0, 0.0, 1.0_f64);
+    for likelihood in likelihoods {
+        let Some(factor) = likelihood.factor(ln_odds, odds) else {
+            let one = likelihood.ln_and_slope(ln_odds);
+            (ln, slope) = (ln + one.0, slope + one.1);
+            continue;
+        };
+        power += factor.power;
+        slope += factor.slope;
+        product *= factor.divisor;
+        if !(1.0 / most..most).contains(&product) {
+            ln -= product.ln();
+            product = 1.0;
+        }
+    }
+    (power * ln_odds + ln - product.ln(), slope)
+}
+
+/// The slope, and its derivative.
+fn total_slope(likelihoods: &[Likelihood], ln_odds: f64) -> (f64, f64) {
+    let odds = ln_odds.exp();
+    likelihoods.iter().fold((0.0, 0.0), |sum, likelihood| match likelihood.factor(ln_odds, odds) {
+        Some(factor) => (sum.0 + factor.slope, sum.1 + factor.curvature),
+        None => (sum.0 + likelihood.ln_and_slope(ln_odds).1, sum.1 + likelihood.curvature(ln_odds)),
+    })
 }
 
 /// Beyond this, the logarithm of an odds ratio is taken as without a bound.
@@ -143,11 +168,7 @@ pub(crate) fn odds_ratio(likelihoods: &[Likelihood], sums: &LnLikelihoods, alpha
         (false, true) => LN_ODDS_MAX,
         (false, false) => {
             let (from, to, guess) = around_top(&known);
-            root(from, to, guess, |ln_odds| {
-                let step = 1e-4;
-                let (slope, ahead) = (total(likelihoods, ln_odds).1, total(likelihoods, ln_odds + step).1);
-                (slope, (ahead - slope) / step)
-            })
+            root(from, to, guess, |ln_odds| total_slope(likelihoods, ln_odds))
         }
     };
     let above = |ln_odds: f64| {

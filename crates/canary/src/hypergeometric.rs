@@ -27,7 +27,34 @@ pub(crate) struct Likelihood {
     lowest: f64,
     highest: f64,
     /// Probabilities under an odds ratio of 1, from the lowest value on; none where the support is wide.
-    weights: Vec<f64>,
+    weights: Weights,
+}
+
+/// A likelihood as a power of the odds ratio by a polynomial in it, which lies within e^±600, and two derivatives of its
+/// logarithm by that of the odds ratio.
+pub(crate) struct Factor {
+    pub(crate) power: f64,
+    pub(crate) divisor: f64,
+    pub(crate) slope: f64,
+    pub(crate) curvature: f64,
+}
+
+/// So many stand in the likelihood itself: most minutes have a failure or two, and there are a million of them.
+const FEW: usize = 4;
+
+#[derive(Clone, Debug)]
+enum Weights {
+    Few([f64; FEW], usize),
+    Many(Vec<f64>),
+}
+
+impl Weights {
+    fn all(&self) -> &[f64] {
+        match self {
+            Weights::Few(values, count) => &values[..*count],
+            Weights::Many(values) => values,
+        }
+    }
 }
 
 impl Likelihood {
@@ -35,7 +62,7 @@ impl Likelihood {
     pub(crate) fn of(cell: &Cell) -> Likelihood {
         let (n_a, n_b, m, x_b) = (cell.n_a as f64, cell.n_b as f64, cell.failed() as f64, cell.x_b as f64);
         let (lowest, highest) = ((m - n_a).max(0.0), m.min(n_b));
-        let mut likelihood = Likelihood { n_a, n_b, m, x_b, lowest, highest, weights: Vec::new() };
+        let mut likelihood = Likelihood { n_a, n_b, m, x_b, lowest, highest, weights: Weights::Few([0.0; FEW], 0) };
         let count = highest - lowest + 1.0;
         if count <= NARROW_MAX as f64 {
             likelihood.weights = likelihood.narrow(count as usize);
@@ -48,10 +75,14 @@ impl Likelihood {
         (self.n_b - value) * (self.m - value) / ((value + 1.0) * (self.n_a - self.m + value + 1.0))
     }
 
-    fn narrow(&self, count: usize) -> Vec<f64> {
+    fn narrow(&self, count: usize) -> Weights {
+        let mut kept = if count <= FEW { Weights::Few([0.0; FEW], count) } else { Weights::Many(vec![0.0; count]) };
+        let weights = match &mut kept {
+            Weights::Few(values, _) => &mut values[..count],
+            Weights::Many(values) => values,
+        };
         // From the likeliest value outwards nothing grows.
         let top = (self.mode(1.0) - self.lowest) as usize;
-        let mut weights = vec![0.0; count];
         weights[top] = 1.0;
         for place in top..count - 1 {
             weights[place + 1] = weights[place] * self.ratio(self.lowest + place as f64);
@@ -61,7 +92,7 @@ impl Likelihood {
         }
         let sum: f64 = weights.iter().sum();
         weights.iter_mut().for_each(|weight| *weight /= sum);
-        weights
+        kept
     }
 
     /// The likeliest value under an odds ratio (A. Fog, "Calculation methods for Wallenius' noncentral hypergeometric
@@ -101,26 +132,49 @@ impl Likelihood {
 
     /// That, and its derivative by the logarithm of the odds ratio.
     pub(crate) fn ln_and_slope(&self, ln_odds: f64) -> (f64, f64) {
+        match self.factor(ln_odds, ln_odds.exp()) {
+            Some(factor) => (factor.power * ln_odds - factor.divisor.ln(), factor.slope),
+            None => {
+                let (ln, mean) = self.wide(ln_odds);
+                (ln, self.x_b - mean)
+            }
+        }
+    }
+
+    /// The same with its logarithm left to whoever takes that of many; none where the support is wide.
+    pub(crate) fn factor(&self, ln_odds: f64, odds: f64) -> Option<Factor> {
         if !self.is_plain(ln_odds) {
-            let (ln, mean) = self.wide(ln_odds);
-            return (ln, self.x_b - mean);
+            return None;
         }
-        let odds = ln_odds.exp();
-        let (mut sum, mut slope) = (0.0, 0.0);
-        for (place, weight) in self.weights.iter().enumerate().rev() {
+        // The polynomial, and its first and half of its second derivative by the odds ratio.
+        let (mut sum, mut first, mut second) = (0.0, 0.0, 0.0);
+        for weight in self.weights.all().iter().rev() {
+            second = second * odds + first;
+            first = first * odds + sum;
             sum = sum * odds + weight;
-            slope = slope * odds + weight * place as f64;
         }
-        let above = self.x_b - self.lowest;
-        (above * ln_odds - sum.ln(), above - slope / sum)
+        let power = self.x_b - self.lowest;
+        let mean = first * odds / sum;
+        let square = (2.0 * second * odds * odds + first * odds) / sum;
+        Some(Factor { power, divisor: sum, slope: power - mean, curvature: mean * mean - square })
+    }
+
+    /// The derivative of the slope.
+    pub(crate) fn curvature(&self, ln_odds: f64) -> f64 {
+        const STEP: f64 = 1e-4;
+        match self.factor(ln_odds, ln_odds.exp()) {
+            Some(factor) => factor.curvature,
+            None => (self.wide(ln_odds).1 - self.wide(ln_odds + STEP).1) / STEP,
+        }
     }
 
     fn is_plain(&self, ln_odds: f64) -> bool {
-        !self.weights.is_empty() && ln_odds.abs() * (self.weights.len() as f64) < LN_POWER_MAX
+        let count = self.weights.all().len();
+        count > 0 && ln_odds.abs() * (count as f64) < LN_POWER_MAX
     }
 
     fn polynomial(&self, odds: f64) -> f64 {
-        self.weights.iter().rev().fold(0.0, |sum, weight| sum * odds + weight)
+        self.weights.all().iter().rev().fold(0.0, |sum, weight| sum * odds + weight)
     }
 
     /// ln of the likelihood, and the mean value.
@@ -255,6 +309,10 @@ mod tests {
                 assert!((narrow - wide).abs() < 1e-11 * wide.abs().max(1.0), "{cell:?} {ln_odds}: {narrow} {wide}");
                 assert!((cell.x_b as f64 - mean - slope).abs() < 1e-9, "{cell:?} {ln_odds}");
                 assert_eq!(narrow, likelihood.ln(ln_odds));
+                let ahead = likelihood.ln_and_slope(ln_odds + 1e-5).1;
+                let before = likelihood.ln_and_slope(ln_odds - 1e-5).1;
+                let (curvature, expected) = (likelihood.curvature(ln_odds), (ahead - before) / 2e-5);
+                assert!((curvature - expected).abs() < 1e-6 * expected.abs().max(1.0), "{curvature} {expected}");
             }
         }
     }

@@ -25,7 +25,7 @@ mod tests;
 pub const STATISTICS_VERSION: u32 = 2;
 
 pub use blocks::Block;
-pub use counts::{Cell, Counts, CountsError, UNITS_MAX, side_by_side};
+pub use counts::{Cell, Counts, CountsError, UNITS_MAX};
 pub use csv::{CsvError, parse_csv};
 pub use described::{Estimate, newcombe, wilson};
 pub use evidence::e_bh;
@@ -37,5 +37,5 @@ pub use render::{
 };
 pub use verdict::{
     Crossing, History, Hypothesis, Looks, Needs, Policy, PolicyError, Region, RegionVerdict, Report, Totals, Verdict,
-    WindowEvidence, judge, judge_all,
+    WindowEvidence, decisive, judge, judge_all,
 };

@@ -93,8 +93,6 @@ struct OfRegion {
     /// The minutes of its cells in the order in which they were counted, and how many have been.
     minutes: Vec<i64>,
     taken: usize,
-    /// Steps of the share before the last minute that was counted.
-    steps: usize,
     /// What was counted before the canary came, and at its beginning where that is left out.
     aside: Cell,
     /// The canary's first minute.
@@ -110,6 +108,8 @@ pub(crate) struct Process<'c> {
     policy: &'c Policy,
     grid: Grid,
     is_region_missing: bool,
+    /// What came too late to be counted speaks against a pass.
+    is_late_against: bool,
     at: usize,
     regions: Vec<OfRegion>,
     all: Running,
@@ -120,9 +120,17 @@ pub(crate) struct Process<'c> {
     windows: Vec<WindowEvidence>,
     fail: Option<Crossing>,
     /// The regions to be rolled back by what was known then.
-    fail_roll_back: Vec<bool>,
+    fail_roll_back: RollBack,
     pass: Option<Crossing>,
     evidence: Evidence,
+}
+
+/// Regions that are to be rolled back.
+#[derive(Clone, Debug, Default)]
+struct RollBack {
+    regions: Vec<bool>,
+    /// None of several is worse for sure by itself.
+    is_of_all: bool,
 }
 
 /// The evidence at one look.
@@ -135,20 +143,24 @@ struct Evidence {
 }
 
 impl<'c> Process<'c> {
-    pub(crate) fn new(counts: &'c Counts, policy: &'c Policy, is_region_missing: bool) -> Process<'c> {
+    pub(crate) fn new(
+        counts: &'c Counts,
+        policy: &'c Policy,
+        is_region_missing: bool,
+        is_late_against: bool,
+    ) -> Process<'c> {
         let mut minutes: Vec<Vec<i64>> = vec![Vec::new(); counts.regions.len()];
         for (window, region, _) in &counts.cells {
             minutes[*region as usize].push(counts.clock.minute(*window));
         }
-        let regions = minutes.into_iter().map(|minutes| OfRegion {
+        let regions = minutes.into_iter().zip(counts.begins()).map(|(minutes, begins)| OfRegion {
             running: Running::new(policy),
             ln_fail: 0.0,
             blocks: Blocks::default(),
             minutes,
             taken: 0,
-            steps: 0,
             aside: Cell::default(),
-            begins: None,
+            begins,
             before: (0, 0),
             after: (0, 0),
         });
@@ -157,15 +169,17 @@ impl<'c> Process<'c> {
             policy,
             grid: Grid::new(policy.tolerance, policy.margin, policy.margin_of_region()),
             is_region_missing,
+            is_late_against,
             at: 0,
             regions: regions.collect(),
             all: Running::new(policy),
-            likelihoods: Vec::new(),
-            blocks: Vec::new(),
+            // As many as there are busy minutes. What is not needed of it is never touched.
+            likelihoods: Vec::with_capacity(counts.cells.len()),
+            blocks: Vec::with_capacity(counts.cells.len()),
             due: BTreeSet::new(),
             windows: Vec::new(),
             fail: None,
-            fail_roll_back: Vec::new(),
+            fail_roll_back: RollBack::default(),
             pass: None,
             evidence: Evidence::default(),
         }
@@ -181,7 +195,7 @@ impl<'c> Process<'c> {
         let minute = counts.clock.minute(window);
         let is_due = self.next_window() == Some(window);
         let until = match is_due {
-            true => self.at + counts.cells[self.at..].partition_point(|(other, ..)| *other == window),
+            true => self.at + counts.cells[self.at..].iter().take_while(|(other, ..)| *other == window).count(),
             false => self.at,
         };
         let mut closed: Vec<Block> = Vec::new();
@@ -189,9 +203,6 @@ impl<'c> Process<'c> {
         for (_, region, cell) in &counts.cells[self.at..until] {
             let of_region = &mut self.regions[*region as usize];
             of_region.taken += 1;
-            if cell.n_b > 0 {
-                of_region.begins.get_or_insert(minute);
-            }
             // A region begins with its canary: before, a wave has not reached it, and there is neither share nor comparison.
             let is_counted =
                 of_region.begins.is_some_and(|begins| minute >= begins.saturating_add(counts.exclude_first));
@@ -199,12 +210,10 @@ impl<'c> Process<'c> {
                 of_region.aside += *cell;
                 continue;
             }
-            let steps = counts.steps.partition_point(|step| counts.clock.minute(*step) <= minute);
-            let is_step = steps != std::mem::replace(&mut of_region.steps, steps);
             if let Some(due) = of_region.blocks.due() {
                 self.due.remove(&(due, *region));
             }
-            of_region.blocks.add(*region, window, minute, cell, is_step, &mut |block| closed.push(block));
+            of_region.blocks.add(*region, window, minute, cell, &mut |block| closed.push(block));
             if let Some(due) = of_region.blocks.due() {
                 self.due.insert((due, *region));
             }
@@ -345,25 +354,16 @@ impl<'c> Process<'c> {
         }
     }
 
-    /// Whether something was not seen: nothing passes then.
-    fn is_hindered(&self) -> bool {
-        self.is_region_missing || self.unheard().is_some() || self.drifted().is_some()
-    }
-
     /// A region that was asked for and in which nothing ran: as good as missing.
     fn unheard(&self) -> Option<&str> {
         let mut named = self.counts.regions.iter().zip(&self.regions).filter(|_| self.counts.are_named);
         named.find(|(_, region)| region.taken == 0).map(|(name, _)| name.as_str())
     }
 
-    /// A region in which the canary has failed more often since its baseline is gone than the baseline did before.
-    fn drifted(&self) -> Option<&str> {
-        let mut all = self.counts.regions.iter().zip(&self.regions);
-        all.find(|(_, region)| self.drift_of(region).is_some()).map(|(name, _)| name.as_str())
-    }
-
-    fn drift_of(&self, region: &OfRegion) -> Option<f64> {
-        drift_explained(region.before, region.after, self.policy.alpha)
+    /// By how much the rate would have had to rise by itself, in each region in which the canary has failed more often since
+    /// its baseline is gone than the baseline did before.
+    fn drifts(&self) -> Vec<Option<f64>> {
+        self.regions.iter().map(|region| drift_explained(region.before, region.after, self.policy.alpha)).collect()
     }
 
     fn ln_pass_line(&self) -> f64 {
@@ -396,7 +396,7 @@ impl<'c> Process<'c> {
         self.policy.weight.map(|weight| sample_ratio(self.all.counts.n_a, self.all.counts.n_b, weight))
     }
 
-    fn verdict(&self, fails: bool, history: History) -> (Verdict, Option<Crossing>) {
+    fn verdict(&self, fails: bool, history: History, is_hindered: bool) -> (Verdict, Option<Crossing>) {
         let now = |verdict, is_by_limit| {
             let window = self.windows.last().map_or(0, |last| last.window);
             let ln_evidence = if verdict == Verdict::Fail { self.evidence.ln_fail } else { self.evidence.ln_pass };
@@ -415,7 +415,6 @@ impl<'c> Process<'c> {
         if self.all.counts.n_b == 0 {
             return (Verdict::NoData, None);
         }
-        let is_hindered = self.is_hindered();
         match self.passes().filter(|_| !is_hindered) {
             Some((_, is_by_limit)) => (Verdict::Pass, now(Verdict::Pass, is_by_limit)),
             None => match self.pass.filter(|_| stays && !is_hindered) {
@@ -425,8 +424,14 @@ impl<'c> Process<'c> {
         }
     }
 
-    pub(crate) fn report(&self, fails: bool, history: History) -> Report {
+    /// What is said of it, as one of so many comparisons.
+    pub(crate) fn report(&self, fails: bool, history: History, comparisons: usize) -> Report {
         let (all, policy) = (&self.all, self.policy);
+        let (unheard, drifts) = (self.unheard(), self.drifts());
+        let drifted = self.counts.regions.iter().zip(&drifts).find(|(_, drift)| drift.is_some());
+        let drifted = drifted.map(|(name, _)| name.as_str());
+        // Something was not seen: nothing passes then.
+        let is_hindered = self.is_region_missing || self.is_late_against || unheard.is_some() || drifted.is_some();
         // What was set aside is described where there is nothing else: of regions without a canary, and of releases that
         // never ran side by side.
         let told = |region: &OfRegion| match self.is_overlap() && region.begins.is_some() {
@@ -439,53 +444,63 @@ impl<'c> Process<'c> {
         };
         let most = self.windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
         let [estimate, lower, upper] = odds_ratio(&self.likelihoods, &all.ln, policy.alpha);
-        let (verdict, decided) = self.verdict(fails, history);
+        let (verdict, decided) = self.verdict(fails, history, is_hindered);
         let first_crossing = [self.fail, self.pass].into_iter().flatten().min_by_key(|crossing| crossing.window);
         let roll_back = match (verdict, fails) {
             (Verdict::Fail, true) => self.worse_regions(),
             // By what was known when it crossed.
             (Verdict::Fail, false) => self.fail_roll_back.clone(),
-            _ => vec![false; self.regions.len()],
+            _ => RollBack { regions: vec![false; self.regions.len()], is_of_all: false },
         };
         let worse: Vec<(&str, Cell)> = self
             .counts
             .regions
             .iter()
             .zip(&self.regions)
-            .zip(&roll_back)
+            .zip(&roll_back.regions)
             .filter(|(_, roll_back)| **roll_back)
             .map(|((name, region), _)| (name.as_str(), region.running.compared))
             .collect();
         let with_canary = self.regions.iter().filter(|region| region.running.counts.n_b > 0).count();
-        let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back);
-        let regions = named.map(|((name, region), roll_back)| {
-            let (running, counts) = (&region.running, told(region));
-            Region {
-                region: name.clone(),
-                totals: running.totals(&counts, region.ln_fail, running.ln_region_pass()),
-                risk_difference: newcombe(&counts),
-                verdict: self.of_region(region, roll_back),
-                roll_back,
-                drift_explained: self.drift_of(region),
-            }
-        });
+        let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back.regions).zip(drifts);
+        let regions: Vec<Region> = named
+            .map(|(((name, region), roll_back), drift_explained)| {
+                let (running, counts) = (&region.running, told(region));
+                Region {
+                    region: name.clone(),
+                    totals: running.totals(&counts, region.ln_fail, running.ln_region_pass()),
+                    risk_difference: newcombe(&counts),
+                    verdict: self.of_region(region, roll_back, drift_explained),
+                    roll_back,
+                    drift_explained,
+                    rate_upper: rate_upper(running.counts.x_b, running.counts.n_b, policy.alpha),
+                }
+            })
+            .collect();
+        let above = regions
+            .iter()
+            .filter(|one| one.totals.counts.n_b > 0 && policy.slo.is_some_and(|slo| one.rate_upper > slo));
+        let above_limit = above.map(|one| (one.region.as_str(), one.totals.counts, one.rate_upper)).collect();
         let facts = words::Facts {
             counts: described,
             worse: if worse.len() < with_canary { worse } else { Vec::new() },
-            unheard: self.unheard(),
-            drifted: self.drifted(),
+            above_limit,
+            unheard,
+            drifted,
             policy,
             decided,
             is_overlap: self.is_overlap(),
             is_region_missing: self.is_region_missing,
+            is_late_against: self.is_late_against,
             regions_count: self.regions_count(),
             has_closed: !self.blocks.is_empty(),
             last_window: self.windows.last().map(|last| last.window),
             covered_count: self.covered().count(),
         };
+        let reason = words::reason(verdict, &facts);
         Report {
             verdict,
-            reason: words::reason(verdict, &facts),
+            reason,
             totals: all.totals(&described, self.evidence.ln_fail, self.evidence.ln_pass),
             ln_e_fail_product: self.evidence.ln_product,
             ln_e_fail_mean: self.evidence.ln_mean,
@@ -495,13 +510,14 @@ impl<'c> Process<'c> {
             cmh_chi2: all.strata.cmh_chi2(),
             rate_upper: rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha),
             ln_sample_ratio: self.ln_sample_ratio(),
-            regions: regions.collect(),
+            regions,
+            is_roll_back_of_all: roll_back.is_of_all,
             windows: self.windows.clone(),
             first_crossing,
             blocks: self.sorted_blocks(),
             open_blocks: self.regions.iter().filter_map(|region| region.blocks.open().copied()).collect(),
-            needs: self.needs(verdict),
-            is_hindered: self.is_hindered(),
+            needs: if is_hindered { None } else { self.needs(verdict, comparisons) },
+            is_hindered,
             is_observational: !self.is_overlap() && described.has_both(),
         }
     }
@@ -512,15 +528,25 @@ impl<'c> Process<'c> {
         self.blocks.iter().chain(open).any(|block| block.counts.has_both())
     }
 
-    /// By region and time, whatever closed first.
+    /// By region and time, whatever closed first: those of one region close in their order, so each has its place.
     fn sorted_blocks(&self) -> Vec<Block> {
-        let mut blocks = self.blocks.clone();
-        blocks.sort_by_key(|block| (block.region, self.counts.clock.minute(block.first), block.first));
-        blocks
+        let mut places = vec![0; self.regions.len()];
+        self.blocks.iter().for_each(|block| places[block.region as usize] += 1);
+        let mut next = 0;
+        for place in &mut places {
+            next += std::mem::replace(place, next);
+        }
+        let mut sorted = vec![Block::default(); self.blocks.len()];
+        for block in &self.blocks {
+            let place = &mut places[block.region as usize];
+            sorted[*place] = *block;
+            *place += 1;
+        }
+        sorted
     }
 
     /// The regions to be rolled back: those that e-BH names, or all that have the canary where it names none.
-    fn worse_regions(&self) -> Vec<bool> {
+    fn worse_regions(&self) -> RollBack {
         let places: Vec<usize> = (0..self.regions.len()).filter(|place| self.is_one(&self.regions[*place])).collect();
         let ln_values: Vec<f64> = places.iter().map(|place| self.regions[*place].ln_fail).collect();
         let mut chosen = vec![false; self.regions.len()];
@@ -528,19 +554,22 @@ impl<'c> Process<'c> {
             chosen[*place] = is_named;
         }
         match chosen.contains(&true) {
-            true => chosen,
-            false => self.regions.iter().map(|region| region.running.counts.n_b > 0).collect(),
+            true => RollBack { regions: chosen, is_of_all: false },
+            false => {
+                let regions: Vec<bool> = self.regions.iter().map(|region| region.running.counts.n_b > 0).collect();
+                RollBack { is_of_all: regions.iter().filter(|region| **region).count() > 1, regions }
+            }
         }
     }
 
-    fn of_region(&self, region: &OfRegion, roll_back: bool) -> RegionVerdict {
+    fn of_region(&self, region: &OfRegion, roll_back: bool, drift: Option<f64>) -> RegionVerdict {
         if roll_back {
             return RegionVerdict::Fail;
         }
         if !self.is_covered(region) {
             return RegionVerdict::Uncovered;
         }
-        match region.running.ln_region_pass() >= self.ln_pass_line() && self.drift_of(region).is_none() {
+        match region.running.ln_region_pass() >= self.ln_pass_line() && drift.is_none() {
             true => RegionVerdict::Pass,
             false => RegionVerdict::Inconclusive,
         }
@@ -553,12 +582,13 @@ impl<'c> Process<'c> {
         first.zip(last).map_or(0, |(first, last)| last.abs_diff(first) + 1)
     }
 
-    /// What would decide: the evidence of what was counted, several times over.
-    fn needs(&self, verdict: Verdict) -> Option<Needs> {
+    /// What would decide: the evidence of what was counted, several times over. One of several comparisons fails by itself
+    /// where its evidence is so many times as large as that of the only one.
+    fn needs(&self, verdict: Verdict, comparisons: usize) -> Option<Needs> {
         let counts = &self.all.counts;
         // Without a baseline beside it no more requests of the canary tell anything.
         let is_alone = self.regions.iter().any(|region| region.after.1 > region.before.1);
-        if verdict != Verdict::Inconclusive || !counts.has_both() || is_alone || self.is_hindered() {
+        if verdict != Verdict::Inconclusive || !counts.has_both() || is_alone {
             return None;
         }
         let times = |reaches: &dyn Fn(f64) -> bool| {
@@ -572,11 +602,12 @@ impl<'c> Process<'c> {
             }
             Some(to)
         };
+        let fail_line = (comparisons.max(1) as f64 / self.policy.alpha).ln();
         let fails = |factor: f64| {
             let ahead = self.evidence_of(&self.all.times(factor), |region| region.running.times(factor).ln_fail());
             let closed = &self.all.closed;
             let least = (FAILED_MIN as f64 / closed.failed() as f64).max(FAILED_CANARY_MIN as f64 / closed.x_b as f64);
-            ahead.ln_fail >= -self.policy.alpha.ln() && factor >= least && self.is_large()
+            ahead.ln_fail >= fail_line && factor >= least && self.is_large()
         };
         let line = self.ln_pass_line();
         let passes = |factor: f64| {

@@ -14,7 +14,8 @@ pub use junit::render_junit;
 pub use markdown::render_markdown;
 pub use text::render_text;
 
-use crate::verdict::{Policy, Report, Verdict};
+use crate::counts::Cell;
+use crate::verdict::{Needs, Policy, Report, Verdict, decisive};
 use crate::words;
 
 /// What the comparison of mixed traces is called.
@@ -44,6 +45,8 @@ pub struct RecordSource {
     pub groups: Vec<String>,
     /// Records of other groups that named the service, about; they were not counted.
     pub records_from_elsewhere: u64,
+    /// Units, and failed ones, that came after their minutes had been counted; they count for nothing.
+    pub late: Cell,
 }
 
 /// Traces that met the baseline alone, the canary alone, and both: how many, and how many of them failed.
@@ -104,12 +107,31 @@ pub struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// The comparison that the verdict rests on: the first with the same, else the first that hinders a pass.
+    /// The comparison that the verdict rests on.
     pub fn decisive(&self) -> &'a Comparison<'a> {
-        let first = |of: &dyn Fn(Verdict) -> bool| self.comparisons.iter().find(|one| of(one.report.verdict));
-        first(&|verdict| verdict == self.verdict)
-            .or_else(|| first(&|verdict| verdict != Verdict::Pass))
-            .unwrap_or(&self.comparisons[0])
+        &self.comparisons[decisive(self.verdict, self.comparisons.iter().map(|one| one.report.verdict))]
+    }
+
+    /// What would decide over all comparisons: the first that fails, else the last that passes.
+    fn needs(&self) -> Option<Needs> {
+        let sooner = |one: &Needs, other: &Needs| {
+            (one.windows, one.canary_requests).cmp(&(other.windows, other.canary_requests))
+        };
+        let needs = || self.comparisons.iter().filter_map(|one| one.report.needs);
+        if self.verdict != Verdict::Inconclusive {
+            return None;
+        }
+        if let Some(fails) = needs().filter(|needs| needs.verdict == Verdict::Fail).min_by(sooner) {
+            return Some(fails);
+        }
+        // Mixed traces can fail a canary, and it passes without them.
+        let mut must = self.comparisons.iter().filter(|one| one.metric != MIXED);
+        let is_open = |one: &Comparison<'_>| one.report.verdict != Verdict::Pass && one.report.needs.is_none();
+        if must.any(is_open) {
+            return None;
+        }
+        let must = self.comparisons.iter().filter(|one| one.metric != MIXED).filter_map(|one| one.report.needs);
+        must.max_by(sooner)
     }
 
     fn window(&self, number: i64) -> &'a str {
@@ -126,6 +148,11 @@ impl<'a> Told<'a> {
         names.sort_unstable();
         names.dedup();
         names
+    }
+
+    /// Whether all regions that have the canary are among them because none is worse for sure by itself.
+    pub fn is_roll_back_of_all(&self) -> bool {
+        self.comparisons.iter().any(|one| one.metric != MIXED && one.report.is_roll_back_of_all)
     }
 
     /// In one sentence, why.
@@ -150,12 +177,12 @@ impl<'a> Told<'a> {
         let more = self.outlook();
         let report = self.decisive().report;
         let is_alone = report.totals.counts.n_a == 0 || report.regions.iter().any(|one| one.drift_explained.is_some());
-        words::action(self.verdict, &self.roll_back(), is_alone, more.as_deref())
+        words::action(self.verdict, &self.roll_back(), self.is_roll_back_of_all(), is_alone, more.as_deref())
     }
 
     /// What would decide, with the time that it takes at today's traffic.
     fn outlook(&self) -> Option<String> {
-        let needs = self.decisive().report.needs?;
+        let needs = self.needs()?;
         let more = needs.canary_requests;
         if more == 0 {
             return None;
@@ -269,4 +296,63 @@ fn mixed_sentence(mixed: &Mixed) -> Option<String> {
         rate(mixed.canary),
         power(totals.ln_e_fail)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::judge;
+    use crate::{Counts, Policy};
+
+    /// What would decide several comparisons of one look.
+    fn needs(of_each: &[(&str, Cell)]) -> Option<(Verdict, u64)> {
+        let policy = Policy::default();
+        let reports: Vec<Report> =
+            of_each.iter().map(|(_, cell)| judge(&Counts::new([("us", 0, *cell)]).unwrap(), &policy, false)).collect();
+        let comparisons: Vec<Comparison<'_>> = of_each
+            .iter()
+            .zip(&reports)
+            .map(|((metric, _), report)| Comparison {
+                service: None,
+                baseline: None,
+                canary: None,
+                metric,
+                source: None,
+                report,
+            })
+            .collect();
+        let told = Told {
+            verdict: Verdict::Inconclusive,
+            exit_code: 4,
+            policy: &policy,
+            comparisons: &comparisons,
+            is_complete: true,
+            missing_regions: &[],
+            windows: &[],
+            in_minutes: false,
+            counted: None,
+            mixed: None,
+            gate_mixed: false,
+            warnings: &[],
+        };
+        told.needs().map(|needs| (needs.verdict, needs.canary_requests))
+    }
+
+    #[test]
+    fn all_must_pass_and_one_that_fails_is_enough() {
+        let cell = |x_a, n_a, x_b, n_b| Cell { n_a, x_a, n_b, x_b };
+        let (soon, late) = (cell(20, 2000, 2, 200), cell(4, 2000, 0, 200));
+        let (first, second) = (needs(&[("errors", soon)]).unwrap(), needs(&[("latency", late)]).unwrap());
+        assert!(first.0 == Verdict::Pass && second.0 == Verdict::Pass && first.1 < second.1, "{first:?} {second:?}");
+        assert_eq!(needs(&[("errors", soon), ("latency", late)]), Some(second));
+        // What passes is not waited for.
+        let passed = cell(100, 10_000, 90, 10_000);
+        assert_eq!(needs(&[("errors", passed), ("latency", late)]), Some(second));
+        // What nothing would decide, decides that nothing passes; and mixed traces can only fail.
+        let never = cell(0, 2000, 0, 200);
+        assert_eq!(needs(&[("errors", soon), ("latency", never)]), None);
+        assert_eq!(needs(&[("errors", soon), (MIXED, never)]), Some(first));
+        let bad = cell(10, 10_000, 5, 1000);
+        assert_eq!(needs(&[("errors", soon), ("latency", bad)]).unwrap().0, Verdict::Fail);
+    }
 }

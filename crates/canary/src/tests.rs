@@ -188,6 +188,115 @@ fn nothing_passes_beside_what_nobody_has_seen() {
     assert_eq!((found.regions[0].verdict, found.needs, found.is_hindered), (RegionVerdict::Inconclusive, None, true));
 }
 
+#[test]
+fn what_came_late_is_not_counted_and_forbids_a_pass_that_would_not_be_one_with_it() {
+    let policy = Policy::default();
+    let fine = |last: Cell| {
+        let cells = (0..30).map(|minute| ("us", minute, if minute < 29 { cell(5, 1000, 5, 1000) } else { last }));
+        Counts::new(cells.collect::<Vec<_>>()).unwrap()
+    };
+    let counts = fine(cell(5, 1000, 5, 1000));
+    for (late, expected) in [
+        (cell(5, 1000, 5, 1000), Verdict::Pass),
+        // Some failures of the canary change nothing, and many do; they convict nobody.
+        (cell(5, 1000, 7, 1000), Verdict::Pass),
+        (cell(5, 1000, 400, 1000), Verdict::Inconclusive),
+        // Where both fail alike there is nothing against the canary.
+        (cell(400, 1000, 400, 1000), Verdict::Pass),
+        (cell(400, 1000, 5, 1000), Verdict::Pass),
+    ] {
+        let late = fine(late);
+        for history in [History::Told, History::Decides] {
+            let looks = Looks { history, ..Looks::default() };
+            let one = Hypothesis { counts: &counts, late: Some(&late), policy: &policy, must_pass: true };
+            let (verdict, reports) = judge_all(&[one], looks);
+            // A pass that stays has crossed before, with what came late as well.
+            let expected = if history == History::Told {
+                expected
+            } else {
+                judge_all(&[Hypothesis { counts: &late, late: None, ..one }], looks).0
+            };
+            let expected = if expected == Verdict::Fail { Verdict::Inconclusive } else { expected };
+            assert_eq!((verdict, reports[0].is_hindered), (expected, expected != Verdict::Pass), "{late:?}");
+            assert_eq!(reports[0].totals.counts, judge(&counts, &policy, false).totals.counts);
+            assert!(reports[0].regions.iter().all(|region| !region.roll_back));
+            if expected != Verdict::Pass {
+                assert!(
+                    reports[0].reason.starts_with("it passes by what was counted in time"),
+                    "{}",
+                    reports[0].reason
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn where_no_region_is_named_all_are_and_that_is_said() {
+    let alike = ["ap", "eu", "us"].map(|region| (region, 0, cell(10, 10_000, 5, 1000)));
+    let found = report(&alike, &Policy::default());
+    assert_eq!((found.verdict, found.is_roll_back_of_all), (Verdict::Fail, true));
+    assert!(found.regions.iter().all(|region| region.roll_back));
+    let bad = report(&[alike[0], alike[1], ("us", 0, cell(10, 10_000, 50, 1000))], &Policy::default());
+    assert_eq!((bad.verdict, bad.is_roll_back_of_all), (Verdict::Fail, false));
+    // Of one region there is nothing to be chosen.
+    assert!(!report(&[("us", 0, cell(10, 10_000, 50, 1000))], &Policy::default()).is_roll_back_of_all);
+}
+
+#[test]
+fn a_limit_is_of_all_regions_and_where_one_alone_does_not_show_it_that_is_said() {
+    let slo = Policy { slo: Some(0.007), ..Policy::default() };
+    let most = ("us", 0, cell(0, 10_000, 0, 5000));
+    let alone = report(&[most], &slo);
+    assert_eq!(alone.verdict, Verdict::Pass);
+    assert!(!alone.reason.contains("alone"), "{}", alone.reason);
+    let found = report(&[most, ("eu", 0, cell(0, 100, 1, 50))], &slo);
+    assert_eq!(found.verdict, Verdict::Pass);
+    let sentence = "alone it is not shown in eu (1 of 50 (2 %) failed, and up to 16 % is not ruled out)";
+    assert!(found.reason.ends_with(sentence), "{}", found.reason);
+    assert_eq!(found.regions.iter().map(|region| region.rate_upper > 0.007).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn what_would_decide_knows_what_is_judged_beside_it() {
+    let policy = Policy::default();
+    let many = |count: i64| Counts::new((0..count).map(|window| ("us", window, cell(10, 10_000, 5, 1000)))).unwrap();
+    let other = Counts::new([("us", 0, cell(3, 10_000, 1, 1000))]).unwrap();
+    let judged = |count: i64, others: usize| {
+        let counts = many(count);
+        let of = |counts| Hypothesis { counts, late: None, policy: &policy, must_pass: true };
+        let all: Vec<Hypothesis<'_>> =
+            std::iter::once(of(&counts)).chain(std::iter::repeat_n(of(&other), others)).collect();
+        judge_all(&all, Looks::default()).1.swap_remove(0)
+    };
+    let mut before = 0;
+    for others in [0, 1, 5] {
+        let needs = judged(1, others).needs.unwrap();
+        assert_eq!(needs.verdict, Verdict::Fail);
+        // It fails when so many have come, and no sooner.
+        let fails = (2..).find(|count| judged(*count, others).verdict == Verdict::Fail).unwrap();
+        assert_eq!(needs.canary_requests.div_ceil(1000) + 1, fails.unsigned_abs(), "{others}: {needs:?}");
+        assert!(needs.canary_requests > before);
+        before = needs.canary_requests;
+    }
+}
+
+#[test]
+fn the_comparison_that_a_verdict_rests_on_is_one() {
+    use Verdict::{Fail, Inconclusive, Invalid, NoData, Pass};
+    for (verdict, of_each, expected) in [
+        (Pass, &[Pass, Pass][..], 0),
+        (Fail, &[Pass, Fail], 1),
+        (Inconclusive, &[Pass, Inconclusive], 1),
+        // One without data beside one that passes is neither.
+        (Inconclusive, &[Pass, NoData], 1),
+        (Invalid, &[NoData, Invalid], 1),
+        (Pass, &[], 0),
+    ] {
+        assert_eq!(decisive(verdict, of_each.iter().copied()), expected, "{verdict:?} {of_each:?}");
+    }
+}
+
 /// What had crossed a line once.
 #[test]
 fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
@@ -201,7 +310,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     let now = judge(&counts, &policy, false);
     assert_eq!((now.verdict, now.first_crossing.unwrap().verdict), (Verdict::Pass, Verdict::Fail));
     assert!(now.regions.iter().all(|region| !region.roll_back));
-    let hypothesis = [Hypothesis { counts: &counts, policy: &policy, must_pass: true }];
+    let hypothesis = [Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true }];
     let looks = Looks { history: History::Decides, ..Looks::default() };
     let (kept, reports) = judge_all(&hypothesis, looks);
     assert_eq!(kept, Verdict::Fail);
@@ -215,7 +324,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     assert_eq!(judge(&passed, &policy, false).verdict, Verdict::Pass);
     let kept = |cells: &[(&'static str, i64, Cell)]| {
         let counts = Counts::new(cells.to_vec()).unwrap();
-        judge_all(&[Hypothesis { counts: &counts, policy: &policy, must_pass: true }], looks).0
+        judge_all(&[Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true }], looks).0
     };
     assert_eq!(kept(&cells[..23]), Verdict::Pass);
     assert_eq!(kept(&cells), Verdict::Fail);
@@ -227,7 +336,8 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     });
     faded.push(("us", first_pass.unwrap() + 1, cell(20, 1000, 36, 1000)));
     let counts = Counts::new(faded).unwrap();
-    let (_, reports) = judge_all(&[Hypothesis { counts: &counts, policy: &policy, must_pass: true }], looks);
+    let (_, reports) =
+        judge_all(&[Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true }], looks);
     let (reason, crossing) = (&reports[0].reason, reports[0].first_crossing.unwrap());
     assert!(reason.contains("an earlier minute, which stays: side by side"), "{reason}");
     assert_eq!(crossing.counts.n_b, crossing.compared.n_b + 40);
@@ -236,7 +346,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     let weight = Policy { weight: Some(0.1), ..policy };
     let judged = |cells: &[(&'static str, i64, Cell)]| {
         let counts = Counts::new(cells.to_vec()).unwrap();
-        judge_all(&[Hypothesis { counts: &counts, policy: &weight, must_pass: true }], looks).0
+        judge_all(&[Hypothesis { counts: &counts, late: None, policy: &weight, must_pass: true }], looks).0
     };
     assert_eq!(judged(&cells[..20]), Verdict::Invalid);
     assert_eq!(judged(&cells), Verdict::Fail);

@@ -198,6 +198,8 @@ pub struct Region {
     pub roll_back: bool,
     /// By how much the rate would have had to rise by itself for what the canary did once its baseline was gone.
     pub drift_explained: Option<f64>,
+    /// The highest failure rate of the canary here that is not ruled out.
+    pub rate_upper: f64,
 }
 
 /// The evidence after a window.
@@ -261,6 +263,8 @@ pub struct Report {
     pub ln_sample_ratio: Option<f64>,
     /// The regions, by name.
     pub regions: Vec<Region>,
+    /// All that have the canary are to be rolled back, because none of them is worse for sure by itself.
+    pub is_roll_back_of_all: bool,
     /// The evidence over time.
     pub windows: Vec<WindowEvidence>,
     /// The first crossing, whatever became of it since.
@@ -288,11 +292,19 @@ pub struct Needs {
     pub verdict: Verdict,
 }
 
+/// Which comparison the verdict of all rests on: the first with the same, else the first that hinders a pass.
+pub fn decisive(verdict: Verdict, of_each: impl Iterator<Item = Verdict> + Clone) -> usize {
+    let first = |of: &dyn Fn(Verdict) -> bool| of_each.clone().position(of);
+    first(&|one| one == verdict).or_else(|| first(&|one| one != Verdict::Pass)).unwrap_or(0)
+}
+
 /// What is compared beside others, and whether all must pass for a pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Hypothesis<'c> {
     /// What was counted.
     pub counts: &'c Counts,
+    /// The same as it is known now, where something of it came too late to be counted.
+    pub late: Option<&'c Counts>,
     /// By what it is judged; α is that of the first.
     pub policy: &'c Policy,
     /// Nothing passes without it; else it can only fail.
@@ -322,16 +334,31 @@ pub struct Looks {
 /// Judges a canary by what was counted. `is_region_missing` says that a region did not answer: nothing passes then.
 pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Report {
     let looks = Looks { is_region_missing, ..Looks::default() };
-    judge_all(&[Hypothesis { counts, policy, must_pass: true }], looks).1.swap_remove(0)
+    judge_all(&[Hypothesis { counts, late: None, policy, must_pass: true }], looks).1.swap_remove(0)
 }
 
 /// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must. Windows
-/// are those of one clock.
+/// are those of one clock. What came too late to be counted decides nothing, and they pass only if they also did with it.
 pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<Report>) {
+    let judged = judge_counted(hypotheses, looks, false);
+    if judged.0 != Verdict::Pass || hypotheses.iter().all(|hypothesis| hypothesis.late.is_none()) {
+        return judged;
+    }
+    let with_late: Vec<Hypothesis<'_>> = hypotheses
+        .iter()
+        .map(|hypothesis| Hypothesis { counts: hypothesis.late.unwrap_or(hypothesis.counts), ..*hypothesis })
+        .collect();
+    match judge_counted(&with_late, looks, false).0 {
+        Verdict::Pass => judged,
+        _ => judge_counted(hypotheses, looks, true),
+    }
+}
+
+fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_late_against: bool) -> (Verdict, Vec<Report>) {
     let alpha = hypotheses.first().map_or(Policy::default().alpha, |first| first.policy.alpha);
     let mut processes: Vec<Process<'_>> = hypotheses
         .iter()
-        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, looks.is_region_missing))
+        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, looks.is_region_missing, is_late_against))
         .collect();
     let last = hypotheses.iter().filter_map(|hypothesis| hypothesis.counts.clock.last_window()).max();
     let mut fails = vec![false; processes.len()];
@@ -349,8 +376,11 @@ pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<R
             process.cross(window, *fails);
         }
     }
-    let reports: Vec<Report> =
-        processes.iter().zip(&fails).map(|(process, fails)| process.report(*fails, looks.history)).collect();
+    let reports: Vec<Report> = processes
+        .iter()
+        .zip(&fails)
+        .map(|(process, fails)| process.report(*fails, looks.history, processes.len()))
+        .collect();
     let has = |verdict: Verdict| reports.iter().any(|report| report.verdict == verdict);
     let must = |verdict: Verdict| {
         let told = || reports.iter().zip(hypotheses).filter(|(_, hypothesis)| hypothesis.must_pass);

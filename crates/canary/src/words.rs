@@ -4,11 +4,17 @@
 use crate::counts::Cell;
 use crate::verdict::{Crossing, Policy, Verdict};
 
+/// Regions that a sentence names.
+const NAMES_MAX: usize = 8;
+
 /// What a sentence may name.
 pub(crate) struct Facts<'f> {
     pub counts: Cell,
     /// The regions that are worse, where those are not all, and what was compared in each.
     pub worse: Vec<(&'f str, Cell)>,
+    /// Regions in which the canary's rate may be above the limit for all that is known of them alone: what was counted there,
+    /// and how high it may be.
+    pub above_limit: Vec<(&'f str, Cell, f64)>,
     /// A region that was asked for and in which nothing ran.
     pub unheard: Option<&'f str>,
     /// A region in which the canary has failed since its baseline is gone.
@@ -19,6 +25,7 @@ pub(crate) struct Facts<'f> {
     /// Whether both ran in one region at the same time.
     pub is_overlap: bool,
     pub is_region_missing: bool,
+    pub is_late_against: bool,
     pub regions_count: usize,
     /// Whether anything was compared yet.
     pub has_closed: bool,
@@ -80,6 +87,23 @@ fn rates_in(counts: &Cell, place: &str) -> String {
 /// Whether the canary's rate over everything is the higher one.
 fn is_higher(counts: &Cell) -> bool {
     counts.n_a == 0 || counts.x_b as f64 * counts.n_a as f64 > counts.x_a as f64 * counts.n_b as f64
+}
+
+/// A limit is one for all regions together: where one of them alone does not show that it keeps it, that is said.
+fn above_limit(regions: &[(&str, Cell, f64)]) -> String {
+    if regions.is_empty() {
+        return String::new();
+    }
+    let of = |(name, cell, upper): &(&str, Cell, f64)| {
+        format!("{name} ({} failed, and up to {} is not ruled out)", self::of(cell.x_b, cell.n_b), percent(*upper))
+    };
+    let (shown, left) = regions.split_at(regions.len().min(NAMES_MAX));
+    let mut named: Vec<String> = shown.iter().map(of).collect();
+    if !left.is_empty() {
+        named.push(format!("{} more", left.len()));
+    }
+    let names: Vec<&str> = named.iter().map(String::as_str).collect();
+    format!("; that is of all regions together, and alone it is not shown in {}", list(&names))
 }
 
 /// Why, in one sentence.
@@ -157,8 +181,9 @@ fn passes(facts: &Facts<'_>) -> String {
     if facts.decided.is_some_and(|decided| decided.is_by_limit) {
         let limit = facts.policy.slo.map_or_else(|| "the limit".to_owned(), percent);
         return format!(
-            "the canary fails less often than {limit}, whatever the baseline does{earlier}: {}",
-            rates(&facts.counts)
+            "the canary fails less often than {limit}, whatever the baseline does{earlier}: {}{}",
+            rates(&facts.counts),
+            above_limit(&facts.above_limit)
         );
     }
     let margin = facts.policy.margin;
@@ -180,6 +205,11 @@ fn undecided(facts: &Facts<'_>) -> String {
     }
     if facts.is_region_missing {
         return format!("a region did not answer or a file could not be read, and nothing passes then: {rates}");
+    }
+    if facts.is_late_against {
+        return format!(
+            "it passes by what was counted in time, and would not by what came later, so nothing passes: {rates}"
+        );
     }
     if let Some(region) = facts.unheard {
         return format!("nothing was heard of {region}, which was asked for, and nothing passes then: {rates}");
@@ -215,9 +245,20 @@ fn undecided(facts: &Facts<'_>) -> String {
 }
 
 /// What to do now.
-pub(crate) fn action(verdict: Verdict, roll_back: &[&str], is_alone: bool, more: Option<&str>) -> String {
+pub(crate) fn action(
+    verdict: Verdict,
+    roll_back: &[&str],
+    is_of_all: bool,
+    is_alone: bool,
+    more: Option<&str>,
+) -> String {
     match verdict {
         Verdict::Fail if roll_back.is_empty() => "Roll the canary back".to_owned(),
+        Verdict::Fail if is_of_all => format!(
+            "Roll the canary back in {}: none of these is worse for sure by itself, only all together, and so all that have the \
+             canary are named",
+            list(roll_back)
+        ),
         Verdict::Fail => format!("Roll the canary back in {}", list(roll_back)),
         Verdict::Invalid => {
             "Do not promote. Find out why the share is off (weights of the alias, who calls a version by its number, \
@@ -259,5 +300,7 @@ mod tests {
         assert_eq!(shares, ["0 %", "10 %", "25 %", "0.033 %", "5.7 %", "100 %", "50 %"]);
         assert_eq!([0.996, 0.999_5, 0.95, 0.999_999].map(percent), ["99.6 %", "99.95 %", "95 %", "99.9999 %"]);
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
+        let all = action(Verdict::Fail, &["a", "b"], true, false, None);
+        assert!(all.starts_with("Roll the canary back in a and b: none of these is worse for sure by itself"), "{all}");
     }
 }

@@ -496,13 +496,15 @@ pub struct CanaryPolicy {
 /// How it is asked again.
 #[derive(Debug, Args)]
 pub struct CanaryWaiting {
-    /// Keep what was counted here between calls: minutes are read once, a failure stays, and a pass until there is one
+    /// Keep what was counted here between calls: minutes are counted once, a failure stays, and a pass until there is one. The last
+    /// 15 minutes of it are looked through again each time: what came late is told, and nothing passes that would not with it
     #[arg(long, value_name = "FILE", help_heading = "Waiting")]
     pub state: Option<PathBuf>,
-    /// Forget what the state has counted and decided, and count anew from its beginning: also one of an older version
+    /// Forget what the state has counted and decided, and count anew from its beginning, or from another --since than it was begun
+    /// with: also one of an older version, of another question, or a damaged one
     #[arg(long, requires = "state", help_heading = "Waiting")]
     pub recount: bool,
-    /// Look again until it is decided
+    /// Look again until it fails, or passes with --min-requests in every --region that is named
     #[arg(long, help_heading = "Waiting")]
     pub watch: bool,
     /// How often [default: 1m]

@@ -84,6 +84,10 @@ pub struct UnitCell {
     pub x_b: u64,
     /// Those that were slow.
     pub slow_b: u64,
+    /// Units of the baseline that failed, and that were slow, only later than was waited for: they count as good.
+    pub late_a: [u64; 2],
+    /// Those of the canary.
+    pub late_b: [u64; 2],
 }
 
 /// Traces of a window, whatever regions they crossed, and how many of them failed.
@@ -123,8 +127,6 @@ pub struct ServiceUnits {
     pub cells: Vec<UnitCell>,
     /// Traces by window.
     pub mixed: Vec<MixedCell>,
-    /// Units that failed, or were slow, only later than was waited for: they count as good.
-    pub late_units: u64,
     /// Whether some records of the service name neither trace nor invocation: they cannot be counted.
     pub has_records_without_id: bool,
     /// Calls by release, whichever it is: what to choose from.

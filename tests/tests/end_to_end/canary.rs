@@ -491,6 +491,213 @@ fn a_state_that_nobody_wrote_is_refused() {
     assert_eq!(of_sample(lake, &[&RELEASE[..], &west, &["--recount"]].concat()).code, 4);
 }
 
+#[test]
+fn what_comes_late_is_counted_again_and_told() {
+    let folder = TempDir::new().unwrap();
+    let here = region_of(&sample().lake, folder.path(), "us-east-2");
+    let state = folder.path().join("state.json");
+    let ask = |until: &str, further: &[&str]| {
+        let fixed = [
+            "canary",
+            "--service",
+            "payments",
+            "--since",
+            SINCE,
+            "--until",
+            until,
+            "--lake",
+            &here,
+            "--format",
+            "json",
+        ];
+        // Nothing is decided by so little, and so all is counted.
+        let answer =
+            run(&[&fixed[..], &RELEASE, &["--min-requests", "1000000", "--alpha", "1e-200"], further].concat());
+        serde_json::from_str::<Value>(&answer.stdout).unwrap_or_else(|_| panic!("{}", answer.stderr))
+    };
+    let kept = ["--state", text(&state)];
+    // One delivery of the last hour comes after the first look.
+    let of_hour = |path: &PathBuf| text(path).contains("hour=09");
+    let late = files_below(&folder.path().join("us-east-2")).into_iter().find(of_hour).unwrap();
+    std::fs::rename(&late, folder.path().join("late.parquet")).unwrap();
+    let first = ask("2026-11-21T09:20:00Z", &kept);
+    assert_eq!(first["late"], json!({"n_a": 0, "x_a": 0, "n_b": 0, "x_b": 0}));
+    std::fs::rename(folder.path().join("late.parquet"), &late).unwrap();
+    let second = ask("2026-11-21T09:21:00Z", &kept);
+    let whole = ask("2026-11-21T09:20:00Z", &[]);
+    // What was counted stays, and what came late is told to the unit, for a quarter of an hour.
+    let windows = |report: &Value| -> Vec<Value> { report["windows"].as_array().unwrap().clone() };
+    let name = |window: &Value| window["window"].as_str().unwrap().to_owned();
+    let (first, second_windows) = (windows(&first), windows(&second));
+    assert_eq!(first[..], second_windows[..first.len()]);
+    for key in ["n_a", "n_b", "x_b"] {
+        let of = |windows: &[Value]| -> u64 {
+            let recent = windows.iter().filter(|window| name(window).as_str() >= "2026-11-21T09:05");
+            recent.map(|window| window[key].as_u64().unwrap()).sum()
+        };
+        let missing = of(&windows(&whole)) - of(&first);
+        assert!(missing > 0 || key == "x_b", "{key}");
+        assert_eq!(second["late"][key], missing, "{key}");
+    }
+    let warnings = second["warnings"].to_string();
+    assert!(warnings.contains("came after their minutes had been counted"), "{warnings}");
+    // It is told at each look from then on.
+    let third = ask("2026-11-21T09:25:00Z", &kept);
+    assert_eq!(third["late"], second["late"]);
+}
+
+#[test]
+fn a_state_is_of_one_question() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state.json");
+    let lakes = ["us-west-2", "eu-west-2"].map(|name| region_of(&sample().lake, folder.path(), name));
+    let ask = |further: &[&str]| {
+        let fixed = ["canary", "--service", "payments", "--until", UNTIL, "--state", text(&state), "--format", "json"];
+        run(&[&fixed[..], &RELEASE, further].concat())
+    };
+    let usual = ["--lake", &lakes[0], "--since", SINCE];
+    assert_eq!(ask(&usual).code, 4);
+    // However it is written.
+    assert_eq!(ask(&["--lake", &format!("{}/", lakes[0]), "--since", "2026-11-21T09:00:00+01:00"]).code, 4);
+    let elsewhere = format!("us-west-2={}", text(&folder.path().join("eu-west-2")));
+    for (further, sentence) in [
+        (&["--lake", &elsewhere, "--since", SINCE][..], "another lake, which differs in us-west-2"),
+        (&["--lake", &lakes[0], "--lake", &lakes[1], "--since", SINCE], "another lake, which differs in eu-west-2"),
+        (
+            &["--lake", lakes[0].split_once('=').unwrap().1, "--since", SINCE],
+            "differs in a place without a region, us-west-2",
+        ),
+        (
+            &["--lake", &lakes[0], "--since", "2026-11-21T08:30:00Z"],
+            "since \"2026-11-21T08:00:00Z\", and this asks with \"2026-11-21T08:30:00Z\"",
+        ),
+        (&["--lake", &lakes[0]], "since \"2026-11-21T08:00:00Z\", and this asks with null"),
+        (&[&usual[..], &["--service", "edge"]].concat(), "begun with service [\"payments\"]"),
+        (&[&usual[..], &["--region", "us-west-2"]].concat(), "begun with region []"),
+        (&[&usual[..], &["--settle", "6m"]].concat(), "begun with settle \"5m\", and this asks with \"6m\""),
+        (&[&usual[..], &["--lateness", "25h"]].concat(), "begun with lateness \"24h\""),
+        (&[&usual[..], &["--margin", "3"]].concat(), "begun with margin 2.0, and this asks with 3.0"),
+        (&[&usual[..], &["--slow", "2s"]].concat(), "begun with slow null, and this asks with \"2s\""),
+    ] {
+        let answer = ask(further);
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{further:?}: {}", answer.stderr);
+        assert!(answer.stderr.contains(sentence), "{sentence}: {}", answer.stderr);
+        assert!(answer.stderr.contains("--recount") && answer.stderr.contains("another file"), "{}", answer.stderr);
+        assert!(!answer.stderr.contains(&format!("{}=", text(folder.path()))), "{}", answer.stderr);
+    }
+    // What it is counted anew of is the new question, from where that begins.
+    let further = ["--lake", &elsewhere, "--since", "2026-11-21T08:30:00Z", "--recount"];
+    assert_eq!(ask(&further).code, 5);
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&state).unwrap()).unwrap();
+    assert_eq!(kept["since_unix_nano"], 1_795_249_800_000_000_000_i64);
+    // No place is named in it.
+    assert!(!kept.to_string().contains(text(folder.path())), "{}", kept["asked"]);
+    // A state of before these were written down goes on, and they are from then on.
+    let mut older = kept.clone();
+    for key in ["lake", "since", "lateness"] {
+        older["asked"].as_object_mut().unwrap().remove(key);
+    }
+    older.as_object_mut().unwrap().remove("digest");
+    std::fs::write(&state, older.to_string()).unwrap();
+    assert_eq!(ask(&usual).code, 4);
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&state).unwrap()).unwrap();
+    assert_eq!(kept["asked"]["since"], "2026-11-21T08:00:00Z");
+}
+
+#[test]
+fn a_clock_that_was_ahead_does_not_freeze_a_state() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state.json");
+    let lake = &sample().lake;
+    let west = ["--region", "us-west-2", "--state", text(&state)];
+    // An end that is asked for in the future is no end.
+    let fixed =
+        ["canary", "--lake", text(lake), "--service", "payments", "--since", SINCE, "--until", "2099-01-01T00:00:00Z"];
+    assert_eq!(run(&[&fixed[..], &RELEASE, &west].concat()).code, 4);
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&state).unwrap()).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let end = kept["since_unix_nano"].as_u64().unwrap() / 1_000_000_000 + 60 * kept["looks"][0].as_u64().unwrap();
+    assert!(end <= now, "{end} {now}");
+    // One that was kept by a clock that was ahead is refused, for nothing would be counted until then.
+    let mut ahead = kept.clone();
+    ahead["looks"][0] = json!(kept["looks"][0].as_u64().unwrap() + 24 * 60);
+    ahead.as_object_mut().unwrap().remove("digest");
+    std::fs::write(&state, ahead.to_string()).unwrap();
+    let refused = run(&[&fixed[..], &RELEASE, &west].concat());
+    assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("by this machine's clock it is") && refused.stderr.contains("--recount"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(run(&[&fixed[..], &RELEASE, &west, &["--recount"]].concat()).code, 4);
+}
+
+#[test]
+fn a_state_whose_decision_does_not_follow_from_its_counts_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state.json");
+    let lake = &sample().lake;
+    let ask = |further: &[&str]| of_sample(lake, &[&RELEASE[..], &["--state", text(&state)], further].concat());
+    assert_eq!(ask(&[]).code, 1);
+    let whole: Value = serde_json::from_str(&std::fs::read_to_string(&state).unwrap()).unwrap();
+    let cells = whole["services"][0]["counted"].as_array().unwrap();
+    let none_failed: Vec<Value> = cells
+        .iter()
+        .cloned()
+        .map(|mut cell| {
+            cell["canary"][1] = json!(0);
+            cell
+        })
+        .collect();
+    let twice = [&cells[..], &cells[..1]].concat();
+    let follows = "the decision that it keeps does not follow from what it has counted";
+    for (pointer, value, sentence) in [
+        ("/services/0/counted", json!([]), follows),
+        ("/services/0/counted", json!(none_failed), follows),
+        ("/services/0/counted", json!(twice), "a minute was counted twice"),
+        ("/services/0/counted/0/look", json!(7), "a minute lies outside of it"),
+        ("/services/0/counted/0/minute", json!(5000), "a minute lies outside of it"),
+        ("/services/0/traces/0/mixed", json!([1, 2]), "more traces failed than there were"),
+        ("/services/0/canary", json!("1.4.3"), "it counts other releases than it was begun with"),
+        ("/decided/verdict", json!("PASS"), "it keeps a decision that is never kept"),
+        ("/behind", json!({"us-west-2": 100_000}), "a region waits for a minute outside of it"),
+        ("/incomplete", json!([3]), "a look that was none lacked a region"),
+        ("/asked", json!([]), "it was begun with"),
+    ] {
+        let mut damaged = whole.clone();
+        *damaged.pointer_mut(pointer).unwrap() = value;
+        // With its digest it is not what was written, whatever it says.
+        std::fs::write(&state, damaged.to_string()).unwrap();
+        assert_eq!(ask(&[]).code, 2, "{pointer}");
+        damaged.as_object_mut().unwrap().remove("digest");
+        std::fs::write(&state, damaged.to_string()).unwrap();
+        let answer = ask(&[]);
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{pointer}: {}", answer.stderr);
+        assert!(
+            answer.stderr.contains(sentence) && answer.stderr.contains("--recount"),
+            "{pointer}: {}",
+            answer.stderr
+        );
+    }
+    // A count that could be, and is not what was written.
+    let mut changed = whole.clone();
+    changed["services"][0]["counted"][0]["baseline"][0] = json!(99_999);
+    std::fs::write(&state, changed.to_string()).unwrap();
+    let answer = ask(&[]);
+    assert!(answer.code == 2 && answer.stderr.contains("what it holds is not what was written"), "{}", answer.stderr);
+    assert_eq!(ask(&["--recount"]).code, 1);
+    // As it was written, and without a digest, as older programs wrote it.
+    for has_digest in [true, false] {
+        let mut again = whole.clone();
+        if !has_digest {
+            again.as_object_mut().unwrap().remove("digest");
+        }
+        std::fs::write(&state, again.to_string()).unwrap();
+        assert_eq!(ask(&[]).code, 1);
+    }
+}
+
 /// The lake of two regions, of which the one with the bad canary is away; and where it is and belongs.
 fn with_a_region_away(folder: &Path) -> (Vec<String>, PathBuf, PathBuf) {
     let lake = &sample().lake;
@@ -568,6 +775,18 @@ fn who_watches_is_told_when_it_is_decided_and_at_the_deadline() {
         &[&BACK[..], &["--weight", "3%", "--watch", "--every", "50ms", "--deadline", "300ms"]].concat(),
     );
     assert_eq!(off.code, 6, "{}", off.stdout);
+    // A pass says nothing of a region with too few requests: where it was asked for, it is looked on.
+    let passing = [&BACK[..], &["--region", "us-east-2", "--region", "us-west-2", "--min-requests", "2000"]].concat();
+    let watch = ["--watch", "--every", "50ms", "--deadline"];
+    let fixed = ["canary", "--lake", text(lake), "--service", "payments", "--since", SINCE, "--until", UNTIL];
+    let mut watching = Watching::start(&[&fixed[..], &passing, &watch, &["10m"]].concat());
+    assert!(watching.next_look().contains("  PASS  "));
+    watching.child.kill().unwrap();
+    watching.end();
+    let few = of_sample(lake, &[&passing[..], &watch, &["0s"]].concat());
+    assert!(few.code == 0 && few.stdout.contains("UNCOVERED"), "{}", few.stdout);
+    let covered = of_sample(lake, &[&passing[..6], &watch, &["1h"]].concat());
+    assert!(covered.code == 0 && !covered.stderr.contains("  PASS  "), "{}", covered.stderr);
 }
 
 #[cfg(unix)]

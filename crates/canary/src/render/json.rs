@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::{Comparison, Counted, Told};
 use crate::blocks::Block;
+use crate::counts::Cell;
 use crate::described::{Estimate, wilson};
-use crate::verdict::{Report, Totals};
+use crate::verdict::{Needs, Report, Totals};
 
 #[derive(Serialize)]
 struct Interval {
@@ -27,6 +28,7 @@ struct Document<'a> {
     reason: String,
     action: String,
     roll_back: Vec<&'a str>,
+    roll_back_of_all: bool,
     complete: bool,
     hindered: bool,
     missing_regions: &'a [String],
@@ -55,6 +57,7 @@ struct ComparisonOf<'a> {
     metric: &'a str,
     groups: Option<&'a [String]>,
     records_from_elsewhere: Option<u64>,
+    late: Option<CellOf>,
     observational: bool,
     n_a: u64,
     x_a: u64,
@@ -81,6 +84,20 @@ struct ComparisonOf<'a> {
     open_blocks: Vec<BlockOf<'a>>,
     first_crossing: Option<CrossingOf<'a>>,
     needs: NeedsOf,
+}
+
+#[derive(Serialize)]
+struct CellOf {
+    n_a: u64,
+    x_a: u64,
+    n_b: u64,
+    x_b: u64,
+}
+
+impl From<Cell> for CellOf {
+    fn from(cell: Cell) -> CellOf {
+        CellOf { n_a: cell.n_a, x_a: cell.x_a, n_b: cell.n_b, x_b: cell.x_b }
+    }
 }
 
 #[derive(Serialize)]
@@ -151,6 +168,7 @@ struct RegionOf<'a> {
     verdict: &'static str,
     roll_back: bool,
     drift_explained: Option<f64>,
+    slo: Slo,
     rate_a: Interval,
     rate_b: Interval,
     risk_ratio: Interval,
@@ -214,10 +232,12 @@ pub fn render_json(told: &Told<'_>) -> String {
         reason: told.reason(),
         action: told.action(),
         roll_back: told.roll_back(),
+        roll_back_of_all: told.is_roll_back_of_all(),
         complete: told.is_complete,
         hindered: told.is_hindered(),
         missing_regions: told.missing_regions,
-        decisive: comparison(decisive, told),
+        // What would decide is of all of them.
+        decisive: ComparisonOf { needs: needs_of(told.needs(), told), ..comparison(decisive, told) },
         policy: PolicyOf {
             alpha: policy.alpha,
             beta: policy.beta,
@@ -268,6 +288,7 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
         metric: one.metric,
         groups: one.source.map(|source| source.groups.as_slice()),
         records_from_elsewhere: one.source.map(|source| source.records_from_elsewhere),
+        late: one.source.map(|source| source.late.into()),
         observational: report.is_observational,
         n_a: counts.n_a,
         x_a: counts.x_a,
@@ -306,6 +327,7 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
                     verdict: region.verdict.name(),
                     roll_back: region.roll_back,
                     drift_explained: region.drift_explained,
+                    slo: Slo { upper: region.rate_upper },
                     rate_a: totals.rate_a.into(),
                     rate_b: totals.rate_b.into(),
                     risk_ratio: totals.risk_ratio.into(),
@@ -341,11 +363,15 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
             x_b: crossing.counts.x_b,
             ln_evidence: crossing.ln_evidence,
         }),
-        needs: NeedsOf {
-            canary_requests: report.needs.map(|needs| needs.canary_requests),
-            minutes: report.needs.filter(|_| told.in_minutes).map(|needs| needs.windows),
-            verdict: report.needs.map(|needs| needs.verdict.name()),
-        },
+        needs: needs_of(report.needs, told),
+    }
+}
+
+fn needs_of(needs: Option<Needs>, told: &Told<'_>) -> NeedsOf {
+    NeedsOf {
+        canary_requests: needs.map(|needs| needs.canary_requests),
+        minutes: needs.filter(|_| told.in_minutes).map(|needs| needs.windows),
+        verdict: needs.map(|needs| needs.verdict.name()),
     }
 }
 

@@ -162,7 +162,7 @@ mod tests {
         let windows = ["9:00".to_owned(), "9:01".to_owned()];
         let report = judge(&counts.unwrap(), &policy, false);
         let groups = (0..9).map(|number| format!("/aws/lambda/pay-{number}")).collect();
-        let source = RecordSource { groups, records_from_elsewhere: 0 };
+        let source = RecordSource { groups, ..RecordSource::default() };
         let comparison = Comparison {
             service: Some("pay"),
             canary: Some("2"),

@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use transect_canary::{
-    Cell, Comparison, Counts, History, Hypothesis, Looks, MIXED, Mixed, Policy, RecordSource, Report, Told, Verdict,
-    judge, judge_all, parse_csv, render_csv, render_html, render_json, render_junit, render_markdown, render_text,
-    side_by_side,
+    Cell, Comparison, Counts, History, Hypothesis, Looks, MIXED, Mixed, Policy, RecordSource, RegionVerdict, Report,
+    Told, Verdict, decisive, judge, judge_all, parse_csv, render_csv, render_html, render_json, render_junit,
+    render_markdown, render_text,
 };
 
 use self::counting::Counting;
@@ -203,7 +203,7 @@ fn of_lake(own: &Canary, asked: &Asked, form: Form, global: &Global) -> Result<(
         let outcome = look(&counting, &mut series, asked, global);
         let wait = match (&watch, &outcome) {
             (None, _) => None,
-            (Some(_), Ok(judged)) if judged.is_decided() => None,
+            (Some(_), Ok(judged)) if judged.is_decided(&global.region) => None,
             // A lake that does not answer may do so at the next look; what is wrong with the question stays wrong.
             (Some(_), Err(Failure::Because { code, .. })) if *code == USAGE => None,
             (Some(_), Err(Failure::Interrupted)) => None,
@@ -241,6 +241,17 @@ struct Judged {
     policy: Policy,
 }
 
+/// What is judged beside others: of which service, and by what.
+struct Asking<'p> {
+    index: usize,
+    metric: &'static str,
+    counts: Counts,
+    /// The same as it is known now, where something came late.
+    late: Option<Counts>,
+    policy: &'p Policy,
+    must_pass: bool,
+}
+
 /// Counts what is new, and judges all.
 fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global) -> Result<Judged, Failure> {
     // A failure stays, and nothing that comes later changes it.
@@ -252,51 +263,52 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
     let latency_policy = Policy { slo: None, ..errors_policy };
     let mixed_policy = Policy { slo: None, weight: None, ..errors_policy };
     let steps = series.steps();
-    let mut all: Vec<(usize, &'static str, Counts, &Policy, bool)> = Vec::new();
+    let mut all: Vec<Asking<'_>> = Vec::new();
     let mut mixed = Vec::new();
     for (index, service) in series.services().iter().enumerate() {
         for (metric, policy) in [("errors", &errors_policy), ("latency", &latency_policy)] {
             if metric == "latency" && counting.slow_nano.is_none() {
                 continue;
             }
-            let counts = counts(service.cells(metric == "latency"), counting.exclude_first, &steps)?;
-            all.push((index, metric, counts.of_regions(&global.region), policy, true));
+            let of =
+                |cells| Ok::<_, Failure>(counts(cells, counting.exclude_first, &steps)?.of_regions(&global.region));
+            let is_slow = metric == "latency";
+            let late = service.cells_with_late(is_slow).map(of).transpose()?;
+            all.push(Asking { index, metric, counts: of(service.cells(is_slow))?, late, policy, must_pass: true });
         }
         let (sums, cells) = service.mixed(counting.exclude_first);
         let cells = steps.clocked(Counts::new(steps.place(cells)).map_err(internal)?);
         mixed.push((sums, judge(&cells, &mixed_policy, false)));
         if asked.gate_mixed {
-            all.push((index, MIXED, cells, &mixed_policy, false));
+            let (metric, policy) = (MIXED, &mixed_policy);
+            all.push(Asking { index, metric, counts: cells, late: None, policy, must_pass: false });
         }
     }
     let hypotheses: Vec<Hypothesis<'_>> = all
         .iter()
-        .map(|(.., counts, policy, must_pass)| Hypothesis { counts, policy, must_pass: *must_pass })
+        .map(|one| Hypothesis {
+            counts: &one.counts,
+            late: one.late.as_ref(),
+            policy: one.policy,
+            must_pass: one.must_pass,
+        })
         .collect();
     let history = if series.is_kept() { History::Decides } else { History::Told };
     let (verdict, reports) = judge_all(&hypotheses, Looks { is_region_missing: !look.is_complete, history });
     drop(hypotheses);
-    let decisive = reports.iter().position(|report| report.verdict == verdict).unwrap_or(0);
-    let service = all.get(decisive).map_or(0, |(index, ..)| *index);
+    series.check_decision(verdict)?;
+    let decisive = decisive(verdict, reports.iter().map(|report| report.verdict));
+    let service = all.get(decisive).map_or(0, |one| one.index);
     let mixed = (!mixed.is_empty()).then(|| mixed.swap_remove(service));
     let mixed = mixed.map(|([baseline, canary, mixed], report)| Mixed { baseline, canary, mixed, report });
-    let first = match series.services().first() {
-        Some(service) => side_by_side_counts(service.cells(false), counting.exclude_first, &steps)?,
-        None => Counts::default(),
-    };
+    let first = all.first().map(|first| first.counts.clone().side_by_side()).unwrap_or_default();
     let comparisons = all
         .iter()
         .zip(reports)
-        .map(|((index, metric, ..), report)| {
-            let service = &series.services()[*index];
-            (
-                service.service.clone(),
-                service.baseline.clone(),
-                service.canary.clone(),
-                *metric,
-                service.source(),
-                report,
-            )
+        .map(|(one, report)| {
+            let service = &series.services()[one.index];
+            let (name, canary) = (service.service.clone(), service.canary.clone());
+            (name, service.baseline.clone(), canary, one.metric, service.source(one.metric == "latency"), report)
         })
         .collect();
     let judged =
@@ -319,31 +331,21 @@ fn counts(cells: Vec<(String, i64, i64, Cell)>, exclude_first: i64, steps: &stat
     Ok(steps.clocked(counts).excluding(exclude_first))
 }
 
-/// What is counted side by side, as `--format csv` writes it.
-fn side_by_side_counts(
-    cells: Vec<(String, i64, i64, Cell)>,
-    exclude_first: i64,
-    steps: &state::Steps,
-) -> Result<Counts, Failure> {
-    // The look at which a cell was counted plays no part in what is compared, only in its order.
-    let looks: std::collections::HashMap<(String, i64), i64> =
-        cells.iter().map(|(region, minute, look, _)| ((region.clone(), *minute), *look)).collect();
-    let cells = cells.into_iter().map(|(region, minute, _, cell)| (region, minute, cell)).collect();
-    let kept = side_by_side(cells, exclude_first).into_iter().map(|(region, minute, cell)| {
-        let look = looks.get(&(region.clone(), minute)).copied().unwrap_or(0);
-        (region, minute, look, cell)
-    });
-    Counts::new(steps.place(kept.collect())).map_err(internal)
-}
-
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
     Failure::Because { code: crate::failure::INTERNAL, error: error.into(), hint: None }
 }
 
 impl Judged {
-    /// A share that is off may be put right, and hides no failure that comes: it is looked on.
-    fn is_decided(&self) -> bool {
-        matches!(self.verdict, Verdict::Pass | Verdict::Fail)
+    /// A share that is off may be put right, and hides no failure that comes: it is looked on. So it is while a region that
+    /// was asked for has too few requests: a pass says nothing of it.
+    fn is_decided(&self, named: &[String]) -> bool {
+        let of_regions = self.comparisons.iter().filter(|(.., metric, _, _)| *metric != MIXED);
+        let mut regions = of_regions.flat_map(|(.., report)| &report.regions);
+        match self.verdict {
+            Verdict::Fail => true,
+            Verdict::Pass => named.is_empty() || regions.all(|region| region.verdict != RegionVerdict::Uncovered),
+            _ => false,
+        }
     }
 
     /// A line while it is waited for.

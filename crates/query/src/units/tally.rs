@@ -537,7 +537,6 @@ impl Draft<'_> {
         };
         let mut cells: PlainMap<(i64, Name), UnitCell> = PlainMap::default();
         let mut traces: PlainMap<u128, (i64, [bool; 2], bool)> = PlainMap::default();
-        let mut late_units = 0;
         let is_counted = |unit: &Unit| {
             unit.side != Side::Other
                 && unit.first_unix_nano >= question.since_unix_nano
@@ -546,6 +545,8 @@ impl Draft<'_> {
         for (key, unit) in self.units.iter().filter(|(_, unit)| is_counted(unit)) {
             let window = window(unit);
             let in_time = |at: i64| at < window.saturating_add(WINDOW_NANO).saturating_add(question.settle_nano);
+            let in_time_and_late =
+                |at: Option<i64>| [true, false].map(|is| u64::from(at.is_some_and(|at| in_time(at) == is)));
             let failed = unit.failed.map(placed).filter(|failing| {
                 let in_trace = failures.get(&unit.trace).map_or(&[][..], Vec::as_slice);
                 let of = |is_own: bool| {
@@ -563,11 +564,8 @@ impl Draft<'_> {
                     || !came_from_elsewhere(unit.trace, failing, &of_others, &of_own, &of_units, &links.parents)
             });
             let is_slow = unit.slow_unix_nano != NEVER;
-            let is_late = failed.is_some_and(|failing| !in_time(failing.at_unix_nano))
-                || is_slow && !in_time(unit.slow_unix_nano);
-            late_units += u64::from(is_late);
-            let failed = u64::from(failed.is_some_and(|failing| in_time(failing.at_unix_nano)));
-            let slow = u64::from(is_slow && in_time(unit.slow_unix_nano));
+            let [failed, failed_late] = in_time_and_late(failed.map(|failing| failing.at_unix_nano));
+            let [slow, slow_late] = in_time_and_late(is_slow.then_some(unit.slow_unix_nano));
             let cell = cells.entry((window, unit.region)).or_insert_with(|| UnitCell {
                 region: survey.names.text(unit.region).to_owned(),
                 window_unix_nano: window,
@@ -577,11 +575,20 @@ impl Draft<'_> {
                 n_b: 0,
                 x_b: 0,
                 slow_b: 0,
+                late_a: [0; 2],
+                late_b: [0; 2],
             });
-            match unit.side != Side::Baseline {
-                false => (cell.n_a, cell.x_a, cell.slow_a) = (cell.n_a + 1, cell.x_a + failed, cell.slow_a + slow),
-                true => (cell.n_b, cell.x_b, cell.slow_b) = (cell.n_b + 1, cell.x_b + failed, cell.slow_b + slow),
-            }
+            let late = match unit.side != Side::Baseline {
+                false => {
+                    (cell.n_a, cell.x_a, cell.slow_a) = (cell.n_a + 1, cell.x_a + failed, cell.slow_a + slow);
+                    &mut cell.late_a
+                }
+                true => {
+                    (cell.n_b, cell.x_b, cell.slow_b) = (cell.n_b + 1, cell.x_b + failed, cell.slow_b + slow);
+                    &mut cell.late_b
+                }
+            };
+            *late = [late[0] + failed_late, late[1] + slow_late];
             if unit.trace != 0 {
                 let trace = traces.entry(unit.trace).or_insert((window, [false; 2], false));
                 trace.0 = trace.0.min(window);
@@ -621,7 +628,6 @@ impl Draft<'_> {
             canary: self.question.canary.clone(),
             cells,
             mixed: mixed.into_values().collect(),
-            late_units,
             has_records_without_id: self.has_records_without_id,
             releases: self.releases,
             shifts,

@@ -3,13 +3,14 @@
 
 use serde_json::{Value, json};
 use transect_canary::Counted;
+use transect_lake::{Lake, Place, RegionLocation};
 use transect_query::{EngineOptions, ServiceQuestion, UNIT_NANO_MAX, UnitKind, UnitQuestion, Units, WINDOW_NANO};
 
 use super::policy::{Asked, SETTLE};
-use super::state::{Look, Series};
+use super::state::{Look, Series, fingerprint};
 use crate::arguments::{Global, UnitName};
 use crate::failure::Failure;
-use crate::range::parse_duration;
+use crate::range::{parse_duration, parse_time};
 use crate::{config, output};
 
 /// Where no range is named.
@@ -93,6 +94,7 @@ impl Counting {
                 "weight": policy.weight, "robust": policy.robust, "gate_mixed": asked.gate_mixed,
                 "error": asked.error, "slow": asked.slow, "unit": unit_name,
                 "exclude_first": asked.exclude_first, "settle": settle,
+                "lake": places(&config::configured(global)?.lake), "since": beginning(global)?, "lateness": global.lateness,
             }),
             counted: Counted {
                 unit: unit_name.to_owned(),
@@ -111,6 +113,8 @@ impl Counting {
         let since = series.since_unix_nano(|| minute(options.since_unix_nano.unwrap_or(now - SINCE_NANO)));
         let over = minute(now.saturating_sub(self.settle_nano));
         let until = options.until_unix_nano.map_or(over, |until| minute(until).min(over)).max(since);
+        // What was counted is not taken back, whatever end is asked for.
+        let until = until.max(series.until_unix_nano().unwrap_or(since));
         let services = self.services.iter().map(|asked| ServiceQuestion {
             baseline: asked.baseline.clone().or_else(|| series.baseline(&asked.service)),
             ..asked.clone()
@@ -149,6 +153,7 @@ impl Counting {
     /// Counts the minutes that are over and were not counted yet, and adds them to the series.
     pub fn look(&self, series: &mut Series, global: &Global) -> Result<Look, Failure> {
         let (options, open) = self.options(global)?;
+        series.check_clock(options.now_unix_nano)?;
         let question = self.question(series, &options);
         let engine = output::open(config::configured(global)?, open)?;
         let watch = output::Watch::new(&engine, global);
@@ -158,11 +163,42 @@ impl Counting {
             output::say_cost(global, &engine, None);
         }
         series.add(&question, &units);
-        Ok(look_of(&units, series))
+        Ok(look_of(&units, series, self.slow_nano.is_some()))
     }
 }
 
-fn look_of(units: &Units, series: &Series) -> Look {
+/// The places of a lake, told apart and not named: a state lies where reports do, and an error stands in a log.
+fn places(lake: &Lake) -> Vec<String> {
+    let of = |location: &RegionLocation| {
+        let place = match location.place() {
+            // However a path is written.
+            Place::Directory(path) => {
+                let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                format!("{:?}", absolute.components().collect::<Vec<_>>())
+            }
+            bucket @ Place::Bucket(_) => format!("{bucket:?}"),
+        };
+        format!("{} {}", location.label(), fingerprint(place.as_bytes()))
+    };
+    let mut places: Vec<String> = lake.locations().iter().map(of).collect();
+    places.sort_unstable();
+    places
+}
+
+/// From when on is counted, as it was asked: a time, however it is written, or so long before each look.
+fn beginning(global: &Global) -> Result<Option<String>, Failure> {
+    let Some(text) = &global.since else { return Ok(None) };
+    let [one, other] = [0, 1].map(|second| {
+        let now = jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        parse_time("--since", text, now)
+    });
+    let time = one?;
+    let is_fixed = time == other?;
+    let name = |time: i64| jiff::Timestamp::from_nanosecond(i128::from(time)).ok().map(|time| time.to_string());
+    Ok(is_fixed.then(|| name(time)).flatten().or_else(|| Some(text.clone())))
+}
+
+fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
     let mut look = Look { is_complete: units.completeness.is_complete() && series.is_whole(), ..Look::default() };
     for missing in &units.completeness.missing_regions {
         look.missing_regions.push(missing.region.clone());
@@ -174,6 +210,7 @@ fn look_of(units: &Units, series: &Series) -> Look {
     for path in series.unreadable() {
         look.warnings.push(format!("{path} could not be read, and nothing passes without it"));
     }
+    look.warnings.extend(series.services().iter().filter_map(|service| service.late_sentence(is_slow_asked)));
     for service in &units.services {
         let name = &service.service;
         for shift in &service.shifts {
@@ -182,13 +219,6 @@ fn look_of(units: &Units, series: &Series) -> Look {
                 shift.service,
                 list(shift.releases.iter().cloned()),
                 shift.region
-            ));
-        }
-        if service.late_units > 0 {
-            look.warnings.push(format!(
-                "{} units of {name} failed, or were slow, later than --settle after their minute and count as good: \
-                 a longer --settle would count them",
-                service.late_units
             ));
         }
         let others = service.releases.iter().filter(|(release, calls)| {

@@ -11,11 +11,15 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, UNITS_MAX, Verdict};
 use transect_query::{UnitQuestion, Units, WINDOW_NANO};
+use twox_hash::XxHash3_64;
 
 use super::counting::Counting;
 use crate::failure::{Failure, USAGE};
 
 const VERSION: u32 = STATISTICS_VERSION;
+/// So many minutes before what is kept are counted again at each look: twice the longest buffer that is usual for delivery
+/// (5 min), and half as much once more.
+pub const RECOUNT_MINUTES: i64 = 15;
 /// A state goes on for a year at most.
 const MINUTES_MAX: i64 = 366 * 24 * 60;
 /// A month of minutes in thirty regions is a tenth of this.
@@ -57,6 +61,20 @@ struct Counted {
     canary: [u64; 3],
 }
 
+/// What a minute that was counted holds as it was found at the last look, where that is not what was counted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Late {
+    region: String,
+    minute: i64,
+    /// The look at which the minute was counted.
+    look: i64,
+    baseline: [u64; 3],
+    canary: [u64; 3],
+}
+
+/// Units, failed and slow ones, of baseline and canary.
+type Sides = [[u64; 3]; 2];
+
 /// Traces of a minute: how many, and how many of them failed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Traces {
@@ -78,9 +96,12 @@ pub struct Service {
     /// Log groups that were counted.
     #[serde(default)]
     groups: BTreeSet<String>,
-    /// Records that named the service from other groups.
+    /// Records that named the service from other groups: at the look that saw most of them, for looks overlap.
     #[serde(default)]
     records_from_elsewhere: u64,
+    /// Minutes of which more is known than was counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    late: Vec<Late>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -99,6 +120,17 @@ struct Kept {
     unreadable: BTreeSet<String>,
     services: Vec<Service>,
     decided: Option<Decided>,
+    /// Of all that was counted and decided, as it was written.
+    #[serde(default, skip_serializing)]
+    digest: Option<String>,
+}
+
+/// A state as it is written.
+#[derive(Serialize)]
+struct Written<'k> {
+    #[serde(flatten)]
+    kept: &'k Kept,
+    digest: String,
 }
 
 /// What tells of a state that this version does not read: its version, and since when it counts.
@@ -109,30 +141,115 @@ struct Outline {
     since_unix_nano: i64,
     #[serde(default)]
     looks: Vec<i64>,
+    #[serde(default)]
+    asked: Value,
 }
 
 impl Kept {
+    /// Tells a state that was written from one that was damaged, or changed by hand; it protects none from whoever means it.
+    fn digest(&self) -> String {
+        let Kept { since_unix_nano, looks, incomplete, behind, unreadable, services, decided, .. } = self;
+        let all = (since_unix_nano, looks, incomplete, behind, unreadable, services, decided);
+        // Texts and whole numbers alone: nothing in it can fail to be written.
+        fingerprint(&serde_json::to_vec(&all).unwrap_or_default())
+    }
+
     /// What nobody has written: it would be counted all the same.
     fn check(&self) -> Result<(), &'static str> {
-        let minutes = 0..=MINUTES_MAX;
+        let last = self.looks.last().copied().unwrap_or(0);
+        let is_look = |look: i64| usize::try_from(look).is_ok_and(|look| look < self.looks.len());
         let cells = || self.services.iter().flat_map(|of| &of.counted);
-        let sides = || cells().flat_map(|cell| [cell.baseline, cell.canary]);
+        let late = || self.services.iter().flat_map(|of| &of.late);
+        let traces = || self.services.iter().flat_map(|of| &of.traces);
+        let sides = || {
+            let counted = cells().flat_map(|cell| [cell.baseline, cell.canary]);
+            counted.chain(late().flat_map(|of| [of.baseline, of.canary]))
+        };
+        let mut places = cells()
+            .map(|of| (of.look, of.minute))
+            .chain(late().map(|of| (of.look, of.minute)))
+            .chain(traces().map(|of| (of.look, of.minute)));
+        // A look counts what lies before its end.
+        let is_outside = |(look, minute): (i64, i64)| {
+            let end = usize::try_from(look).ok().and_then(|look| self.looks.get(look));
+            end.is_none_or(|end| !(0..*end).contains(&minute))
+        };
+        let is_twice = |of: &Service| {
+            let mut seen = BTreeSet::new();
+            of.counted.iter().any(|cell| !seen.insert((&cell.region, cell.minute)))
+        };
         let checks = [
             (self.services.is_empty(), "it has no service"),
-            (self.since_unix_nano.checked_add(MINUTES_MAX * WINDOW_NANO).is_none(), "it begins at no time"),
+            (!is_beginning(self.since_unix_nano), "it begins at no time"),
             (
-                !self.looks.is_sorted() || self.looks.iter().any(|end| !minutes.contains(end)),
+                !self.looks.is_sorted() || self.looks.iter().any(|end| !(0..=MINUTES_MAX).contains(end)),
                 "its looks are in no order",
             ),
-            (cells().any(|cell| !minutes.contains(&cell.minute)), "a minute lies outside of it"),
+            (self.incomplete.iter().any(|look| !is_look(*look)), "a look that was none lacked a region"),
+            (self.behind.values().any(|from| !(0..=last).contains(from)), "a region waits for a minute outside of it"),
+            (places.any(is_outside), "a minute lies outside of it"),
+            (self.services.iter().any(is_twice), "a minute was counted twice"),
             (sides().any(|[units, failed, slow]| failed > units || slow > units), "more failed than there were"),
-            (sides().any(|[units, ..]| units > UNITS_MAX), "a minute has more units than can be counted"),
+            (
+                traces().any(|of| [of.baseline, of.canary, of.mixed].iter().any(|[units, failed]| failed > units)),
+                "more traces failed than there were",
+            ),
+            (
+                sides()
+                    .map(|[units, ..]| units)
+                    .chain(traces().map(|of| of.baseline[0].max(of.canary[0]).max(of.mixed[0])))
+                    .any(|units| units > UNITS_MAX),
+                "a minute has more units than can be counted",
+            ),
+            (
+                self.decided.as_ref().is_some_and(|decided| decided.verdict != Verdict::Fail.name()),
+                "it keeps a decision that is never kept",
+            ),
+            (
+                self.digest.as_ref().is_some_and(|digest| *digest != self.digest()),
+                "what it holds is not what was written",
+            ),
         ];
         match checks.into_iter().find(|(is_so, _)| *is_so) {
             Some((_, what)) => Err(what),
             None => Ok(()),
         }
     }
+
+    /// In what it is of another question: a sentence.
+    fn other_than(&self, new: &Kept) -> Option<String> {
+        let (was, is) = (&self.asked, &new.asked);
+        let keys = was.as_object().into_iter().chain(is.as_object()).flat_map(|object| object.keys());
+        // What an older program did not write down is as it is asked now.
+        let is_newer = |key: &String| ["lake", "since", "lateness"].contains(&key.as_str());
+        let differs = |key: &&String| was.get(*key) != is.get(*key) && !(was.get(*key).is_none() && is_newer(key));
+        let (key, was, is) = keys.into_iter().find(differs).map(|key| (key, &was[key], &is[key]))?;
+        if key != "lake" {
+            return Some(format!("it was begun with {key} {was}, and this asks with {is}"));
+        }
+        let places = |of: &Value| -> BTreeSet<String> {
+            of.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let (was, is) = (places(was), places(is));
+        let name = |place: &String| match place.split_once(' ') {
+            Some(("*", _)) | None => "a place without a region".to_owned(),
+            Some((region, _)) => region.to_owned(),
+        };
+        let others: BTreeSet<String> = was.symmetric_difference(&is).map(name).collect();
+        let others: Vec<String> = others.into_iter().collect();
+        Some(format!("it was begun with another lake, which differs in {}", others.join(", ")))
+    }
+}
+
+/// Whether a state may begin then.
+fn is_beginning(unix_nano: i64) -> bool {
+    let last = i64::MAX - MINUTES_MAX * WINDOW_NANO;
+    (0..last).contains(&unix_nano) && unix_nano % WINDOW_NANO == 0
+}
+
+/// Tells one thing from another, and protects nothing.
+pub fn fingerprint(bytes: &[u8]) -> String {
+    format!("{:016x}", XxHash3_64::oneshot(bytes))
 }
 
 /// A decision, and what was known then.
@@ -164,6 +281,7 @@ impl Series {
             traces: Vec::new(),
             groups: BTreeSet::new(),
             records_from_elsewhere: 0,
+            late: Vec::new(),
         });
         let new = Kept {
             transect_canary_state: VERSION,
@@ -175,6 +293,7 @@ impl Series {
             unreadable: BTreeSet::new(),
             services: services.collect(),
             decided: None,
+            digest: None,
         };
         let begun = |path: Option<&Path>, kept, recounted_since| {
             Ok(Series { path: path.map(Path::to_owned), kept, is_begun: false, recounted_since })
@@ -202,8 +321,11 @@ impl Series {
         // No other file is overwritten.
         let is_state = text.is_empty() || text.starts_with(b"{\"transect_canary_state\"") || outline.is_ok();
         if is_recount && is_state {
-            // What cannot be read begins where this is asked from.
-            let begun_at = outline.ok().filter(|outline| !outline.looks.is_empty());
+            // What cannot be read begins where this is asked from, and so does what began elsewhere.
+            let is_same = |asked: &Value| asked.get("since").is_none_or(|since| *since == new.asked["since"]);
+            let begun_at = outline.ok().filter(|outline| {
+                !outline.looks.is_empty() && is_beginning(outline.since_unix_nano) && is_same(&outline.asked)
+            });
             return begun(Some(path), new, begun_at.map(|outline| outline.since_unix_nano));
         }
         let outline = outline?;
@@ -217,14 +339,52 @@ impl Series {
                 "go on with the program that began it until the canary is decided, or count anew from the lake with --recount",
             ));
         }
-        let kept: Kept = serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other))?;
-        kept.check().map_err(|what| refuse(anyhow!("it is damaged: {what}"), other))?;
-        if let Some(key) = differing(&kept.asked, &new.asked) {
-            let (was, is) = (&kept.asked[&key], &new.asked[&key]);
-            let error = anyhow!("it was begun with {key} {was}, and this asks with {is}");
-            return Err(refuse(error, "a running canary keeps its policy: name another file for another question"));
+        let mut kept: Kept = serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other))?;
+        if let Some(what) = kept.other_than(&new) {
+            let hint =
+                "a running canary keeps its question: name another file for another one, or count anew with --recount";
+            return Err(refuse(anyhow!(what), hint));
         }
+        let is_of = |(was, is): (&Service, &Service)| {
+            was.service == is.service
+                && was.canary == is.canary
+                && (is.baseline.is_none() || was.baseline == is.baseline)
+        };
+        let are_of = kept.services.len() == new.services.len() && kept.services.iter().zip(&new.services).all(is_of);
+        let damage = kept.check().err().or((!are_of).then_some("it counts other releases than it was begun with"));
+        if let Some(what) = damage {
+            return Err(damaged(path, what));
+        }
+        kept.asked = new.asked;
         Ok(Series { path: Some(path.to_owned()), is_begun: !kept.looks.is_empty(), kept, recounted_since: None })
+    }
+
+    /// Refuses minutes that had not been when they were counted: none that follow would be counted until the clock came there.
+    pub fn check_clock(&self, now_unix_nano: i64) -> Result<(), Failure> {
+        let (Some(path), Some(until)) = (&self.path, self.until_unix_nano()) else { return Ok(()) };
+        // Clocks that are kept differ by less than a minute.
+        if until <= now_unix_nano.saturating_add(WINDOW_NANO) {
+            return Ok(());
+        }
+        let [until, now] = [until, now_unix_nano].map(time_name);
+        Err(Failure::Because {
+            code: USAGE,
+            error: anyhow!("it has counted until {until}, and by this machine's clock it is {now}")
+                .context(format!("state {}", path.display())),
+            hint: Some(
+                "put the clock right that is wrong, and count anew with --recount if it was the other one".into(),
+            ),
+        })
+    }
+
+    /// Refuses what it keeps where that is not what follows from its counts.
+    pub fn check_decision(&self, verdict: Verdict) -> Result<(), Failure> {
+        match (&self.path, &self.kept.decided) {
+            (Some(path), Some(decided)) if decided.verdict != verdict.name() => {
+                Err(damaged(path, "the decision that it keeps does not follow from what it has counted"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether it is kept between calls.
@@ -257,13 +417,19 @@ impl Series {
         &self.kept.services
     }
 
-    /// From when on a look counts.
+    /// From when on a look reads: what is new, and a little before.
     pub fn since_unix_nano(&self, first: impl FnOnce() -> i64) -> i64 {
         if !self.is_begun {
             return self.recounted_since.unwrap_or_else(first);
         }
-        let next = self.kept.behind.values().copied().chain([self.next_minute()]).min().unwrap_or(0);
+        let recounted = self.next_minute() - RECOUNT_MINUTES;
+        let next = self.kept.behind.values().copied().chain([recounted]).min().unwrap_or(0).max(0);
         self.kept.since_unix_nano + next * WINDOW_NANO
+    }
+
+    /// Until when minutes were counted.
+    pub fn until_unix_nano(&self) -> Option<i64> {
+        self.is_begun.then(|| self.kept.since_unix_nano + self.next_minute() * WINDOW_NANO)
     }
 
     fn next_minute(&self) -> i64 {
@@ -298,30 +464,36 @@ impl Series {
         let look = i64::try_from(kept.looks.len()).unwrap_or(i64::MAX);
         let (counted, until) = (kept.looks.last().copied().unwrap_or(0), minute(question.until_unix_nano));
         let since = minute(question.since_unix_nano);
+        let missing: BTreeSet<&str> =
+            units.completeness.missing_regions.iter().map(|missing| missing.region.as_str()).collect();
+        let recount = Recount { looks: &kept.looks, since, is_whole: units.completeness.is_complete() };
         for (of, found) in kept.services.iter_mut().zip(&units.services) {
+            let had_baseline = of.baseline.is_some();
             // Without a canary there is nothing before which a release could have been the one with most traffic.
             if of.baseline.is_none() && found.cells.iter().any(|cell| cell.n_b > 0) {
                 of.baseline.clone_from(&found.baseline);
             }
             of.groups.extend(found.groups.iter().cloned());
-            of.records_from_elsewhere = of.records_from_elsewhere.saturating_add(found.records_from_elsewhere);
+            of.records_from_elsewhere = of.records_from_elsewhere.max(found.records_from_elsewhere);
             let seen: BTreeSet<String> = of.counted.iter().map(|cell| cell.region.clone()).collect();
+            let mut again: BTreeMap<(String, i64), Sides> = BTreeMap::new();
             for cell in &found.cells {
                 let at = (cell.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
                 // A place that is not called by its region hides those of which nothing was heard before.
                 let hidden = || kept.behind.values().min().filter(|_| !seen.contains(&cell.region));
                 let from = kept.behind.get(&cell.region).or_else(hidden);
                 let is_new = at >= counted || from.is_some_and(|from| at >= *from);
+                let (baseline, canary) = ([cell.n_a, cell.x_a, cell.slow_a], [cell.n_b, cell.x_b, cell.slow_b]);
                 if is_new {
-                    of.counted.push(Counted {
-                        region: cell.region.clone(),
-                        minute: at,
-                        look,
-                        baseline: [cell.n_a, cell.x_a, cell.slow_a],
-                        canary: [cell.n_b, cell.x_b, cell.slow_b],
-                    });
+                    of.counted.push(Counted { region: cell.region.clone(), minute: at, look, baseline, canary });
+                }
+                let with = |counts: [u64; 3], late: [u64; 2]| [counts[0], counts[1] + late[0], counts[2] + late[1]];
+                let known = [with(baseline, cell.late_a), with(canary, cell.late_b)];
+                if !is_new || known != [baseline, canary] {
+                    again.insert((cell.region.clone(), at), known);
                 }
             }
+            recount.compare(of, again, had_baseline, look);
             for traces in &found.mixed {
                 let at = (traces.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
                 if at >= counted {
@@ -330,8 +502,6 @@ impl Series {
                 }
             }
         }
-        let missing: BTreeSet<&str> =
-            units.completeness.missing_regions.iter().map(|missing| missing.region.as_str()).collect();
         kept.behind.retain(|region, _| missing.contains(region.as_str()));
         for region in missing {
             kept.behind.entry(region.to_owned()).or_insert(counted.max(since));
@@ -363,7 +533,7 @@ impl Series {
         let write = || {
             let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let mut file = NamedTempFile::new_in(directory)?;
-            serde_json::to_writer(&mut file, &self.kept)?;
+            serde_json::to_writer(&mut file, &Written { kept: &self.kept, digest: self.kept.digest() })?;
             file.flush()?;
             file.as_file().sync_all()?;
             file.persist(path).map_err(|error| error.error)?;
@@ -403,21 +573,62 @@ impl Series {
 
 impl Service {
     /// Where its records came from.
-    pub fn source(&self) -> RecordSource {
+    pub fn source(&self, slow: bool) -> RecordSource {
         let groups = self.groups.iter().cloned().collect();
-        RecordSource { groups, records_from_elsewhere: self.records_from_elsewhere }
+        RecordSource { groups, records_from_elsewhere: self.records_from_elsewhere, late: self.late(slow) }
     }
 
     /// Region, minute, look and what was counted.
     pub fn cells(&self, slow: bool) -> Vec<(String, i64, i64, Cell)> {
-        let failed = if slow { 2 } else { 1 };
-        self.counted
-            .iter()
-            .map(|of| {
-                let (a, b) = (of.baseline, of.canary);
-                (of.region.clone(), of.minute, of.look, Cell { n_a: a[0], x_a: a[failed], n_b: b[0], x_b: b[failed] })
-            })
-            .collect()
+        let of = |of: &Counted| (of.region.clone(), of.minute, of.look, cell([of.baseline, of.canary], slow));
+        self.counted.iter().map(of).collect()
+    }
+
+    /// The same as it is known now, if something came after its minute had been counted.
+    pub fn cells_with_late(&self, slow: bool) -> Option<Vec<(String, i64, i64, Cell)>> {
+        if self.late.is_empty() {
+            return None;
+        }
+        let late: BTreeSet<(&str, i64)> = self.late.iter().map(|of| (of.region.as_str(), of.minute)).collect();
+        let mut cells = self.cells(slow);
+        cells.retain(|(region, minute, ..)| !late.contains(&(region.as_str(), *minute)));
+        let of = |of: &Late| (of.region.clone(), of.minute, of.look, cell([of.baseline, of.canary], slow));
+        cells.extend(self.late.iter().map(of));
+        Some(cells)
+    }
+
+    /// How many units came after their minutes had been counted, and how many failures.
+    fn late(&self, slow: bool) -> Cell {
+        let counted: HashMap<(&str, i64), Sides> =
+            self.counted.iter().map(|of| ((of.region.as_str(), of.minute), [of.baseline, of.canary])).collect();
+        self.late.iter().fold(Cell::default(), |sum, of| {
+            let was = counted.get(&(of.region.as_str(), of.minute)).copied().unwrap_or_default();
+            let (was, is) = (cell(was, slow), cell([of.baseline, of.canary], slow));
+            Cell {
+                n_a: sum.n_a + is.n_a.saturating_sub(was.n_a),
+                x_a: sum.x_a + is.x_a.saturating_sub(was.x_a),
+                n_b: sum.n_b + is.n_b.saturating_sub(was.n_b),
+                x_b: sum.x_b + is.x_b.saturating_sub(was.x_b),
+            }
+        })
+    }
+
+    /// What came after its minute had been counted, in a sentence.
+    pub fn late_sentence(&self, is_slow_asked: bool) -> Option<String> {
+        let (failed, slow) = (self.late(false), self.late(true));
+        let of = |units: u64, failed: u64, slow: u64| {
+            let slow = if is_slow_asked { format!(", {slow} slow") } else { String::new() };
+            format!("{units} requests and {failed} failures{slow}")
+        };
+        (!self.late.is_empty()).then(|| {
+            format!(
+                "of {}, {} of the canary came after their minutes had been counted, and {} of the baseline: they count for \
+                 nothing, and nothing passes that would not with them; a longer --settle waits for them",
+                self.service,
+                of(failed.n_b, failed.x_b, slow.x_b),
+                of(failed.n_a, failed.x_a, slow.x_a)
+            )
+        })
     }
 
     /// Traces from the canary's first minute on, less so many: those of the baseline alone, of the canary alone and of
@@ -441,10 +652,77 @@ impl Service {
     }
 }
 
-/// The first key in which two questions differ.
-fn differing(was: &Value, is: &Value) -> Option<String> {
-    let keys = was.as_object().into_iter().chain(is.as_object()).flat_map(|object| object.keys());
-    keys.into_iter().find(|key| was.get(*key) != is.get(*key)).cloned()
+fn cell([baseline, canary]: Sides, slow: bool) -> Cell {
+    let failed = if slow { 2 } else { 1 };
+    Cell { n_a: baseline[0], x_a: baseline[failed], n_b: canary[0], x_b: canary[failed] }
+}
+
+/// What is seen again of minutes that were counted.
+struct Recount<'l> {
+    looks: &'l [i64],
+    /// The first minute that was read again.
+    since: i64,
+    /// Whether all regions answered: else what is not there may be there all the same.
+    is_whole: bool,
+}
+
+impl Recount<'_> {
+    /// Notes what was found of minutes that were counted before `look`, or in it, where it is not what was counted. They are
+    /// not revised: a block that has closed stays as it is, and so does what follows from it.
+    fn compare(&self, of: &mut Service, mut found: BTreeMap<(String, i64), Sides>, had_baseline: bool, look: i64) {
+        let counted: BTreeMap<(String, i64), (i64, Sides)> = of
+            .counted
+            .iter()
+            .filter(|of| of.minute >= self.since)
+            .map(|of| ((of.region.clone(), of.minute), (of.look, [of.baseline, of.canary])))
+            .collect();
+        let mut late: BTreeMap<(String, i64), Late> =
+            std::mem::take(&mut of.late).into_iter().map(|late| ((late.region.clone(), late.minute), late)).collect();
+        if self.is_whole {
+            // A unit whose first record came late is one of an earlier minute now.
+            let known = counted.iter().filter(|(_, (at, _))| *at != look).map(|(place, _)| place);
+            for place in known.chain(late.keys().filter(|(_, minute)| *minute >= self.since)) {
+                found.entry(place.clone()).or_default();
+            }
+        }
+        for (place, mut known) in found {
+            let was = counted.get(&place).map_or([[0; 3]; 2], |(_, was)| *was);
+            if !had_baseline && counted.get(&place).is_none_or(|(at, _)| *at != look) {
+                // Another release may have been the one before it then.
+                known[0] = was[0];
+            }
+            if !self.is_whole {
+                let before = late.get(&place).map_or(was, |late| [late.baseline, late.canary]);
+                for (known, before) in known.iter_mut().flatten().zip(before.into_iter().flatten()) {
+                    *known = before.max(*known);
+                }
+            }
+            if known == was {
+                late.remove(&place);
+                continue;
+            }
+            let counted_at = || self.looks.partition_point(|end| *end <= place.1);
+            let at = counted.get(&place).map_or_else(|| i64::try_from(counted_at()).unwrap_or(look), |(at, _)| *at);
+            let [baseline, canary] = known;
+            let (region, minute) = place.clone();
+            late.insert(place, Late { region, minute, look: at, baseline, canary });
+        }
+        of.late = late.into_values().collect();
+    }
+}
+
+/// What a state that cannot be believed is refused with.
+fn damaged(path: &Path, what: &'static str) -> Failure {
+    Failure::Because {
+        code: USAGE,
+        error: anyhow!("it is damaged: {what}").context(format!("state {}", path.display())),
+        hint: Some("count anew from the lake with --recount, or name another file".to_owned()),
+    }
+}
+
+fn time_name(unix_nano: i64) -> String {
+    jiff::Timestamp::from_nanosecond(i128::from(unix_nano))
+        .map_or_else(|_| unix_nano.to_string(), |time| time.to_string())
 }
 
 /// Minutes in the order in which they were counted.
@@ -472,11 +750,81 @@ impl Steps {
 
     /// What the minutes are called.
     pub fn names(&self) -> Vec<String> {
-        let name = |minute: &i64| {
-            let time = self.since_unix_nano + minute * WINDOW_NANO;
-            jiff::Timestamp::from_nanosecond(i128::from(time))
-                .map_or_else(|_| time.to_string(), |time| time.to_string())
+        self.minutes.iter().map(|minute| time_name(self.since_unix_nano + minute * WINDOW_NANO)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::arguments::Arguments;
+
+    #[test]
+    fn the_help_says_how_much_is_counted_again() {
+        let mut command = Arguments::command();
+        let canary = command.find_subcommand_mut("canary").unwrap();
+        let help = canary.render_long_help().to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(&format!("The last {RECOUNT_MINUTES} minutes of it are looked through again")), "{help}");
+    }
+
+    /// A service of which this was counted at looks that ended at minutes 20 and 40: region, minute, look, units of baseline and
+    /// canary, each with failed and slow ones.
+    fn service(counted: &[(&str, i64, i64, Sides)]) -> Service {
+        let of = |(region, minute, look, [baseline, canary]): &(&str, i64, i64, Sides)| Counted {
+            region: (*region).to_owned(),
+            minute: *minute,
+            look: *look,
+            baseline: *baseline,
+            canary: *canary,
         };
-        self.minutes.iter().map(name).collect()
+        Service {
+            service: "pay".to_owned(),
+            baseline: Some("1".to_owned()),
+            canary: "2".to_owned(),
+            counted: counted.iter().map(of).collect(),
+            traces: Vec::new(),
+            groups: BTreeSet::new(),
+            records_from_elsewhere: 0,
+            late: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_came_late_stands_beside_what_was_counted() {
+        let was = [[90, 1, 0], [10, 0, 0]];
+        let mut of = service(&[("us", 30, 1, was), ("us", 10, 0, was)]);
+        let mut look = |is_whole: bool, had_baseline: bool, found: &[(&str, i64, Sides)]| {
+            let found = found.iter().map(|(region, minute, sides)| (((*region).to_owned(), *minute), *sides)).collect();
+            Recount { looks: &[20, 40], since: 25, is_whole }.compare(&mut of, found, had_baseline, 2);
+            (of.late(false), of.late.iter().map(|late| (late.minute, late.look)).collect::<Vec<_>>(), of.cells(false))
+        };
+        let cell = |n_a, x_a, n_b, x_b| Cell { n_a, x_a, n_b, x_b };
+        let nothing = Cell::default();
+        // The same again.
+        let (late, places, counted) = look(true, true, &[("us", 30, was)]);
+        assert_eq!((late, places.len()), (nothing, 0));
+        // More, and in a minute of which nothing was counted: it is of the look whose minutes it is among.
+        let more = [("us", 30, [[95, 2, 0], [12, 2, 0]]), ("eu", 39, [[0; 3], [1, 1, 0]])];
+        let (late, places, still) = look(true, true, &more);
+        assert_eq!((late, places), (cell(5, 1, 3, 3), vec![(39, 1), (30, 1)]));
+        // Nothing that was counted is revised.
+        assert_eq!(still, counted);
+        let (late, ..) = look(true, true, &more);
+        assert_eq!(late, cell(5, 1, 3, 3));
+        // A region that does not answer takes nothing back.
+        let (late, ..) = look(false, true, &[("us", 30, [[96, 1, 0], [0; 3]])]);
+        assert_eq!(late, cell(6, 1, 3, 3));
+        // Units of a trace whose first record came late are of another minute: there are as many as before.
+        let (late, ..) = look(true, true, &[("us", 29, [[0; 3], [1, 1, 0]]), ("us", 30, [[90, 1, 0], [9, 0, 0]])]);
+        assert_eq!(late, cell(0, 0, 1, 1));
+        // What another release did before the one before was known is not late.
+        let (late, ..) = look(true, false, &[("us", 30, [[500, 7, 0], [10, 1, 0]])]);
+        assert_eq!(late, cell(0, 0, 0, 1));
+        // A minute that was read again no longer stays as it was found last.
+        Recount { looks: &[20, 40], since: 35, is_whole: true }.compare(&mut of, BTreeMap::new(), true, 2);
+        assert_eq!(of.late(false), cell(0, 0, 0, 1));
+        assert!(of.late_sentence(false).unwrap().contains("0 requests and 1 failures of the canary came after"));
     }
 }
