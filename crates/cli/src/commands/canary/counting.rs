@@ -10,7 +10,7 @@ use super::policy::{Asked, SETTLE};
 use super::state::{Look, Series, fingerprint};
 use crate::arguments::{Global, UnitName};
 use crate::failure::Failure;
-use crate::range::{parse_duration, parse_time};
+use crate::range::{Clock, parse_duration};
 use crate::{config, output};
 
 /// Where no range is named.
@@ -188,11 +188,11 @@ fn places(lake: &Lake) -> Vec<String> {
 /// From when on is counted, as it was asked: a time, however it is written, or so long before each look.
 fn beginning(global: &Global) -> Result<Option<String>, Failure> {
     let Some(text) = &global.since else { return Ok(None) };
-    let [one, other] = [0, 1].map(|second| {
-        let now = jiff::Timestamp::from_second(second).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-        parse_time("--since", text, now)
-    });
-    let time = one?;
+    let clock = output::clock(global);
+    // What does not move with the clock is a time.
+    let later = Clock { now: clock.now + jiff::SignedDuration::from_secs(1), zone: clock.zone.clone() };
+    let [time, other] = [clock, later].map(|clock| clock.parse("--since", text).map(|moment| moment.unix_nano));
+    let time = time?;
     let is_fixed = time == other?;
     let name = |time: i64| jiff::Timestamp::from_nanosecond(i128::from(time)).ok().map(|time| time.to_string());
     Ok(is_fixed.then(|| name(time)).flatten().or_else(|| Some(text.clone())))
