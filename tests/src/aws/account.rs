@@ -161,6 +161,18 @@ impl Region {
 
     /// Puts an event into a group, and gives its id.
     pub fn log(&mut self, group: &str, stream: &str, timestamp_unix_milli: i64, message: &str) -> String {
+        self.log_late(group, stream, timestamp_unix_milli, timestamp_unix_milli + INGESTION_MILLI, message)
+    }
+
+    /// The same, which arrived at that time.
+    pub fn log_late(
+        &mut self,
+        group: &str,
+        stream: &str,
+        timestamp_unix_milli: i64,
+        ingested_unix_milli: i64,
+        message: &str,
+    ) -> String {
         self.events += 1;
         // 56 digits that begin with the time, as the service's do.
         let id = format!("{timestamp_unix_milli:019}{:037}", self.events);
@@ -168,7 +180,7 @@ impl Region {
             id: id.clone(),
             stream: stream.to_owned(),
             timestamp_unix_milli,
-            ingested_unix_milli: timestamp_unix_milli + INGESTION_MILLI,
+            ingested_unix_milli,
             message: message.to_owned(),
         });
         id
