@@ -25,12 +25,29 @@ pub struct Region {
     pub functions: BTreeMap<String, Function>,
     /// By name.
     pub streams: BTreeMap<String, Stream>,
+    /// What could not be delivered to subscriptions, as CloudWatch counts it.
+    pub deliveries: Vec<Delivery>,
     /// Filters that a group may have: the quota, 2 in accounts that asked for nothing.
     pub filters_per_group_max: usize,
     /// Events that a page of `FilterLogEvents` holds at most; 10,000 in the service.
     pub page_events_max: usize,
     pub(super) events: u64,
     pub(super) revisions: u64,
+}
+
+/// Events of a minute that a subscription's destination did not take.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Of which log group.
+    pub group: String,
+    /// By which filter; empty for the account's policy.
+    pub filter: String,
+    /// When.
+    pub minute_unix_milli: i64,
+    /// How many.
+    pub events: f64,
+    /// Whether it was asked to wait, rather than refused.
+    pub is_throttled: bool,
 }
 
 /// A log group.
