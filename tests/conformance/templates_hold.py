@@ -522,6 +522,7 @@ def _(template: Template, verdict: Verdict) -> None:
 # Actions that AWS defines without a resource (service authorization reference: no resource type in the table of actions), and what
 # they are needed for. cfn-lint's copy of that reference must agree.
 WITHOUT_RESOURCE = {
+    "cloudwatch:GetMetricData": "doctor sees for which minutes CloudWatch Logs skipped events",
     "logs:CreateLogDelivery": "FIS sets up the delivery of an experiment's log",
     "logs:DescribeAccountPolicies": "subscribe --plan and doctor see whether the account is subscribed",
     "logs:DescribeLogGroups": "subscribe, backfill, tail and doctor find log groups; FIS the one of an experiment",
@@ -530,6 +531,10 @@ WITHOUT_RESOURCE = {
     "logs:PutResourcePolicy": "FIS allows the delivery of an experiment's log",
     "tag:GetResources": "FIS resolves the targets of an experiment",
 }
+
+
+# What the reference has for calls that name one, and ours do not: metrics of the account itself are in no dataset.
+OPTIONAL_RESOURCES = {"cloudwatch:GetMetricData": {"dataset"}}
 
 
 @rule("wildcard-actions")
@@ -863,6 +868,13 @@ def _(template: Template, verdict: Verdict) -> None:
             verdict.that(one.get("Principal") in services, f"{name}: by {one.get('Principal')}")
             source = f"arn:{world.place.partition}:logs:{world.place.region}:{ACCOUNT}:log-group:*"
             verdict.that(one.get("SourceArn", source) == source, f"{name}: from {one.get('SourceArn')}")
+    # CloudFormation replaces what differs in one of these, and CloudWatch Logs skips up to ten minutes where the two are replaced at once.
+    fixed: dict[tuple[Place, str], dict] = {}
+    for world in template.worlds:
+        _, _, alias = forwarder(world)
+        (permission,) = [*world.resources("AWS::Lambda::Permission").values()] or [{}]
+        before = fixed.setdefault((world.place, name_of_deployment(world)), {"alias": alias} | permission)
+        verdict.that(before == {"alias": alias} | permission, "the permission or the alias is replaced by a parameter other than Name")
 
 
 # What a criterion may be and how long (CloudWatch Logs, PutAccountPolicy: `LogGroupName NOT IN []`, up to 25 KB).
@@ -889,6 +901,8 @@ def _(template: Template, verdict: Verdict) -> None:
             parsed = SELECTION.fullmatch(criterion)
             verdict.that(bool(parsed), f"{policy}: the criterion {criterion}")
             excluded = set(json.loads(parsed.group(1))) if parsed else set()
+            for other in world.parameters["OtherNames"]:
+                own |= {f"/aws/lambda/{other}-forwarder", f"/aws/kinesisfirehose/{other}"} if other else set()
             for group in own:
                 verdict.that(group in excluded, f"{policy}: {group} is not left out: the forwarder would read its own log")
             document = json.loads(properties.get("PolicyDocument", "{}"))
@@ -936,7 +950,11 @@ METRICS: dict[str, tuple[set[str], list[set[str]]]] = {
         set(LAMBDA_METRICS.split()),
         [{"FunctionName"}, {"FunctionName", "Resource"}, {"FunctionName", "Resource", "ExecutedVersion"}],
     ),
-    "AWS/Logs": ({"IncomingBytes", "IncomingLogEvents"}, [set(), {"LogGroupName"}]),
+    "AWS/Logs": (
+        {"DeliveryErrors", "DeliveryThrottling", "ForwardedBytes", "ForwardedLogEvents", "IncomingBytes", "IncomingLogEvents"},
+        # A query groups by one of the dimensions of a delivery.
+        [set(), {"LogGroupName"}, {"DestinationType", "FilterName", "LogGroupName"}],
+    ),
     "AWS/S3": (
         {"BytesPendingReplication", "OperationsFailedReplication", "OperationsPendingReplication", "ReplicationLatency"},
         [{"SourceBucket", "DestinationBucket", "RuleId"}],
@@ -951,6 +969,9 @@ DIMENSIONS = {
 }
 # What must not happen unnoticed.
 ALARMS_NEEDED = {
+    ("AWS/Lambda", "AsyncEventsReceived"): "events may leave Lambda's queue without an invocation, and nothing else shows it",
+    ("AWS/Logs", "DeliveryErrors"): "CloudWatch Logs skips events after a refusal",
+    ("AWS/Logs", "DeliveryThrottling"): "events come late, and after 24 h not at all",
     ("AWS/Firehose", "DeliveryToS3.DataFreshness"): "files come late, or not at all",
     ("AWS/Firehose", "FailedConversion.Records"): "records do not become Parquet",
     ("AWS/Lambda", "AsyncEventsDropped"): "events wait in vain, or their attempts are used up",
@@ -985,11 +1006,23 @@ def judge_metric(world: World, where: str, namespace: str, metric: str, dimensio
             verdict.that(value == right, f"{where}: {dimension} is {value}, not {right}")
 
 
+# A query of Metrics Insights, as alarms and widgets here have it.
+QUERY = re.compile(r'SELECT (?:SUM|MAX|AVG|MIN|COUNT)\((\w+)\) FROM "([^"]+)"(?: GROUP BY (\w+))?')
+
+
 def metrics_of(alarm: dict) -> Iterator[tuple[str, str, dict[str, str]]]:
-    """The metrics that an alarm looks at, one or those of an expression."""
+    """The metrics that an alarm looks at: one, those of an expression, or that of a query."""
+    for one in alarm.get("Metrics", []):
+        if one.get("Expression", "").startswith("SELECT"):
+            yield queried(one["Expression"])
     asked = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
     for one in asked or ([alarm] if "MetricName" in alarm else []):
         yield one["Namespace"], one["MetricName"], {each["Name"]: each["Value"] for each in one.get("Dimensions", [])}
+
+
+def queried(expression: str) -> tuple[str, str, dict[str, str]]:
+    query = QUERY.fullmatch(expression)
+    return (query[2], query[1], {query[3]: ""} if query[3] else {}) if query else ("no such query", expression, {})
 
 
 @rule("alarms")
@@ -999,7 +1032,9 @@ def _(template: Template, verdict: Verdict) -> None:
         for name, alarm in world.resources("AWS::CloudWatch::Alarm").items():
             treatment = alarm.get("TreatMissingData")
             verdict.that(treatment in ("breaching", "ignore", "missing", "notBreaching"), f"{name}: missing data are {treatment}")
-            for namespace, metric, dimensions in metrics_of(alarm):
+            looked_at = list(metrics_of(alarm))
+            verdict.that(bool(looked_at), f"{name} looks at nothing")
+            for namespace, metric, dimensions in looked_at:
                 judge_metric(world, name, namespace, metric, dimensions, verdict)
 
 
@@ -1024,6 +1059,9 @@ def _(template: Template, verdict: Verdict) -> None:
                     verdict.that(properties.get("region") == world.place.region, f"{name}: metrics of the region {properties.get('region')}")
                 before: list[str] = []
                 for row in properties.get("metrics", []):
+                    for part in row:
+                        if isinstance(part, dict) and "expression" in part:
+                            judge_metric(world, name, *queried(part["expression"]), verdict)
                     row = [part for part in row if not isinstance(part, dict)]
                     # `.` is what stood there in the row above, and `...` all of it but the last.
                     if row and row[0] == "...":
@@ -1259,6 +1297,9 @@ def _(template: Template, verdict: Verdict) -> None:
                 ("logs:PutAccountPolicy", "*"),
             ):
                 verdict.that(not allowed(world, world.arn_of(role), action, resource), f"the reader may {action} on {resource}")
+            for action in ("logs:FilterLogEvents", "logs:StartLiveTail"):
+                wished = world.parameters["ReadRawLogs"] == "yes"
+                verdict.that(allowed(world, world.arn_of(role), action, group) == wished, f"the reader may {action}: {not wished}, with ReadRawLogs otherwise")
 
 
 # --- What stands beside the templates ---
@@ -1297,7 +1338,7 @@ def _(template: Template, verdict: Verdict) -> None:
 
 # Where the command line calls AWS, and what it calls there.
 CALLERS = ("crates/cloudwatch/src", "crates/rollout/src", "crates/cli/src")
-CALLED_SERVICES = ("firehose", "lambda", "logs")
+CALLED_SERVICES = ("cloudwatch", "firehose", "lambda", "logs")
 
 
 @functools.cache
@@ -1329,6 +1370,7 @@ def _(template: Template, verdict: Verdict) -> None:
     name, place = name_of_deployment(world), f"{world.place.region}:{ACCOUNT}"
     prefix = f"arn:{world.place.partition}"
     on = {
+        "cloudwatch": ["*"],
         "firehose": [f"{prefix}:firehose:{place}:deliverystream/{name}"],
         "lambda": [f"{prefix}:lambda:{place}:function:{name}-forwarder", *world.parameters["FunctionArns"]],
         "logs": [f"{prefix}:logs:{place}:log-group:/sample", "*"],
@@ -1561,6 +1603,27 @@ def another_alarm(metric: str, key: str, value: str) -> Change:
     return change
 
 
+def alarm_of_query(tree: dict, metric: str) -> dict:
+    alarms = (body["Properties"] for body in tree["Resources"].values() if body["Type"] == "AWS::CloudWatch::Alarm")
+    return next(alarm for alarm in alarms if any(metric in one.get("Expression", "") for one in alarm.get("Metrics", [])))
+
+
+def queries(metric: str, expression: str) -> Change:
+    """Another query in place of the one on a metric."""
+    return lambda tree: set_at(alarm_of_query(tree, metric), "Metrics/0/Expression", expression)
+
+
+def another_query(metric: str, expression: str) -> Change:
+    """A further alarm, like the one on a metric but for its query."""
+
+    def change(tree: dict) -> None:
+        alarm = copy.deepcopy(alarm_of_query(tree, metric))
+        set_at(alarm, "Metrics/0/Expression", expression)
+        tree["Resources"]["Another"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm}
+
+    return change
+
+
 def parameter_of(path: str, key: str, value=ABSENT) -> Change:
     """Of the parameter that a property takes its value from."""
 
@@ -1657,6 +1720,10 @@ def deletes_in(folder: str) -> Change:
     return lambda tree: statement_with(tree, "s3:DeleteObject")["Resource"].append(sub(f"arn:${{AWS::Partition}}:s3:::${{Name}}-telemetry/{folder}/*"))
 
 
+def readers_read_raw_logs(tree: dict) -> None:
+    tree["Conditions"]["ReadersReadRawLogs"] = {"Condition": "HasReader"}
+
+
 def readers_open_what_failed(tree: dict) -> None:
     resources = statement_with(tree, "s3:GetObject")["Resource"]
     text, given = resources[0]["Fn::Sub"]
@@ -1672,6 +1739,8 @@ def without_one_parameter(tree: dict) -> None:
 WRONG_SELECTION = 'LogGroupName NOT IN ["/aws/${Name}-forwarder", "/aws/kinesisfirehose/${Name}"]'
 LONG_NAMES = ", ".join(f'"/aws/lambda/a-function-with-a-long-name-{number:06}"' for number in range(600))
 LONG_SELECTION = f'LogGroupName NOT IN ["/aws/lambda/${{Name}}-forwarder", "/aws/kinesisfirehose/${{Name}}", {LONG_NAMES}]'
+WITHOUT_OTHERS = 'LogGroupName NOT IN ["/aws/lambda/${Name}-forwarder", "/aws/kinesisfirehose/${Name}"]'
+LOG_GROUPS = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:*"
 WRONG_DELIVERY = '{"DestinationArn": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${Name}-forwarder", "FilterPattern": ""}'
 ENVIRONMENT = "AWS::Lambda::Function/Environment/Variables"
 CATALOG = [sub("arn:${AWS::Partition}:glue:${AWS::Region}:${AWS::AccountId}:catalog")]
@@ -1767,6 +1836,11 @@ MUTATIONS = [
     Mutation("alarms", "DataFreshness by StreamName", of_alarm("DeliveryToS3.DataFreshness", "Dimensions/0/Name", "StreamName")),
     Mutation("alarms", "nobody emits Transect/Forwarders", another_alarm("OwnEvents", "Namespace", "Transect/Forwarders")),
     Mutation("alarms", "FunctionName is forwarder, not transect-forwarder", of_alarm("Errors", "Dimensions/0/Value", "forwarder")),
+    Mutation("permission", "replaced by a parameter other than Name", of("AWS::Lambda::Permission", "SourceArn", {"Fn::If": ["UsesKms", sub(LOG_GROUPS), {"Ref": "AWS::NoValue"}]})),
+    Mutation("account-policy", "/aws/kinesisfirehose/sample is not left out", of("AWS::Logs::AccountPolicy", "SelectionCriteria", sub(WITHOUT_OTHERS))),
+    Mutation("alarms", "AWS/Logs has no DeliveryError", another_query("DeliveryErrors", 'SELECT SUM(DeliveryError) FROM "AWS/Logs"')),
+    Mutation("alarms", "nobody emits no such query", another_query("DeliveryErrors", "SELECT DeliveryErrors")),
+    Mutation("alarms-needed", "no alarm for AWS/Logs DeliveryThrottling", queries("DeliveryThrottling", 'SELECT SUM(IncomingBytes) FROM "AWS/Logs"')),
     Mutation("alarms-needed", "no alarm for AWS/Lambda DestinationDeliveryFailures", of_alarm("DestinationDeliveryFailures", "MetricName", "Duration")),
     Mutation("dashboard", "has no Mistyped", mistyped_dashboard),
     Mutation("names", "is called other", of("AWS::Glue::Table", "TableInput/Name", "other")),
@@ -1794,6 +1868,7 @@ MUTATIONS = [
     Mutation("denials", "ends after 60 minutes, and waits for 60", edit("Mappings/Limit/60/WithRemoval", "PT60M"), "chaos.yaml"),
     Mutation("folders", "s3:DeleteObject in landing", deletes_in("landing"), "global.yaml"),
     Mutation("folders", "in buckets of any account", of_statement("s3:DeleteObject", "Condition"), "global.yaml"),
+    Mutation("readers-only-read", "the reader may logs:FilterLogEvents", readers_read_raw_logs, "global.yaml"),
     Mutation("readers-only-read", "the reader may s3:GetObject", readers_open_what_failed, "global.yaml"),
     Mutation("permissions-table", "firehose:PutRecord is not in iam.md", allow("firehose:PutRecord", "firehose:PutRecordBatch")),
     Mutation("permissions-table", "iam.md has s3:ReplicateTags", of_statement("s3:ReplicateTags", "Action", "s3:ReplicateObject"), "global.yaml"),
@@ -1892,7 +1967,8 @@ def main() -> int:
     for action in WITHOUT_RESOURCE:
         service, name = action.split(":")
         known = authorization()[service].get(name.lower())
-        verdict.that(known == {}, f"{action} has resources: {known}")
+        resources = set((known or {}).get("Resources", []))
+        verdict.that(known is not None and resources <= OPTIONAL_RESOURCES.get(action, set()), f"{action} has resources: {known}")
         used = any(action in one.actions for template in templates.values() for world in template.worlds for one in statements(world))
         verdict.that(used, f"{action} is used nowhere")
     tell("actions without a resource are what the service authorization reference says", verdict)

@@ -1,4 +1,4 @@
-//! An account of AWS on one loopback port, all its regions together: CloudWatch Logs, STS, Lambda, Firehose and S3, each in
+//! An account of AWS on one loopback port, all its regions together: CloudWatch Logs, CloudWatch, STS, Lambda, Firehose and S3, each in
 //! its own protocol, so that the real SDK talks to them. Which region is meant is what a request is signed for. Faults come
 //! where a test puts them, by count.
 //!
@@ -15,6 +15,7 @@ mod firehose;
 mod lambda;
 mod live_tail;
 mod logs;
+mod monitoring;
 mod sts;
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,7 +31,7 @@ use hyper::header::HeaderValue;
 use hyper::{Request, Response};
 use serde_json::Value;
 
-pub use account::{Alias, Event, Filter, Function, Group, Policy, Region, Stream, Version};
+pub use account::{Alias, Delivery, Event, Filter, Function, Group, Policy, Region, Stream, Version};
 pub use faults::{Fault, When};
 pub use live_tail::{LiveTail, Tailed};
 
@@ -301,6 +302,7 @@ async fn receive(
     let call = match protocol {
         Protocol::Json => answer::json_call(asked, &parts, &bytes),
         Protocol::Query => sts::call(asked, &bytes),
+        Protocol::Cbor => monitoring::call(asked, &parts),
         _ => lambda::call(asked, &parts, &bytes),
     };
     Ok((call, None))
@@ -315,6 +317,7 @@ impl State {
             ("firehose", operation) => firehose::answer(region, operation, &call.body)?,
             ("lambda", operation) => lambda::answer(region, operation, &call.body)?,
             ("sts", operation) => return sts::answer(operation),
+            ("monitoring", operation) => monitoring::answer(region, operation)?,
             (service, _) => {
                 return Err(Refusal::new(
                     400,

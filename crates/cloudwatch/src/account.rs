@@ -32,6 +32,8 @@ pub struct Account {
 pub struct Region {
     /// Its name, such as `us-east-2`.
     pub name: String,
+    /// CloudWatch.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// CloudWatch Logs.
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Firehose.
@@ -63,6 +65,7 @@ impl Region {
             .build();
         Region {
             name: name.to_owned(),
+            cloudwatch: aws_sdk_cloudwatch::Client::new(&sdk),
             logs: aws_sdk_cloudwatchlogs::Client::new(&sdk),
             firehose: aws_sdk_firehose::Client::new(&sdk),
             lambda: aws_sdk_lambda::Client::new(&sdk),

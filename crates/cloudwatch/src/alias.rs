@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::types::AliasRoutingConfiguration;
 
 use crate::{Fault, Region};
@@ -24,7 +25,18 @@ pub struct AliasRouting {
 /// Lambda does not say.
 pub async fn read_alias(region: &Region, function: &str, alias: &str) -> Result<AliasRouting, Fault> {
     let call = region.lambda.get_alias().function_name(function).name(alias);
-    let found = call.send().await.map_err(|error| Fault::of("lambda:GetAlias", error))?;
+    let found = call.send().await.map_err(|error| {
+        // The service has one code for both, and the message, which names the account, tells them apart.
+        let has_no_function = error.message().is_some_and(|message| message.starts_with("Function not found"));
+        let mut fault = Fault::of("lambda:GetAlias", error);
+        if fault.is("ResourceNotFoundException") {
+            fault.reason = match has_no_function {
+                true => format!("no function `{function}` here"),
+                false => format!("no alias `{alias}` of `{function}` here"),
+            };
+        }
+        fault
+    })?;
     let weights = found.routing_config().and_then(|routing| routing.additional_version_weights());
     let mut additional: Vec<(String, f64)> =
         weights.into_iter().flatten().map(|(version, weight)| (version.clone(), *weight)).collect();

@@ -14,7 +14,7 @@ use transect_normalize::{Normalizer, Origin, decode};
 use twox_hash::XxHash3_128;
 use wildmatch::WildMatch;
 
-use crate::{Account, Fault, Names, Pace, Region, subscribe};
+use crate::{Account, Fault, Names, OwnGroups, Pace, Region, subscribe};
 
 /// A window of time that is fetched and delivered as one, unless it holds too much; and what it is divided into then.
 const WINDOW_MS: i64 = 24 * HOUR_MS;
@@ -143,8 +143,10 @@ pub async fn backfill(
     on_done: &(dyn Fn(&str) -> std::io::Result<()> + Sync),
 ) -> Result<Brought, BackfillError> {
     let patterns: Vec<WildMatch> = wanted.groups.iter().map(|pattern| WildMatch::new(pattern)).collect();
-    let own = how.names.own_groups();
     let groups = subscribe::groups(region, how.pace).await?;
+    // What forwarders write stays out, as `subscribe` leaves it out.
+    let names = groups.iter().map(|group| group.name.as_str());
+    let own = OwnGroups::find(&how.names, names, std::iter::empty(), None);
     let mut brought = Brought::default();
     for group in groups {
         if own.contains(&group.name) || !patterns.iter().any(|pattern| pattern.matches(&group.name)) {

@@ -17,12 +17,13 @@ mod forwarder;
 mod gather;
 mod lake;
 mod observed;
+mod skipped;
 mod words;
 
 pub use gather::{Scope, gather};
 pub use observed::{
     Alias, Asynchronous, Configuration, Conversion, Deployed, Deserializer, Forwarder, Invoker, LakeView, Newest,
-    Observed, Pile, S3Destination, Skew, Stream,
+    Observed, Pile, S3Destination, Skew, Stream, Undelivered,
 };
 
 /// How a check came out.
@@ -67,6 +68,8 @@ pub enum Check {
     Release,
     /// Which log groups are forwarded.
     Coverage,
+    /// What CloudWatch Logs could not hand over, and skips.
+    Skipped,
     /// What the forwarder could not deliver.
     Failed,
     /// What Firehose could not convert.
@@ -86,6 +89,7 @@ impl Check {
             Check::Forwarder => "forwarder",
             Check::Release => "release",
             Check::Coverage => "coverage",
+            Check::Skipped => "skipped",
             Check::Failed => "failed",
             Check::Unconverted => "unconverted",
             Check::Clock => "clock",
@@ -148,6 +152,7 @@ pub fn examine(observed: &Observed, expected: &Expected) -> Vec<Finding> {
         forwarder::forwarder(observed, expected),
         forwarder::releases(observed),
         coverage::coverage(observed, expected),
+        skipped::skipped(observed, expected),
         lake::failed(observed, expected),
         lake::unconverted(observed, expected),
         access::clock(observed),

@@ -23,6 +23,11 @@ impl Names {
         is_deployment_name(name).then(|| Names { name: name.to_owned() })
     }
 
+    /// The names of the deployment whose forwarder is called so; `None` if none calls it so.
+    pub(crate) fn of_function(function: &str) -> Option<Names> {
+        function.strip_suffix("-forwarder").and_then(Names::new)
+    }
+
     /// The deployment's name, which subscription filters, the account policy and the Firehose stream have, too.
     pub fn name(&self) -> &str {
         &self.name

@@ -1,7 +1,8 @@
 //! Which log groups are forwarded and which are not: survey a region, compare with what is wished, put right what differs.
 //! The comparison is a pure function; run twice, the second time has nothing to do.
 //!
-//! It refuses to touch filters of others, and to subscribe the log groups that the pipeline itself writes.
+//! It refuses to touch filters of others, and to subscribe the log groups that the pipeline itself writes, or another one in
+//! the region.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use futures::StreamExt;
 use futures::stream;
 use wildmatch::WildMatch;
 
-use crate::{Account, Fault, Names, Pace, Region};
+use crate::{Account, Fault, Names, OwnGroups, Owner, Pace, Region};
 
 /// Calls a second of each kind, below what the service allows in all regions (CloudWatch Logs quotas: PutSubscriptionFilter and
 /// PutRetentionPolicy 5, DescribeLogGroups and DescribeSubscriptionFilters 10).
@@ -122,6 +123,17 @@ pub struct Survey {
     pub policies: Vec<Policy>,
 }
 
+impl Survey {
+    /// The log groups that must not be forwarded: our own, those of other deployments in the region, and that of the function
+    /// that is the destination.
+    pub fn own_groups(&self, names: &Names, destination: Option<&str>) -> OwnGroups {
+        let filters = self.groups.iter().flat_map(|group| &group.filters).map(|filter| filter.destination.as_str());
+        let policies = self.policies.iter().map(|policy| policy.document.destination.as_str());
+        let groups = self.groups.iter().map(|group| group.name.as_str());
+        OwnGroups::find(names, groups, filters.chain(policies), destination)
+    }
+}
+
 /// How a group stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -133,7 +145,7 @@ pub enum State {
     Differs,
     /// It is wished, and something stands in the way.
     Blocked,
-    /// The pipeline's own, which must never be forwarded.
+    /// Written by a forwarder, ours or another's, and never to be forwarded.
     Own,
     /// Not wished.
     Excluded,
@@ -306,7 +318,7 @@ pub fn plan(survey: &Survey, wish: &Wish, account: &Account, region: &str) -> Pl
     let destination = wish.destination.clone().unwrap_or_else(|| wish.names.destination(account, region));
     let included: Vec<WildMatch> = wish.include.iter().map(|pattern| WildMatch::new(pattern)).collect();
     let excluded: Vec<WildMatch> = wish.exclude.iter().map(|pattern| WildMatch::new(pattern)).collect();
-    let own = wish.names.own_groups();
+    let own = survey.own_groups(&wish.names, Some(&destination));
     let is_wished = |group: &Group| {
         (included.is_empty() || included.iter().any(|pattern| pattern.matches(&group.name)))
             && !excluded.iter().any(|pattern| pattern.matches(&group.name))
@@ -315,7 +327,7 @@ pub fn plan(survey: &Survey, wish: &Wish, account: &Account, region: &str) -> Pl
     let mut rows = Vec::with_capacity(survey.groups.len() + 1);
     let mut policy = None;
     if wish.mode == Mode::Account {
-        let mut left_out: Vec<&str> = own.iter().map(String::as_str).collect();
+        let mut left_out: Vec<&str> = own.iter().map(|(group, _)| group).collect();
         let unwished = survey.groups.iter().filter(|group| !is_wished(group) && !own.contains(&group.name));
         left_out.extend(unwished.map(|group| group.name.as_str()));
         let (row, put) = view.policy_row(&left_out);
@@ -323,10 +335,10 @@ pub fn plan(survey: &Survey, wish: &Wish, account: &Account, region: &str) -> Pl
         policy = Some(put);
     }
     for group in &survey.groups {
-        let (state, filter, detail) = match group {
-            group if own.contains(&group.name) => view.own(group),
-            group if !is_wished(group) => (State::Excluded, false, view.notes(group)),
-            group => view.group(group),
+        let (state, filter, detail) = match own.owner(&group.name) {
+            Some(owner) => view.own(group, owner),
+            None if !is_wished(group) => (State::Excluded, false, view.notes(group)),
+            None => view.group(group),
         };
         let retention = match state {
             State::Own | State::Excluded => None,
@@ -364,14 +376,20 @@ impl View<'_> {
         group.filters.iter().find(|filter| filter.name == self.wish.names.name())
     }
 
-    fn own(&self, group: &Group) -> (State, bool, String) {
+    fn own(&self, group: &Group, owner: &Owner) -> (State, bool, String) {
         let is_loop = group.filters.iter().any(|filter| filter.destination == self.destination)
             || self.covering_policy(group).is_some();
-        let detail = match is_loop {
-            true => "forwarded to the forwarder that writes it: a loop; take it out of the subscription",
-            false => "written by the pipeline itself",
+        let detail = match (is_loop, owner) {
+            (true, Owner::Other(name)) => format!(
+                "forwarded, and `{name}` writes it, which is another forwarder of this region: a loop as soon as it forwards \
+                 ours; take it out of the subscription"
+            ),
+            (true, _) => {
+                "forwarded to the forwarder that writes it: a loop; take it out of the subscription".to_owned()
+            }
+            (false, owner) => format!("written by {owner}"),
         };
-        (State::Own, false, detail.to_owned())
+        (State::Own, false, detail)
     }
 
     /// What is to be known of a group that is left alone.

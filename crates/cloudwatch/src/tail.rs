@@ -4,15 +4,16 @@
 //!
 //! It refuses to print, to store, and to be silent about what is not shown: what CloudWatch sampled, what is polled instead,
 //! a session that broke off and a region that does not answer come as notes between the records, and what is missing in the
-//! end stands in the summary. Log groups that are made after it began are not followed.
+//! end stands in the summary.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use futures::StreamExt;
-use futures::future::{join, join_all};
+use futures::future::{BoxFuture, join};
 use futures::stream::FuturesUnordered;
-use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep_until, timeout};
+use futures::{FutureExt, StreamExt};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use transect_normalize::{Normalizer, Options};
 use transect_schema::Record;
 use wildmatch::WildMatch;
@@ -21,7 +22,7 @@ use self::order::Order;
 use self::read::{Reader, Wanted};
 use self::standing::Standing;
 use crate::subscribe::{self, Group};
-use crate::{Account, Missing, Names, Pace, Region, account_of};
+use crate::{Account, Missing, Names, OwnGroups, Pace, Region, account_of};
 
 mod live;
 mod order;
@@ -47,6 +48,13 @@ const SLOW_AFTER: Duration = Duration::from_secs(10);
 /// Waits between tries double from the first to the last.
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// How often is looked for log groups that are made meanwhile, and how many are told for that: with more, as much more seldom,
+/// because listing takes a call for each fifty.
+const LIST_EVERY: Duration = Duration::from_secs(10);
+const LIST_GROUPS: usize = 500;
+/// How late an event may arrive and be shown by polling, unless somebody says otherwise: agents send what they hold in batches,
+/// and again after a fault.
+pub const LATENESS: Duration = Duration::from_secs(300);
 /// Batches that wait for the merge: enough that one region's burst does not hold up another's, and no more.
 const ARRIVALS_MAX: usize = 64;
 
@@ -65,6 +73,8 @@ pub struct Request {
     pub severity_min: Option<i32>,
     /// Whether to poll although there is live tail.
     pub poll: bool,
+    /// How late an event may arrive and be shown, where it is polled.
+    pub lateness: Duration,
     /// How long; for ever, where there is none.
     pub duration: Option<Duration>,
     /// How lines are read, redaction included.
@@ -110,6 +120,48 @@ struct Shared<'t> {
     request: &'t Request,
     reader: Reader,
     now_unix_nano: &'t (dyn Fn() -> i64 + Sync),
+    census: Census,
+}
+
+/// What all regions have to follow, so that one with nothing knows whether to wait for what may be made.
+struct Census(watch::Sender<Count>);
+
+#[derive(Clone, Copy, Debug)]
+struct Count {
+    /// Regions that have not told their log groups yet.
+    awaited: usize,
+    /// Regions of which something is followed.
+    following: usize,
+}
+
+impl Census {
+    fn of(regions: usize) -> Census {
+        Census(watch::Sender::new(Count { awaited: regions, following: 0 }))
+    }
+
+    /// A region has told its log groups, and is about to be followed; or has not, and is not going to be.
+    fn answered(&self, is_followed: bool) {
+        self.0.send_modify(|count| {
+            count.awaited -= 1;
+            count.following += usize::from(is_followed);
+        });
+    }
+
+    /// A region with nothing to follow has something again.
+    fn begin(&self) {
+        self.0.send_modify(|count| count.following += 1);
+    }
+
+    /// Nothing of a region is followed any more.
+    fn end(&self) {
+        self.0.send_modify(|count| count.following -= 1);
+    }
+
+    /// Waits until no region has anything to follow.
+    async fn is_over(&self) {
+        // The sender is here, so that there always is one.
+        let _ = self.0.subscribe().wait_for(|count| count.awaited == 0 && count.following == 0).await;
+    }
 }
 
 /// One region that is followed.
@@ -139,7 +191,7 @@ pub async fn tail(
     let end = request.duration.and_then(|duration| Instant::now().checked_add(duration));
     let wanted = Wanted { services: request.services.clone(), severity_min: request.severity_min };
     let reader = Reader::new(Normalizer::new(&request.normalize), wanted);
-    let shared = Shared { request, reader, now_unix_nano };
+    let shared = Shared { request, reader, now_unix_nano, census: Census::of(regions.len()) };
     let standings: Vec<Standing> = regions.iter().map(|_| Standing::default()).collect();
     let (out, mut arrivals) = mpsc::channel(ARRIVALS_MAX);
     let followed =
@@ -291,6 +343,7 @@ async fn follow(shared: &Shared<'_>, region: &Region, standing: &Standing, out: 
             }
         }
     };
+    shared.census.answered(groups.is_ok());
     let groups = match groups {
         Ok(groups) => groups,
         Err(fault) => {
@@ -306,7 +359,9 @@ async fn follow(shared: &Shared<'_>, region: &Region, standing: &Standing, out: 
         }
         Err(fault) => Err(fault.to_string()),
     };
+    let listed = groups.len();
     let groups = choose(groups, shared.request);
+    let known = groups.iter().map(|group| group.name.clone()).collect();
     let plan = Plan::of(groups, shared.request.poll, account.as_ref().map_err(String::as_str));
     standing.list(plan.sessions.iter().flatten().chain(&plan.polled).cloned());
     if plan.left_out > 0 {
@@ -316,17 +371,108 @@ async fn follow(shared: &Shared<'_>, region: &Region, standing: &Standing, out: 
         watch.note_once(format!("polled instead of live tail: {why}")).await;
     }
     let arns = account.as_ref().map(|account| plan.arns(account, &region.name)).unwrap_or_default();
-    let sessions = plan.sessions.into_iter().zip(arns);
-    let sessions = sessions.map(|(groups, arns)| live::follow(&watch, groups, arns, since_ms));
-    join(join_all(sessions), poll::follow(&watch, plan.polled, since_ms, seen::Seen::default())).await;
+    let followed = FuturesUnordered::new();
+    for (groups, arns) in plan.sessions.into_iter().zip(arns) {
+        followed.push(live::follow(&watch, groups, arns, since_ms).boxed());
+    }
+    if !plan.polled.is_empty() {
+        followed.push(poll::follow(&watch, plan.polled, since_ms, seen::Seen::default()).boxed());
+    }
+    Following { watch: &watch, lists: &lists, known, listed, since_ms, followed }.go_on().await;
     if standing.is_given_up() {
         watch.note("is given up").await;
     }
 }
 
-/// The groups that are wished, without those that the pipeline writes: who tails is not to read the tail's own trail.
+/// The log groups of a region that are followed, and those that are made meanwhile.
+struct Following<'f> {
+    watch: &'f Watch<'f>,
+    lists: &'f Pace,
+    /// Log groups that were dealt with.
+    known: BTreeSet<String>,
+    /// Log groups that were told the last time.
+    listed: usize,
+    /// Since when new ones are wished.
+    since_ms: i64,
+    followed: FuturesUnordered<BoxFuture<'f, ()>>,
+}
+
+impl Following<'_> {
+    /// Until nothing is followed any more, here because it is refused, or in all regions because nothing is there.
+    async fn go_on(mut self) {
+        let census = &self.watch.shared.census;
+        let mut next_list = Instant::now() + self.pause();
+        loop {
+            while !self.followed.is_empty() {
+                tokio::select! {
+                    Some(()) = self.followed.next() => {}
+                    () = sleep_until(next_list) => {
+                        self.look_for_new().await;
+                        next_list = Instant::now() + self.pause();
+                    }
+                }
+            }
+            census.end();
+            // What is refused is not asked again. Where all was deleted, or nothing was there, something may be made.
+            if self.watch.standing.missing().is_some() {
+                return;
+            }
+            while self.followed.is_empty() {
+                tokio::select! {
+                    () = census.is_over() => return,
+                    () = sleep(self.pause()) => self.look_for_new().await,
+                }
+            }
+            census.begin();
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let times = u32::try_from(self.listed / LIST_GROUPS).unwrap_or(u32::MAX).saturating_add(1);
+        LIST_EVERY.saturating_mul(times)
+    }
+
+    /// Polls what was made since the last time: a live tail session would miss what was written until it began.
+    async fn look_for_new(&mut self) {
+        let watch = self.watch;
+        let begun_ms = watch.now_ms();
+        let groups = match subscribe::groups(watch.region, self.lists).await {
+            Ok(groups) => groups,
+            Err(fault) => {
+                watch.note_once(format!("log groups that are made meanwhile may be missing: {fault}")).await;
+                return;
+            }
+        };
+        self.listed = groups.len();
+        let since_ms = std::mem::replace(&mut self.since_ms, begun_ms.saturating_sub(poll::OVERLAP_MS));
+        let mut new = Vec::new();
+        for group in choose(groups, watch.shared.request) {
+            // One of the same name that was deleted is another one.
+            if !self.known.insert(group.name.clone()) && !watch.standing.is_gone(&group.name) {
+                continue;
+            }
+            match group.takes_filters {
+                true => new.push(group.name),
+                false => {
+                    watch
+                        .note(format!("log group {} is left out: only Logs Insights reads its class", group.name))
+                        .await;
+                }
+            }
+        }
+        if new.is_empty() {
+            return;
+        }
+        watch.note(format!("follows what was made meanwhile: {}", new.join(", "))).await;
+        watch.standing.add(&new);
+        self.followed.push(poll::follow(watch, new, since_ms, seen::Seen::default()).boxed());
+    }
+}
+
+/// The groups that are wished, without those that forwarders write: who tails is not to read the tail's own trail.
 fn choose(groups: Vec<Group>, request: &Request) -> Vec<Group> {
-    let own = request.names.own_groups();
+    let names = groups.iter().map(|group| group.name.as_str());
+    let own = OwnGroups::find(&request.names, names, std::iter::empty(), None);
     let patterns: Vec<WildMatch> = request.groups.iter().map(|pattern| WildMatch::new(pattern)).collect();
     let is_wished = |group: &Group| {
         !own.contains(&group.name)

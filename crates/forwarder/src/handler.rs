@@ -19,7 +19,7 @@ use transect_normalize::{Normalizer, Origin, decode_within};
 use crate::config::Config;
 use crate::deliver::{CALLS_IN_FLIGHT_MAX, Outcome, deliver};
 use crate::pack::{Call, Packer};
-use crate::report::Report;
+use crate::report::{NAMESPACE, Report};
 use crate::sampling::{Judge, Sampling, Verdict};
 
 /// Everything of an invocation ends this long before Lambda would end it, so that it can say what happened.
@@ -32,8 +32,8 @@ const TIME_MAX_WITHOUT_DEADLINE: Duration = Duration::from_secs(60);
 const LATE_NANO: i64 = 24 * 3600 * 1_000_000_000;
 
 /// Said once a sandbox.
-const OWN_GROUP_LINE: &str = "{\"level\":\"WARN\",\"message\":\"events of the forwarder's own log group were dropped; exclude \
-                              the group from the subscription\"}";
+const OWN_GROUP_LINE: &str = "{\"level\":\"WARN\",\"message\":\"events that a forwarder wrote, this one or another, were \
+                              dropped; exclude its log group from the subscription\"}";
 
 /// Why an invocation failed. Lambda invokes again, twice, and then hands the event to the on-failure destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +193,7 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos().min(i64::MAX as u128) as i64);
     let origin = Origin { region: &rules.config.region, account: None, now_unix_nano };
     let mut judge = Judge::new(&rules.sampling);
+    let mut foreign = Foreign::default();
     let mut packer = Packer::default();
     let mut is_wanted = true;
     for document in decoded.documents() {
@@ -201,7 +202,7 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
             continue;
         }
         let stats = rules.normalizer.normalize(document, &origin, &mut |record| {
-            if !is_wanted {
+            if !is_wanted || foreign.includes(record) {
                 return;
             }
             // Rows derived from an event have its time; its id alone has no slash.
@@ -236,9 +237,64 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
         // Whoever went away has said why.
         let _ = calls.blocking_send(call);
     }
+    report.own += foreign.events as f64;
     report.bytes_billed = packer.billed_bytes() as f64;
     report.normalize_ms = milliseconds(start.elapsed());
     Ok(Work { report, too_large })
+}
+
+/// Finds the lines that another forwarder wrote: of a second installation in the region, whose lines would make this one
+/// write the next. They are told by the namespace of their metrics, whatever their group is called.
+#[derive(Debug, Default)]
+struct Foreign {
+    /// Lines found.
+    events: u64,
+    /// The id of the last one, which the rows that are derived of it begin with.
+    event_id: String,
+}
+
+impl Foreign {
+    /// Whether a record is such a line, or derived of the last one. Each event's log record comes before its metrics.
+    fn includes(&mut self, record: &transect_schema::Record<'_>) -> bool {
+        let (id, derived) = record.event_id.split_once('/').map_or((&*record.event_id, false), |(id, _)| (id, true));
+        if derived && self.events > 0 && id == self.event_id {
+            return true;
+        }
+        let is_line = record.event_name.as_deref() == Some("aws.emf")
+            && record.signal == "log"
+            && record.attributes.as_deref().is_some_and(declares_our_metrics);
+        if is_line {
+            self.events += 1;
+            id.clone_into(&mut self.event_id);
+        } else if !derived {
+            // Another event may have the same id in another stream.
+            self.event_id.clear();
+        }
+        is_line
+    }
+}
+
+/// Whether the attributes of an embedded-metric line name our namespace.
+fn declares_our_metrics(attributes: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Attributes<'a> {
+        #[serde(rename = "_aws", borrow)]
+        metadata: Metadata<'a>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Metadata<'a> {
+        #[serde(rename = "CloudWatchMetrics", borrow)]
+        directives: Vec<Directive<'a>>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Directive<'a> {
+        #[serde(rename = "Namespace", borrow, default)]
+        namespace: std::borrow::Cow<'a, str>,
+    }
+    // Most lines with metrics are others', and need not be read.
+    attributes.contains("Transect")
+        && serde_json::from_str::<Attributes<'_>>(attributes)
+            .is_ok_and(|read| read.metadata.directives.iter().any(|directive| directive.namespace == NAMESPACE))
 }
 
 /// Prints a line at one stroke, so that Lambda sees one event.
@@ -355,6 +411,37 @@ mod tests {
                 pair.iter().all(|row| row["attributes"].as_str().unwrap().contains("\"transect.sample_rate\":0.5"))
             );
         }
+    }
+
+    #[test]
+    fn lines_of_another_forwarder_are_dropped_and_counted() {
+        let rules = rules(&[]);
+        let theirs =
+            Report { events: 3.0, ..Report::default() }.render("blue-forwarder", "id-1", 1_795_250_573_000, None);
+        let metric = |namespace: &str| {
+            format!(
+                "{{\"n\":1,\"_aws\":{{\"Timestamp\":1,\"CloudWatchMetrics\":[{{\"Namespace\":{namespace},\"Dimensions\":[[]],\
+                 \"Metrics\":[{{\"Name\":\"n\"}}]}}]}}}}"
+            )
+        };
+        let messages = [
+            theirs.clone(),
+            metric("\"Shop\""),
+            theirs.replace("Transect/Forwarder", "Transect\\/Forwarder"),
+            // What only speaks of it is somebody's log, and so is what names it elsewhere.
+            "Transect/Forwarder failed".to_owned(),
+            "{\"level\":\"INFO\",\"message\":\"m\",\"Namespace\":\"Transect/Forwarder\"}".to_owned(),
+            metric("7"),
+            metric("\"Transect/Forwarders\""),
+            theirs,
+        ];
+        let (rows, report) = worked(&rules, &messages);
+        let mut ids: Vec<&str> =
+            rows.iter().map(|row| row["event_id"].as_str().unwrap().split('/').next().unwrap()).collect();
+        ids.dedup();
+        assert_eq!(ids, ["1", "3", "4", "5", "6"]);
+        assert!(!rows.iter().any(|row| row["metric_namespace"] == NAMESPACE));
+        assert_eq!((report.events, report.own), (8.0, 3.0));
     }
 
     #[test]

@@ -47,7 +47,7 @@ report! {
     sampled_out "SampledOut" "Count" "records left out by sampling or severity";
     oversize "Oversize" "Count" "events cut into several records for their size";
     late "LateEvents" "Count" "events more than 24 h old, which a question with the default lateness does not see";
-    own "OwnEvents" "Count" "events of the forwarder's own log group, dropped so that it does not feed itself";
+    own "OwnEvents" "Count" "events of the forwarder's own log group, and lines that another forwarder wrote, dropped so that none feeds itself or another";
     decode_ms "DecodeTime" "Milliseconds" "decoding the payload";
     normalize_ms "NormalizeTime" "Milliseconds" "normalising and packing, waits for delivery among it";
     delivery_ms "DeliveryTime" "Milliseconds" "from the first call to the last answer";

@@ -20,7 +20,7 @@ pub struct Described {
     /// The region.
     pub cloud_region: String,
     /// `shift`, `promote`, `roll_back`, or `none` where it is so already; `conflict` where somebody else has changed the
-    /// alias, `unreachable` where it could not be read.
+    /// alias, `refused` where there is no such alias or nobody may read it, `unreachable` where nothing answers.
     pub action: &'static str,
     /// The canary's share after it, in percent.
     pub weight: u8,
@@ -52,7 +52,7 @@ pub struct Description {
 impl Description {
     /// 0 if it could be done, 3 if an alias could not be read or somebody else has changed it.
     pub fn exit_code(&self) -> u8 {
-        let is_bad = |row: &Described| matches!(row.action, "conflict" | "unreachable");
+        let is_bad = |row: &Described| matches!(row.action, "conflict" | "unreachable" | "refused");
         if self.rows.iter().any(is_bad) { 3 } else { 0 }
     }
 }
@@ -98,10 +98,12 @@ pub fn describe(
                 let conflict = format!("{expected} was expected: somebody else has changed the alias");
                 (alias.routing.clone(), (!is_known).then_some(("conflict", conflict)))
             }
+            // It answers, and has no such alias, or lets nobody see it.
+            (false, Some(Err(CloudError::Refused(reason)))) => (expected.clone(), Some(("refused", reason.clone()))),
             (false, Some(Err(error))) => (expected.clone(), Some(("unreachable", error.to_string()))),
             (false, None) => (expected.clone(), Some(("unreachable", "its alias was not read".to_owned()))),
         };
-        if trouble.as_ref().is_some_and(|(action, _)| *action == "unreachable") {
+        if trouble.as_ref().is_some_and(|(action, _)| matches!(*action, "unreachable" | "refused")) {
             missing_regions.push(region.clone());
         }
         let action = match &trouble {

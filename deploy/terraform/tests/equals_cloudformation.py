@@ -36,7 +36,7 @@ CASES = {
         "FailedDays": "8", "RedrivenDays": "9", "NoncurrentDays": "3", "LogRetentionDays": "14", "ReplicaKeyArn": "arn:aws:kms:us-east-2:123456789012:key/1",
         "Architecture": "arm64", "CodeKey": "elsewhere/transect-forwarder-arm64.zip", "MemoryMib": "1024", "ReservedConcurrency": "0", "BufferMib": "64",
         "BufferSeconds": "60", "Redact": "off", "RedactKeys": "iban,tax_id", "RedactPatterns": "acme_[0-9]{8} corp-[0-9]{6}", "CorrelationKeys": "order", "ReleaseKeys": "build,commit", "MinSeverity": "warn",
-        "SampleRate": "0.25", "MaxDecodedMib": "128", "ExcludedLogGroups": "/aws/cloudtrail/data,/noise", "FilterPattern": '{ $.a = "b\\\\c" }',
+        "SampleRate": "0.25", "MaxDecodedMib": "128", "ExcludedLogGroups": "/aws/cloudtrail/data,/noise", "OtherNames": "blue,green-2", "FilterPattern": '{ $.a = "b\\\\c" }',
         "AlarmTopic": "arn:aws:sns:eu-west-2:123456789012:on-call", "SilenceAlarm": "false", "Dashboard": "false"}),
     "groups": ("us-west-2", "aws", {
         "Subscribe": "groups", "LogGroups": "/aws/lambda/cart,/aws/lambda/payments", "FilterPattern": "ERROR", "AlarmTopic": "on-call"}),
@@ -195,6 +195,20 @@ def plain(value):
     return value
 
 
+def dimensions_of(metric):
+    return {part["Name"]: part["Value"] for part in metric["Dimensions"]} if "Dimensions" in metric else None
+
+
+def query_of(one):
+    """One of the metrics or expressions that an alarm is made of, in the words of modules/plan."""
+    if "Expression" in one:
+        return {"id": one["Id"], "expression": one["Expression"], "period": one.get("Period")}
+    asked = one["MetricStat"]
+    metric = asked["Metric"]
+    return {"id": one["Id"], "namespace": metric["Namespace"], "metric": metric["MetricName"], "dimensions": dimensions_of(metric),
+            "statistic": asked["Stat"], "period": asked["Period"]}
+
+
 def of_template(stack):
     """What the template says, in the words of modules/plan."""
     def one(kind):
@@ -244,7 +258,7 @@ def of_template(stack):
         "groups": sorted([group["FilterName"], group["LogGroupName"], group["FilterPattern"], group["DestinationArn"]]
                          for group in stack.resources("AWS::Logs::SubscriptionFilter").values()),
         "alarms": {alarm["AlarmName"]: {ours: alarm.get(theirs) for ours, theirs in ALARM.items()}
-                   | {"dimensions": {part["Name"]: part["Value"] for part in alarm["Dimensions"]}, "actions": alarm["AlarmActions"]}
+                   | {"dimensions": dimensions_of(alarm), "queries": [query_of(one) for one in alarm.get("Metrics", [])], "actions": alarm["AlarmActions"]}
                    for alarm in stack.resources("AWS::CloudWatch::Alarm").values()},
         "dashboard": dashboard and [dashboard["DashboardName"], json.loads(dashboard["DashboardBody"])],
         "transect.toml": stack.resolve(stack.template["Outputs"]["TransectToml"]["Value"]),
@@ -271,7 +285,7 @@ def of_plan(plan, toml):
                                    "keys": [copies["replica_key_arn"] or ""]},
         "key": plan["key"] and {"description": plan["key"]["description"], "policy": json.loads(plan["key"]["policy"])},
         "table": [glue["database"], glue["table"], glue["parameters"], [{"Name": name, "Type": "string"} for name in glue["partition_keys"]], glue["location"],
-                  [{name.capitalize(): value for name, value in column.items()} for column in glue["columns"]]],
+                  [{"Name": column["name"], "Type": column["type"]} for column in glue["columns"]]],
         "log groups": {"ForwarderLogGroup": [plan["log_groups"]["forwarder"], plan["log_groups"]["retention_days"]],
                        "StreamLogGroup": [plan["log_groups"]["stream"], plan["log_groups"]["retention_days"]]},
         "stream": [firehose["name"], firehose["prefix"], firehose["error_prefix"],
@@ -287,7 +301,7 @@ def of_plan(plan, toml):
         "permission": [subscription["principal"], plan["account_id"], subscription["source_arn"], forwarder["destination_arn"]],
         "policy": policy and [subscription["name"], json.loads(policy["document"]), policy["selection_criteria"]],
         "groups": sorted([subscription["name"], group, subscription["pattern"], forwarder["destination_arn"]] for group in subscription["groups"]),
-        "alarms": {alarm["alarm_name"]: {name: alarm[name] for name in [*ALARM, "dimensions"]} | {"actions": plan["alarm_actions"]}
+        "alarms": {alarm["alarm_name"]: {name: alarm[name] for name in [*ALARM, "dimensions", "queries"]} | {"actions": plan["alarm_actions"]}
                    for alarm in plan["alarms"].values()},
         "dashboard": plan["dashboard"] and [plan["dashboard"]["name"], json.loads(plan["dashboard"]["body"])],
         "transect.toml": toml,

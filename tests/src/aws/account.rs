@@ -25,12 +25,29 @@ pub struct Region {
     pub functions: BTreeMap<String, Function>,
     /// By name.
     pub streams: BTreeMap<String, Stream>,
+    /// What could not be delivered to subscriptions, as CloudWatch counts it.
+    pub deliveries: Vec<Delivery>,
     /// Filters that a group may have: the quota, 2 in accounts that asked for nothing.
     pub filters_per_group_max: usize,
     /// Events that a page of `FilterLogEvents` holds at most; 10,000 in the service.
     pub page_events_max: usize,
     pub(super) events: u64,
     pub(super) revisions: u64,
+}
+
+/// Events of a minute that a subscription's destination did not take.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Of which log group.
+    pub group: String,
+    /// By which filter; empty for the account's policy.
+    pub filter: String,
+    /// When.
+    pub minute_unix_milli: i64,
+    /// How many.
+    pub events: f64,
+    /// Whether it was asked to wait, rather than refused.
+    pub is_throttled: bool,
 }
 
 /// A log group.
@@ -161,6 +178,18 @@ impl Region {
 
     /// Puts an event into a group, and gives its id.
     pub fn log(&mut self, group: &str, stream: &str, timestamp_unix_milli: i64, message: &str) -> String {
+        self.log_late(group, stream, timestamp_unix_milli, timestamp_unix_milli + INGESTION_MILLI, message)
+    }
+
+    /// The same, which arrived at that time.
+    pub fn log_late(
+        &mut self,
+        group: &str,
+        stream: &str,
+        timestamp_unix_milli: i64,
+        ingested_unix_milli: i64,
+        message: &str,
+    ) -> String {
         self.events += 1;
         // 56 digits that begin with the time, as the service's do.
         let id = format!("{timestamp_unix_milli:019}{:037}", self.events);
@@ -168,7 +197,7 @@ impl Region {
             id: id.clone(),
             stream: stream.to_owned(),
             timestamp_unix_milli,
-            ingested_unix_milli: timestamp_unix_milli + INGESTION_MILLI,
+            ingested_unix_milli,
             message: message.to_owned(),
         });
         id

@@ -22,6 +22,8 @@ pub(super) enum Protocol {
     Json,
     /// STS: a form, answered in XML.
     Query,
+    /// CloudWatch: RPC v2 in CBOR, the operation in the path.
+    Cbor,
     /// Lambda: JSON, the operation in method and path.
     Rest,
     /// S3.
@@ -50,15 +52,19 @@ impl Refusal {
             call.operation
         );
         match (fault, protocol) {
-            (Fault::Throttled, Protocol::Json) => Refusal::new(400, "ThrottlingException", "Rate exceeded"),
+            (Fault::Throttled, Protocol::Json | Protocol::Cbor) => {
+                Refusal::new(400, "ThrottlingException", "Rate exceeded")
+            }
             (Fault::Throttled, Protocol::Query) => Refusal::new(400, "Throttling", "Rate exceeded"),
             (Fault::Throttled, Protocol::Rest) => Refusal::new(429, "TooManyRequestsException", "Rate Exceeded."),
             (Fault::Throttled, Protocol::S3) => Refusal::new(503, "SlowDown", "Please reduce your request rate."),
-            (Fault::Denied, Protocol::Json) => Refusal::new(400, "AccessDeniedException", &denied),
+            (Fault::Denied, Protocol::Json | Protocol::Cbor) => Refusal::new(400, "AccessDeniedException", &denied),
             (Fault::Denied, Protocol::Rest) => Refusal::new(403, "AccessDeniedException", &denied),
             (Fault::Denied, Protocol::Query | Protocol::S3) => Refusal::new(403, "AccessDenied", &denied),
             (Fault::Error(status, code, message), _) => Refusal::new(*status, code, message),
-            (_, Protocol::Json) => Refusal::new(503, "ServiceUnavailableException", "Please try again."),
+            (_, Protocol::Json | Protocol::Cbor) => {
+                Refusal::new(503, "ServiceUnavailableException", "Please try again.")
+            }
             (_, Protocol::Rest) => Refusal::new(500, "ServiceException", "An error occurred."),
             (_, Protocol::Query) => Refusal::new(503, "ServiceUnavailable", "Please try again."),
             (_, Protocol::S3) => Refusal::new(500, "InternalError", "Please try again."),
@@ -71,6 +77,7 @@ impl Protocol {
     pub(super) fn of(service: &str) -> Protocol {
         match service {
             "sts" => Protocol::Query,
+            "monitoring" => Protocol::Cbor,
             "lambda" => Protocol::Rest,
             "s3" => Protocol::S3,
             _ => Protocol::Json,
@@ -78,17 +85,21 @@ impl Protocol {
     }
 
     pub(super) fn answer(self, status: u16, body: Value) -> Response<AnswerBody> {
-        response(
-            status,
-            if self == Protocol::Json { "application/x-amz-json-1.1" } else { "application/json" },
-            body.to_string(),
-        )
+        match self {
+            Protocol::Json => response(status, "application/x-amz-json-1.1", body.to_string()),
+            Protocol::Cbor => {
+                let mut response = response(status, "application/cbor", super::monitoring::encode(&body));
+                response.headers_mut().insert("smithy-protocol", "rpc-v2-cbor".parse().unwrap());
+                response
+            }
+            _ => response(status, "application/json", body.to_string()),
+        }
     }
 
     pub(super) fn refuse(self, refusal: &Refusal) -> Response<AnswerBody> {
         let Refusal { status, code, message } = refusal;
         match self {
-            Protocol::Json => self.answer(*status, json!({ "__type": code, "message": message })),
+            Protocol::Json | Protocol::Cbor => self.answer(*status, json!({ "__type": code, "message": message })),
             Protocol::Rest => {
                 let mut response = self.answer(*status, json!({ "Type": "User", "Message": message }));
                 response.headers_mut().insert("x-amzn-errortype", code.parse().unwrap());
@@ -119,12 +130,12 @@ pub(super) fn empty() -> Value {
     json!({})
 }
 
-pub(super) fn response(status: u16, content_type: &str, body: String) -> Response<AnswerBody> {
+pub(super) fn response(status: u16, content_type: &str, body: impl Into<Bytes>) -> Response<AnswerBody> {
     Response::builder()
         .status(status)
         .header("content-type", content_type)
         .header("x-amzn-requestid", REQUEST_ID)
-        .body(AnswerBody::Whole(Full::new(Bytes::from(body))))
+        .body(AnswerBody::Whole(Full::new(body.into())))
         .unwrap()
 }
 

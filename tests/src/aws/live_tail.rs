@@ -1,18 +1,23 @@
-//! `StartLiveTail`: a session is a stream of frames that a test fills, `application/vnd.amazon.eventstream` on the wire. It
-//! refuses to send by itself what a group receives: a test says what comes, when, and whether it was sampled.
+//! `StartLiveTail`: a session is a stream of frames that a test fills, `application/vnd.amazon.eventstream` on the wire. As the
+//! service does, it tells every second that nothing came. It refuses to send by itself what a group receives: a test says what
+//! comes, when, and whether it was sampled.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::Duration;
 
 use flate2::Crc;
 use hyper::Response;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedSender, WeakUnboundedSender};
 
 use super::account::Region;
 use super::answer::{AnswerBody, Refusal};
 use super::logs::{group_name, invalid, matches_pattern};
 use super::{ACCOUNT, PATIENCE};
+
+/// "Every second, a sessionUpdate" (StartLiveTail): a session in which nothing comes is not silent.
+const UPDATE_EVERY: Duration = Duration::from_secs(1);
 
 const GROUPS_MAX: usize = 10;
 /// Events of an update.
@@ -157,12 +162,26 @@ pub(super) fn start(
     let session = LiveTail { region: region.name.clone(), groups, pattern, pieces, left };
     session.send(frame("event", "initial-response", &json!({})));
     session.send(frame("event", "sessionStart", &begin));
+    tokio::spawn(tell_that_it_lives(session.pieces.downgrade()));
     // A test that has seen enough may be gone.
     let _ = sessions.send(session);
     Ok(Response::builder()
         .header("content-type", "application/vnd.amazon.eventstream")
         .body(AnswerBody::Pieces { pieces: receiver, _stays: stays })
         .unwrap())
+}
+
+/// Until the session has ended, by whomever.
+async fn tell_that_it_lives(pieces: WeakUnboundedSender<Result<Bytes, std::io::Error>>) {
+    let nothing =
+        frame("event", "sessionUpdate", &json!({ "sessionMetadata": { "sampled": false }, "sessionResults": [] }));
+    loop {
+        tokio::time::sleep(UPDATE_EVERY).await;
+        let Some(pieces) = pieces.upgrade() else { return };
+        if pieces.send(Ok(nothing.clone())).is_err() {
+            return;
+        }
+    }
 }
 
 /// A message of an event stream: lengths, their checksum, headers, payload, and the checksum of all.

@@ -2,13 +2,23 @@
 //! what cannot be looked at is no finding but unknown.
 
 use serde_json::{Value, json};
-use transect_tests::aws::{Fault, Region, When};
+use transect_tests::aws::{Delivery, Fault, Region, When};
 use transect_tests::files_below;
 
 use crate::world::{FORWARDER, NAME, REGIONS, Rows, World, bucket, own_filter};
 
-const CHECKS: [&str; 9] =
-    ["bucket", "clock", "coverage", "credentials", "delivery", "failed", "firehose", "forwarder", "unconverted"];
+const CHECKS: [&str; 10] = [
+    "bucket",
+    "clock",
+    "coverage",
+    "credentials",
+    "delivery",
+    "failed",
+    "firehose",
+    "forwarder",
+    "skipped",
+    "unconverted",
+];
 
 /// Three regions in which all is well: groups are subscribed, and something was delivered a moment ago.
 fn sound() -> World {
@@ -155,6 +165,19 @@ fn groups_that_nobody_forwards() {
         let filter = own_filter("us-west-2");
         region.group("/aws/lambda/transect-forwarder").filters = vec![filter];
     });
+}
+
+#[test]
+fn what_cloudwatch_logs_skips() {
+    let refused = |filter: &str, is_throttled: bool| Delivery {
+        group: "/aws/lambda/orders".to_owned(),
+        filter: filter.to_owned(),
+        minute_unix_milli: jiff::Timestamp::now().as_millisecond() / 60_000 * 60_000 - 3_600_000,
+        events: 12.0,
+        is_throttled,
+    };
+    check_region("skipped", "12 events of /aws/lambda/orders", |region| region.deliveries.push(refused(NAME, false)));
+    check_region("skipped", "asked to wait", |region| region.deliveries.push(refused(NAME, true)));
 }
 
 fn put(world: &World, key: &str, content: &str) {

@@ -170,6 +170,48 @@ fn who_wants_polling_gets_it() {
     assert_eq!(of_operation(&world.aws.calls(), "StartLiveTail").len(), 0);
 }
 
+/// Agents send late: 50 s, 90 s and almost 5 min after the time, while others come in time.
+#[test]
+fn what_arrives_late_is_shown_once_when_it_arrives() {
+    let world = world();
+    let start = now();
+    world.aws.region("us-east-2", |region| {
+        region.log_late(ORDERS, STREAM, start - 120_000, start - 119_000, &line("orders", "INFO", "before it began"));
+    });
+    let running = world.start(&["tail", "--poll", "--utc", "--region", "us-east-2", "--group", ORDERS]);
+    world.aws.wait_for_calls(|calls| !of_operation(calls, "FilterLogEvents").is_empty());
+    let log = |age: i64, message: &str| {
+        world.aws.region("us-east-2", |region| {
+            region.log_late(ORDERS, STREAM, now() - age, now(), &line("orders", "INFO", message));
+        });
+    };
+    log(0, "in time");
+    let first = running.out_until("in time");
+    log(50_000, "late by 50 s");
+    log(90_000, "late by 90 s");
+    let second = running.out_until("late by 50 s");
+    log(290_000, "late by 290 s");
+    log(0, "the last one");
+    let third = running.out_until("the last one");
+    let all = [first, second, third].concat();
+    assert_order(&all, &["in time", "late by 90 s", "late by 50 s", "late by 290 s", "the last one"]);
+    assert!(!all.iter().any(|line| line.contains("before it began")), "{all:#?}");
+    assert_eq!(all.iter().filter(|line| line.contains("late by")).count(), 3, "{all:#?}");
+}
+
+#[test]
+fn log_groups_that_are_made_meanwhile_are_followed() {
+    let world = world();
+    let (running, _sessions) = tail(&world, &["us-east-2"], &["--group", "/aws/lambda/*"]);
+    world.aws.region("us-east-2", |region| {
+        region.log("/aws/lambda/new", STREAM, now(), &line("new", "INFO", "made meanwhile"));
+        region.log("/ecs/new", STREAM, now(), &line("new", "INFO", "not asked for"));
+    });
+    running.said_until("/aws/lambda/new");
+    let lines = running.out_until("made meanwhile");
+    assert!(!lines.iter().any(|line| line.contains("not asked for")), "{lines:#?}");
+}
+
 #[test]
 fn a_session_that_ends_is_followed_by_another() {
     let world = world();

@@ -118,7 +118,8 @@ pub struct Backfill {
 /// CloudWatch's own filter pattern.
 ///
 /// CloudWatch's live tail is used, which is paid for by the minute; where it is refused, and with --poll, the groups are asked
-/// again and again. CloudWatch samples beyond 500 events a second, and then it is said. Ctrl-C ends it.
+/// again and again. CloudWatch samples beyond 500 events a second, and then it is said. Log groups that are made meanwhile are
+/// asked, too. Ctrl-C ends it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  transect tail --group '/aws/lambda/pay*'\n  \
     transect tail --service payments --level error --for 10m\n  transect tail ERROR --group /ecs/shop --poll")]
@@ -138,6 +139,9 @@ pub struct Tail {
     /// Ask again and again instead of a live tail
     #[arg(long)]
     pub poll: bool,
+    /// Where it asks: show what arrives up to so long after its time, when it arrives
+    #[arg(long, value_name = "DURATION", default_value = "5m")]
+    pub late: String,
     /// End after this time
     #[arg(long = "for", value_name = "DURATION")]
     pub duration: Option<String>,

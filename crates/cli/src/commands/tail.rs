@@ -16,12 +16,19 @@ use crate::output::{self, Destination};
 use crate::range::parse_duration;
 use crate::{cloud, signals, zone};
 
+/// PutLogEvents takes nothing that is older.
+const LATE_NANO_MAX: i64 = 14 * 24 * 3600 * 1_000_000_000;
+
 pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
     let format = output::row_format(global)?;
     if !matches!(format, Format::Table | Format::Ndjson) {
         return Err(Failure::usage("`transect tail` has no end to be written at", "it writes table or ndjson"));
     }
     let nanos = own.duration.as_deref().map(|text| parse_duration("--for", text)).transpose()?;
+    let late = parse_duration("--late", &own.late)?;
+    if late > LATE_NANO_MAX {
+        return Err(Failure::usage("--late: no event is that late", "CloudWatch Logs takes what is up to 14d old"));
+    }
     let request = Request {
         names: cloud::names(&own.deployment)?,
         groups: own.group.clone(),
@@ -29,6 +36,7 @@ pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
         services: own.service.clone(),
         severity_min: own.level.map(|level| level as i32),
         poll: own.poll,
+        lateness: Duration::from_nanos(late.unsigned_abs()),
         duration: nanos.map(|nanos| Duration::from_nanos(nanos.unsigned_abs())),
         normalize: cloud::reading(&own.reading),
     };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::observed::Observed;
 use super::{Check, Expected, Finding, Rows, words};
 use crate::subscribe::{self, Group, Mode, Policy, Row, State, Survey, Wish};
+use crate::{OwnGroups, Owner};
 
 /// Retention that the fix proposes: long enough for a region that was down and `transect backfill`.
 const RETENTION_DAYS: i32 = 30;
@@ -27,9 +28,10 @@ pub(super) fn coverage(observed: &Observed, expected: &Expected) -> Vec<Finding>
     };
     let destination = expected.names.destination(account, &observed.region);
     let policy = survey.policies.iter().find(|policy| policy.document.destination == destination);
-    let own = expected.names.own_groups();
+    let own = survey.own_groups(&expected.names, Some(&destination));
     // What the account's policy leaves out is left out on purpose.
-    let excluded_by_policy = policy.into_iter().flat_map(|policy| &policy.excluded).filter(|name| !own.contains(name));
+    let excluded_by_policy =
+        policy.into_iter().flat_map(|policy| &policy.excluded).filter(|name| !own.contains(name.as_str()));
     let exclude: Vec<String> = expected.exclude.iter().chain(excluded_by_policy).cloned().collect();
     let pattern = usual_pattern(survey, policy, &destination);
     let wish = Wish {
@@ -84,7 +86,7 @@ struct Rule<'r> {
     wish: &'r Wish,
     survey: &'r Survey,
     policy: Option<&'r Policy>,
-    own: &'r [String; 2],
+    own: &'r OwnGroups,
     destination: &'r str,
 }
 
@@ -114,17 +116,17 @@ impl Rule<'_> {
 
     /// Each line that the forwarder writes would make it write another.
     fn loops(&self, rows: &mut Rows<'_>) {
-        for name in self.own {
-            if self.policy.is_some_and(|policy| !policy.excluded.contains(name)) {
+        for (name, owner) in self.own.iter() {
+            if self.policy.is_some_and(|policy| policy.excluded.iter().all(|excluded| excluded != name)) {
                 rows.fail(
-                    format!("the account's policy forwards `{name}`, which the pipeline writes itself: a loop"),
+                    format!("the account's policy forwards `{name}`, written by {owner}: a loop"),
                     self.subscribe(""),
                 );
             }
-            let group = self.survey.groups.iter().find(|group| group.name == *name);
+            let group = self.survey.groups.iter().find(|group| group.name == name);
             for filter in group.into_iter().flat_map(|group| self.filters_to_us(group)) {
                 rows.fail(
-                    format!("filter `{filter}` forwards `{name}`, which the pipeline writes itself: a loop"),
+                    format!("filter `{filter}` forwards `{name}`, written by {owner}: a loop"),
                     self.delete(name, filter),
                 );
             }
@@ -221,7 +223,8 @@ impl Rule<'_> {
                 self.subscribe(&format!(" --retention {RETENTION_DAYS}")),
             );
         }
-        for row in plan.iter().filter(|row| row.state == State::Own).filter(forever) {
+        let is_ours = |row: &&Row| self.own.owner(&row.group) == Some(&Owner::Ours);
+        for row in plan.iter().filter(is_ours).filter(forever) {
             rows.warn(
                 format!("`{}`, which the pipeline writes itself, has no retention", row.group),
                 format!(

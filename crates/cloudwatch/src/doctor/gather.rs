@@ -7,6 +7,7 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use aws_sdk_cloudwatch::types::MetricDataQuery;
 use aws_sdk_firehose::types::{DeliveryStreamDescription, ExtendedS3DestinationDescription, S3BackupMode};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
 use aws_sdk_sts::config::interceptors::{
@@ -23,8 +24,9 @@ use transect_lake::{DiskCache, LANDING, LakeError, Mapping, Partition, RegionSto
 
 use super::observed::{
     Alias, Asynchronous, Configuration, Conversion, Deployed, Deserializer, Forwarder, Invoker, LakeView, Newest,
-    Observed, Pile, S3Destination, Skew, Stream,
+    Observed, Pile, S3Destination, Skew, Stream, Undelivered,
 };
+use super::skipped;
 use crate::{Fault, Names, Region, account_of, subscribe};
 
 /// With so many objects it is a pile, and their exact number changes nothing. Folders are listed one after the other until so
@@ -37,6 +39,10 @@ const LISTINGS_AT_ONCE: usize = 8;
 const HOURS_WITH_FILES: usize = 2;
 /// Folders of hours that are listed at most on the way there.
 const HOURS_LISTED_MAX: usize = 8;
+/// Pages of metrics, each with up to 100,800 points (GetMetricData).
+const METRIC_PAGES_MAX: usize = 10;
+/// What the question about throttled deliveries is called.
+const THROTTLED: &str = "throttled";
 /// Clocks of regions differ by less: an hour that lies further ahead is somebody's mistake.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(1);
 
@@ -67,12 +73,13 @@ pub async fn gather(region: &Region, store: Option<&RegionStore>, scope: &Scope<
         .map(|function| deployed(region, function, scope.names.alias()))
         .buffered(LISTINGS_AT_ONCE)
         .collect();
-    let (account, stream, forwarder, functions, survey, lake) = tokio::join!(
+    let (account, stream, forwarder, functions, survey, undelivered, lake) = tokio::join!(
         account_of(&watched),
         stream_of(&watched, scope.names.delivery_stream()),
         forwarder(region, scope.names),
         functions,
         subscribe::survey(region),
+        undelivered(region, scope.now),
         lake,
     );
     Observed {
@@ -85,6 +92,7 @@ pub async fn gather(region: &Region, store: Option<&RegionStore>, scope: &Scope<
         forwarder,
         functions,
         survey,
+        undelivered,
     }
 }
 
@@ -348,6 +356,54 @@ fn source_account(condition: &Value) -> Option<String> {
 /// One text or several.
 fn texts(value: &Value) -> impl Iterator<Item = &str> {
     value.as_str().into_iter().chain(value.as_array().into_iter().flatten().filter_map(Value::as_str))
+}
+
+// --- CloudWatch --------------------------------------------------------------------------------------------------------------
+
+/// What CloudWatch Logs could not hand over, by log group and minute. The metrics have points only where there was something.
+async fn undelivered(region: &Region, now: Timestamp) -> Result<Vec<Undelivered>, Fault> {
+    const QUERIES: [(&str, &str); 2] = [("refused", "DeliveryErrors"), (THROTTLED, "DeliveryThrottling")];
+    let search = |(id, metric): (&str, &str)| {
+        // A search, because which groups and filters there were is not known; it finds those of the last two weeks.
+        MetricDataQuery::builder()
+            .id(id)
+            .expression(format!("SEARCH('Namespace=\"AWS/Logs\" MetricName=\"{metric}\"', 'Sum', 60)"))
+            .label("${PROP('Dim.LogGroupName')} ${PROP('Dim.FilterName')}")
+            .build()
+    };
+    let time = |time: Timestamp| aws_sdk_cloudwatch::primitives::DateTime::from_secs(time.as_second());
+    let begin = now.checked_sub(skipped::LOOKED_BACK).unwrap_or(now);
+    let call = region
+        .cloudwatch
+        .get_metric_data()
+        .set_metric_data_queries(Some(QUERIES.map(search).to_vec()))
+        .start_time(time(begin))
+        .end_time(time(now));
+    let mut pages = call.into_paginator().send();
+    let mut found: BTreeMap<(String, bool), Vec<(Timestamp, f64)>> = BTreeMap::new();
+    for _ in 0..METRIC_PAGES_MAX {
+        let Some(page) = pages.next().await else { break };
+        let page = page.map_err(|error| Fault::of("cloudwatch:GetMetricData", error))?;
+        for series in page.metric_data_results() {
+            let label = series.label().unwrap_or_default().to_owned();
+            let minutes = found.entry((label, series.id() == Some(THROTTLED))).or_default();
+            let points = series.timestamps().iter().zip(series.values());
+            let points = points.filter(|(_, events)| **events > 0.);
+            minutes.extend(points.filter_map(|(at, events)| Some((Timestamp::from_second(at.secs()).ok()?, *events))));
+        }
+    }
+    let series = found.into_iter().filter(|(_, minutes)| !minutes.is_empty());
+    Ok(series
+        .map(|((label, is_throttled), mut minutes)| {
+            minutes.sort_by_key(|(at, _)| *at);
+            // A metric of a policy has no filter, and what a label then says instead is not documented.
+            let mut words =
+                label.split(' ').map(|word| Some(word).filter(|word| !word.is_empty() && !word.contains("${")));
+            let group = words.next().flatten().unwrap_or("*").to_owned();
+            let filter = words.next().flatten().map(str::to_owned);
+            Undelivered { group, filter, is_throttled, minutes }
+        })
+        .collect())
 }
 
 // --- The lake ----------------------------------------------------------------------------------------------------------------

@@ -30,6 +30,21 @@ pub struct Observed {
     pub functions: Vec<Deployed>,
     /// Log groups, subscriptions and policies.
     pub survey: Result<Survey, Fault>,
+    /// What CloudWatch Logs could not hand over to subscriptions lately.
+    pub undelivered: Result<Vec<Undelivered>, Fault>,
+}
+
+/// Events of one log group that a subscription's destination did not take.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Undelivered {
+    /// The log group.
+    pub group: String,
+    /// The filter; `None` where CloudWatch does not say, as of the account's policy.
+    pub filter: Option<String>,
+    /// Whether the destination asked to wait, rather than refused.
+    pub is_throttled: bool,
+    /// The minutes, by their beginning, and how many events of each.
+    pub minutes: Vec<(Timestamp, f64)>,
 }
 
 /// How far this machine's clock is off: the least that explains what was seen.

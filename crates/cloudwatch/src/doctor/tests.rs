@@ -157,6 +157,7 @@ fn sound() -> Observed {
             groups: vec![forwarded("/aws/lambda/cart"), forwarded("/aws/lambda/pay"), group(OWN[0]), group(OWN[1])],
             policies: vec![],
         }),
+        undelivered: Ok(vec![]),
     }
 }
 
@@ -244,6 +245,7 @@ fn a_sound_region_has_one_row_a_check_and_each_is_ok() {
             "firehose ok: ACTIVE, Parquet after 128 MiB or 300 s",
             "forwarder ok: version 7, release 1.4.1",
             "coverage ok: 2 of 2 log groups forwarded; 2 of the pipeline's own and 0 excluded",
+            "skipped ok: nothing in the last 24 h",
             "failed ok: none",
             "unconverted ok: none",
             "clock ok: within 5 s of AWS",
@@ -251,6 +253,64 @@ fn a_sound_region_has_one_row_a_check_and_each_is_ok() {
     );
     assert!(findings.iter().all(|finding| finding.region == REGION && finding.fix.is_none()));
     assert!(!examine_all(&[sound()], &expected()).has_findings());
+}
+
+#[test]
+fn minutes_that_cloudwatch_logs_skips_come_with_their_backfill() {
+    let rule = Rule(Check::Skipped);
+    let of = |group: &str, filter: Option<&str>, is_throttled: bool, ages: &[i64]| Undelivered {
+        group: group.to_owned(),
+        filter: filter.map(str::to_owned),
+        is_throttled,
+        minutes: ages.iter().rev().map(|age| (ago(53 + age * 60), 2.)).collect(),
+    };
+    // 08:12 to 08:14 and ten minutes after it; two groups are one span.
+    rule.one(
+        |o| {
+            let cart = of("/aws/lambda/cart", Some("acme"), false, &[28, 30]);
+            o.undelivered = Ok(vec![cart, of("/aws/lambda/pay", Some("acme"), false, &[29])]);
+        },
+        State::Fail,
+        "CloudWatch Logs was refused and skips: 6 events of /aws/lambda/cart, /aws/lambda/pay",
+        "`transect backfill --region us-east-2 --name acme --group /aws/lambda/cart --group /aws/lambda/pay --since \
+         2026-11-21T08:12:00Z --until 2026-11-21T08:25:00Z`",
+    );
+    // It never ends after now.
+    rule.one(
+        |o| o.undelivered = Ok(vec![of("/aws/lambda/cart", None, false, &[1])]),
+        State::Fail,
+        "2 events of /aws/lambda/cart between 2026-11-21T08:41:00Z and 2026-11-21T08:42:53Z",
+        "--until 2026-11-21T08:42:53Z",
+    );
+    rule.one(
+        |o| o.undelivered = Ok(vec![of("/aws/lambda/cart", Some("acme"), true, &[1])]),
+        State::Warn,
+        "tries again for 24 h",
+        "transect backfill",
+    );
+    rule.unknown(|o| o.undelivered = Err(fault("AccessDeniedException")), "not looked at", "allow `some:Action`");
+    // Of others it tells nothing: by a filter that delivers elsewhere, or by their policy.
+    rule.ok(
+        |o| {
+            groups(o)[0].filters.push(filter("siem", "arn:aws:firehose:us-east-2:123456789012:deliverystream/siem"));
+            o.survey.as_mut().unwrap().policies.push(Policy { document: PolicyDocument::default(), ..policy(&[]) });
+            o.undelivered = Ok(vec![
+                of("/aws/lambda/cart", Some("siem"), false, &[5]),
+                of("/aws/lambda/cart", Some("gone"), false, &[5]),
+                of("/aws/lambda/cart", None, false, &[5]),
+            ]);
+        },
+        "nothing in the last 24 h",
+    );
+    // A destination that fails now and then for a day has a few rows, and the last one holds the rest.
+    let mut observed = sound();
+    let ages: Vec<i64> = (0..40).map(|number| number * 30).collect();
+    observed.undelivered = Ok(vec![of("/aws/lambda/cart", Some("acme"), false, &ages)]);
+    let findings = examine(&observed, &expected());
+    let fixes: Vec<&str> =
+        findings.iter().filter(|one| one.check == Check::Skipped).filter_map(|one| one.fix.as_deref()).collect();
+    assert_eq!(fixes.len(), 5);
+    assert!(fixes[4].contains("--until 2026-11-21T08:42:53Z"), "{fixes:#?}");
 }
 
 #[test]

@@ -108,6 +108,64 @@ fn patterns_choose_and_a_loop_is_named() {
     );
 }
 
+/// Two installations in a region, one of which already forwards something: neither ever forwards what the other writes.
+#[test]
+fn two_installations_never_subscribe_each_other() {
+    let blue = "arn:aws:lambda:us-east-2:123456789012:function:blue-forwarder:live";
+    let groups = [
+        group("/aws/kinesisfirehose/blue", &[]),
+        group("/aws/kinesisfirehose/transect", &[]),
+        group("/aws/lambda/blue-forwarder", &[filter("transect", OURS)]),
+        group("/aws/lambda/cart", &[]),
+        // Without a group of its stream it is known by what is delivered to it.
+        group("/aws/lambda/green-forwarder", &[]),
+        group("/aws/lambda/pay", &[filter("g", "arn:aws:lambda:us-east-2:123456789012:function:green-forwarder:live")]),
+        group("/aws/lambda/transect-forwarder", &[]),
+    ];
+    let of_transect = [
+        "/aws/kinesisfirehose/blue own none written by the deployment `blue`",
+        "/aws/kinesisfirehose/transect own none written by the pipeline itself",
+        "/aws/lambda/blue-forwarder own none forwarded, and `blue` writes it, which is another forwarder of this region: a loop as soon as it forwards ours; take it out of the subscription",
+        "/aws/lambda/cart missing put_filter",
+        "/aws/lambda/green-forwarder own none written by the deployment `green`",
+        "/aws/lambda/pay missing put_filter",
+        "/aws/lambda/transect-forwarder own none written by the pipeline itself",
+    ];
+    check(&groups, &[], &wish(), &of_transect);
+    let theirs = Wish { names: Names::new("blue").unwrap(), ..wish() };
+    check(
+        &groups,
+        &[],
+        &theirs,
+        &[
+            "/aws/kinesisfirehose/blue own none written by the pipeline itself",
+            "/aws/kinesisfirehose/transect own none written by the deployment `transect`",
+            "/aws/lambda/blue-forwarder own none written by the pipeline itself",
+            "/aws/lambda/cart missing put_filter",
+            "/aws/lambda/green-forwarder own none written by the deployment `green`",
+            "/aws/lambda/pay missing put_filter",
+            "/aws/lambda/transect-forwarder own none written by the deployment `transect`",
+        ],
+    );
+    let account_wide = Wish { mode: Mode::Account, ..theirs };
+    let survey = Survey { groups: groups.to_vec(), policies: vec![] };
+    let (document, selection) = plan(&survey, &account_wide, &account(), "us-east-2").policy.unwrap();
+    assert_eq!(document.destination, blue);
+    assert_eq!(
+        selection,
+        r#"LogGroupName NOT IN ["/aws/lambda/blue-forwarder","/aws/kinesisfirehose/blue","/aws/kinesisfirehose/green","/aws/kinesisfirehose/transect","/aws/lambda/green-forwarder","/aws/lambda/transect-forwarder"]"#
+    );
+    // A function of another name that is delivered to by wish does not get its own lines.
+    let custom =
+        Wish { destination: Some("arn:aws:lambda:us-east-2:123456789012:function:cart:live".into()), ..wish() };
+    let plan = plan(&survey, &custom, &account(), "us-east-2");
+    let cart = plan.rows.iter().find(|row| row.group == "/aws/lambda/cart").unwrap();
+    assert_eq!(
+        (cart.state, cart.detail.as_str()),
+        (State::Own, "written by the function `cart` that it is delivered to")
+    );
+}
+
 #[test]
 fn retention_is_put_only_where_there_is_none_and_its_lack_costs() {
     let endless =

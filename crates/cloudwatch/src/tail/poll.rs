@@ -1,10 +1,10 @@
-//! Asks log groups again and again for what is new, at the pace that FilterLogEvents allows. What is asked for overlaps, and
-//! each event is shown once, by its id.
+//! Asks log groups again and again for what is new, at the pace that FilterLogEvents allows, and for what arrives late, up to
+//! a bound. What is asked for overlaps, and each event is shown once, by its id, when it arrives.
 //!
 //! It refuses to read from a log group more than a page before the others had their turn.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
@@ -19,52 +19,95 @@ use crate::Fault;
 /// How far each reading reaches back behind the newest event: streams of a group are written to at the same time, and what
 /// is written is found some seconds later.
 pub(super) const OVERLAP_MS: i64 = 15_000;
-/// How long an event may take until it is found. Where nothing comes, readings begin so long before the last, rather than
-/// search a range that grows; what takes longer is not shown.
-const LAG_MS: i64 = 60_000;
 /// A log group that was read to its end is not asked again before.
 const ROUND: Duration = Duration::from_secs(2);
+/// A reading may reach back as far as events may be late while that many events, on that many pages, are all that comes: what
+/// is read again costs no more than a call that is made anyway.
+const WIDE_EVENTS_MAX: usize = 2_000;
+const WIDE_PAGES_MAX: usize = 10;
+/// Where more comes, what is late is looked for beside the readings of what is new, and as long after the last time.
+const LATE_ROUND: Duration = Duration::from_secs(15);
 
 /// How far a log group was read.
 #[derive(Debug)]
 pub(super) struct Cursor {
-    /// Where a reading begins.
+    /// How long an event may take until it is found.
+    lateness_ms: i64,
+    /// Where a reading of what is new begins.
     since_ms: i64,
-    /// When the present reading began.
+    /// Where the present reading began to read, and when.
+    from_ms: i64,
     begun_ms: i64,
     newest_ms: i64,
+    /// Whether readings reach back as far as events may be late.
+    is_wide: bool,
+    events: usize,
+    pages: usize,
     /// Where it goes on.
     token: Option<String>,
 }
 
 impl Cursor {
-    /// Nothing was read; everything from then on is to be.
-    pub(super) fn new(since_ms: i64) -> Cursor {
-        Cursor { since_ms, begun_ms: since_ms, newest_ms: i64::MIN, token: None }
+    /// Nothing was read; everything from then on is to be, and what comes later by no more than that.
+    pub(super) fn new(since_ms: i64, lateness: Duration) -> Cursor {
+        Cursor {
+            lateness_ms: i64::try_from(lateness.as_millis()).unwrap_or(i64::MAX),
+            since_ms,
+            from_ms: since_ms,
+            begun_ms: since_ms,
+            newest_ms: i64::MIN,
+            is_wide: true,
+            events: 0,
+            pages: 0,
+            token: None,
+        }
     }
 
     /// What to ask for at this time: from when on, and which page.
     pub(super) fn next(&mut self, now_ms: i64) -> (i64, Option<String>) {
         if self.token.is_none() {
-            self.begun_ms = now_ms;
+            (self.begun_ms, self.events, self.pages) = (now_ms, 0, 0);
+            let late_ms = now_ms.saturating_sub(self.lateness_ms);
+            // An event may be older than the beginning and arrive after it.
+            self.from_ms = if self.is_wide { self.since_ms.min(late_ms) } else { self.since_ms };
         }
-        (self.since_ms, self.token.clone())
+        (self.from_ms, self.token.clone())
     }
 
-    /// A page was read: its newest event, and the next page. Tells whether it was the last one.
-    pub(super) fn page(&mut self, newest_ms: Option<i64>, token: Option<String>) -> bool {
+    /// A page was read: how many events, the newest, and the next page. Tells whether it was the last one.
+    pub(super) fn page(&mut self, events: usize, newest_ms: Option<i64>, token: Option<String>) -> bool {
         self.newest_ms = self.newest_ms.max(newest_ms.unwrap_or(i64::MIN));
+        self.events += events;
+        self.pages += 1;
         // A page that leads to itself would be read for ever.
         self.token = token.filter(|token| self.token.as_ref() != Some(token));
+        if self.is_wide && (self.events > WIDE_EVENTS_MAX || self.token.is_some() && self.pages >= WIDE_PAGES_MAX) {
+            // Too much to be read every time: what is new is not to wait for it. The reading begins again.
+            self.is_wide = false;
+            if self.token.take().is_some() {
+                return false;
+            }
+        }
         if self.token.is_some() {
             return false;
         }
         // An event may be dated up to two hours ahead (PutLogEvents): that is no reason to leave out what comes until then.
         let seen_ms = self.newest_ms.min(self.begun_ms).saturating_sub(OVERLAP_MS);
-        let since_ms = self.since_ms.max(seen_ms).max(self.begun_ms.saturating_sub(LAG_MS));
+        // Where nothing comes the range does not grow beyond what may be late.
+        let since_ms = self.since_ms.max(seen_ms).max(self.begun_ms.saturating_sub(self.lateness_ms.max(OVERLAP_MS)));
         // Where the clock was ahead and was put right, nothing would be read until it is there again.
         self.since_ms = since_ms.min(self.begun_ms.saturating_sub(OVERLAP_MS));
         true
+    }
+
+    /// What is late is few enough again to be read every time.
+    pub(super) fn widen(&mut self) {
+        self.is_wide = true;
+    }
+
+    /// Whether readings reach back as far as events may be late.
+    pub(super) fn is_wide(&self) -> bool {
+        self.is_wide
     }
 
     /// Whether the next page is a reading's first.
@@ -80,13 +123,15 @@ impl Cursor {
 
 /// Polls the log groups until none is left. What was shown of them before is told by its content: live tail knows no ids.
 pub(super) async fn follow(watch: &Watch<'_>, groups: Vec<String>, since_ms: i64, shown: Seen) {
-    let once = Once { shown, ids: Mutex::default() };
+    let once = Once { since_ms, shown, ids: Mutex::default() };
     join_all(groups.into_iter().map(|group| follow_group(watch, group, since_ms, &once))).await;
 }
 
-/// Shows every event once.
+/// Shows every event once that came since polling began.
 #[derive(Default)]
 pub(super) struct Once {
+    /// When it began.
+    pub since_ms: i64,
     /// By content, before polling began.
     pub shown: Seen,
     /// By id.
@@ -96,6 +141,10 @@ pub(super) struct Once {
 impl Once {
     /// Whether an event was not there before. Equal lines with different ids are different events.
     pub(super) fn is_first(&self, group: &str, event: &FilteredLogEvent) -> bool {
+        let came_ms = event.timestamp().max(event.ingestion_time());
+        if came_ms.is_some_and(|came_ms| came_ms < self.since_ms) {
+            return false;
+        }
         let stream = event.log_stream_name().unwrap_or_default();
         let content = seen::content(group, stream, event.timestamp(), event.message().unwrap_or_default());
         let id = match event.event_id() {
@@ -107,47 +156,93 @@ impl Once {
     }
 }
 
+/// What is new in a log group and, where that is too much for one reading, what is late beside it.
 async fn follow_group(watch: &Watch<'_>, group: String, since_ms: i64, once: &Once) {
-    let names = std::slice::from_ref(&group);
-    let mut cursor = Cursor::new(since_ms);
+    let cursor = Mutex::new(Cursor::new(since_ms, watch.shared.request.lateness));
+    tokio::select! {
+        () = follow_new(watch, &group, &cursor, once) => {}
+        () = follow_late(watch, &group, &cursor, once) => {}
+    }
+}
+
+fn held(cursor: &Mutex<Cursor>) -> MutexGuard<'_, Cursor> {
+    cursor.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn follow_new(watch: &Watch<'_>, group: &String, cursor: &Mutex<Cursor>, once: &Once) {
+    let names = std::slice::from_ref(group);
     let mut failures = 0;
     while !watch.standing.is_hopeless() {
         let begun = Instant::now();
-        match ask(watch, &group, &mut cursor).await {
+        let asked = ask(watch, group, |now_ms| {
+            let (from_ms, token) = held(cursor).next(now_ms);
+            (from_ms, None, token)
+        });
+        match asked.await {
             Ok((events, token)) => {
                 failures = 0;
                 if let Some(text) = watch.standing.follow(names) {
                     watch.note(text).await;
                 }
-                show(watch, &group, &events, once).await;
+                show(watch, group, &events, once).await;
                 let newest = events.iter().filter_map(FilteredLogEvent::timestamp).max();
-                if cursor.page(newest, token) {
+                let is_last = held(cursor).page(events.len(), newest, token);
+                if is_last {
                     sleep_until(begun + ROUND).await;
                 }
             }
             Err(fault) if fault.is("ResourceNotFoundException") => {
-                watch.standing.forget(&group);
+                watch.standing.forget(group);
                 watch.note(format!("log group {group} is gone")).await;
                 return;
             }
             // That a reading does not go on is no reason not to begin it again.
-            Err(fault) if is_refusal(&fault) && cursor.is_at_start() => {
+            Err(fault) if is_refusal(&fault) && held(cursor).is_at_start() => {
                 let mut reason = fault.to_string();
                 if fault.is("InvalidParameterException") && watch.shared.request.pattern.is_some() {
                     reason.push_str(" (the filter pattern?)");
                 }
-                watch.standing.lose(&group, &reason);
+                watch.standing.lose(group, &reason);
                 watch.note_once(format!("log groups are not followed: {reason}")).await;
                 return;
             }
             Err(fault) => {
                 failures += 1;
-                cursor.restart();
+                held(cursor).restart();
                 if let Some(text) = watch.standing.failing(names, &fault.to_string()) {
                     watch.note(text).await;
                 }
                 sleep(backoff(failures)).await;
             }
+        }
+    }
+}
+
+/// Looks for what is late while readings of what is new do not reach back so far; never ends. What it cannot read, those
+/// cannot either, and they say so.
+async fn follow_late(watch: &Watch<'_>, group: &str, cursor: &Mutex<Cursor>, once: &Once) {
+    let lateness_ms = i64::try_from(watch.shared.request.lateness.as_millis()).unwrap_or(i64::MAX);
+    loop {
+        sleep(LATE_ROUND).await;
+        if held(cursor).is_wide() {
+            continue;
+        }
+        let until_ms = watch.now_ms().saturating_sub(OVERLAP_MS);
+        let from_ms = until_ms.saturating_sub(lateness_ms);
+        let (mut token, mut count, mut pages) = (None::<String>, 0, 0);
+        loop {
+            let asked = token.clone();
+            let Ok((events, next)) = ask(watch, group, |_| (from_ms, Some(until_ms), asked)).await else { break };
+            show(watch, group, &events, once).await;
+            count += events.len();
+            pages += 1;
+            if next.is_none() || next == token {
+                if count <= WIDE_EVENTS_MAX / 2 && pages <= WIDE_PAGES_MAX / 2 {
+                    held(cursor).widen();
+                }
+                break;
+            }
+            token = next;
         }
     }
 }
@@ -159,21 +254,23 @@ pub(super) fn is_refusal(fault: &Fault) -> bool {
     fault.is_denied() || codes.iter().any(|code| fault.is(code))
 }
 
+/// A page, in turn; `next` tells at that time what is to be asked for: from when on, until when, and which page.
 async fn ask(
     watch: &Watch<'_>,
     group: &str,
-    cursor: &mut Cursor,
+    next: impl FnOnce(i64) -> (i64, Option<i64>, Option<String>),
 ) -> Result<(Vec<FilteredLogEvent>, Option<String>), Fault> {
     // A closed semaphore would be one that nobody closes.
     let _turn = watch.in_flight.acquire().await;
     watch.pace.permit().await;
-    let (since_ms, token) = cursor.next(watch.now_ms());
+    let (since_ms, until_ms, token) = next(watch.now_ms());
     let call = watch
         .region
         .logs
         .filter_log_events()
         .log_group_name(group)
         .start_time(since_ms)
+        .set_end_time(until_ms)
         .set_filter_pattern(watch.shared.request.pattern.clone())
         .set_next_token(token);
     let page = call.send().await.map_err(|error| Fault::of("logs:FilterLogEvents", error))?;

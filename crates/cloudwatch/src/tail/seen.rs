@@ -4,9 +4,9 @@ use std::collections::{HashSet, VecDeque};
 
 use twox_hash::XxHash3_128;
 
-/// Events that are remembered. Polling reads at most a minute again, in which five calls a second seldom bring more; an event
-/// beyond would be shown twice, which is better than memory without end. It takes about 10 MB.
-const SEEN_MAX: usize = 200_000;
+/// Events that are remembered. Polling reads some minutes again, in which five calls a second seldom bring more; an event
+/// beyond would be shown twice, which is better than memory without end. It takes about 50 MB, where so many come.
+const SEEN_MAX: usize = 1_000_000;
 
 /// The events seen last.
 #[derive(Debug)]

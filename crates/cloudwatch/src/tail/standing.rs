@@ -79,6 +79,19 @@ impl Standing {
         inner.groups = groups.map(|group| (group, Group { state: State::Awaited, ever: false })).collect();
     }
 
+    /// These came later, and are to be followed, too.
+    pub(super) fn add(&self, groups: &[String]) {
+        let mut inner = self.inner();
+        for group in groups {
+            inner.groups.insert(group.clone(), Group { state: State::Awaited, ever: false });
+        }
+    }
+
+    /// Whether this one was deleted.
+    pub(super) fn is_gone(&self, group: &str) -> bool {
+        self.inner().groups.get(group).is_some_and(|group| group.state == State::Gone)
+    }
+
     /// These are followed. Returns what is to be said.
     pub(super) fn follow(&self, groups: &[String]) -> Option<String> {
         let mut inner = self.inner();

@@ -126,7 +126,7 @@ fn event(id: &str, message: &str) -> FilteredLogEvent {
 fn an_event_is_shown_once_however_often_it_is_read() {
     let mut shown = Seen::default();
     shown.insert(content("g", "s", Some(7), "by live tail"));
-    let once = Once { shown, ids: std::sync::Mutex::default() };
+    let once = Once { since_ms: 5, shown, ids: std::sync::Mutex::default() };
     assert!(once.is_first("g", &event("1", "tick")));
     assert!(!once.is_first("g", &event("1", "tick")));
     // Equal lines are two events; and ids count within their group.
@@ -134,58 +134,94 @@ fn an_event_is_shown_once_however_often_it_is_read() {
     assert!(once.is_first("h", &event("1", "tick")));
     assert!(!once.is_first("g", &event("3", "by live tail")));
     assert!(once.is_first("h", &event("3", "by live tail")));
+    // What was there before it began is not shown; what is as old and arrived afterwards is.
+    let dated = |id: &str, timestamp, ingestion: Option<i64>| {
+        let event = FilteredLogEvent::builder().event_id(id).timestamp(timestamp).message("old");
+        event.set_ingestion_time(ingestion).build()
+    };
+    assert!(!once.is_first("g", &dated("4", 3, Some(4))) && !once.is_first("g", &dated("5", 3, None)));
+    assert!(once.is_first("g", &dated("6", 3, Some(9))) && !once.is_first("g", &dated("6", 3, Some(9))));
+}
+
+const MINUTE: i64 = 60_000;
+
+/// A cursor that has more than it can read every time, so that it reads what is new alone.
+fn narrow(since_ms: i64) -> Cursor {
+    let mut cursor = Cursor::new(since_ms, LATENESS);
+    cursor.next(since_ms);
+    assert!(cursor.is_wide() && !cursor.page(5_000, None, Some("2".into())) && !cursor.is_wide());
+    cursor
+}
+
+#[test]
+fn readings_reach_back_as_far_as_events_may_be_late_while_little_comes() {
+    let mut cursor = Cursor::new(10 * MINUTE, LATENESS);
+    for now in [10 * MINUTE, 11 * MINUTE, 12 * MINUTE] {
+        assert_eq!(cursor.next(now), (now - 5 * MINUTE, None));
+        // Pages without an event lead on; what is asked for stays the same.
+        assert!(!cursor.page(0, None, Some("2".into())));
+        assert_eq!(cursor.next(now + 1), (now - 5 * MINUTE, Some("2".into())));
+        assert!(cursor.page(3, Some(now), None) && cursor.is_wide());
+    }
+    // Too many events, or pages: from the beginning again, and what is new alone.
+    cursor.next(31 * MINUTE);
+    assert!(!cursor.page(2_001, Some(29 * MINUTE), Some("2".into())));
+    assert_eq!(cursor.next(31 * MINUTE), (12 * MINUTE - OVERLAP_MS, None));
+    let mut cursor = Cursor::new(10 * MINUTE, LATENESS);
+    cursor.next(11 * MINUTE);
+    for page in 2..11 {
+        assert!(cursor.is_wide() && !cursor.page(0, None, Some(page.to_string())));
+    }
+    cursor.page(0, None, Some("11".into()));
+    assert!(!cursor.is_wide() && cursor.is_at_start());
+    // Until it is little again.
+    cursor.widen();
+    assert_eq!(cursor.next(12 * MINUTE).0, 7 * MINUTE);
+    // Who wants nothing late gets what is new.
+    assert_eq!(Cursor::new(10 * MINUTE, Duration::ZERO).next(11 * MINUTE).0, 10 * MINUTE);
 }
 
 #[test]
 fn readings_overlap_and_go_on_with_time() {
-    let minute = 60_000;
-    let mut cursor = Cursor::new(0);
+    let mut cursor = narrow(0);
     // Three pages; what came while they were read belongs to the next reading.
-    assert_eq!(cursor.next(10 * minute), (0, None));
-    assert!(!cursor.page(Some(9 * minute), Some("2".into())));
+    assert_eq!(cursor.next(10 * MINUTE), (0, None));
+    assert!(!cursor.page(9_000, Some(9 * MINUTE), Some("2".into())));
     assert!(!cursor.is_at_start());
-    assert_eq!(cursor.next(11 * minute), (0, Some("2".into())));
-    assert!(!cursor.page(None, Some("3".into())));
-    cursor.next(12 * minute);
-    assert!(cursor.page(Some(11 * minute), None));
-    assert_eq!(cursor.next(12 * minute).0, 10 * minute - OVERLAP_MS);
+    assert_eq!(cursor.next(11 * MINUTE), (0, Some("2".into())));
+    assert!(!cursor.page(0, None, Some("3".into())));
+    cursor.next(12 * MINUTE);
+    assert!(cursor.page(1, Some(11 * MINUTE), None));
+    assert_eq!(cursor.next(12 * MINUTE).0, 10 * MINUTE - OVERLAP_MS);
     // Nothing new: the range does not grow, and does not shrink to nothing.
-    assert!(cursor.page(None, None));
-    assert_eq!(cursor.next(20 * minute).0, 11 * minute);
-    assert!(cursor.page(None, None));
-    assert_eq!(cursor.next(21 * minute).0, 19 * minute);
+    assert!(cursor.page(0, None, None));
+    assert_eq!(cursor.next(20 * MINUTE).0, 11 * MINUTE - OVERLAP_MS);
+    assert!(cursor.page(0, None, None));
+    assert_eq!(cursor.next(21 * MINUTE).0, 15 * MINUTE);
     // A clock that is put back: it is read again, rather than not at all.
-    assert!(cursor.page(None, None));
-    assert_eq!(cursor.next(5 * minute).0, 20 * minute);
-    assert!(cursor.page(None, None));
-    assert_eq!(cursor.next(5 * minute).0, 5 * minute - OVERLAP_MS);
-}
-
-#[test]
-fn nothing_is_read_from_before_the_beginning() {
-    let mut cursor = Cursor::new(85_000);
-    cursor.next(100_000);
-    assert!(cursor.page(None, None));
-    assert_eq!(cursor.next(102_000).0, 85_000);
+    assert!(cursor.page(0, None, None));
+    assert_eq!(cursor.next(5 * MINUTE).0, 16 * MINUTE);
+    assert!(cursor.page(0, None, None));
+    assert_eq!(cursor.next(5 * MINUTE).0, 5 * MINUTE - OVERLAP_MS);
 }
 
 #[test]
 fn an_event_of_the_future_hides_nothing() {
-    let mut cursor = Cursor::new(0);
+    let mut cursor = narrow(0);
     cursor.next(100_000);
-    assert!(cursor.page(Some(7_200_000), None));
+    assert!(cursor.page(1, Some(7_200_000), None));
     assert_eq!(cursor.next(101_000).0, 100_000 - OVERLAP_MS);
 }
 
 #[test]
 fn a_reading_begins_again_where_it_failed_and_ends_where_a_page_leads_to_itself() {
-    let mut cursor = Cursor::new(5);
+    let mut cursor = narrow(5);
     cursor.next(100_000);
-    cursor.page(Some(90_000), Some("2".into()));
+    cursor.page(1, Some(90_000), Some("2".into()));
     cursor.restart();
     assert_eq!(cursor.next(101_000), (5, None));
-    cursor.page(None, Some("2".into()));
-    assert!(cursor.page(None, Some("2".into())));
+    cursor.page(0, None, Some("2".into()));
+    assert!(cursor.page(0, None, Some("2".into())));
 }
 
 #[test]
@@ -436,6 +472,7 @@ fn request(groups: &[&str]) -> Request {
         services: Vec::new(),
         severity_min: None,
         poll: false,
+        lateness: LATENESS,
         duration: None,
         normalize: Options::default(),
     }
@@ -452,6 +489,9 @@ fn groups_are_chosen_by_pattern_and_never_the_pipelines_own() {
     assert_eq!(chosen(&["/aws/lambda/*"]), ["/aws/lambda/cart"]);
     assert_eq!(chosen(&["*car?", "aws/spans", "nothing"]), ["/aws/lambda/cart", "aws/spans"]);
     assert_eq!(chosen(&["/aws/lambda/acme-forwarder"]), Vec::<String>::new());
+    let all = ["/aws/lambda/blue-forwarder", "/aws/kinesisfirehose/blue", "/aws/lambda/mail-forwarder"];
+    let chosen = choose(all.into_iter().map(group).collect(), &request(&[]));
+    assert_eq!(chosen.into_iter().map(|group| group.name).collect::<Vec<_>>(), ["/aws/lambda/mail-forwarder"]);
 }
 
 #[test]

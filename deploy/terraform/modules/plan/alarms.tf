@@ -24,7 +24,7 @@ locals {
     })
     forwarder-lost = merge(local.of_function, {
       metric      = "DestinationDeliveryFailures", statistic = "Sum", period = 300, periods = 1, of_them = null, comparison = local.above, threshold = 0
-      description = "LOSS: undelivered events could not be put into the bucket. CloudWatch still has them: `transect backfill`"
+      description = "LOSS: undelivered events could not be put into the bucket. CloudWatch has them: `transect backfill`"
     })
     forwarder-backlog = merge(local.of_function, {
       metric      = "AsyncEventAge", statistic = "Maximum", period = 300, periods = 3, of_them = null, comparison = local.above, threshold = 900000
@@ -40,12 +40,34 @@ locals {
     })
     own-events = merge(local.of_forwarder, {
       metric      = "OwnEvents", statistic = "Sum", period = 300, periods = 1, of_them = null, comparison = local.above, threshold = 0
-      description = "The forwarder gets its own log lines, and each invocation brings the next: a subscription does not leave out its log group"
+      description = "The forwarder gets log lines of its own or of another deployment's, and each invocation brings the next. `transect doctor`"
     })
     silence = merge(local.of_function, {
       metric      = "Invocations", statistic = "Sum", period = 3600, periods = 1, of_them = null, comparison = local.below, threshold = 1, missing = "breaching"
       description = "No event for an hour: the subscription may be gone or replaced. `transect doctor`"
     })
+    # An event that is tried again is another invocation: this finds much that is missing, and not all.
+    forwarder-uninvoked = {
+      queries = [
+        { id = "percent", expression = "100 * (received - FILL(invoked, 0) - FILL(dropped, 0)) / received" },
+        merge(local.of_function, { id = "received", metric = "AsyncEventsReceived", statistic = "Sum", period = 86400 }),
+        merge(local.of_function, { id = "invoked", metric = "Invocations", statistic = "Sum", period = 86400 }),
+        merge(local.of_function, { id = "dropped", metric = "AsyncEventsDropped", statistic = "Sum", period = 86400 }),
+      ]
+      periods     = 1, of_them = null, comparison = local.above, threshold = 1
+      description = "LOSS: of a day's events Lambda took more than 1 % and neither invoked nor kept them. `transect backfill` over that day"
+    }
+    # By a query, because groups come and go: of every subscription of the region.
+    logs-skipped = {
+      queries     = [{ id = "errors", expression = "SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\"", period = 300 }]
+      periods     = 1, of_them = null, comparison = local.above, threshold = 0
+      description = "LOSS: a subscription was refused, and CloudWatch Logs skips up to 10 min. `transect doctor` has the `backfill`"
+    }
+    logs-throttled = {
+      queries     = [{ id = "throttled", expression = "SELECT SUM(DeliveryThrottling) FROM \"AWS/Logs\"", period = 300 }]
+      periods     = 3, of_them = null, comparison = local.above, threshold = 0
+      description = "A subscription's destination throttles; CloudWatch Logs tries again for up to 24 h. `transect doctor`"
+    }
     stream-freshness = merge(local.of_stream, {
       metric      = "DeliveryToS3.DataFreshness", statistic = "Maximum", period = 300, periods = 3, of_them = null, comparison = local.above, threshold = 1800
       description = "A record has waited in Firehose for more than 30 min; after 24 h it is lost. The stream's log group says why"
@@ -62,7 +84,9 @@ locals {
       metric      = "ThrottledRecords", statistic = "Sum", period = 300, periods = 3, of_them = null, comparison = local.above, threshold = 0
       description = "The stream's quota is reached, and the forwarder keeps trying. Ask for a higher one"
     })
-  } : alarm => merge({ missing = "notBreaching", alarm_name = "${var.name}-${alarm}" }, what) }
+    } : alarm => merge(
+    { missing = "notBreaching", alarm_name = "${var.name}-${alarm}", namespace = null, metric = null, dimensions = null, statistic = null, period = null, queries = [] }, what
+  ) }
 
   # Metrics as the dashboard writes them: `.` repeats what stands above.
   widgets = [
@@ -71,6 +95,7 @@ locals {
       metrics = [
         ["Transect/Forwarder", "Events", "function_name", local.function], [".", "Records", ".", "."], [".", "SampledOut", ".", "."],
         [".", "LateEvents", ".", "."], [".", "OwnEvents", ".", "."],
+        ["AWS/Lambda", "AsyncEventsReceived", "FunctionName", local.function], [".", "Invocations", ".", "."],
       ]
     },
     {
@@ -107,6 +132,13 @@ locals {
     {
       title   = "Files (left) and their bytes (right)", stat = "Sum"
       metrics = [["AWS/Firehose", "DeliveryToS3.Records", "DeliveryStreamName", var.name], [".", "DeliveryToS3.Bytes", ".", ".", { yAxis = "right" }]]
+    },
+    {
+      title = "Subscriptions of the region: refused (skipped), throttled", stat = "Sum", width = 24
+      metrics = [
+        [{ expression = "SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\" GROUP BY LogGroupName" }],
+        [{ expression = "SELECT SUM(DeliveryThrottling) FROM \"AWS/Logs\" GROUP BY LogGroupName" }],
+      ]
     },
   ]
 }

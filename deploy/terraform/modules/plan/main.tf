@@ -37,9 +37,16 @@ locals {
     }
   }
 
+  # The same of other deployments in the region: each would forward what the other writes.
+  groups_of_others = {
+    for region in keys(local.effective) : region => concat(
+      [for name in local.list[region].other_names : "/aws/lambda/${name}-forwarder"], [for name in local.list[region].other_names : "/aws/kinesisfirehose/${name}"]
+    )
+  }
+
   # The only criterion that CloudWatch Logs knows. jsonencode writes the list as it wants it.
   selection = {
-    for region, value in local.effective : region => "LogGroupName NOT IN ${jsonencode(distinct(concat(local.own_groups, local.list[region].excluded_log_groups)))}"
+    for region, value in local.effective : region => "LogGroupName NOT IN ${jsonencode(distinct(concat(local.own_groups, local.groups_of_others[region], local.list[region].excluded_log_groups)))}"
   }
 
   topics = {
@@ -302,7 +309,7 @@ locals {
           type   = "metric"
           x      = index % 2 * 12
           y      = floor(index / 2) * 6
-          width  = 12
+          width  = try(widget.width, 12)
           height = 6
           properties = {
             region  = region

@@ -17,6 +17,7 @@ locals {
     subscribe           = "policy"
     log_groups          = []
     excluded_log_groups = []
+    other_names         = [] # subscribe = "policy": every other deployment in this region, or the two feed each other for ever
     filter_pattern      = ""
 
     # How it is read: the forwarder's environment.
@@ -115,6 +116,7 @@ locals {
     release_keys        = { form = "^[^,]{1,64}$", max = 64, why = "names without commas, up to 64 letters" }
     log_groups          = { form = "^[-._/#A-Za-z0-9]{1,512}$", max = 1000, why = "names of log groups" }
     excluded_log_groups = { form = "^[-._/#A-Za-z0-9]{1,512}$", max = 1000, why = "names of log groups" }
+    other_names         = { form = "^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$", max = 100, why = "names of deployments" }
   }
 
   # What the first part of a region's name says of its partition; whatever is not here is in `aws`.

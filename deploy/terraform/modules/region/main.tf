@@ -443,6 +443,8 @@ resource "aws_lambda_function_event_invoke_config" "live" {
 
 # --- Subscription ---
 
+# Without it for a moment, CloudWatch Logs skips up to ten minutes of events: nothing but another name, which is another deployment, replaces
+# it or the alias.
 resource "aws_lambda_permission" "logs" {
   region         = var.region
   statement_id   = "logs-may-invoke"
@@ -500,6 +502,30 @@ resource "aws_cloudwatch_metric_alarm" "alarm" {
   threshold           = each.value.threshold
   treat_missing_data  = each.value.missing
   alarm_actions       = var.plan.alarm_actions
+
+  # What an alarm looks at is one metric, or what the first of these comes to.
+  dynamic "metric_query" {
+    for_each = each.value.queries
+
+    content {
+      id          = metric_query.value.id
+      expression  = try(metric_query.value.expression, null)
+      period      = try(metric_query.value.expression, null) == null ? null : try(metric_query.value.period, null)
+      return_data = metric_query.key == 0
+
+      dynamic "metric" {
+        for_each = try(metric_query.value.expression, null) == null ? [metric_query.value] : []
+
+        content {
+          namespace   = metric.value.namespace
+          metric_name = metric.value.metric
+          dimensions  = metric.value.dimensions
+          stat        = metric.value.statistic
+          period      = metric.value.period
+        }
+      }
+    }
+  }
 }
 
 resource "aws_cloudwatch_dashboard" "overview" {

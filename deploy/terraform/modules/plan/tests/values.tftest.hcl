@@ -179,7 +179,7 @@ run "groups_and_nothing_and_the_switch" {
     error_message = "dashboards"
   }
   assert {
-    condition     = length(output.regions.eu-west-3.alarms) == 12 && length(output.regions.eu-west-3.alarm_actions) == 0
+    condition     = length(output.regions.eu-west-3.alarms) == 15 && length(output.regions.eu-west-3.alarm_actions) == 0
     error_message = jsonencode(keys(output.regions.eu-west-3.alarms))
   }
 }

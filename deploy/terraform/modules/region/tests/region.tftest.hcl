@@ -95,7 +95,7 @@ run "defaults" {
     error_message = "the policy"
   }
   assert {
-    condition     = length(aws_cloudwatch_metric_alarm.alarm) == 13 && aws_cloudwatch_dashboard.overview[0].dashboard_name == "transect-us-east-2"
+    condition     = length(aws_cloudwatch_metric_alarm.alarm) == 16 && aws_cloudwatch_dashboard.overview[0].dashboard_name == "transect-us-east-2"
     error_message = "alarms and dashboard"
   }
   # All of it where it belongs. IAM is global.
@@ -162,7 +162,7 @@ run "both_switches" {
     error_message = "something is subscribed"
   }
   assert {
-    condition     = aws_lambda_function.forwarder.reserved_concurrent_executions == 0 && length(aws_cloudwatch_metric_alarm.alarm) == 12
+    condition     = aws_lambda_function.forwarder.reserved_concurrent_executions == 0 && length(aws_cloudwatch_metric_alarm.alarm) == 15
     error_message = "the forwarder runs"
   }
 }

@@ -1,0 +1,149 @@
+//! Which log groups pipelines write themselves: ours by its names, those of other deployments in the region by looking. To
+//! forward them is a loop: each line that a forwarder writes would make it, or another, write the next.
+//!
+//! It refuses to guess from one name alone: a deployment is known by the two groups that it writes, or by an alias that
+//! somebody delivers to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::Names;
+
+/// Whose a log group is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// This deployment's.
+    Ours,
+    /// Another deployment's of this name.
+    Other(String),
+    /// The function's that was named as a destination.
+    Destination(String),
+}
+
+/// The log groups that must never be forwarded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnGroups(BTreeMap<String, Owner>);
+
+impl OwnGroups {
+    /// Those of a deployment, of every other one that is known by the names of its groups or by an alias among the
+    /// destinations of filters and policies, and that of the function which `destination` is.
+    pub fn find<'g>(
+        names: &Names,
+        groups: impl Iterator<Item = &'g str>,
+        destinations: impl Iterator<Item = &'g str>,
+        destination: Option<&str>,
+    ) -> OwnGroups {
+        let mut found = BTreeMap::new();
+        let groups: BTreeSet<&str> = groups.collect();
+        let by_groups = groups.iter().filter_map(|group| {
+            let other = Names::of_function(group.strip_prefix(LAMBDA_GROUPS)?)?;
+            other.own_groups().iter().all(|own| groups.contains(own.as_str())).then_some(other)
+        });
+        let by_alias = destinations.filter_map(|arn| {
+            let (function, alias) = function_of(arn)?;
+            Names::of_function(function).filter(|other| alias == Some(other.alias()))
+        });
+        if let Some((function, _)) = destination.and_then(function_of) {
+            found.insert(format!("{LAMBDA_GROUPS}{function}"), Owner::Destination(function.to_owned()));
+        }
+        for other in by_groups.chain(by_alias) {
+            for group in other.own_groups() {
+                found.insert(group, Owner::Other(other.name().to_owned()));
+            }
+        }
+        for group in names.own_groups() {
+            found.insert(group, Owner::Ours);
+        }
+        OwnGroups(found)
+    }
+
+    /// Whether a group is among them.
+    pub fn contains(&self, group: &str) -> bool {
+        self.0.contains_key(group)
+    }
+
+    /// Whose it is, if it is among them.
+    pub fn owner(&self, group: &str) -> Option<&Owner> {
+        self.0.get(group)
+    }
+
+    /// All of them, ours first.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Owner)> {
+        let of = |ours: bool| self.0.iter().filter(move |(_, owner)| (**owner == Owner::Ours) == ours);
+        of(true).rev().chain(of(false)).map(|(group, owner)| (group.as_str(), owner))
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Owner::Ours => formatter.write_str("the pipeline itself"),
+            Owner::Other(name) => write!(formatter, "the deployment `{name}`"),
+            Owner::Destination(function) => write!(formatter, "the function `{function}` that it is delivered to"),
+        }
+    }
+}
+
+/// Where Lambda's log groups lie, unless somebody says otherwise.
+const LAMBDA_GROUPS: &str = "/aws/lambda/";
+
+/// The name of a function, and its alias or version, of an ARN such as `arn:aws:lambda:us-east-2:123456789012:function:f:live`.
+fn function_of(arn: &str) -> Option<(&str, Option<&str>)> {
+    let mut parts = arn.splitn(8, ':');
+    let is_lambda = parts.next() == Some("arn") && parts.nth(1) == Some("lambda");
+    let is_function = is_lambda && parts.nth(2) == Some("function");
+    let name = parts.next().filter(|name| is_function && !name.is_empty())?;
+    Some((name, parts.next()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORWARDER: &str = "arn:aws:lambda:us-east-2:123456789012:function:green-forwarder:live";
+
+    #[test]
+    fn others_are_known_by_both_groups_or_by_their_alias() {
+        let groups = [
+            "/aws/lambda/acme-forwarder",
+            "/aws/lambda/blue-forwarder",
+            "/aws/kinesisfirehose/blue",
+            // A function of that name without the stream's group is anybody's, and a stream without the function.
+            "/aws/lambda/mail-forwarder",
+            "/aws/kinesisfirehose/clicks",
+            "/aws/lambda/-forwarder",
+            "/aws/lambda/green-forwarder",
+        ];
+        let destinations = [
+            FORWARDER,
+            "arn:aws:lambda:us-east-2:123456789012:function:mail-forwarder",
+            "arn:aws:lambda:us-east-2:123456789012:function:mail-forwarder:prod",
+            "arn:aws:firehose:us-east-2:123456789012:deliverystream/siem",
+            "",
+            "arn:aws:lambda:us-east-2:123456789012:function:",
+        ];
+        let names = Names::new("acme").unwrap();
+        let custom = "arn:aws:lambda:us-east-2:123456789012:function:router:live";
+        let own = OwnGroups::find(&names, groups.into_iter(), destinations.into_iter(), Some(custom));
+        let found: Vec<String> = own.iter().map(|(group, owner)| format!("{group} of {owner}")).collect();
+        assert_eq!(
+            found,
+            [
+                "/aws/lambda/acme-forwarder of the pipeline itself",
+                "/aws/kinesisfirehose/acme of the pipeline itself",
+                "/aws/kinesisfirehose/blue of the deployment `blue`",
+                "/aws/kinesisfirehose/green of the deployment `green`",
+                "/aws/lambda/blue-forwarder of the deployment `blue`",
+                "/aws/lambda/green-forwarder of the deployment `green`",
+                "/aws/lambda/router of the function `router` that it is delivered to",
+            ]
+        );
+        assert!(own.contains("/aws/lambda/blue-forwarder") && !own.contains("/aws/lambda/mail-forwarder"));
+    }
+
+    #[test]
+    fn ours_stay_ours_whoever_delivers_to_us() {
+        let names = Names::new("green").unwrap();
+        let own = OwnGroups::find(&names, std::iter::empty(), [FORWARDER].into_iter(), Some(FORWARDER));
+        assert_eq!(own.iter().map(|(_, owner)| owner.clone()).collect::<Vec<_>>(), [Owner::Ours, Owner::Ours]);
+    }
+}
