@@ -206,7 +206,7 @@ impl Stores {
             for (is_at_root, folder) in folders {
                 let store = self.store(is_at_root);
                 let folder = Path::from(folder);
-                let listed = store.list_all(&folder, None).await;
+                let listed = store.list_all(&folder, None).await.map(|listed| listed.objects);
                 let mut objects = listed.map_err(|error| store.explain("list", error))?;
                 objects.sort_by(|one, other| one.location.cmp(&other.location));
                 let folders = folders_of(&objects);
@@ -306,7 +306,7 @@ impl Stores {
         let listed =
             store.list_all(&self.batches_folder(), None).await.map_err(|error| store.explain("list", error))?;
         let mut manifests = Vec::new();
-        for object in listed {
+        for object in listed.objects {
             let bytes = store.read(&object.location).await.map_err(|error| store.explain("read", error))?;
             match serde_json::from_slice(&bytes) {
                 Ok(manifest) => manifests.push(manifest),

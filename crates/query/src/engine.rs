@@ -347,7 +347,7 @@ impl Engine {
     /// What the latest question had to do without.
     pub(crate) fn completeness(&self) -> Completeness {
         let mut completeness = Completeness::default();
-        for place in self.landing.places() {
+        for (index, place) in self.landing.places().iter().enumerate() {
             let location = place.store.location();
             let note = |reason: String| RegionNote { region: location.label().to_owned(), reason };
             match place.store.serving() {
@@ -361,7 +361,9 @@ impl Engine {
             };
             let files = place.footers.unreadable();
             let notes = files.into_iter().map(|(name, reason)| FileNote { path: path(name.as_ref()), reason });
-            completeness.unreadable_files.extend(notes);
+            let odd = self.landing.odd(index).into_iter();
+            let odd = odd.map(|odd| FileNote { path: path(&visible_key(&odd.path)), reason: odd.reason });
+            completeness.unreadable_files.extend(notes.chain(odd));
         }
         completeness
     }
@@ -488,6 +490,13 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// A key that is odd, as people may read it.
+fn visible_key(key: &str) -> String {
+    key.chars()
+        .flat_map(|letter| if letter.is_control() { letter.escape_default().collect() } else { vec![letter] })
+        .collect()
 }
 
 /// Whether the release of a row plays a part in a plan.

@@ -288,3 +288,44 @@ async fn a_file_that_cannot_be_read_is_named() {
     let error = fixture.fail("select body from telemetry").await;
     assert!(error.to_string().contains("broken.parquet"), "{error}");
 }
+
+/// Asks as people do; returns the answer, the files that were left out and why.
+async fn give(fixture: &Fixture, sql: &str) -> Result<(String, Vec<(String, String)>), QueryError> {
+    let mut out = Vec::new();
+    let wanted = crate::Wanted { format: Format::Csv, style: TableStyle::default(), strict: false };
+    let given = match fixture.engine().give(sql, &[], &wanted, &mut out).await {
+        Ok(given) => given,
+        Err(crate::RenderError::Query(error)) => return Err(error),
+        Err(other) => panic!("{other}"),
+    };
+    let name = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    let files = given.completeness.unreadable_files.iter();
+    let files = files.map(|file| (name(&file.path), file.reason.clone())).collect();
+    Ok((String::from_utf8(out).unwrap(), files))
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_and_odd_names_are_files_that_are_left_out() {
+    use std::os::unix::fs::symlink;
+
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let folder = fixture.directory.path().join("landing/region=us-east-2/date=2026-11-21/hour=08");
+    symlink("itself.parquet", folder.join("itself.parquet")).unwrap();
+    symlink("nowhere", folder.join("dangling.parquet")).unwrap();
+    symlink(".", folder.join("self")).unwrap();
+    std::fs::create_dir(folder.join("folder.parquet")).unwrap();
+    std::fs::write(folder.join("\u{1b}[2J.parquet"), "x").unwrap();
+    let expected = [
+        ("\\u{1b}[2J.parquet", "its key has a control character, or `.` or `..` as a part"),
+        ("dangling.parquet", "it is a link that leads nowhere"),
+        ("itself.parquet", "Too many levels of symbolic links (os error 40)"),
+    ];
+    let (rows, files) = give(&fixture, "select count(*) as n from telemetry").await.unwrap();
+    assert_eq!(rows, "n\n1\n");
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, reason)| (name.as_str(), reason.as_str())).collect();
+    assert_eq!(files, expected);
+    // Another hour's question has nothing to do with them.
+    let later = "select count(*) as n from telemetry where timestamp > '2026-11-29T00:00:00Z'";
+    assert_eq!(give(&fixture, later).await.unwrap(), ("n\n0\n".into(), vec![]));
+}
