@@ -2,7 +2,8 @@
 //! there: what a question costs is decided by the question.
 //!
 //! Plans are made of DataFusion's own nodes over its own Parquet source, so that an engine that runs plans elsewhere can
-//! take them over. Four things in them are ours and do not travel by themselves: the reader that keeps footers, the
+//! take them over. Five things in them are ours and do not travel by themselves: the reader that keeps footers, the source
+//! around DataFusion's that names the file of an error, the
 //! functions that look up release records and that pass the first copy of each event, and the count of distinct texts.
 
 use std::io::Write;

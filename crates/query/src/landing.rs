@@ -31,6 +31,7 @@ use transect_lake::{
 use url::Url;
 
 use crate::answer::{FileNote, Reading};
+use crate::blame::NamedErrors;
 use crate::footers::{Files, Footers};
 use crate::hours::{Bounds, allowed_values, bounds};
 
@@ -269,6 +270,7 @@ impl Landing {
         let source = ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(Files(Arc::clone(&place.footers))));
+        let source = NamedErrors::of(source, Arc::clone(&place.footers));
         let groups = deal_out(files, state.config().target_partitions());
         let scan = FileScanConfigBuilder::new(ObjectStoreUrl::parse(&url)?, Arc::new(source))
             .with_file_groups(groups)

@@ -4,6 +4,7 @@
 //! answers go to a writer of the caller's. It answers queries alone; nothing here changes a lake.
 
 mod answer;
+mod blame;
 mod calls;
 mod distinct;
 mod engine;
