@@ -123,6 +123,11 @@ fn a_key_or_a_file_that_cannot_be_read_is_that_file_and_not_the_region() {
     let answer =
         world.run(&["sql", "--format", "json", "--since", "2026-11-25", "--lateness", "1h", "select 1 as n from logs"]);
     assert_eq!(answer.code, 0, "{}", answer.stderr);
+    // What was left undelivered is listed, however it is called.
+    let answer = world.run(&["failed", "--format", "json"]);
+    let row = answer.rows().remove(0);
+    assert_eq!((answer.code, &row["cause"]), (0, &json!("not readable under its key")), "{}", answer.stderr);
+
     world.stores[0].fail(Fault::DeniedObject("/new.parquet"));
     let _ = std::fs::remove_dir_all(world.cache());
     let answer = world.sql(QUESTION);
