@@ -114,12 +114,14 @@ pub fn load(load: &Load<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Option<L
         rejected.extend(worker.rejected);
         writers.push(worker.writer);
     }
-    // Only when every thread has come through does anything become visible.
-    for writer in writers {
-        let published = writer.publish()?;
-        loaded.files_written += published.files;
-        loaded.bytes_written += published.bytes;
+    // Only when every thread has come through, and all of it has found room, does anything become visible.
+    writers.iter_mut().try_for_each(LakeWriter::finish_all)?;
+    if load.interrupted.load(Ordering::Relaxed) {
+        return Ok(None);
     }
+    let published = LakeWriter::publish_all(writers)?;
+    loaded.files_written += published.files;
+    loaded.bytes_written += published.bytes;
     rejected.sort_by_key(|(index, _)| *index);
     loaded.rejected = rejected.into_iter().map(|(index, reject)| (load.files[index].clone(), reject)).collect();
     Ok(Some(loaded))

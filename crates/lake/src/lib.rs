@@ -10,6 +10,7 @@ mod columns;
 mod directory;
 mod error;
 mod listing;
+mod living;
 mod location;
 mod odd;
 mod pages;
