@@ -1261,8 +1261,8 @@ def _(template: Template, verdict: Verdict) -> None:
     may = {
         "s3:GetObject": {"landing", "releases", "errors", "failed", "redriven", "aws/lambda/async"},
         "s3:PutObject": {"landing", "releases", "errors", "failed", "redriven", "aws/lambda/async"},
-        # Never what was delivered; of what was redriven, the notes of what is under way alone.
-        "s3:DeleteObject": {"errors", "failed", "redriven/batches", "aws/lambda/async"},
+        # Never what was delivered or redriven.
+        "s3:DeleteObject": {"errors", "failed", "aws/lambda/async"},
     }
     for world in template.worlds:
         own = f"/{name_of_deployment(world)}-forwarder"

@@ -200,16 +200,37 @@ pub struct Demo {
 /// Loads files that hold CloudWatch Logs subscription payloads: the event that a Lambda function is given, the document
 /// inside, or gzip of either; one or many a file. Every log event becomes at least one record.
 ///
+/// Besides payloads these are taken: answers of `aws logs filter-log-events`, `get-log-events` and `get-query-results` as JSON,
+/// results of Logs Insights as the console saves them (CSV or JSON), and files of an export task to S3. What of them does not
+/// name the log group takes --group. Only the first has CloudWatch's ids of events: of the others an event that came in by a
+/// subscription as well is there twice, so that `transect backfill` is the better way where CloudWatch still has the events.
+///
+/// Regions may lie in directories and in buckets. A folder stands for every file below it, but for hidden ones.
+///
 /// A file that cannot be read is named and left out as a whole (exit code 3 at the end). What was loaded from the same
 /// payload before is not loaded again. The region comes from --region, else from the path (`…/us-east-2/…`), else from
 /// the payload's own `@aws.region`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  transect ingest --lake ./lake --region us-east-2 payload.json\n  \
-    transect ingest --lake ./lake payloads/*/*.json\n  cat event.json | transect ingest --lake ./lake --region eu-west-2 -")]
+    transect ingest --lake ./lake payloads/\n  find payloads -newer last -name '*.json' | transect ingest --lake ./lake --files-from -\n  \
+    transect ingest --lake ./lake --region us-east-2 --group /aws/lambda/pay exported/\n  \
+    cat event.json | transect ingest --lake ./lake --region eu-west-2 -")]
 pub struct Ingest {
-    /// Files, or `-` for stdin
-    #[arg(value_name = "FILE", required = true)]
+    /// Files and folders, or `-` for stdin
+    #[arg(value_name = "FILE", required_unless_present = "files_from")]
     pub files: Vec<PathBuf>,
+    /// Also the files and folders that this file names, one a line, or with NUL between them; `-` for stdin
+    #[arg(long, value_name = "FILE")]
+    pub files_from: Option<PathBuf>,
+    /// The log group of saved events that do not name theirs
+    #[arg(long, value_name = "GROUP")]
+    pub group: Option<String>,
+    /// The log stream of saved events that do not name theirs
+    #[arg(long, value_name = "STREAM")]
+    pub stream: Option<String>,
+    /// The account of saved events that do not name theirs
+    #[arg(long, value_name = "ID")]
+    pub account: Option<String>,
     /// Load again what is already there
     #[arg(long)]
     pub force: bool,

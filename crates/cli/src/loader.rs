@@ -1,6 +1,8 @@
 //! Payload files into a lake: read, decode, normalise, write, on every core, in bounded memory.
 //!
-//! It refuses to print, to load half a file, and to load again what the lake already holds from the same payload.
+//! It refuses to print, to load half a file, and to load again what the lake already holds from the same payload. In directories
+//! all of a run becomes visible or nothing; in buckets one file after the other does, under names that the same payloads have
+//! again, so that a run that was broken off is completed by the next.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,9 +11,19 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use transect_lake::{HourUtc, Lake, LakeError, LakeWriter, Partition, SourceId, WriterOptions, source_events};
-use transect_normalize::{DecodeError, Document, Normalizer, Origin, decode_within};
+use anyhow::Context;
+use transect_lake::{
+    Access, Batch, HourUtc, Lake, LakeError, LakeWriter, Partition, Published, RegionLocation, RegionStore, SourceId,
+    WriterOptions, source_events, source_events_in_bucket,
+};
+use transect_normalize::{DecodeError, Document, Normalizer, Origin, Payload, decode_within};
+use transect_schema::Record;
 use twox_hash::XxHash3_128;
+
+use crate::aws;
+use crate::config::Configured;
+use crate::exports::{self, Named};
+use crate::failure::Failure;
 
 /// Bytes of one input file, as it lies there and as it decodes. It is held in memory, so that a fault at its end leaves
 /// none of it in the lake.
@@ -23,7 +35,11 @@ const WRITER_BYTES_MAX: usize = 96 << 20;
 /// What to load and how.
 pub struct Load<'l> {
     pub lake: &'l Lake,
+    /// How to reach its buckets, if it has any.
+    pub buckets: Option<&'l Buckets>,
     pub files: &'l [PathBuf],
+    /// What saved events do not say of themselves.
+    pub named: Named<'l>,
     /// The region of every file; else the path or the payload tells.
     pub region: Option<&'l str>,
     pub force: bool,
@@ -59,9 +75,11 @@ pub struct Loaded {
 #[derive(Debug)]
 pub enum Reject {
     Read(std::io::Error),
-    IsDirectory,
+    NoFile,
+    EmptyFolder,
     TooLarge,
     Decode(DecodeError),
+    Saved(exports::Fault),
     NoRegion,
     Region(LakeError),
 }
@@ -70,7 +88,9 @@ impl fmt::Display for Reject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reject::Read(error) => write!(f, "{error}"),
-            Reject::IsDirectory => write!(f, "is a directory; name the files in it, such as DIR/*.json"),
+            Reject::NoFile => write!(f, "neither a file nor a folder"),
+            Reject::EmptyFolder => write!(f, "holds no file"),
+            Reject::Saved(fault) => write!(f, "{fault}"),
             Reject::TooLarge => write!(f, "larger than {} MiB; split it", INPUT_BYTES_MAX >> 20),
             Reject::Decode(error) => write!(f, "{error}"),
             Reject::NoRegion => write!(f, "neither path nor payload tells the region; name it with --region"),
@@ -84,7 +104,9 @@ impl fmt::Display for Reject {
 /// # Errors
 /// A [`LakeError`] if the lake cannot be read or written; then nothing of this run is visible.
 pub fn load(load: &Load<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Option<Loaded>, LakeError> {
-    let threads = load.threads.clamp(1, load.files.len().max(1));
+    // The names of files in buckets are made of what stands together in them, which is not to depend on who was faster.
+    let threads_max = if load.buckets.is_some() { 1 } else { load.threads };
+    let threads = threads_max.clamp(1, load.files.len().max(1));
     let shared = Shared {
         load,
         next: AtomicUsize::new(0),
@@ -100,7 +122,7 @@ pub fn load(load: &Load<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Option<L
     });
     let mut loaded = Loaded::default();
     let mut rejected = Vec::new();
-    let mut writers = Vec::new();
+    let (mut writers, mut batches) = (Vec::new(), Vec::new());
     for worker in finished {
         let worker = worker?;
         if load.interrupted.load(Ordering::Relaxed) {
@@ -113,16 +135,66 @@ pub fn load(load: &Load<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Option<L
         loaded.redacted += worker.loaded.redacted;
         rejected.extend(worker.rejected);
         writers.push(worker.writer);
+        batches.extend(worker.batch);
     }
-    // Only when every thread has come through does anything become visible.
-    for writer in writers {
-        let published = writer.publish()?;
+    // Only when every thread has come through, and all of it has found room, does anything become visible.
+    writers.iter_mut().try_for_each(LakeWriter::finish_all)?;
+    if load.interrupted.load(Ordering::Relaxed) {
+        return Ok(None);
+    }
+    let mut published = vec![LakeWriter::publish_all(writers)?];
+    for batch in batches {
+        published.extend(load.buckets.map(|buckets| buckets.deliver(load.lake, batch)).transpose()?);
+    }
+    for published in published {
         loaded.files_written += published.files;
         loaded.bytes_written += published.bytes;
     }
     rejected.sort_by_key(|(index, _)| *index);
     loaded.rejected = rejected.into_iter().map(|(index, reject)| (load.files[index].clone(), reject)).collect();
     Ok(Some(loaded))
+}
+
+/// The buckets of a lake, and the threads that talk to them.
+pub struct Buckets {
+    runtime: tokio::runtime::Runtime,
+    access: Access,
+    stores: Mutex<HashMap<String, Arc<RegionStore>>>,
+}
+
+impl Buckets {
+    /// None where the lake has no bucket: then nobody looks for credentials.
+    pub fn of(configured: &Configured) -> Result<Option<Buckets>, Failure> {
+        if !configured.lake.has_buckets() {
+            return Ok(None);
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.context("start threads").map_err(Failure::incomplete)?;
+        let access = runtime.block_on(aws::access(&configured.lake, configured.region_timeout));
+        Ok(Some(Buckets { runtime, access, stores: Mutex::default() }))
+    }
+
+    /// The region's own place: nothing is written to a replica, nor looked up there.
+    fn store(&self, lake: &Lake, region: &str) -> Result<Arc<RegionStore>, LakeError> {
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = stores.get(region) {
+            return Ok(Arc::clone(store));
+        }
+        let place = lake.location_of(region)?.place().clone();
+        let location = RegionLocation::new(Some(region.to_owned()), place, None)?;
+        let store = Arc::new(RegionStore::new(location, self.access.clone()));
+        stores.insert(region.to_owned(), Arc::clone(&store));
+        Ok(store)
+    }
+
+    fn sources(&self, lake: &Lake, partition: &Partition) -> Result<HashMap<SourceId, u64>, LakeError> {
+        let store = self.store(lake, partition.region())?;
+        self.runtime.block_on(source_events_in_bucket(&store, partition))
+    }
+
+    fn deliver(&self, lake: &Lake, batch: Batch) -> Result<Published, LakeError> {
+        self.runtime.block_on(batch.deliver_by_source(|region| self.store(lake, region)))
+    }
 }
 
 /// What the lake held of an hour before this run.
@@ -139,11 +211,31 @@ struct Worker {
     loaded: Loaded,
     rejected: Vec<(usize, Reject)>,
     writer: LakeWriter,
+    /// What goes to buckets.
+    batch: Option<Batch>,
 }
 
-/// An hour of a document: its partition, how many of the document's events lie in it, whether the lake has them.
+impl Worker {
+    fn note_source(&mut self, hour: &Hour, source: SourceId) {
+        match &mut self.batch {
+            Some(batch) if hour.is_in_bucket => batch.note_source(&hour.partition, source, hour.events),
+            _ => self.writer.note_source(&hour.partition, source, hour.events),
+        }
+    }
+
+    fn append(&mut self, hour: &Hour, record: &Record<'_>) -> Result<(), LakeError> {
+        match &mut self.batch {
+            Some(batch) if hour.is_in_bucket => batch.append_to(&hour.partition, record),
+            _ => self.writer.append(&hour.partition, record),
+        }
+    }
+}
+
+/// An hour of a document: its partition and where it lies, how many of the document's events lie in it, whether the lake has
+/// them.
 struct Hour {
     partition: Partition,
+    is_in_bucket: bool,
     events: u64,
     is_present: bool,
 }
@@ -154,8 +246,9 @@ impl Shared<'_> {
         if let Some(rows) = self.load.row_group_rows {
             options.row_group_rows = rows;
         }
+        let batch = self.load.buckets.map(|_| Batch::with(&std::env::temp_dir(), options.clone())).transpose()?;
         let writer = LakeWriter::new(self.load.lake, options)?;
-        let mut worker = Worker { loaded: Loaded::default(), rejected: Vec::new(), writer };
+        let mut worker = Worker { loaded: Loaded::default(), rejected: Vec::new(), writer, batch };
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = self.load.files.get(index) else { return Ok(worker) };
@@ -180,9 +273,10 @@ impl Shared<'_> {
 
     /// Loads one file. The inner error is the file's fault and comes before anything of it is written.
     fn file(&self, path: &Path, bytes: &[u8], worker: &mut Worker) -> Result<Result<(), Reject>, LakeError> {
-        let payload = match decode_within(bytes, INPUT_BYTES_MAX) {
-            Ok(payload) => payload,
-            Err(error) => return Ok(Err(Reject::Decode(error))),
+        let payload = match decode(bytes, path, self.load.named) {
+            Ok(Some(payload)) => payload,
+            Ok(None) => return Ok(Ok(())),
+            Err(reject) => return Ok(Err(reject)),
         };
         let path_region = self.load.region.map(str::to_owned).or_else(|| region_of(path));
         let mut documents = Vec::with_capacity(payload.documents().len());
@@ -208,21 +302,25 @@ impl Shared<'_> {
 
     fn document(&self, document: Document<'_>, region: &str, worker: &mut Worker) -> Result<(), LakeError> {
         let source = source_id(document, region);
+        let is_in_bucket = self.load.lake.location_of(region)?.place().directory().is_none();
         let mut hours: Vec<Hour> = Vec::new();
         for (_, timestamp_ms) in document.event_keys() {
             let hour = HourUtc::from_unix_nano(self.observed_nano(timestamp_ms));
             match hours.iter_mut().find(|known| known.partition.hour() == hour) {
                 Some(known) => known.events += 1,
-                None => hours.push(Hour { partition: Partition::new(region, hour)?, events: 1, is_present: false }),
+                None => {
+                    let partition = Partition::new(region, hour)?;
+                    hours.push(Hour { partition, is_in_bucket, events: 1, is_present: false });
+                }
             }
         }
         for hour in &mut hours {
-            hour.is_present = !self.load.force && self.sources(&hour.partition)?.contains_key(&source);
+            hour.is_present = !self.load.force && self.sources(hour)?.contains_key(&source);
             worker.loaded.events += hour.events;
             if hour.is_present {
                 worker.loaded.already_present += hour.events;
             } else {
-                worker.writer.note_source(&hour.partition, source, hour.events);
+                worker.note_source(hour, source);
             }
         }
         if hours.iter().all(|hour| hour.is_present) {
@@ -236,7 +334,7 @@ impl Shared<'_> {
                 && !known.is_present
                 && outcome.is_ok()
             {
-                outcome = worker.writer.append(&known.partition, record);
+                outcome = worker.append(known, record);
                 records += 1;
             }
         });
@@ -250,12 +348,16 @@ impl Shared<'_> {
     }
 
     /// The payloads that the lake held of an hour when this run first looked.
-    fn sources(&self, partition: &Partition) -> Result<HourSources, LakeError> {
+    fn sources(&self, hour: &Hour) -> Result<HourSources, LakeError> {
+        let partition = &hour.partition;
         let mut hours = self.hours.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(sources) = hours.get(partition) {
             return Ok(Arc::clone(sources));
         }
-        let sources = Arc::new(source_events(self.load.lake, partition)?);
+        let sources = Arc::new(match self.load.buckets {
+            Some(buckets) if hour.is_in_bucket => buckets.sources(self.load.lake, partition)?,
+            _ => source_events(self.load.lake, partition)?,
+        });
         hours.insert(partition.clone(), Arc::clone(&sources));
         Ok(sources)
     }
@@ -275,15 +377,29 @@ fn source_id(document: Document<'_>, region: &str) -> SourceId {
     hasher.finish_128().to_be_bytes()
 }
 
+/// What a subscription has sent, or what was saved of its events otherwise; none where that holds no event.
+fn decode(bytes: &[u8], path: &Path, named: Named<'_>) -> Result<Option<Payload>, Reject> {
+    use DecodeError::{Field, NotCloudWatch, NotJson};
+
+    let error = match decode_within(bytes, INPUT_BYTES_MAX) {
+        Err(error @ (NotJson { .. } | NotCloudWatch { .. } | Field { .. })) => error,
+        decoded => return decoded.map(Some).map_err(Reject::Decode),
+    };
+    match exports::documents(bytes, path, named, INPUT_BYTES_MAX) {
+        Some(Ok(documents)) if documents.is_empty() => Ok(None),
+        // Keys and ids come on top of what stood in the file.
+        Some(Ok(documents)) => decode_within(&documents, 2 * INPUT_BYTES_MAX).map(Some).map_err(Reject::Decode),
+        Some(Err(fault)) => Err(Reject::Saved(fault)),
+        None => Err(Reject::Decode(error)),
+    }
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, Reject> {
     let mut bytes = Vec::new();
     let limit = INPUT_BYTES_MAX as u64 + 1;
     let outcome = if path == Path::new("-") {
         std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
     } else {
-        if path.is_dir() {
-            return Err(Reject::IsDirectory);
-        }
         std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
     };
     outcome.map_err(Reject::Read)?;

@@ -2,9 +2,9 @@
 //! the records that Firehose could not convert. They go through the normaliser again, lie under the hour in which they were
 //! observed, and their objects are moved to `redriven/` only after that.
 //!
-//! It refuses to deliver anything twice: what goes together is written down first, under a name made of its content, so that a
-//! run that was killed is taken up where it ended and writes the same files again. It refuses, too, to move what it could not
-//! read: that stays, with its reason.
+//! It refuses to deliver anything twice: what an object holds goes into files of its own, under a name made of its key and its
+//! content, so that a run that was killed, and two runs at once, write the same files. It refuses, too, to move what it could
+//! not read: that stays, with its reason.
 
 mod parse;
 
@@ -15,9 +15,9 @@ use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{Error as StoreError, ObjectMeta};
-use serde::{Deserialize, Serialize};
-use transect_lake::{Batch, Bucket, LakeError, Place, RegionLocation, RegionStore};
+use transect_lake::{Batch, Bucket, LakeError, Listed, OddKey, Place, RegionLocation, RegionStore, Serving};
 use transect_normalize::Normalizer;
+use transect_schema::Record;
 use twox_hash::XxHash3_128;
 
 use crate::Names;
@@ -27,18 +27,17 @@ use parse::{Parsed, cause_of_errors, cause_of_failed, parse_errors, parse_failed
 const FAILED: &str = "failed";
 const ERRORS: &str = "errors";
 const REDRIVEN: &str = "redriven";
-/// Below `redriven/`: what goes together and is under way.
-const BATCHES: &str = "redriven/batches";
+/// What could not be read of an object is called as the object with this behind.
+const LEFT: &str = ".left";
 
-/// Objects that go together, at most, and their bytes. An event that Lambda kept has up to 1 MB, a file of Firehose's up to 128.
-const BATCH_OBJECTS_MAX: usize = 500;
-const BATCH_BYTES_MAX: u64 = 64 << 20;
+/// Objects that are under way at the same time, and their bytes together, but for one that is larger alone. An event that
+/// Lambda kept has up to 1 MB, a file of Firehose's up to 128.
+const OBJECTS_AT_ONCE: usize = 16;
+const BYTES_AT_ONCE: u64 = 64 << 20;
 /// A larger object is no file of Lambda's or Firehose's.
 const OBJECT_BYTES_MAX: u64 = 512 << 20;
 /// Objects that are read at the same time.
 const READS_AT_ONCE: usize = 8;
-/// Objects that are moved at the same time: each takes two requests, one after the other.
-const MOVES_AT_ONCE: usize = 16;
 /// Objects that `failed` opens to learn their cause; the newest. The others are counted by folder.
 const CAUSES_READ_MAX: usize = 1_000;
 
@@ -77,6 +76,15 @@ pub struct Left {
     source: Source,
     is_at_root: bool,
     meta: ObjectMeta,
+}
+
+/// Everything that was left.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllLeft {
+    /// What can be read, the oldest key of each folder first.
+    pub objects: Vec<Left>,
+    /// What cannot be read under its key.
+    pub odd: Vec<(Source, OddKey)>,
 }
 
 /// A row of `transect failed`.
@@ -141,27 +149,6 @@ pub struct Redrive<'r> {
     pub now_unix_nano: i64,
 }
 
-/// What goes together, written down before anything of it is delivered.
-#[derive(Debug, Serialize, Deserialize)]
-struct Manifest {
-    id: String,
-    objects: Vec<Entry>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Entry {
-    path: String,
-    #[serde(default)]
-    is_at_root: bool,
-    source: String,
-}
-
-impl Entry {
-    fn source(&self) -> Source {
-        if self.source == Source::Errors.name() { Source::Errors } else { Source::Failed }
-    }
-}
-
 impl Stores {
     /// The stores of a region of a lake; `access` as for reading it.
     ///
@@ -194,8 +181,8 @@ impl Stores {
     ///
     /// # Errors
     /// The region's place does not answer.
-    pub async fn left(&self, sources: &[Source]) -> Result<Vec<Left>, LakeError> {
-        let mut left = Vec::new();
+    pub async fn left(&self, sources: &[Source]) -> Result<AllLeft, LakeError> {
+        let mut left = AllLeft::default();
         for source in sources {
             let folders = match source {
                 Source::Failed => {
@@ -207,14 +194,15 @@ impl Stores {
                 let store = self.store(is_at_root);
                 let folder = Path::from(folder);
                 let listed = store.list_all(&folder, None).await;
-                let mut objects = listed.map_err(|error| store.explain("list", error))?;
+                let Listed { mut objects, odd } = listed.map_err(|error| store.explain("list", error))?;
+                left.odd.extend(odd.into_iter().map(|odd| (*source, odd)));
                 objects.sort_by(|one, other| one.location.cmp(&other.location));
                 let folders = folders_of(&objects);
                 // The console of S3 marks folders by empty objects, whose names end where the folder's does.
                 objects.retain(|object| {
                     object.size > 0 || (object.location != folder && !folders.contains(object.location.as_ref()))
                 });
-                left.extend(objects.into_iter().map(|meta| Left { source: *source, is_at_root, meta }));
+                left.objects.extend(objects.into_iter().map(|meta| Left { source: *source, is_at_root, meta }));
             }
         }
         Ok(left)
@@ -225,7 +213,7 @@ impl Stores {
     /// # Errors
     /// The region's place does not answer.
     pub async fn failed(&self, sources: &[Source]) -> Result<Vec<FailedRow>, LakeError> {
-        let mut left = self.left(sources).await?;
+        let AllLeft { objects: mut left, odd } = self.left(sources).await?;
         left.sort_by_key(|object| std::cmp::Reverse(object.meta.last_modified));
         let causes: Vec<(Left, String, u64)> = stream::iter(left.into_iter().enumerate())
             .map(|(index, object)| async move {
@@ -243,6 +231,7 @@ impl Stores {
                     }
                     // Redriven by somebody else meanwhile.
                     Err(StoreError::NotFound { .. }) => Ok((object, "gone".to_owned(), 0)),
+                    Err(_) if store.serving() == Serving::Primary => Ok((object, "not readable".to_owned(), 0)),
                     Err(error) => Err(store.explain("read", error)),
                 }
             })
@@ -268,154 +257,120 @@ impl Stores {
             row.oldest_unix_nano = row.oldest_unix_nano.min(unix_nano);
             row.newest_unix_nano = row.newest_unix_nano.max(unix_nano);
         }
+        for (source, odd) in odd {
+            let cause = "not readable under its key".to_owned();
+            let row = rows.entry((source, cause.clone())).or_insert_with(|| FailedRow {
+                source,
+                cause,
+                objects: 0,
+                events: 0,
+                bytes: 0,
+                oldest_unix_nano: 0,
+                newest_unix_nano: 0,
+                example: odd.key,
+            });
+            row.objects += 1;
+        }
         Ok(rows.into_values().collect())
     }
 
-    /// Delivers what was left, and moves it to `redriven/`. What an earlier run has begun is ended first.
+    /// Delivers what was left, and moves it to `redriven/`.
     ///
     /// # Errors
     /// The region's place does not answer, or this machine has no room: what was delivered until then stays delivered, and the
     /// next run goes on from there.
     pub async fn redrive(&self, how: &Redrive<'_>) -> Result<Redriven, LakeError> {
         let mut tally = Tally::default();
-        for manifest in self.begun().await? {
-            // What of it cannot be read is still where it was, and counted below.
-            let mut done = Tally::default();
-            self.finish(&manifest, how, &mut done).await?;
-            done.rows.retain(|(_, reason), _| reason.is_empty());
-            tally.add_all(done);
+        let AllLeft { mut objects, odd } = self.left(how.sources).await?;
+        // What a run that was killed has left of an object is written anew with the object.
+        let keys: HashSet<String> = objects.iter().map(|object| object.meta.location.to_string()).collect();
+        objects.retain(|object| {
+            object.meta.location.as_ref().strip_suffix(LEFT).is_none_or(|whole| !keys.contains(whole))
+        });
+        for (source, odd) in odd {
+            tally.add(source, odd.reason, 0, 0);
         }
-        for objects in batches(self.left(how.sources).await?) {
-            let entries: Vec<Entry> = objects
-                .iter()
-                .map(|object| Entry {
-                    path: object.meta.location.to_string(),
-                    is_at_root: object.is_at_root,
-                    source: object.source.name().to_owned(),
+        for together in together(objects) {
+            let outcomes: Vec<(Source, Outcome)> = stream::iter(together)
+                .map(|object| async move {
+                    let source = object.source;
+                    Ok::<_, LakeError>((source, self.redrive_object(&object, how).await?))
                 })
-                .collect();
-            let manifest = Manifest { id: id_of(&objects), objects: entries };
-            self.finish(&manifest, how, &mut tally).await?;
+                .buffered(OBJECTS_AT_ONCE)
+                .try_collect()
+                .await?;
+            for (source, outcome) in outcomes {
+                match outcome {
+                    Outcome::Delivered(parsed) => {
+                        if parsed.rest.is_some() {
+                            tally.add(source, parsed.rest_reason, 0, 0);
+                        }
+                        tally.add(source, String::new(), parsed.events, parsed.records);
+                    }
+                    Outcome::Left(reason) => tally.add(source, reason, 0, 0),
+                    Outcome::Gone => {}
+                }
+            }
         }
         Ok(tally.into())
     }
 
-    /// What earlier runs have begun and not ended.
-    async fn begun(&self) -> Result<Vec<Manifest>, LakeError> {
-        let store = &self.lake;
-        let listed =
-            store.list_all(&self.batches_folder(), None).await.map_err(|error| store.explain("list", error))?;
-        let mut manifests = Vec::new();
-        for object in listed {
-            let bytes = store.read(&object.location).await.map_err(|error| store.explain("read", error))?;
-            match serde_json::from_slice(&bytes) {
-                Ok(manifest) => manifests.push(manifest),
-                // Whatever this is, it names no objects; they are where they were.
-                Err(_) => store.remove(&object.location).await.map_err(|error| store.explain("write to", error))?,
-            }
+    /// Reads, delivers and moves an object. Every step may be the last one of a run that is killed, and another run may be at
+    /// the same step: reading and delivering again writes the same files, and an object that is gone has been delivered.
+    async fn redrive_object(&self, object: &Left, how: &Redrive<'_>) -> Result<Outcome, LakeError> {
+        if object.meta.size > OBJECT_BYTES_MAX {
+            return Ok(Outcome::Left(format!("larger than {} MiB", OBJECT_BYTES_MAX >> 20)));
         }
-        Ok(manifests)
-    }
-
-    fn batches_folder(&self) -> Path {
-        Path::from(format!("{BATCHES}/region={}", self.region))
-    }
-
-    /// Reads, delivers and moves what goes together. Every step may be the last one of a run that is killed: reading and
-    /// delivering again changes nothing, and what was moved is read from where it went.
-    async fn finish(&self, manifest: &Manifest, how: &Redrive<'_>, tally: &mut Tally) -> Result<(), LakeError> {
-        let read: Vec<(usize, Found)> = stream::iter(manifest.objects.iter().enumerate())
-            .map(|(index, entry)| async move { Ok((index, self.find(entry).await?)) })
-            .buffered(READS_AT_ONCE)
-            .try_collect()
-            .await?;
+        let store = self.store(object.is_at_root);
+        let bytes = match store.read(&object.meta.location).await {
+            Ok(bytes) => bytes,
+            Err(StoreError::NotFound { .. }) => return Ok(Outcome::Gone),
+            // It is the object that is shut, and the others are not.
+            Err(error) if store.serving() == Serving::Primary => return Ok(Outcome::Left(store.reason(&error))),
+            Err(error) => return Err(store.explain("read", error)),
+        };
         let mut batch = Batch::new(how.scratch)?;
-        let mut good: Vec<(&Entry, bool, Parsed)> = Vec::new();
-        for (index, found) in read {
-            let Some(entry) = manifest.objects.get(index) else { continue };
-            let (bytes, is_moved) = match found {
-                Found::Here(bytes) => (bytes, false),
-                Found::Moved(bytes) => (bytes, true),
-                Found::Gone => continue,
-            };
-            let parsed = match entry.source() {
-                Source::Failed => {
-                    parse_failed(&bytes, &self.region, how, &mut |record| batch.append(&self.region, record))?
-                }
-                Source::Errors => {
-                    parse_errors(&bytes, &self.region, how, &mut |record| batch.append(&self.region, record))?
-                }
-            };
-            match parsed {
-                Ok(parsed) => good.push((entry, is_moved, parsed)),
-                Err(reason) => tally.add(entry.source(), reason, 0, 0),
-            }
-        }
-        let note = self.batches_folder().join(format!("{}.json", manifest.id));
-        let store = &self.lake;
-        let written = |error| store.explain("write to", error);
-        if good.is_empty() {
-            return store.remove(&note).await.map_err(written);
-        }
-        // The intention first.
-        let text = serde_json::to_vec(manifest).unwrap_or_default();
-        store.write(&note, text.into()).await.map_err(written)?;
-        batch.deliver(store, &format!("redrive-{}", manifest.id)).await?;
-        let id = manifest.id.as_str();
-        let moved: Vec<(&Entry, Parsed)> = stream::iter(good)
-            .map(|(entry, is_moved, parsed)| async move {
-                if !is_moved {
-                    self.put_away(entry, parsed.rest.as_deref(), id).await?;
-                }
-                Ok::<_, LakeError>((entry, parsed))
-            })
-            .buffer_unordered(MOVES_AT_ONCE)
-            .try_collect()
-            .await?;
-        for (entry, parsed) in moved {
-            if parsed.rest.is_some() {
-                tally.add(entry.source(), parsed.rest_reason, 0, 0);
-            }
-            tally.add(entry.source(), String::new(), parsed.events, parsed.records);
-        }
-        store.remove(&note).await.map_err(written)
+        let mut append = |record: &Record<'_>| batch.append(&self.region, record);
+        let parsed = match object.source {
+            Source::Failed => parse_failed(&bytes, &self.region, how, &mut append)?,
+            Source::Errors => parse_errors(&bytes, &self.region, how, &mut append)?,
+        };
+        let parsed = match parsed {
+            Ok(parsed) => parsed,
+            Err(reason) => return Ok(Outcome::Left(reason)),
+        };
+        let id = id_of(&object.meta.location, &bytes);
+        batch.deliver(&self.lake, &format!("redrive-{id}")).await?;
+        self.put_away(object, parsed.rest.as_deref(), &id).await?;
+        Ok(Outcome::Delivered(parsed))
     }
 
     /// Moves an object to where what was delivered goes. What could not be read of it stays, where `failed` finds it, in an
     /// object of its own.
-    async fn put_away(&self, entry: &Entry, rest: Option<&[u8]>, id: &str) -> Result<(), LakeError> {
-        let store = self.store(entry.is_at_root);
-        let from = path_of(&entry.path);
+    async fn put_away(&self, object: &Left, rest: Option<&[u8]>, id: &str) -> Result<(), LakeError> {
+        let store = self.store(object.is_at_root);
+        let from = &object.meta.location;
         let written = |error| store.explain("write to", error);
         if let Some(rest) = rest {
-            let name = entry.path.trim_end_matches(".left");
-            let left = path_of(&format!("{name}.left"));
-            let kept = if left == from { path_of(&format!("{name}.{id}.left")) } else { left };
+            let name = from.as_ref().trim_end_matches(LEFT);
+            let left = path_of(&format!("{name}{LEFT}"));
+            let kept = if left == *from { path_of(&format!("{name}.{id}{LEFT}")) } else { left };
             store.write(&kept, Bytes::copy_from_slice(rest)).await.map_err(written)?;
         }
-        let to = path_of(&format!("{REDRIVEN}/{}", entry.path));
-        store.rename(&from, &to).await.map_err(written)
-    }
-
-    async fn find(&self, entry: &Entry) -> Result<Found, LakeError> {
-        let store = self.store(entry.is_at_root);
-        match store.read(&path_of(&entry.path)).await {
-            Ok(bytes) => return Ok(Found::Here(bytes)),
-            Err(StoreError::NotFound { .. }) => {}
-            Err(error) => return Err(store.explain("read", error)),
-        }
-        match store.read(&path_of(&format!("{REDRIVEN}/{}", entry.path))).await {
-            Ok(bytes) => Ok(Found::Moved(bytes)),
-            Err(StoreError::NotFound { .. }) => Ok(Found::Gone),
-            Err(error) => Err(store.explain("read", error)),
+        match store.rename(from, &path_of(&format!("{REDRIVEN}/{from}"))).await {
+            // Another run has moved it a moment ago.
+            Err(StoreError::NotFound { .. }) => Ok(()),
+            moved => moved.map_err(written),
         }
     }
 }
 
-/// Where an object was found.
-enum Found {
-    Here(Bytes),
-    Moved(Bytes),
+/// What came of an object.
+enum Outcome {
+    Delivered(Parsed),
+    /// It stays, because of this.
+    Left(String),
+    /// Another run has delivered it.
     Gone,
 }
 
@@ -444,35 +399,32 @@ fn root_of(bucket: &Bucket) -> Result<Place, LakeError> {
     }
 }
 
-/// Objects that go together: neighbours, up to the limits.
-fn batches(left: Vec<Left>) -> Vec<Vec<Left>> {
-    let mut batches: Vec<Vec<Left>> = Vec::new();
+/// Objects that are under way at the same time: neighbours, up to the limits.
+fn together(left: Vec<Left>) -> Vec<Vec<Left>> {
+    let mut groups: Vec<Vec<Left>> = Vec::new();
     let mut bytes = 0;
     for object in left {
         let size = object.meta.size;
-        match batches.last_mut() {
-            Some(batch) if batch.len() < BATCH_OBJECTS_MAX && bytes + size <= BATCH_BYTES_MAX => {
+        match groups.last_mut() {
+            Some(group) if group.len() < OBJECTS_AT_ONCE && bytes + size <= BYTES_AT_ONCE => {
                 bytes += size;
-                batch.push(object);
+                group.push(object);
             }
             _ => {
                 bytes = size;
-                batches.push(vec![object]);
+                groups.push(vec![object]);
             }
         }
     }
-    batches
+    groups
 }
 
-/// The same objects always have the same name.
-fn id_of(objects: &[Left]) -> String {
+/// The same object always has the same name, whoever looks at it: entity tags of a directory are its own machine's.
+fn id_of(path: &Path, bytes: &[u8]) -> String {
     let mut hasher = XxHash3_128::with_seed(0);
-    for object in objects {
-        hasher.write(object.meta.location.as_ref().as_bytes());
-        hasher.write(&[0]);
-        hasher.write(&object.meta.size.to_le_bytes());
-        hasher.write(object.meta.e_tag.as_deref().unwrap_or_default().as_bytes());
-    }
+    hasher.write(path.as_ref().as_bytes());
+    hasher.write(&[0]);
+    hasher.write(bytes);
     format!("{:032x}", hasher.finish_128())
 }
 
@@ -493,21 +445,6 @@ impl Tally {
         row.objects += 1;
         row.events += events;
         row.records += records;
-    }
-
-    fn add_all(&mut self, other: Tally) {
-        for (key, more) in other.rows {
-            match self.rows.get_mut(&key) {
-                Some(row) => {
-                    row.objects += more.objects;
-                    row.events += more.events;
-                    row.records += more.records;
-                }
-                None => {
-                    self.rows.insert(key, more);
-                }
-            }
-        }
     }
 }
 

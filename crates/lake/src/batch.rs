@@ -3,13 +3,20 @@
 //!
 //! It refuses to make anything visible before all of it is written, and to write to a replica.
 
+use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 use transect_schema::Record;
+use twox_hash::XxHash3_128;
 
+use crate::sources::FILE_PREFIX;
+use crate::writer::FinishedFile;
 use crate::{
-    HourUtc, Lake, LakeError, LakeWriter, Partition, Published, RegionLocation, RegionStore, Result, WriterOptions,
+    HourUtc, Lake, LakeError, LakeWriter, Partition, Published, RegionLocation, RegionStore, Result, SourceId,
+    WriterOptions,
 };
 
 /// A file is one request to the store and is held in memory for it.
@@ -19,19 +26,24 @@ const FILE_BYTES_MAX: usize = 64 << 20;
 pub struct Batch {
     // Before the folder, whose files it writes.
     writer: LakeWriter,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Batch {
     /// A batch that is kept in a folder of its own below `scratch` until it is delivered, for its owner alone.
     pub fn new(scratch: &Path) -> Result<Batch> {
+        Batch::with(scratch, WriterOptions::default())
+    }
+
+    /// The same, with other limits.
+    pub fn with(scratch: &Path, options: WriterOptions) -> Result<Batch> {
         let folder = tempfile::Builder::new()
             .prefix("transect-")
             .tempdir_in(scratch)
             .map_err(|error| LakeError::from_io("write to", scratch, error))?;
         let lake = Lake::new(vec![RegionLocation::directory_of(None, folder.path())?])?;
-        let options = WriterOptions { file_bytes_max: FILE_BYTES_MAX, ..WriterOptions::default() };
-        Ok(Batch { writer: LakeWriter::new(&lake, options)?, folder })
+        let options = WriterOptions { file_bytes_max: FILE_BYTES_MAX, sources_last: true, ..options };
+        Ok(Batch { writer: LakeWriter::new(&lake, options)?, _folder: folder })
     }
 
     /// Adds a row to the hour in which it was observed.
@@ -40,37 +52,63 @@ impl Batch {
         self.writer.append(&partition, record)
     }
 
+    /// Adds a row to an hour.
+    pub fn append_to(&mut self, partition: &Partition, record: &Record<'_>) -> Result<()> {
+        self.writer.append(partition, record)
+    }
+
+    /// As [`LakeWriter::note_source`]; only the last file of an hour says so.
+    pub fn note_source(&mut self, partition: &Partition, source: SourceId, events: u64) {
+        self.writer.note_source(partition, source, events);
+    }
+
     /// Lays everything into the hours of a place, as `<name>.parquet`, `<name>-2.parquet` and so on in each.
     ///
     /// # Errors
     /// The place does not take it. Some hours may be there then, under the names that the next attempt uses again.
     pub async fn deliver(self, store: &RegionStore, name: &str) -> Result<Published> {
-        let published = self.writer.publish()?;
-        let mut files = Vec::new();
-        files_below(self.folder.path(), &mut files)?;
-        files.sort();
-        let mut last: Option<(&Path, u32)> = None;
-        for file in &files {
-            let folder = file.parent().unwrap_or(self.folder.path());
-            let number = last.filter(|(before, _)| *before == folder).map_or(1, |(_, number)| number + 1);
-            last = Some((folder, number));
-            let numbered = if number == 1 { format!("{name}.parquet") } else { format!("{name}-{number}.parquet") };
-            let relative = folder.strip_prefix(self.folder.path()).unwrap_or(folder).to_string_lossy().into_owned();
-            let bytes = std::fs::read(file).map_err(|error| LakeError::from_io("read", file, error))?;
-            let path = object_store::path::Path::from(format!("{relative}/{numbered}"));
-            store.write(&path, bytes.into()).await.map_err(|error| store.explain("write to", error))?;
+        self.lay(|_| Ok(store), |_, _| name.to_owned()).await
+    }
+
+    /// Lays everything into the hours of the places of their regions, under names made of the payloads that were noted for the
+    /// hour: the same payloads take the place of what was there of them. The file that names them comes last.
+    ///
+    /// # Errors
+    /// As [`Batch::deliver`].
+    pub async fn deliver_by_source(self, store_of: impl Fn(&str) -> Result<Arc<RegionStore>>) -> Result<Published> {
+        self.lay(store_of, |partition, sources| {
+            let digest = XxHash3_128::oneshot(format!("{}\n{sources}", partition.path()).as_bytes());
+            format!("{FILE_PREFIX}{digest:032x}")
+        })
+        .await
+    }
+
+    async fn lay<S: Deref<Target = RegionStore>>(
+        self,
+        store_of: impl Fn(&str) -> Result<S>,
+        name_of: impl Fn(&Partition, &str) -> String,
+    ) -> Result<Published> {
+        let (files, _living) = self.writer.into_files()?;
+        let mut hours: BTreeMap<Partition, Vec<FinishedFile>> = BTreeMap::new();
+        for file in files {
+            hours.entry(file.partition.clone()).or_default().push(file);
+        }
+        let mut published = Published::default();
+        for (partition, files) in hours {
+            let store = store_of(partition.region())?;
+            let name = name_of(&partition, files.last().map_or("", |file| &file.sources));
+            for (index, file) in files.into_iter().enumerate() {
+                let number = if index == 0 { String::new() } else { format!("-{}", index + 1) };
+                let bytes = std::fs::read(&file.path).map_err(|error| LakeError::from_io("read", &file.path, error))?;
+                let path = object_store::path::Path::from(format!("{}/{name}{number}.parquet", partition.path()));
+                store.write(&path, bytes.into()).await.map_err(|error| store.explain("write to", error))?;
+                published.files += 1;
+                published.rows += file.rows;
+                published.bytes += file.bytes;
+            }
         }
         Ok(published)
     }
-}
-
-fn files_below(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
-    let failure = |error| LakeError::from_io("list", folder, error);
-    for entry in std::fs::read_dir(folder).map_err(failure)? {
-        let path = entry.map_err(failure)?.path();
-        if path.is_dir() { files_below(&path, files)? } else { files.push(path) }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -85,6 +123,14 @@ mod tests {
             observed_time_unix_nano: hour * crate::NANOS_PER_HOUR,
             ..Record::default()
         }
+    }
+
+    fn files_below(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { files_below(&path, files)? } else { files.push(path) }
+        }
+        Ok(())
     }
 
     #[tokio::test]

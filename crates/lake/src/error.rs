@@ -16,7 +16,7 @@ pub enum LakeError {
         reason: String,
     },
     /// The location is understood, but nothing can be written there.
-    #[error("{region} lies in a bucket, which Firehose fills; what is loaded by hand goes to a directory: --lake DIR")]
+    #[error("{region} lies in a bucket, and only a directory can be written to in place")]
     NotWritable {
         /// The region, or `*` for all of them.
         region: String,

@@ -7,9 +7,13 @@
 mod batch;
 mod cache;
 mod columns;
+mod directory;
 mod error;
 mod listing;
+mod living;
 mod location;
+mod odd;
+mod pages;
 mod partition;
 mod properties;
 mod releases;
@@ -22,14 +26,15 @@ pub use batch::Batch;
 pub use cache::{CACHE_BYTES_MAX, DiskCache};
 pub use columns::{read_schema, record_batch, write_schema};
 pub use error::LakeError;
-pub use listing::{HourFiles, HourRange, list_hours, list_regions};
+pub use listing::{HourFiles, HourRange, ListedHours, list_hours, list_regions};
 pub use location::{Bucket, Lake, Place, RegionLocation};
+pub use odd::OddKey;
 pub use partition::{HourUtc, LANDING, NANOS_PER_HOUR, Partition};
 pub use properties::BLOOM_FILTER_COLUMNS;
 pub use releases::{LATEST, Mapping, RELEASES, read_mappings, record_mapping};
 pub use requests::{RequestCounts, Requests};
-pub use sources::{SourceId, source_events};
-pub use store::{Access, CredentialsError, REGION_TIMEOUT, RegionStore, Serving};
+pub use sources::{SourceId, source_events, source_events_in_bucket};
+pub use store::{Access, CredentialsError, Listed, REGION_TIMEOUT, RegionStore, Serving};
 pub use writer::{LakeWriter, Published, WriterOptions};
 
 /// What every function of this crate returns.

@@ -8,8 +8,9 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path as StorePath;
 use object_store::{ObjectMeta, ObjectStore};
 
+use crate::odd::OddKey;
 use crate::partition::{HourUtc, LANDING, Partition, parse_day, render_day};
-use crate::store::RegionStore;
+use crate::store::{Listed, RegionStore};
 
 /// Listings under way at once. An object store answers one in some 50 ms.
 const LISTINGS_AT_ONCE: usize = 16;
@@ -61,6 +62,15 @@ pub struct HourFiles {
     pub files: Vec<ObjectMeta>,
 }
 
+/// What was found of the hours asked for.
+#[derive(Clone, Debug, Default)]
+pub struct ListedHours {
+    /// The hours that hold files.
+    pub hours: Vec<HourFiles>,
+    /// Files that cannot be read under their names, and folders that cannot be listed.
+    pub odd: Vec<OddKey>,
+}
+
 /// The hours within `range` that hold Parquet files, by region and hour. `regions` are those wanted, all if empty;
 /// `now` is the hour that nothing has arrived after. Names that begin with `.` or `_` are work in progress, and other
 /// endings are not data.
@@ -71,9 +81,9 @@ pub async fn list_hours(
     regions: &[String],
     range: &HourRange,
     now: HourUtc,
-) -> object_store::Result<Vec<HourFiles>> {
+) -> object_store::Result<ListedHours> {
     if range.is_empty() {
-        return Ok(Vec::new());
+        return Ok(ListedHours::default());
     }
     let wanted = |region: &str| regions.is_empty() || regions.iter().any(|wanted| wanted == region);
     // Of a place whose name is known no siblings are listed.
@@ -85,14 +95,18 @@ pub async fn list_hours(
             listings.extend(listings_of(&format!("{folder}/date={}", render_day(day)), day, range, now));
         }
     }
-    let listed: Vec<Vec<ObjectMeta>> = stream::iter(listings)
+    let listed: Vec<Listed> = stream::iter(listings)
         .map(|listing| async move { store.list_all(&listing.folder, listing.offset.as_ref()).await })
         .buffer_unordered(LISTINGS_AT_ONCE)
         .try_collect()
         .await?;
 
     let mut hours: BTreeMap<Partition, Vec<ObjectMeta>> = BTreeMap::new();
-    for file in listed.into_iter().flatten() {
+    let mut odd = Vec::new();
+    for file in listed.into_iter().flat_map(|Listed { objects, odd: of_listing }| {
+        odd.extend(of_listing.into_iter().filter(|odd| may_hide_rows(odd, range)));
+        objects
+    }) {
         let Some((folder, name)) = file.location.as_ref().rsplit_once('/') else { continue };
         let Some(partition) = Partition::parse(folder).filter(|_| is_data_file(name)) else { continue };
         if range.contains(partition.hour()) {
@@ -103,7 +117,18 @@ pub async fn list_hours(
         files.sort_by(|one, two| one.location.cmp(&two.location));
         HourFiles { partition, files }
     };
-    Ok(hours.into_iter().map(sorted).collect())
+    odd.sort();
+    odd.dedup();
+    Ok(ListedHours { hours: hours.into_iter().map(sorted).collect(), odd })
+}
+
+/// Whether rows of an hour within the range may be missing because of it.
+fn may_hide_rows(odd: &OddKey, range: &HourRange) -> bool {
+    const HOUR_PARTS: usize = 4;
+    let name = odd.key.rsplit('/').next().unwrap_or_default();
+    let hour: Vec<&str> = odd.key.split('/').take(HOUR_PARTS).collect();
+    let partition = Partition::parse(&hour.join("/"));
+    (odd.is_folder || is_data_file(name)) && partition.is_none_or(|partition| range.contains(partition.hour()))
 }
 
 /// The regions that a place holds: its own where it has a name, else those of its folders.
@@ -253,8 +278,9 @@ mod tests {
         let recorder = Arc::new(Recorder { inner, listed: Mutex::default() });
         let store = RegionStore::over(location, Access::default(), Arc::clone(&recorder) as _, None);
         let regions: Vec<String> = regions.iter().map(|region| region.to_string()).collect();
-        let hours = list_hours(&store, &regions, &range, hour("date=2026-11-22/hour=05")).await.unwrap();
-        let found = hours.iter().flat_map(|hour| hour.files.iter().map(|file| file.location.to_string())).collect();
+        let listed = list_hours(&store, &regions, &range, hour("date=2026-11-22/hour=05")).await.unwrap();
+        let found =
+            listed.hours.iter().flat_map(|hour| hour.files.iter().map(|file| file.location.to_string())).collect();
         let mut listed = std::mem::take(&mut *recorder.listed.lock().unwrap());
         listed.sort();
         (found, listed)

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
 use crate::partition::is_region_name;
-use crate::store::RegionStore;
+use crate::store::{RegionStore, Serving};
 use crate::{DiskCache, LakeError, Result};
 
 /// The folder of a lake that holds the records.
@@ -120,11 +120,13 @@ pub async fn read_mappings(
         Some(name) => format!("{RELEASES}/region={name}"),
         None => RELEASES.to_owned(),
     };
-    let mut files = store.list_all(&StorePath::from(folder), None).await?;
+    let listed = store.list_all(&StorePath::from(folder), None).await?;
+    let mut unreadable: Vec<String> = listed.odd.into_iter().map(|odd| odd.key).collect();
+    let mut files = listed.objects;
     files.retain(|file| file.location.as_ref().ends_with(".json"));
     let read: Vec<Result<Mapping, String>> =
         stream::iter(files).map(|file| read(store, cache, file)).buffer_unordered(READS_AT_ONCE).try_collect().await?;
-    let (mut mappings, mut unreadable) = (Vec::new(), Vec::new());
+    let mut mappings = Vec::new();
     for mapping in read {
         match mapping {
             Ok(mapping) => mappings.push(mapping),
@@ -150,7 +152,11 @@ async fn read(
     let bytes = match kept {
         Some(bytes) => bytes,
         None => {
-            let bytes = store.get(&file.location).await?.bytes().await?.to_vec();
+            let bytes = match store.get(&file.location).await {
+                Ok(found) => found.bytes().await?.to_vec(),
+                Err(error) if matches!(store.serving(), Serving::Nothing(_)) => return Err(error),
+                Err(_) => return Ok(Err(path)),
+            };
             if let Some((cache, key)) = cache.zip(key.as_deref()) {
                 cache.put(key, &bytes);
             }

@@ -1,5 +1,5 @@
 //! The way of every request to a bucket: it is counted, and one that nobody answers is given up early enough to be tried
-//! again. It refuses to know what a request is about.
+//! again. Of a page of a listing the keys are taken out that cannot be read. It refuses to know more of what a request is about.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,6 +16,9 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody, HttpService,
     ReqwestConnector,
 };
+
+use crate::odd::take_odd_keys;
+use crate::pages::Taken;
 
 /// Requests to one region, failed and repeated ones among them: what the bill counts.
 #[derive(Debug, Default)]
@@ -125,14 +128,24 @@ struct NoAnswer(Duration);
 impl HttpService for Counted {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         self.requests.sent(&request);
+        let taken = request.extensions().get::<Taken>().cloned();
         let answer = tokio::time::timeout(self.answer_within, self.client.execute(request)).await;
         let (head, body) = answer.unwrap_or_else(|_| Err(no_answer(self.answer_within)))?.into_parts();
         let patience = Box::pin(tokio::time::sleep(self.answer_within));
-        Ok(HttpResponse::from_parts(
-            head,
-            HttpResponseBody::new(Watched { body, patience, within: self.answer_within }),
-        ))
+        let body = HttpResponseBody::new(Watched { body, patience, within: self.answer_within });
+        let body = match taken {
+            Some(taken) if head.status.is_success() => without_odd_keys(body.bytes().await?, &taken),
+            _ => body,
+        };
+        Ok(HttpResponse::from_parts(head, body))
     }
+}
+
+/// The page of a listing without the keys that its reader would refuse it for.
+fn without_odd_keys(page: Bytes, taken: &Taken) -> HttpResponseBody {
+    let (kept, odd) = std::str::from_utf8(&page).map_or((None, Vec::new()), take_odd_keys);
+    taken.replace(odd);
+    HttpResponseBody::from(kept.map_or(page, Bytes::from))
 }
 
 fn no_answer(within: Duration) -> HttpError {

@@ -3,11 +3,21 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
+use std::path::PathBuf;
 
-use parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaDataReader};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use object_store::path::Path as StorePath;
+use object_store::{ObjectMeta, ObjectStoreExt};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{KeyValue, PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 
 use crate::listing::is_data_file;
-use crate::{Lake, LakeError, Partition, Result};
+use crate::{Lake, LakeError, Partition, RegionStore, Result};
+
+/// The end of a file that is read first: the footer of a file of the usual size.
+const TAIL_BYTES: u64 = 64 << 10;
+/// Footers that are read at the same time.
+const READS_AT_ONCE: usize = 16;
 
 /// Identifies a payload: a digest of its content, of the caller's choice.
 pub type SourceId = [u8; 16];
@@ -69,14 +79,54 @@ pub fn source_events(lake: &Lake, partition: &Partition) -> Result<HashMap<Sourc
             .with_page_index_policy(PageIndexPolicy::Skip)
             .parse_and_finish(&file)
             .map_err(|source| LakeError::CorruptFile { path: path.clone(), source })?;
-        let pairs: &[KeyValue] = metadata.file_metadata().key_value_metadata().map_or(&[], Vec::as_slice);
-        for pair in pairs {
-            if let (SOURCES_KEY, Some(text)) = (pair.key.as_str(), &pair.value) {
-                parse_sources(text, &mut sources);
+        add_sources(&metadata, &mut sources);
+    }
+    Ok(sources)
+}
+
+fn add_sources(metadata: &ParquetMetaData, sources: &mut HashMap<SourceId, u64>) {
+    let pairs: &[KeyValue] = metadata.file_metadata().key_value_metadata().map_or(&[], Vec::as_slice);
+    for pair in pairs {
+        if let (SOURCES_KEY, Some(text)) = (pair.key.as_str(), &pair.value) {
+            parse_sources(text, sources);
+        }
+    }
+}
+
+/// As [`source_events`], of an hour of a bucket.
+pub async fn source_events_in_bucket(store: &RegionStore, partition: &Partition) -> Result<HashMap<SourceId, u64>> {
+    let mut sources = HashMap::new();
+    let folder = StorePath::from(partition.path());
+    let listed = store.list_all(&folder, None).await.map_err(|error| store.explain("list", error))?;
+    let written_here = |file: &ObjectMeta| {
+        file.location.filename().is_some_and(|name| name.starts_with(FILE_PREFIX) && is_data_file(name))
+    };
+    let footers = stream::iter(listed.objects.into_iter().filter(written_here))
+        .map(|file| async move { footer(store, &file).await })
+        .buffer_unordered(READS_AT_ONCE);
+    let footers: Vec<ParquetMetaData> = footers.try_collect().await?;
+    footers.iter().for_each(|footer| add_sources(footer, &mut sources));
+    Ok(sources)
+}
+
+async fn footer(store: &RegionStore, file: &ObjectMeta) -> Result<ParquetMetaData> {
+    let mut wanted = TAIL_BYTES.min(file.size);
+    loop {
+        let start = file.size.saturating_sub(wanted);
+        let tail = store.get_range(&file.location, start..file.size).await;
+        let tail = tail.map_err(|error| store.explain("read", error))?;
+        let mut reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Skip);
+        let parsed = reader.try_parse_sized(&tail, file.size).and_then(|()| reader.finish());
+        match parsed {
+            Err(ParquetError::NeedMoreData(needed)) if needed as u64 > wanted && wanted < file.size => {
+                wanted = (needed as u64).min(file.size);
+            }
+            parsed => {
+                let path = PathBuf::from(file.location.as_ref());
+                return parsed.map_err(|source| LakeError::CorruptFile { path, source });
             }
         }
     }
-    Ok(sources)
 }
 
 #[cfg(test)]

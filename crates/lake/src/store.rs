@@ -8,6 +8,7 @@ use std::future::Future;
 use std::io::Write as _;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -17,7 +18,6 @@ use futures::stream::{self, BoxStream};
 use futures::{FutureExt, StreamExt};
 use object_store::aws::{AmazonS3Builder, AwsCredentialProvider, S3ConditionalPut, resolve_bucket_region};
 use object_store::client::{HttpClient, HttpError, HttpErrorKind};
-use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{
@@ -27,7 +27,10 @@ use object_store::{
 };
 use tokio::sync::{OnceCell, watch};
 
+use crate::directory::Directory;
 use crate::location::{Bucket, Place};
+use crate::odd::OddKey;
+use crate::pages::Pages;
 use crate::requests::{Connector, Requests};
 use crate::writer::create_private_directory;
 use crate::{LakeError, RegionLocation};
@@ -78,6 +81,9 @@ const ATTEMPTS: u32 = 3;
 const BYTES_PER_SECOND_MIN: u64 = 64 << 10;
 /// Two wanted parts of an object with less than this between them are one request: its price is a round trip.
 const GAP_BYTES_MAX: u64 = 1 << 20;
+/// Objects of a place that may be refused before it is the place that refuses: a key or an archive keeps a few files shut, a
+/// missing permission all of them.
+const DENIED_OBJECTS_MAX: usize = 32;
 /// Attempts come after waits of full jitter, at first up to 50 ms and at most a second.
 const BACKOFF: BackoffConfig =
     BackoffConfig { init_backoff: Duration::from_millis(50), max_backoff: Duration::from_secs(1), base: 2. };
@@ -106,6 +112,29 @@ pub struct RegionStore {
     replica: OnceCell<Arc<dyn ObjectStore>>,
     serving: watch::Sender<Serving>,
     requests: Arc<Requests>,
+    /// Whether a listing was answered, so that the place may be read at all.
+    has_listed: AtomicBool,
+    denied_objects: AtomicUsize,
+}
+
+/// What is in a folder.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// What can be read.
+    pub objects: Vec<ObjectMeta>,
+    /// What cannot, because of its name or what stands under it.
+    pub odd: Vec<OddKey>,
+}
+
+/// What a request is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    /// An object that is to be read.
+    Object,
+    /// What lies in a folder.
+    Listing,
+    /// Something that is to be changed.
+    Change,
 }
 
 impl RegionStore {
@@ -118,6 +147,8 @@ impl RegionStore {
             replica: OnceCell::new(),
             serving: watch::Sender::new(Serving::Primary),
             requests: Arc::default(),
+            has_listed: AtomicBool::new(false),
+            denied_objects: AtomicUsize::new(0),
         }
     }
 
@@ -161,7 +192,7 @@ impl RegionStore {
         match place {
             Place::Directory(directory) => {
                 check(directory).map_err(|error| generic(Box::new(error)))?;
-                Ok(Arc::new(LocalFileSystem::new_with_prefix(directory)?))
+                Ok(Arc::new(Directory::new(directory)?))
             }
             Place::Bucket(bucket) => self.open_bucket(bucket, is_replica).await,
         }
@@ -202,7 +233,7 @@ impl RegionStore {
         if let Some(endpoint) = endpoint {
             builder = builder.with_endpoint(endpoint);
         }
-        let store = builder.build()?;
+        let store = Pages::of(builder.build()?);
         if bucket.prefix().is_empty() {
             return Ok(Arc::new(store));
         }
@@ -210,7 +241,7 @@ impl RegionStore {
     }
 
     /// Asks the place that serves, within the bound for so many bytes; goes over to the replica, or gives up.
-    async fn ask<T, F>(&self, bytes: u64, call: impl Fn(Arc<dyn ObjectStore>) -> F) -> StoreResult<T>
+    async fn ask<T, F>(&self, subject: Subject, bytes: u64, call: impl Fn(Arc<dyn ObjectStore>) -> F) -> StoreResult<T>
     where
         F: Future<Output = StoreResult<T>>,
     {
@@ -242,13 +273,34 @@ impl RegionStore {
                 _ = serving.changed() => continue,
             };
             let reason = match answer {
-                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Ok(answer)) => {
+                    self.has_listed.fetch_or(subject == Subject::Listing, Relaxed);
+                    return Ok(answer);
+                }
                 // The place has answered: it is the object that is amiss.
-                Ok(Err(error)) if is_about_object(&error) => return Err(error),
+                Ok(Err(error)) if is_about_object(&error) || self.is_shut(subject, place, is_replica, &error) => {
+                    return Err(error);
+                }
                 Ok(Err(error)) => reason(&error),
                 Err(_) => format!("no answer within {bound:?}"),
             };
             self.failed(is_replica, reason);
+        }
+    }
+
+    /// Whether it is this object alone that may not be read. A replica may well have it open.
+    fn is_shut(&self, subject: Subject, place: &Place, is_replica: bool, error: &Error) -> bool {
+        if subject != Subject::Object {
+            return false;
+        }
+        match place.directory() {
+            Some(directory) => check(directory).is_ok(),
+            None => {
+                (is_replica || self.location.replica().is_none())
+                    && matches!(error, Error::PermissionDenied { .. })
+                    && self.has_listed.load(Relaxed)
+                    && self.denied_objects.fetch_add(1, Relaxed) < DENIED_OBJECTS_MAX
+            }
         }
     }
 
@@ -276,9 +328,9 @@ fn write_private(directory: &std::path::Path, path: &Path, bytes: &[u8]) -> crat
     temporary.persist(&file).map(drop).map_err(|error| failure(error.error))
 }
 
-fn rename_private(directory: &std::path::Path, from: &Path, to: &Path) -> crate::Result<()> {
-    let (_, file) = private_place(directory, to)?;
-    std::fs::rename(directory.join(from.as_ref()), &file).map_err(|error| LakeError::from_io("write", &file, error))
+fn rename_private(directory: &std::path::Path, from: &Path, to: &Path) -> std::io::Result<()> {
+    let (_, file) = private_place(directory, to).map_err(std::io::Error::other)?;
+    std::fs::rename(directory.join(from.as_ref()), &file)
 }
 
 /// The folder of a file, made where it is not there yet, and the file.
@@ -433,7 +485,7 @@ fn requested_bytes(options: &GetOptions) -> u64 {
 impl ObjectStore for RegionStore {
     async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> StoreResult<PutResult> {
         let bytes = payload.content_length() as u64;
-        self.ask(bytes, |store| {
+        self.ask(Subject::Change, bytes, |store| {
             let (payload, options) = (payload.clone(), options.clone());
             async move { store.put_opts(path, payload, options).await }
         })
@@ -446,7 +498,7 @@ impl ObjectStore for RegionStore {
 
     /// The whole answer, so that a body that breaks off or stalls is noticed here.
     async fn get_opts(&self, path: &Path, options: GetOptions) -> StoreResult<GetResult> {
-        self.ask(requested_bytes(&options), |store| {
+        self.ask(Subject::Object, requested_bytes(&options), |store| {
             let options = options.clone();
             async move {
                 let found = store.get_opts(path, options).await?;
@@ -463,7 +515,8 @@ impl ObjectStore for RegionStore {
     async fn get_ranges(&self, path: &Path, ranges: &[Range<u64>]) -> StoreResult<Vec<Bytes>> {
         let bytes = ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum();
         if self.is_local() {
-            return self.ask(bytes, |store| async move { store.get_ranges(path, ranges).await }).await;
+            let get = |store: Arc<dyn ObjectStore>| async move { store.get_ranges(path, ranges).await };
+            return self.ask(Subject::Object, bytes, get).await;
         }
         let get = |range| async move {
             let options = GetOptions { range: Some(object_store::GetRange::Bounded(range)), ..GetOptions::default() };
@@ -483,7 +536,7 @@ impl ObjectStore for RegionStore {
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
-        self.ask(0, |store| async move { store.list_with_delimiter(prefix).await }).await
+        self.ask(Subject::Listing, 0, |store| async move { store.list_with_delimiter(prefix).await }).await
     }
 
     async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> StoreResult<()> {
@@ -523,7 +576,7 @@ impl RegionStore {
 
     /// Removes an object; one that is not there is as good as removed.
     pub async fn remove(&self, path: &Path) -> StoreResult<()> {
-        match self.ask(0, |store| async move { store.delete(path).await }).await {
+        match self.ask(Subject::Change, 0, |store| async move { store.delete(path).await }).await {
             Err(Error::NotFound { .. }) => Ok(()),
             removed => removed,
         }
@@ -532,28 +585,163 @@ impl RegionStore {
     /// Gives an object another name: first it has both, then only the new one.
     pub async fn rename(&self, from: &Path, to: &Path) -> StoreResult<()> {
         if let Some(directory) = self.location.place().directory() {
-            return rename_private(directory, from, to).map_err(|error| generic(Box::new(error)));
+            return rename_private(directory, from, to).map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => Error::NotFound { path: from.to_string(), source: Box::new(error) },
+                _ => generic(Box::new(LakeError::from_io("write", &directory.join(to.as_ref()), error))),
+            });
         }
-        self.ask(0, |store| async move { store.copy(from, to).await }).await?;
+        self.ask(Subject::Change, 0, |store| async move { store.copy(from, to).await }).await?;
         self.remove(from).await
     }
 
-    /// Every object below a folder, behind `offset` in the order of keys where one is given.
-    pub async fn list_all(&self, folder: &Path, offset: Option<&Path>) -> StoreResult<Vec<ObjectMeta>> {
-        self.ask(0, |store| {
-            let mut listed = match offset {
-                Some(offset) => store.list_with_offset(Some(folder), offset),
-                None => store.list(Some(folder)),
-            };
-            let mut objects = Vec::new();
-            async move {
-                while let Some(object) = listed.next().await {
-                    objects.push(object?);
+    /// Why an object of this store cannot be read, in words that name neither bucket nor key.
+    pub fn reason(&self, error: &Error) -> String {
+        reason(error)
+    }
+
+    /// Every object below a folder, behind `offset` in the order of keys where one is given, and what is odd there.
+    pub async fn list_all(&self, folder: &Path, offset: Option<&Path>) -> StoreResult<Listed> {
+        let mut all = self
+            .ask(Subject::Listing, 0, |store| {
+                let mut entries = match offset {
+                    Some(offset) => store.list_with_offset(Some(folder), offset),
+                    None => store.list(Some(folder)),
+                };
+                let mut listed = Listed::default();
+                async move {
+                    while let Some(entry) = entries.next().await {
+                        match entry {
+                            Ok(object) => listed.objects.push(object),
+                            Err(error) => listed.odd.push(OddKey::of(error)?),
+                        }
+                    }
+                    Ok(listed)
                 }
-                Ok(objects)
+                .boxed()
+            })
+            .await?;
+        // Keys are told from the place's root on, which need not be the bucket's.
+        if let Place::Bucket(bucket) = self.serving_place()
+            && !bucket.prefix().is_empty()
+        {
+            let prefix = format!("{}/", bucket.prefix().trim_matches('/'));
+            for odd in &mut all.odd {
+                if let Some(within) = odd.key.strip_prefix(&prefix) {
+                    odd.key = within.to_owned();
+                }
             }
-            .boxed()
-        })
-        .await
+        }
+        Ok(all)
+    }
+
+    fn serving_place(&self) -> &Place {
+        match (&*self.serving.borrow(), self.location.replica()) {
+            (Serving::Replica(_), Some(replica)) => replica,
+            _ => self.location.place(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    /// A place in which some objects may not be read.
+    #[derive(Debug)]
+    struct Shut {
+        objects: InMemory,
+        error: fn(&Path) -> Error,
+    }
+
+    impl fmt::Display for Shut {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Shut")
+        }
+    }
+
+    #[async_trait]
+    impl ObjectStore for Shut {
+        async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> StoreResult<PutResult> {
+            self.objects.put_opts(path, payload, options).await
+        }
+        async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> StoreResult<Box<dyn MultipartUpload>> {
+            unreachable!("objects are put whole")
+        }
+        async fn get_opts(&self, path: &Path, options: GetOptions) -> StoreResult<GetResult> {
+            if path.as_ref().contains("shut") {
+                return Err((self.error)(path));
+            }
+            self.objects.get_opts(path, options).await
+        }
+        fn delete_stream(&self, paths: BoxStream<'static, StoreResult<Path>>) -> BoxStream<'static, StoreResult<Path>> {
+            self.objects.delete_stream(paths)
+        }
+        fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
+            self.objects.list(prefix)
+        }
+        async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
+            self.objects.list_with_delimiter(prefix).await
+        }
+        async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> StoreResult<()> {
+            self.objects.copy_opts(from, to, options).await
+        }
+    }
+
+    fn refused(path: &Path) -> Error {
+        Error::PermissionDenied { path: path.to_string(), source: "403".into() }
+    }
+
+    fn unopened(_: &Path) -> Error {
+        Error::Generic {
+            store: "LocalFileSystem",
+            source: Box::new(std::io::Error::from(std::io::ErrorKind::PermissionDenied)),
+        }
+    }
+
+    fn store(place: &str, error: fn(&Path) -> Error) -> RegionStore {
+        let location = format!("us-east-2={place}").parse().unwrap();
+        RegionStore::over(location, Access::default(), Arc::new(Shut { objects: InMemory::new(), error }), None)
+    }
+
+    #[tokio::test]
+    async fn an_object_that_may_not_be_read_is_not_the_region() {
+        let directory = tempfile::tempdir().unwrap();
+        let there = directory.path().to_str().unwrap();
+        for (place, error, serves) in [
+            (there, unopened as fn(&Path) -> Error, true),
+            ("s3://bucket", refused, true),
+            // A directory that is gone is all of its files.
+            ("/nonexistent/lake", unopened, false),
+            // A bucket that says nothing of why.
+            ("s3://bucket", unopened, false),
+        ] {
+            let store = store(place, error);
+            store.objects_put("open").await;
+            store.list_all(&Path::from("a"), None).await.unwrap();
+            store.read(&Path::from("shut")).await.unwrap_err();
+            assert_eq!(store.serving() == Serving::Primary, serves, "{place}: {:?}", store.serving());
+            assert_eq!(store.read(&Path::from("open")).await.is_ok(), serves, "{place}");
+        }
+        // Nothing has been listed, so that nobody knows whether the bucket may be read at all.
+        let unlisted = store("s3://bucket", refused);
+        unlisted.read(&Path::from("shut")).await.unwrap_err();
+        assert_eq!(unlisted.serving(), Serving::Nothing("access denied".to_owned()));
+        // And where nothing may be read, it is the bucket.
+        let all = store("s3://bucket", refused);
+        all.list_all(&Path::from("a"), None).await.unwrap();
+        for number in 0..=DENIED_OBJECTS_MAX {
+            assert_eq!(all.serving(), Serving::Primary, "{number}");
+            all.read(&Path::from(format!("shut-{number}"))).await.unwrap_err();
+        }
+        assert_eq!(all.serving(), Serving::Nothing("access denied".to_owned()));
+    }
+
+    impl RegionStore {
+        async fn objects_put(&self, path: &str) {
+            let store = self.primary.get().unwrap();
+            store.put(&Path::from(path), "x".into()).await.unwrap();
+        }
     }
 }

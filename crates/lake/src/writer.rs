@@ -16,9 +16,10 @@ use tempfile::TempPath;
 use transect_schema::{Record, SCHEMA_VERSION};
 
 use crate::columns::{Rows, write_schema};
+use crate::living::{Living, TEMPORARY_SUFFIX};
 use crate::properties::writer_properties;
 use crate::sources::{FILE_PREFIX, SCHEMA_VERSION_KEY, SOURCES_KEY, SourceId, WRITER_KEY, render_sources};
-use crate::{Lake, LakeError, Partition, Result};
+use crate::{LANDING, Lake, LakeError, Partition, Result};
 
 /// Rows handed to the encoder at once: enough that the cost of a call does not matter, few enough to stay in cache.
 const BATCH_ROWS: usize = 4096;
@@ -48,6 +49,9 @@ pub struct WriterOptions {
     pub file_bytes_max: usize,
     /// zstd level, 1 to 22.
     pub zstd_level: i32,
+    /// Whether the last file of an hour names the sources of all of them, and the others none: where files become visible one
+    /// after the other, none may say that a payload is there before all of it is.
+    pub sources_last: bool,
 }
 
 impl Default for WriterOptions {
@@ -58,6 +62,7 @@ impl Default for WriterOptions {
             open_files_max: 128,
             file_bytes_max: 256 << 20,
             zstd_level: 3,
+            sources_last: false,
         }
     }
 }
@@ -84,6 +89,8 @@ pub struct LakeWriter {
     memory_bytes: usize,
     open_files: usize,
     appended: u64,
+    /// By root. Last, so that they are held until no temporary file is left.
+    living: BTreeMap<PathBuf, Option<Living>>,
 }
 
 /// What is under way for one hour of one region.
@@ -118,13 +125,14 @@ impl OpenFile {
     }
 }
 
-struct FinishedFile {
-    partition: Partition,
+/// A file that is whole, still under its temporary name.
+pub(crate) struct FinishedFile {
+    pub(crate) partition: Partition,
     directory: PathBuf,
-    path: TempPath,
-    rows: u64,
-    bytes: u64,
-    sources: String,
+    pub(crate) path: TempPath,
+    pub(crate) rows: u64,
+    pub(crate) bytes: u64,
+    pub(crate) sources: String,
 }
 
 impl LakeWriter {
@@ -147,6 +155,7 @@ impl LakeWriter {
             memory_bytes: 0,
             open_files: 0,
             appended: 0,
+            living: BTreeMap::new(),
         })
     }
 
@@ -180,13 +189,38 @@ impl LakeWriter {
     }
 
     /// Finishes every file, then makes all of them visible. On an error nothing of this writer stays.
-    pub fn publish(mut self) -> Result<Published> {
-        let partitions: Vec<Partition> = self.hours.keys().cloned().collect();
-        for partition in &partitions {
-            self.finish(partition)?;
+    pub fn publish(self) -> Result<Published> {
+        LakeWriter::publish_all(vec![self])
+    }
+
+    /// Finishes every file of every writer, and only when there was room for all of them makes the first one visible. On an
+    /// error nothing of any of them stays.
+    pub fn publish_all(mut writers: Vec<LakeWriter>) -> Result<Published> {
+        for writer in &mut writers {
+            writer.finish_all()?;
         }
         let mut published = Published::default();
         let mut visible: Vec<PathBuf> = Vec::new();
+        let outcome = writers.iter_mut().try_for_each(|writer| writer.reveal(&mut published, &mut visible));
+        if outcome.is_err() {
+            withdraw(&visible);
+        }
+        outcome.map(|()| published)
+    }
+
+    /// Writes what is left of every hour and completes its file, still under its temporary name. Nothing may be added after it.
+    pub fn finish_all(&mut self) -> Result<()> {
+        let partitions: Vec<Partition> = self.hours.keys().cloned().collect();
+        partitions.iter().try_for_each(|partition| self.finish(partition, true))
+    }
+
+    /// The finished files in the order in which they were begun in each hour, and what keeps them from being swept away.
+    pub(crate) fn into_files(mut self) -> Result<(Vec<FinishedFile>, impl Sized)> {
+        self.finish_all()?;
+        Ok((std::mem::take(&mut self.finished), self))
+    }
+
+    fn reveal(&mut self, published: &mut Published, visible: &mut Vec<PathBuf>) -> Result<()> {
         let mut directories = BTreeSet::new();
         for file in std::mem::take(&mut self.finished) {
             published.files += 1;
@@ -195,22 +229,15 @@ impl LakeWriter {
             let root = self.lake.location_of(file.partition.region())?.writable_directory()?.to_owned();
             directories
                 .extend(file.directory.ancestors().take_while(|path| path.starts_with(&root)).map(PathBuf::from));
-            match persist(file) {
-                Ok(path) => visible.push(path),
-                Err(error) => {
-                    withdraw(&visible);
-                    return Err(error);
-                }
-            }
+            visible.push(persist(file)?);
         }
         // The names, too, are to survive a loss of power: innermost first, so that a name never leads nowhere.
         for directory in directories.iter().rev() {
-            if let Err(error) = File::open(directory).and_then(|directory| directory.sync_all()) {
-                withdraw(&visible);
-                return Err(LakeError::from_io("write", directory, error));
-            }
+            File::open(directory)
+                .and_then(|directory| directory.sync_all())
+                .map_err(|error| LakeError::from_io("write", directory, error))?;
         }
-        Ok(published)
+        Ok(())
     }
 
     fn hour(&mut self, partition: &Partition) -> &mut Hour {
@@ -251,7 +278,7 @@ impl LakeWriter {
         }
         let after = hour.memory_bytes();
         self.memory_bytes = (self.memory_bytes + after).saturating_sub(before);
-        if grown { self.finish(partition) } else { Ok(()) }
+        if grown { self.finish(partition, false) } else { Ok(()) }
     }
 
     /// Frees the memory of the hour that holds most; false if there is nothing to free.
@@ -266,7 +293,7 @@ impl LakeWriter {
         let Some(file) = &mut hour.file else { return Ok(true) };
         // Where the footer is what takes the memory, only the end of the file frees it.
         if file.footer_bytes() > before / 2 {
-            self.finish(&partition)?;
+            self.finish(&partition, false)?;
             return Ok(true);
         }
         file.writer.flush().map_err(|error| LakeError::from_error("write", &file.path, error))?;
@@ -280,14 +307,15 @@ impl LakeWriter {
         if self.open_files >= self.options.open_files_max.max(1) {
             let unused = self.hours.iter().filter(|(_, hour)| hour.file.is_some()).min_by_key(|(_, hour)| hour.used);
             if let Some(unused) = unused.map(|(partition, _)| partition.clone()) {
-                self.finish(&unused)?;
+                self.finish(&unused, false)?;
             }
         }
         let directory = self.directory(partition)?;
         create_private_directory(&directory)?;
+        let prefix = self.temporary_prefix(partition)?;
         let temporary = tempfile::Builder::new()
-            .prefix(".ingest-")
-            .suffix(".tmp")
+            .prefix(&prefix)
+            .suffix(TEMPORARY_SUFFIX)
             .tempfile_in(&directory)
             .map_err(|error| LakeError::from_io("write to", &directory, error))?;
         let (file, path) = temporary.into_parts();
@@ -300,10 +328,22 @@ impl LakeWriter {
         Ok(())
     }
 
-    /// Writes what is left of an hour and completes its file, still under its temporary name.
-    fn finish(&mut self, partition: &Partition) -> Result<()> {
+    /// How this writer's temporary files in a place begin. What dead ones have left there goes first.
+    fn temporary_prefix(&mut self, partition: &Partition) -> Result<String> {
+        let root = self.lake.location_of(partition.region())?.writable_directory()?.to_owned();
+        if !self.living.contains_key(&root) {
+            Living::sweep(&root, LANDING);
+            let living = Living::in_place(&root).map_err(|error| LakeError::from_io("write to", &root, error))?;
+            self.living.insert(root.clone(), living);
+        }
+        Ok(Living::prefix(self.living.get(&root).and_then(Option::as_ref)))
+    }
+
+    /// Writes what is left of an hour, or for now, and completes its file, still under its temporary name.
+    fn finish(&mut self, partition: &Partition, is_last: bool) -> Result<()> {
+        let names_sources = is_last || !self.options.sources_last;
         let hour = self.hour(partition);
-        let has_news = hour.rows.len() > 0 || !hour.sources.is_empty();
+        let has_news = hour.rows.len() > 0 || (names_sources && !hour.sources.is_empty());
         if hour.file.is_none() && !has_news {
             return Ok(());
         }
@@ -314,7 +354,7 @@ impl LakeWriter {
         let before = hour.memory_bytes();
         // Absent if encoding the last rows has just filled and finished the file.
         let Some(mut file) = hour.file.take() else { return Ok(()) };
-        let sources = render_sources(&std::mem::take(&mut hour.sources));
+        let sources = if names_sources { render_sources(&std::mem::take(&mut hour.sources)) } else { String::new() };
         hour.file_bytes = 0;
         let after = hour.memory_bytes();
         self.memory_bytes = (self.memory_bytes + after).saturating_sub(before);

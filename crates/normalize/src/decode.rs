@@ -488,7 +488,7 @@ impl Reader<'_> {
     fn skip(&mut self, at: usize) -> Result<usize, DecodeError> {
         let end = match self.byte(at) {
             Some(b'"') => string_end(&self.text, at + 1).map(|(end, _)| end + 1),
-            _ => self.tape.parse_prefix(&self.text, at),
+            _ => self.tape.skip_prefix(&self.text, at),
         };
         end.map_err(|fault| self.not_json(fault))
     }

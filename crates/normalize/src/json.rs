@@ -80,6 +80,15 @@ impl Tape {
     /// Parses one JSON value of a text that begins at byte `from`, white space before it allowed; returns the byte
     /// behind it.
     pub fn parse_prefix(&mut self, bytes: &[u8], from: usize) -> Result<usize, NotJson> {
+        self.parse_as::<false>(bytes, from)
+    }
+
+    /// The same for a value that nobody looks into: no more tokens are kept than it has levels, whatever it holds.
+    pub fn skip_prefix(&mut self, bytes: &[u8], from: usize) -> Result<usize, NotJson> {
+        self.parse_as::<true>(bytes, from)
+    }
+
+    fn parse_as<const SKIPS: bool>(&mut self, bytes: &[u8], from: usize) -> Result<usize, NotJson> {
         if u32::try_from(bytes.len()).is_err() {
             return Err(NotJson { at: 0 });
         }
@@ -126,6 +135,9 @@ impl Tape {
             // Here a value has ended; close what ends with it.
             loop {
                 let Some(&container) = self.open.last() else { return Ok(at) };
+                if SKIPS {
+                    self.tokens.truncate(container as usize + 1);
+                }
                 let is_object = self.tokens[container as usize].kind == Kind::Object;
                 at = skip_space(bytes, at);
                 match (bytes.get(at), is_object) {
@@ -537,6 +549,19 @@ mod tests {
 
     fn accepts(text: &str) -> bool {
         Tape::default().parse(text).is_ok()
+    }
+
+    #[test]
+    fn what_is_skipped_ends_where_it_is_parsed_to_and_takes_no_memory() {
+        let wide = format!("[{}{{\"a\":[1,{{}}]}}] rest", "[],{\"k\":\"v\"},1.5,".repeat(100_000));
+        let mut tape = Tape::default();
+        let end = tape.skip_prefix(wide.as_bytes(), 0);
+        assert_eq!(end, Ok(wide.len() - " rest".len()));
+        assert!(tape.tokens.capacity() < 64, "{}", tape.tokens.capacity());
+        for text in [&wide, "[", "[1,", "{\"a\":}", "[1 2]", "{\"a\":[1,{\"b\":null}],\"a\":2}]", "NaN", "", "\"x\"y"] {
+            let parsed = Tape::default().parse_prefix(text.as_bytes(), 0);
+            assert_eq!(tape.skip_prefix(text.as_bytes(), 0), parsed, "{:.20}", text);
+        }
     }
 
     #[test]

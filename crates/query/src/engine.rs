@@ -2,7 +2,8 @@
 //! there: what a question costs is decided by the question.
 //!
 //! Plans are made of DataFusion's own nodes over its own Parquet source, so that an engine that runs plans elsewhere can
-//! take them over. Four things in them are ours and do not travel by themselves: the reader that keeps footers, the
+//! take them over. Five things in them are ours and do not travel by themselves: the reader that keeps footers, the source
+//! around DataFusion's that names the file of an error, the
 //! functions that look up release records and that pass the first copy of each event, and the count of distinct texts.
 
 use std::collections::BTreeSet;
@@ -406,7 +407,7 @@ impl Engine {
     /// What the latest question had to do without.
     pub(crate) fn completeness(&self) -> Completeness {
         let mut completeness = Completeness::default();
-        for place in self.landing.places() {
+        for (index, place) in self.landing.places().iter().enumerate() {
             let location = place.store.location();
             let note = |reason: String| RegionNote { region: location.label().to_owned(), reason };
             match place.store.serving() {
@@ -420,7 +421,9 @@ impl Engine {
             };
             let files = place.footers.unreadable();
             let notes = files.into_iter().map(|(name, reason)| FileNote { path: path(name.as_ref()), reason });
-            completeness.unreadable_files.extend(notes);
+            let odd = self.landing.odd(index).into_iter();
+            let odd = odd.map(|odd| FileNote { path: path(&visible_key(&odd.path)), reason: odd.reason });
+            completeness.unreadable_files.extend(notes.chain(odd));
         }
         completeness
     }
@@ -551,6 +554,13 @@ impl Engine {
         self.context.deregister_table(UNTRACED)?;
         Ok(())
     }
+}
+
+/// A key that is odd, as people may read it.
+fn visible_key(key: &str) -> String {
+    key.chars()
+        .flat_map(|letter| if letter.is_control() { letter.escape_default().collect() } else { vec![letter] })
+        .collect()
 }
 
 /// Whether the release of a row plays a part in a plan.

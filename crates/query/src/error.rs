@@ -142,6 +142,10 @@ pub(crate) fn from_datafusion(error: DataFusionError, sql: &str, names: &Names<'
     if let Some(insights) = insights_error(&message, sql) {
         return insights.into();
     }
+    // A file that fails in a scan has been told from a filter that fails there: this is the question's own mistake.
+    if let Some(mistake) = mistake_in_filter(&message) {
+        return QueryError::Execution(mistake);
+    }
     match current {
         DataFusionError::SchemaError(schema, _) => schema_error(schema, place, sql).into(),
         DataFusionError::SQL(..) => parser_error(&message, sql).into(),
@@ -169,6 +173,17 @@ pub(crate) fn from_datafusion(error: DataFusionError, sql: &str, names: &Names<'
         },
         _ => QueryError::Internal(message),
     }
+}
+
+/// What went wrong in a filter that the reader of a file evaluates, out of the text that it stands in.
+fn mistake_in_filter(message: &str) -> Option<String> {
+    let (_, shown) = message.split_once("Error evaluating filter predicate: ")?;
+    let shown = first_line(shown);
+    // As Rust's own form of it has it: `ArrowError(CastError("…"), Some(""))`.
+    let bare = shown.strip_prefix("ArrowError(").and_then(|rest| rest.strip_suffix(", Some(\"\"))"));
+    let bare = bare.unwrap_or(&shown);
+    let text = bare.split_once("(\"").and_then(|(_, rest)| rest.strip_suffix("\")"));
+    Some(text.map_or_else(|| bare.to_owned(), |text| text.replace("\\\"", "\"").replace("\\'", "'")))
 }
 
 /// An error of the lake that came up while hours were listed, as it is rather than as text.
@@ -358,6 +373,25 @@ mod tests {
         let shown = excerpt(&long, 1, 501).unwrap();
         let (text, caret) = shown.split_once('\n').unwrap();
         assert_eq!((text.len(), &text[EXCERPT_BEFORE..=EXCERPT_BEFORE], caret.len()), (100, "x", EXCERPT_BEFORE + 1));
+    }
+
+    #[test]
+    fn a_mistake_in_a_filter_is_told_without_what_it_came_in() {
+        let told = |shown: &str| {
+            mistake_in_filter(&format!("External: Compute error: Error evaluating filter predicate: {shown}"))
+        };
+        for (shown, expected) in [
+            (
+                r#"ArrowError(CastError("Cannot cast string 'a\"b' to value of Int32 type"), Some(""))"#,
+                "Cannot cast string 'a\"b' to value of Int32 type",
+            ),
+            (r#"ArrowError(DivideByZero, Some(""))"#, "DivideByZero"),
+            (r#"Execution("no")"#, "no"),
+            ("something else", "something else"),
+        ] {
+            assert_eq!(told(shown).as_deref(), Some(expected), "{shown}");
+        }
+        assert_eq!(mistake_in_filter("Parquet error: EOF"), None);
     }
 
     #[test]

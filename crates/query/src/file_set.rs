@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::array::ArrayRef;
+use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
 use futures::future::try_join_all;
 use object_store::ObjectMeta;
 use object_store::path::Path;
@@ -139,6 +142,14 @@ pub(crate) fn may_hold(group: &RowGroupMetaData, time: usize, since_unix_nano: i
     begins && statistics.max_opt().is_none_or(|max| *max >= since_unix_nano)
 }
 
+/// A column as the type that it is read as. A value that does not fit is the file's fault, and not an absent one.
+pub(crate) fn cast(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, ArrowError> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    // What does not fit is somebody's value: only the types are told.
+    cast_with_options(column, wanted, &strict)
+        .map_err(|_| ArrowError::CastError(format!("a column is {} and does not fit {wanted}", column.data_type())))
+}
+
 /// A reader of a file whose footer is known, which gives texts as the type that is wanted of each.
 pub(crate) fn open(
     reader: Reader,
@@ -155,4 +166,22 @@ pub(crate) fn open(
     let options = ArrowReaderOptions::new().with_schema(schema);
     let metadata = ArrowReaderMetadata::try_new(Arc::clone(footer), options)?;
     Ok(ParquetRecordBatchStreamBuilder::new_with_metadata(reader, metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray};
+
+    use super::*;
+
+    #[test]
+    fn a_value_that_does_not_fit_is_no_absent_one_and_is_not_told() {
+        let texts = |text: &str| Arc::new(StringArray::from(vec![Some("7"), None, Some(text)])) as ArrayRef;
+        let numbers = cast(&texts("8"), &DataType::Int64).unwrap();
+        assert_eq!(numbers.as_ref(), &Int64Array::from(vec![Some(7), None, Some(8)]));
+        let error = cast(&texts("secret"), &DataType::Int64).unwrap_err();
+        assert_eq!(error.to_string(), "Cast error: a column is Utf8 and does not fit Int64");
+        let wide = Arc::new(Int64Array::from(vec![i64::MAX])) as ArrayRef;
+        assert!(cast(&wide, &DataType::Int32).is_err());
+    }
 }

@@ -108,9 +108,11 @@ impl Footers {
         let reason = match &error {
             ParquetError::External(source) => match source.downcast_ref::<object_store::Error>() {
                 Some(object_store::Error::NotFound { .. }) => "it was removed meanwhile".to_owned(),
-                // What a store says may name its bucket.
-                _ => "it cannot be fetched".to_owned(),
+                // What the library says may name its bucket.
+                Some(error) => self.store.reason(error),
+                None => "it cannot be fetched".to_owned(),
             },
+            ParquetError::General(reason) => reason.clone(),
             other => other.to_string(),
         };
         let text = format!("{path} cannot be read: {reason}");

@@ -25,10 +25,13 @@ use datafusion::physical_plan::union::UnionExec;
 use futures::future::try_join_all;
 use object_store::ObjectStore;
 use object_store::path::Path;
-use transect_lake::{HourFiles, HourRange, HourUtc, LANDING, RegionStore, Serving, list_hours, read_schema};
+use transect_lake::{
+    HourFiles, HourRange, HourUtc, LANDING, ListedHours, OddKey, RegionStore, Serving, list_hours, read_schema,
+};
 use url::Url;
 
-use crate::answer::Reading;
+use crate::answer::{FileNote, Reading};
+use crate::blame::NamedErrors;
 use crate::footers::{Files, Footers};
 use crate::hours::{Bounds, allowed_values, bounds};
 
@@ -73,6 +76,8 @@ struct Found {
     left_out: BTreeSet<usize>,
     /// Files that were left out because they cannot be read, with their location.
     unreadable: BTreeSet<(usize, Path)>,
+    /// What cannot be read under its name, by location.
+    odd: BTreeSet<(usize, OddKey)>,
     readings: BTreeMap<String, Reading>,
 }
 
@@ -116,6 +121,13 @@ impl Landing {
     /// What the scans of the latest question have found, by region.
     pub(crate) fn readings(&self) -> Vec<Reading> {
         self.found().readings.values().cloned().collect()
+    }
+
+    /// What the latest question could not read of a location because of its name.
+    pub(crate) fn odd(&self, place: usize) -> Vec<FileNote> {
+        let found = self.found();
+        let of_place = found.odd.iter().filter(|(index, _)| *index == place);
+        of_place.map(|(_, odd)| FileNote { path: odd.key.clone(), reason: odd.reason.clone() }).collect()
     }
 
     /// Whether, since the question was planned, a location has stopped answering or a file has turned out to be
@@ -199,7 +211,10 @@ impl Landing {
             return Ok(Arc::clone(hours));
         }
         let hours = match list_hours(store, regions, range, self.now()).await {
-            Ok(hours) => Arc::new(hours),
+            Ok(ListedHours { hours, odd }) => {
+                self.found().odd.extend(odd.into_iter().map(|odd| (index, odd)));
+                Arc::new(hours)
+            }
             Err(_) if matches!(store.serving(), Serving::Nothing(_)) => {
                 self.found().left_out.insert(index);
                 return Ok(Arc::default());
@@ -255,6 +270,7 @@ impl Landing {
         let source = ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(Files(Arc::clone(&place.footers))));
+        let source = NamedErrors::of(source, Arc::clone(&place.footers));
         let groups = deal_out(files, state.config().target_partitions());
         let scan = FileScanConfigBuilder::new(ObjectStoreUrl::parse(&url)?, Arc::new(source))
             .with_file_groups(groups)

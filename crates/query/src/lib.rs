@@ -5,6 +5,7 @@
 
 mod amplify;
 mod answer;
+mod blame;
 mod calls;
 mod distinct;
 mod engine;

@@ -17,15 +17,25 @@ macro_rules! saved {
 
 saved![
     "cold-starts",
+    "cost-by-function",
     "duplicate-deliveries",
+    "error-budget",
     "error-rate-by-release",
     "errors-by-exception",
+    "failing-calls",
+    "failures-by-route",
+    "function-failures",
     "late-deliveries",
+    "latency-by-route",
     "log-volume-by-group",
+    "memory-headroom",
+    "not-understood",
     "region-traffic",
+    "retries-and-throttles",
     "slowest-invocations",
     "traces-across-regions",
     "traces-across-releases",
+    "traffic-shifts",
 ];
 
 /// A question with a name.

@@ -177,6 +177,56 @@ fn duplicate_deliveries() {
 }
 
 #[test]
+fn failures_by_route() {
+    assert_snapshot!(ask(&["failures-by-route", "--param", "limit=10"]));
+}
+
+#[test]
+fn latency_by_route() {
+    assert_snapshot!(ask(&["latency-by-route", "--param", "limit=10"]));
+}
+
+#[test]
+fn function_failures() {
+    assert_snapshot!(ask(&["function-failures"]));
+}
+
+#[test]
+fn memory_headroom() {
+    assert_snapshot!(ask(&["memory-headroom", "--param", "limit=10"]));
+}
+
+#[test]
+fn retries_and_throttles() {
+    assert_snapshot!(ask(&["retries-and-throttles"]));
+}
+
+#[test]
+fn cost_by_function() {
+    assert_snapshot!(ask(&["cost-by-function"]));
+}
+
+#[test]
+fn error_budget() {
+    assert_snapshot!(ask(&["error-budget"]));
+}
+
+#[test]
+fn failing_calls() {
+    assert_snapshot!(ask(&["failing-calls"]));
+}
+
+#[test]
+fn traffic_shifts() {
+    assert_snapshot!(ask(&["traffic-shifts", "--param", "minutes=30", "--param", "points=10"]));
+}
+
+#[test]
+fn not_understood() {
+    assert_snapshot!(ask(&["not-understood"]));
+}
+
+#[test]
 fn the_list_of_saved_queries() {
     assert_snapshot!(run(&["query"]).stdout);
 }

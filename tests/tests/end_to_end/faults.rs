@@ -42,7 +42,7 @@ fn lakes() {
     check(&["sql", "SELECT 1"], 2, "no lake: neither --lake nor TRANSECT_LAKE nor a transect.toml names one");
     check(&["sql", "--lake", text(&folder.path().join("missing")), "SELECT 1"], 2, "the directory does not exist");
     check(&["sql", "--lake", text(folder.path()), "SELECT 1"], 5, "no telemetry in ");
-    check(&["ingest", "--lake", "s3://bucket", text(&fixture("payloads/us-east-2/odd.json"))], 2, "Firehose fills");
+    check(&["ingest", "--lake", "s3://bucket", text(&fixture("payloads/us-east-2/odd.json"))], 3, "no AWS credentials");
     check(&["sql", "--config", text(&folder.path().join("no.toml")), "SELECT 1"], 2, "no.toml");
     let config = folder.path().join("transect.toml");
     std::fs::write(&config, "[[region]]\nnam = \"x\"\n").unwrap();
@@ -98,9 +98,11 @@ fn unreadable_files_are_named_and_the_others_loaded() {
     std::fs::write(path("half.json"), [&good[..], b"{\"awslogs\":"].concat()).unwrap();
     std::fs::write(path("empty.json"), "").unwrap();
     let lake = path("lake");
+    let nothing = path("empty");
+    std::fs::create_dir(&nothing).unwrap();
     let files = ["cut.json.gz", "good.json.gz", "half.json", "empty.json", "missing.json"].map(path);
     let mut arguments =
-        vec!["ingest", "--lake", text(&lake), "--region", "us-east-2", "--format", "json", text(folder.path())];
+        vec!["ingest", "--lake", text(&lake), "--region", "us-east-2", "--format", "json", text(&nothing)];
     arguments.extend(files.iter().map(|file| text(file)));
     let answer = run(&arguments);
     assert_eq!(answer.code, 3);
@@ -109,7 +111,7 @@ fn unreadable_files_are_named_and_the_others_loaded() {
         ("half.json", "not JSON at byte"),
         ("empty.json", "the payload is empty"),
         ("missing.json", "No such file"),
-        ("", "is a directory; name the files in it"),
+        ("empty", "holds no file"),
     ] {
         let line = answer
             .stderr

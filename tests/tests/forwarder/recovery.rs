@@ -99,12 +99,19 @@ fn a_region_that_was_down_for_two_hundred_invocations_has_every_event_once() {
     );
     assert_eq!((row["objects"].as_u64(), row["events"].as_u64()), (Some(200), Some(1_000)), "{listed}");
 
-    // Killed as soon as it has written down what goes together, four times over.
-    let batches = world.lake().join("redriven/batches");
+    // Killed as soon as it has delivered something more, four times over.
+    let delivered = || {
+        let files = files_below(&world.lake().join("landing"));
+        files
+            .iter()
+            .filter(|file| file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("redrive-")))
+            .count()
+    };
     let mut kills = 0;
     for _ in 0..4 {
+        let before = delivered();
         let mut process = redrive(&world).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while files_below(&batches).iter().all(|file| file.extension().is_none_or(|ending| ending != "json")) {
+        while delivered() == before {
             if process.try_wait().unwrap().is_some() {
                 break;
             }

@@ -10,6 +10,7 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
 
+use crate::store::Fault;
 use crate::world::{BUCKET, Json, PATIENT, World};
 
 const HOUR: &str = "landing/region=us-east-2/date=2026-11-21/hour=08";
@@ -103,4 +104,35 @@ fn files_that_cannot_be_read_are_named_and_left_out() {
     let answer = world.run(&["sql", "--lake", lake.to_str().unwrap(), "--format", "json", QUESTION]);
     assert_eq!((answer.code, answer.rows()), (3, expected()), "{}", answer.stderr);
     assert!(answer.stderr.contains(&format!("{}/{HOUR}/empty.parquet", lake.display())), "{}", answer.stderr);
+}
+
+#[test]
+fn a_key_or_a_file_that_cannot_be_read_is_that_file_and_not_the_region() {
+    let world = World::empty(1);
+    fill(&world.stores[0].bucket(BUCKET).join(HOUR));
+    world.configure("", PATIENT);
+    let odd = [format!("{HOUR}//odd.parquet"), format!("{HOUR}/\\u{{1b}}odd.parquet")];
+    world.stores[0].fail(Fault::OddKeys);
+    let answer = world.sql(QUESTION);
+    assert_eq!((answer.code, answer.rows()), (3, expected()), "{}", answer.stderr);
+    let json = answer.json();
+    assert_eq!((&json["complete"], &json["missing_regions"]), (&json!(false), &json!([])));
+    assert_eq!(json["unreadable_files"], json!([odd[1], odd[0]]));
+    assert!(!answer.stderr.contains('\u{1b}') && !answer.stderr.contains(BUCKET), "{}", answer.stderr);
+    // A question about another day is complete.
+    let answer =
+        world.run(&["sql", "--format", "json", "--since", "2026-11-25", "--lateness", "1h", "select 1 as n from logs"]);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    // What was left undelivered is listed, however it is called.
+    let answer = world.run(&["failed", "--format", "json"]);
+    let row = answer.rows().remove(0);
+    assert_eq!((answer.code, &row["cause"]), (0, &json!("not readable under its key")), "{}", answer.stderr);
+
+    world.stores[0].fail(Fault::DeniedObject("/new.parquet"));
+    let _ = std::fs::remove_dir_all(world.cache());
+    let answer = world.sql(QUESTION);
+    let rows: Vec<_> = expected().into_iter().filter(|row| row["event_id"] != "3").collect();
+    assert_eq!((answer.code, answer.rows()), (3, rows), "{}", answer.stderr);
+    assert_eq!(answer.json()["unreadable_files"], json!([format!("{HOUR}/new.parquet")]));
+    assert!(answer.stderr.contains("new.parquet: access denied (AccessDenied)"), "{}", answer.stderr);
 }

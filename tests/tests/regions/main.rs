@@ -7,6 +7,7 @@
 
 mod answers;
 mod files;
+mod ingest;
 mod releases;
 mod requests;
 mod store;

@@ -33,6 +33,10 @@ pub enum Fault {
     BlackHoleForObjects,
     /// Every request is refused.
     Denied,
+    /// Objects of this name are refused, and everything else is answered.
+    DeniedObject(&'static str),
+    /// Every listing has two keys more: one with an empty part, and one with a control character.
+    OddKeys,
 }
 
 /// A request that came in.
@@ -133,7 +137,11 @@ async fn answer(
         seen.len()
     };
     let fault = *fault.lock().unwrap();
+    let path = request.uri().path().to_owned();
     match fault {
+        Fault::DeniedObject(name) if noted.is_get() && path.ends_with(name) => {
+            return Ok(error(StatusCode::FORBIDDEN, "AccessDenied"));
+        }
         Fault::BlackHole => std::future::pending().await,
         Fault::BlackHoleForObjects if !noted.is_list() => std::future::pending().await,
         Fault::Latency(latency) => tokio::time::sleep(latency).await,
@@ -153,6 +161,19 @@ async fn answer(
         // As long as the head says, but for half of it.
         head.headers.insert("content-length", body.len().to_string().parse().unwrap());
         body.truncate(body.len() / 2);
+    }
+    if let (Fault::OddKeys, true, Some(prefix)) = (fault, noted.is_list(), noted.prefix()) {
+        let page = String::from_utf8(body.to_vec()).unwrap();
+        let hour = if prefix.contains("/date=") && !prefix.contains("/hour=") { "hour=08/" } else { "" };
+        let entry = |name: &str| {
+            format!(
+                "<Contents><Key>{prefix}{hour}{name}</Key><LastModified>2026-11-21T08:00:00.000Z</LastModified>\
+                 <ETag>&quot;1&quot;</ETag><Size>7</Size></Contents>"
+            )
+        };
+        let odd = entry("/odd.parquet") + &entry("&#x1b;odd.parquet");
+        body = page.replace("</ListBucketResult>", &format!("{odd}</ListBucketResult>")).into();
+        head.headers.remove("content-length");
     }
     if let Some(seen) = seen.lock().unwrap().get_mut(number - 1) {
         seen.until = Some(Instant::now());

@@ -156,7 +156,7 @@ pub struct Tail {
 
 /// Delivers what was left undelivered into the lake: events that Lambda kept because the forwarder failed, and records that
 /// Firehose could not convert. They lie under the hour in which they were observed, and their objects move to `redriven/` after
-/// that. Run twice, or killed and run again, nothing is there twice.
+/// that. Run twice, by two at once, or killed and run again, nothing is there twice.
 ///
 /// What cannot be read stays where it is, with its reason. Sampling and the least severity of the forwarder play no part here:
 /// everything is delivered.

@@ -95,6 +95,10 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
     let lake = Lake::new(vec![RegionLocation::directory_of(None, &own.dir)?])?;
     let load = Ingest {
         files,
+        files_from: None,
+        group: None,
+        stream: None,
+        account: None,
         force: false,
         no_redact: false,
         redact_key: Vec::new(),
@@ -103,7 +107,7 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
         release_key: Vec::new(),
         row_group_rows: None,
     };
-    let loaded = ingest::load_files(&lake, &load, None, &Options::default(), global)?;
+    let loaded = ingest::load_files(&lake, None, &load, None, &Options::default(), global)?;
     ingest::finish(&loaded)?;
     let text = format!(
         "{} log events of three regions → {} records in {} Parquet files ({} already there), {} secrets redacted, {:.1} s\n",

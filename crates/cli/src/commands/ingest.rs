@@ -8,8 +8,10 @@ use transect_normalize::{Normalizer, Options};
 
 use crate::arguments::{Global, Ingest};
 use crate::config;
+use crate::exports::Named;
 use crate::failure::{Failure, INCOMPLETE, USAGE};
-use crate::loader::{Load, Loaded, Reject, load};
+use crate::inputs;
+use crate::loader::{Buckets, Load, Loaded, Reject, load};
 use crate::output::{print, wants_json};
 use crate::signals::Attention;
 
@@ -25,7 +27,9 @@ pub fn run(own: &Ingest, global: &Global) -> Result<(), Failure> {
             ));
         }
     };
-    let lake = config::configured(global)?.lake;
+    let configured = config::configured(global)?;
+    let lake = &configured.lake;
+    let buckets = Buckets::of(&configured)?;
     let options = Options {
         redact: !own.no_redact,
         redact_keys: own.redact_key.clone(),
@@ -33,7 +37,7 @@ pub fn run(own: &Ingest, global: &Global) -> Result<(), Failure> {
         correlation_keys: own.correlation_key.clone(),
         release_keys: own.release_key.clone(),
     };
-    let loaded = load_files(&lake, own, region, &options, global)?;
+    let loaded = load_files(lake, buckets.as_ref(), own, region, &options, global)?;
     print(global, &summary(&loaded, json))?;
     finish(&loaded)
 }
@@ -41,12 +45,14 @@ pub fn run(own: &Ingest, global: &Global) -> Result<(), Failure> {
 /// Loads with a progress bar where there is a terminal to show it.
 pub fn load_files(
     lake: &Lake,
+    buckets: Option<&Buckets>,
     own: &Ingest,
     region: Option<&str>,
     options: &Options,
     global: &Global,
 ) -> Result<Loaded, Failure> {
-    let bar = ProgressBar::new(own.files.len() as u64);
+    let (files, rejected) = inputs::expand(&own.files, own.files_from.as_deref())?;
+    let bar = ProgressBar::new(files.len() as u64);
     if global.quiet || !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
@@ -62,7 +68,9 @@ pub fn load_files(
     let attention = Attention::new();
     let load_options = Load {
         lake,
-        files: &own.files,
+        buckets,
+        files: &files,
+        named: Named { group: own.group.as_deref(), stream: own.stream.as_deref(), account: own.account.as_deref() },
         region,
         force: own.force,
         normalizer: &Normalizer::new(options),
@@ -73,7 +81,9 @@ pub fn load_files(
     };
     let loaded = load(&load_options, &progress);
     bar.finish_and_clear();
-    loaded?.ok_or(Failure::Interrupted)
+    let mut loaded = loaded?.ok_or(Failure::Interrupted)?;
+    loaded.rejected.splice(0..0, rejected);
+    Ok(loaded)
 }
 
 /// Names what was left out; an error if anything was.

@@ -43,7 +43,7 @@ fn named(configured: &Configured) -> Result<Vec<String>, Failure> {
         Err(nameless) => {
             let mut regions = std::collections::BTreeSet::new();
             for directory in configured.lake.locations().iter().filter_map(|location| location.place().directory()) {
-                for folder in ["failed", "errors", "landing", "redriven/batches"] {
+                for folder in ["failed", "errors", "landing"] {
                     for entry in std::fs::read_dir(directory.join(folder)).into_iter().flatten().flatten() {
                         let name = entry.file_name();
                         regions.extend(name.to_str().and_then(|name| name.strip_prefix("region=")).map(str::to_owned));

@@ -453,7 +453,7 @@ async fn folders(store: &RegionStore, folder: &str) -> Result<(Vec<Path>, Vec<Ob
 }
 
 async fn objects(store: &RegionStore, folder: &Path) -> Result<Vec<ObjectMeta>, String> {
-    store.list_all(folder, None).await.map_err(|error| reason(store, error))
+    store.list_all(folder, None).await.map(|listed| listed.objects).map_err(|error| reason(store, error))
 }
 
 /// The newest object of the last hours that hold any, looked for backwards.

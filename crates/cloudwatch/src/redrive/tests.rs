@@ -44,6 +44,7 @@ impl Dies {
 #[async_trait::async_trait]
 impl ObjectStore for Dies {
     async fn put_opts(&self, path: &Path, payload: PutPayload, options: PutOptions) -> StoreResult<PutResult> {
+        tokio::task::yield_now().await;
         self.change()?;
         self.bucket.put_opts(path, payload, options).await
     }
@@ -53,6 +54,7 @@ impl ObjectStore for Dies {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> StoreResult<GetResult> {
+        tokio::task::yield_now().await;
         self.bucket.get_opts(path, options).await
     }
 
@@ -72,6 +74,7 @@ impl ObjectStore for Dies {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> StoreResult<()> {
+        tokio::task::yield_now().await;
         self.change()?;
         self.bucket.copy_opts(from, to, options).await
     }
@@ -186,8 +189,10 @@ async fn everything_readable_is_delivered_once_and_moved_and_the_rest_stays_with
     assert_eq!(done.left(), 2);
     let paths: Vec<String> = content(&bucket).await.into_keys().collect();
     let landed: Vec<&String> = paths.iter().filter(|path| path.starts_with("landing/")).collect();
-    assert_eq!(landed.len(), 1);
-    assert!(landed[0].starts_with("landing/region=us-east-2/date=2026-11-21/hour=08/redrive-"), "{landed:?}");
+    // A file for each object that was delivered, and under no other name.
+    assert_eq!(landed.len(), 6);
+    let hour = "landing/region=us-east-2/date=2026-11-21/hour=08/redrive-";
+    assert!(landed.iter().all(|path| path.starts_with(hour)), "{landed:?}");
     let others: Vec<&str> = paths.iter().map(String::as_str).filter(|path| !path.starts_with("landing/")).collect();
     assert_eq!(
         others,
@@ -232,8 +237,62 @@ async fn killed_at_any_step_and_run_again_it_ends_the_same() {
         assert_eq!(content(&bucket).await, expected, "killed after {kills} changes");
         kills += 1;
     }
-    // Intention, file, six renames of two steps each, the rest of one object, end of the intention.
-    assert_eq!(kills, 16);
+    // Of six objects a file and a rename of two steps each, and the rest of one of them.
+    assert_eq!(kills, 19);
+}
+
+#[tokio::test]
+async fn two_at_once_leave_every_event_once_in_the_files_too() {
+    let expected = {
+        let bucket = bucket_with_failures().await;
+        put(&bucket, &format!("failed/region={REGION}/later"), &kept_event(9)).await;
+        redrive(&bucket, i64::MAX).await.unwrap();
+        content(&bucket).await
+    };
+    // The second begins at each step of the first, and one object more has come by then.
+    for steps in 0..48 {
+        let bucket = bucket_with_failures().await;
+        let second = async {
+            for _ in 0..steps {
+                tokio::task::yield_now().await;
+            }
+            put(&bucket, &format!("failed/region={REGION}/later"), &kept_event(9)).await;
+            redrive(&bucket, i64::MAX).await
+        };
+        let (first, second) = futures::future::join(redrive(&bucket, i64::MAX), second).await;
+        first.unwrap();
+        second.unwrap();
+        // What came after the first had looked, and before the second did, is there.
+        assert_eq!(content(&bucket).await, expected, "after {steps} steps");
+    }
+}
+
+#[tokio::test]
+async fn what_is_gone_or_too_large_writes_nothing() {
+    let bucket = bucket_with_failures().await;
+    redrive(&bucket, i64::MAX).await.unwrap();
+    let before = content(&bucket).await;
+    let scratch = tempfile::tempdir().unwrap();
+    let normalizer = Normalizer::new(&Options::default());
+    let how = Redrive { sources: ALL, normalizer: &normalizer, scratch: scratch.path(), now_unix_nano: 0 };
+    let stores = stores(&bucket, i64::MAX);
+    let object = |size| Left {
+        source: Source::Failed,
+        is_at_root: false,
+        meta: ObjectMeta {
+            location: format!("failed/region={REGION}/0").into(),
+            last_modified: Default::default(),
+            size,
+            e_tag: None,
+            version: None,
+        },
+    };
+    assert!(matches!(stores.redrive_object(&object(1), &how).await.unwrap(), Outcome::Gone));
+    let Outcome::Left(reason) = stores.redrive_object(&object(OBJECT_BYTES_MAX + 1), &how).await.unwrap() else {
+        panic!("it is taken")
+    };
+    assert_eq!(reason, "larger than 512 MiB");
+    assert_eq!(content(&bucket).await, before);
 }
 
 #[tokio::test]
@@ -273,13 +332,13 @@ fn what_a_column_cannot_hold_goes_to_the_attributes() {
 }
 
 #[test]
-fn batches_are_bounded_by_objects_and_bytes() {
+fn what_is_under_way_is_bounded_by_objects_and_bytes() {
     let object = |size| Left {
         source: Source::Failed,
         is_at_root: false,
         meta: ObjectMeta { location: "a".into(), last_modified: Default::default(), size, e_tag: None, version: None },
     };
-    let sizes = |left: Vec<Left>| batches(left).iter().map(Vec::len).collect::<Vec<_>>();
-    assert_eq!(sizes(vec![object(1); 1_001]), [500, 500, 1]);
-    assert_eq!(sizes(vec![object(BATCH_BYTES_MAX), object(1), object(BATCH_BYTES_MAX)]), [1, 1, 1]);
+    let sizes = |left: Vec<Left>| together(left).iter().map(Vec::len).collect::<Vec<_>>();
+    assert_eq!(sizes(vec![object(1); 33]), [16, 16, 1]);
+    assert_eq!(sizes(vec![object(BYTES_AT_ONCE), object(1), object(BYTES_AT_ONCE)]), [1, 1, 1]);
 }

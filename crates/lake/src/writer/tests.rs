@@ -166,9 +166,11 @@ fn a_writer_dropped_midway_leaves_nothing() {
     for number in 0..2 * BATCH_ROWS as i64 {
         writer.append(&partition("us-east-2"), &sparse_record(number)).unwrap();
     }
+    // The lock, and the file of the hour.
     let under_way = files(directory.path());
-    assert_eq!(under_way.len(), 1);
-    assert!(under_way[0].file_name().unwrap().to_str().unwrap().starts_with('.'), "{under_way:?}");
+    assert_eq!(under_way.len(), 2);
+    let is_hidden = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with('.');
+    assert!(under_way.iter().all(is_hidden), "{under_way:?}");
     drop(writer);
     assert_eq!(files(directory.path()), Vec::<PathBuf>::new());
 }
@@ -186,6 +188,61 @@ fn publishing_makes_all_hours_visible_or_none() {
     let error = writer.publish().unwrap_err();
     assert!(matches!(error, LakeError::NotADirectory(_)), "{error}");
     assert_eq!(files(directory.path()), [directory.path().join("landing/region=us-west-2")]);
+}
+
+#[test]
+fn publishing_many_writers_shows_all_of_them_or_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let writer = |region: &str| {
+        let mut writer = LakeWriter::new(&lake(directory.path()), WriterOptions::default()).unwrap();
+        writer.append(&partition(region), &sparse_record(1)).unwrap();
+        writer
+    };
+    let writers = || ["us-east-2", "us-west-2"].map(writer).into_iter().collect::<Vec<_>>();
+    // The second one finds no room, and the first one has its files ready.
+    let in_the_way = directory.path().join("landing/region=us-west-2");
+    std::fs::create_dir_all(in_the_way.parent().unwrap()).unwrap();
+    std::fs::write(&in_the_way, "in the way").unwrap();
+    LakeWriter::publish_all(writers()).unwrap_err();
+    assert_eq!(files(directory.path()), [in_the_way.clone()]);
+    std::fs::remove_file(in_the_way).unwrap();
+    assert_eq!(LakeWriter::publish_all(writers()).unwrap().files, 2);
+    assert_eq!(files(directory.path()).len(), 2);
+}
+
+#[test]
+fn what_a_dead_writer_has_left_goes_and_what_a_living_one_writes_stays() {
+    let directory = tempfile::tempdir().unwrap();
+    let hour = directory.path().join(partition("us-east-2").path());
+    std::fs::create_dir_all(&hour).unwrap();
+    let begin = || {
+        let mut writer = LakeWriter::new(&lake(directory.path()), WriterOptions::default()).unwrap();
+        for number in 0..2 * BATCH_ROWS as i64 {
+            writer.append(&partition("us-east-2"), &sparse_record(number)).unwrap();
+        }
+        writer
+    };
+    let mut living = begin();
+    // Its file is closed, and not yet published.
+    living.finish_all().unwrap();
+    let of_living = files(directory.path());
+    assert_eq!(of_living.len(), 2);
+    // A process that was killed: its lock is there, and nobody holds it.
+    let dead = [directory.path().join(".transect-Dead1.lock"), hour.join(".ingest-Dead1-x.tmp")];
+    // Others' files, and those of which nobody can tell.
+    let others = [
+        directory.path().join(".transect-notes.txt"),
+        directory.path().join(".ingest-Dead1-x.tmp"),
+        hour.join(".ingest-Dead12-x.tmp"),
+        hour.join(".ingest-x.tmp"),
+        hour.join("ingest-Dead1-x.parquet"),
+    ];
+    dead.iter().chain(&others).for_each(|path| std::fs::write(path, "x").unwrap());
+    let next = begin();
+    assert!(dead.iter().all(|path| !path.exists()));
+    assert!(others.iter().chain(&of_living).all(|path| path.exists()));
+    drop(next);
+    assert_eq!(living.publish().unwrap().rows, 2 * BATCH_ROWS as u64);
 }
 
 #[test]

@@ -340,3 +340,138 @@ async fn habits_of_insights_are_understood_or_hinted() {
     check("SELECT \"@message\" FROM logs", "no column", "it is `body` here").await;
     check("SELECT body FROM logs WHERE timestamp > '2026-11-29 20:00'", "timestamp", "write a time whole").await;
 }
+
+/// Asks as people do; returns the answer, the files that were left out and why.
+async fn give(fixture: &Fixture, sql: &str) -> Result<(String, Vec<(String, String)>), QueryError> {
+    let mut out = Vec::new();
+    let wanted = crate::Wanted { format: Format::Csv, style: TableStyle::default(), strict: false };
+    let given = match fixture.engine().give(sql, &[], &wanted, &mut out).await {
+        Ok(given) => given,
+        Err(crate::RenderError::Query(error)) => return Err(error),
+        Err(other) => panic!("{other}"),
+    };
+    let name = |path: &str| path.rsplit('/').next().unwrap().to_owned();
+    let files = given.completeness.unreadable_files.iter();
+    let files = files.map(|file| (name(&file.path), file.reason.clone())).collect();
+    Ok((String::from_utf8(out).unwrap(), files))
+}
+
+#[tokio::test]
+async fn a_column_that_does_not_cast_is_its_file_and_not_the_question() {
+    let status = |name, column: ArrayRef| (name, column);
+    let list = || {
+        let mut lists = arrow::array::ListBuilder::new(arrow::array::Int32Builder::new());
+        lists.append_value([Some(1)]);
+        Arc::new(lists.finish()) as ArrayRef
+    };
+    for (column, reason) in [
+        (
+            status("http_response_status_code", text_column(&[Some("\u{1b}abc")])),
+            "its column http_response_status_code is Utf8 and does not fit Int32",
+        ),
+        (
+            status("http_response_status_code", Arc::new(Int64Array::from(vec![99_999_999_999]))),
+            "its column http_response_status_code is Int64 and does not fit Int32",
+        ),
+        (
+            status("http_response_status_code", list()),
+            "its column http_response_status_code is List(Int32) and does not fit Int32",
+        ),
+    ] {
+        let good = Record { http_response_status_code: Some(200), ..log("us-east-2", "1", HOUR_8) };
+        let fixture = Fixture::of(&[good]);
+        let columns = vec![
+            ("event_id", text_column(&[Some("bad")])),
+            ("signal", text_column(&[Some("log")])),
+            ("time_unix_nano", Arc::new(Int64Array::from(vec![HOUR_8])) as ArrayRef),
+            column,
+        ];
+        write_foreign(&fixture, "bad.parquet", columns, WriterProperties::builder().build());
+        for (sql, answer) in [
+            ("select event_id, http_response_status_code as s from telemetry", "event_id,s\n1,200\n"),
+            ("select count(*) as n from logs where http_response_status_code >= 200", "n\n1\n"),
+            ("select max(http_response_status_code) as s from landing", "s\n200\n"),
+        ] {
+            let (rows, files) = give(&fixture, sql).await.unwrap();
+            assert_eq!(rows, answer, "{sql}");
+            assert_eq!(files, [("bad.parquet".to_owned(), reason.to_owned())], "{sql}");
+        }
+        // Whoever does not ask for the column has every row.
+        assert_eq!(give(&fixture, "select count(*) as n from telemetry").await.unwrap(), ("n\n2\n".into(), vec![]));
+        // A mistake of the question stays one, and no file is blamed for it.
+        for sql in [
+            "select event_id from logs where cast(event_id as int) = 1 and cast(signal as int) = 1",
+            "select event_id from logs where 1 / (schema_version - schema_version) = 1",
+        ] {
+            let error = give(&fixture, sql).await.unwrap_err();
+            assert!(matches!(error, QueryError::Execution(_)), "{sql}: {error:?}");
+            assert!(
+                ["Cannot cast string", "Divide"].iter().any(|start| error.to_string().starts_with(start)),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_damaged_in_mid_scan_is_its_file() {
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let body: Vec<String> = (0..50_000).map(|n| format!("{:x}", n * 7_919_777_u64)).collect();
+    let columns = |count: usize| {
+        let text = |of: &dyn Fn(usize) -> String| {
+            Arc::new((0..count).map(|n| Some(of(n))).collect::<StringArray>()) as ArrayRef
+        };
+        vec![
+            ("event_id", text(&|n| n.to_string())),
+            ("signal", text(&|_| "log".to_owned())),
+            ("time_unix_nano", Arc::new(Int64Array::from(vec![HOUR_8; count])) as ArrayRef),
+            ("body", text(&|n| body[n].clone())),
+        ]
+    };
+    let properties = || WriterProperties::builder().set_compression(Compression::ZSTD(Default::default())).build();
+    write_foreign(&fixture, "damaged.parquet", columns(body.len()), properties());
+    let path = fixture.directory.path().join("landing/region=us-east-2/date=2026-11-21/hour=08/damaged.parquet");
+    let whole = std::fs::read(&path).unwrap();
+    let mut left_out = 0;
+    // Far from the footer; some damage may go unnoticed, for pages have no sums.
+    for at in (1..40).map(|part| whole.len() / 2 * part / 40) {
+        let mut bytes = whole.clone();
+        bytes[at..at + 64].fill(0xa5);
+        std::fs::write(&path, bytes).unwrap();
+        let (rows, files) =
+            give(&fixture, "select count(distinct event_id) as n, max(length(body)) as l from telemetry")
+                .await
+                .unwrap();
+        if !files.is_empty() {
+            left_out += 1;
+            assert_eq!((rows.as_str(), files[0].0.as_str()), ("n,l\n1,\n", "damaged.parquet"), "{files:?}");
+        }
+    }
+    assert!(left_out > 10, "{left_out}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn links_and_odd_names_are_files_that_are_left_out() {
+    use std::os::unix::fs::symlink;
+
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let folder = fixture.directory.path().join("landing/region=us-east-2/date=2026-11-21/hour=08");
+    symlink("itself.parquet", folder.join("itself.parquet")).unwrap();
+    symlink("nowhere", folder.join("dangling.parquet")).unwrap();
+    symlink(".", folder.join("self")).unwrap();
+    std::fs::create_dir(folder.join("folder.parquet")).unwrap();
+    std::fs::write(folder.join("\u{1b}[2J.parquet"), "x").unwrap();
+    let expected = [
+        ("\\u{1b}[2J.parquet", "its key has a control character, or `.` or `..` as a part"),
+        ("dangling.parquet", "it is a link that leads nowhere"),
+        ("itself.parquet", "Too many levels of symbolic links (os error 40)"),
+    ];
+    let (rows, files) = give(&fixture, "select count(*) as n from telemetry").await.unwrap();
+    assert_eq!(rows, "n\n1\n");
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, reason)| (name.as_str(), reason.as_str())).collect();
+    assert_eq!(files, expected);
+    // Another hour's question has nothing to do with them.
+    let later = "select count(*) as n from telemetry where timestamp > '2026-11-29T00:00:00Z'";
+    assert_eq!(give(&fixture, later).await.unwrap(), ("n\n0\n".into(), vec![]));
+}

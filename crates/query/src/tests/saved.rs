@@ -216,3 +216,198 @@ async fn a_trace_that_met_two_releases_is_found() {
     )
     .await;
 }
+
+/// Three hours of `payments` in two regions: its second release uses more memory, is slower, times out, runs out of memory, and
+/// calls a bank that refuses; in the last hour the traffic moves to one region. And a group of another format.
+fn on_call() -> Fixture {
+    let mut records = Vec::new();
+    for number in 0..24_i64 {
+        let time = HOUR_8 + number * 7 * MINUTE;
+        let region = if number % 2 == 0 || number >= 18 { "us-east-2" } else { "us-west-2" };
+        let is_new = number % 4 >= 2;
+        let request = format!("r-{number}");
+        let trace = format!("{number:032x}");
+        let base = |id: &str, after: i64| Record {
+            faas_invocation_id: Some(request.clone().into()),
+            faas_name: Some("pay".into()),
+            faas_version: Some(if is_new { "8" } else { "7" }.into()),
+            aws_log_group: Some("/aws/lambda/pay".into()),
+            ..log(region, format!("{request}-{id}"), time + after)
+        };
+        records.push(Record { event_name: Some("platform.start".into()), ..base("start", 0) });
+        // An asynchronous one, tried again.
+        if number == 5 {
+            records.push(Record { event_name: Some("platform.end".into()), ..base("end", SECOND / 2) });
+            records.push(Record { event_name: Some("platform.start".into()), ..base("again", SECOND) });
+        }
+        let (status, message, exception) = match number {
+            6 => ("ERROR", Some("timeout"), None),
+            10 => ("ERROR", Some("error"), Some("Runtime.OutOfMemory")),
+            14 => ("ERROR", Some("error"), Some("Runtime.ExitError")),
+            18 => ("ERROR", Some("error"), Some("Runtime.ExitError")),
+            _ => ("OK", None, None),
+        };
+        let is_refused = number == 7;
+        records.push(Record {
+            service_name: Some("payments".into()),
+            service_version: Some(if is_new { "2" } else { "1" }.into()),
+            trace_id: Some(trace.clone().into()),
+            severity_number: Some(if is_refused { 17 } else { 9 }),
+            http_request_method: Some("POST".into()),
+            http_route: Some("/pay".into()),
+            http_response_status_code: Some(if is_refused { 429 } else { 200 }),
+            exception_type: is_refused.then(|| "ThrottlingException".into()),
+            time_unix_nano: time + 2 * SECOND + 1,
+            ..base("line", 2 * SECOND)
+        });
+        let used = if number == 18 { 128 } else { 64 + if is_new { 2 * number } else { 0 } };
+        records.push(Record {
+            event_name: Some("platform.report".into()),
+            duration_nano: Some((100 + number * if is_new { 20 } else { 1 }) * 1_000_000),
+            status_code: Some(status.into()),
+            status_message: message.map(Into::into),
+            exception_type: exception.map(Into::into),
+            attributes: Some(
+                format!(r#"{{"record":{{"metrics":{{"billedDurationMs":1000,"memorySizeMB":128,"maxMemoryUsedMB":{used}}}}}}}"#)
+                    .into(),
+            ),
+            ..base("report", 3 * SECOND)
+        });
+        let span = |id: &str, parent: Option<String>, kind: &'static str| Record {
+            signal: "span".into(),
+            trace_id: Some(trace.clone().into()),
+            span_id: Some(format!("{id}{number:015x}").into()),
+            parent_span_id: parent.map(Into::into),
+            span_kind: Some(kind.into()),
+            aws_log_group: Some("aws/spans".into()),
+            faas_name: None,
+            faas_version: None,
+            ..log(region, format!("{request}-{id}"), time + SECOND)
+        };
+        records.push(Record {
+            span_name: Some("pay".into()),
+            http_route: Some("/pay".into()),
+            http_response_status_code: Some(if status == "ERROR" { 502 } else { 200 }),
+            faas_invocation_id: Some(request.clone().into()),
+            duration_nano: Some((90 + number * if is_new { 20 } else { 1 }) * 1_000_000),
+            ..span("a", None, "SERVER")
+        });
+        records.push(Record {
+            span_name: Some("POST".into()),
+            status_code: Some(if is_new && number > 12 { "ERROR" } else { "UNSET" }.into()),
+            duration_nano: Some(50_000_000),
+            attributes: Some(r#"{"attributes":{"server.address":"bank.example"}}"#.into()),
+            ..span("b", Some(format!("a{number:015x}")), "CLIENT")
+        });
+    }
+    records.push(Record {
+        event_name: Some("platform.initReport".into()),
+        status_code: Some("ERROR".into()),
+        faas_name: Some("pay".into()),
+        faas_version: Some("8".into()),
+        ..log("us-east-2", "init", HOUR_8 + 3 * MINUTE)
+    });
+    for number in 0..4_i64 {
+        records.push(Record {
+            aws_log_group: Some("/ecs/legacy".into()),
+            faas_name: None,
+            faas_version: None,
+            severity_number: (number == 0).then_some(9),
+            body: Some(format!("{number} {}", "x".repeat(300)).into()),
+            ..log("us-east-2", format!("legacy-{number}"), HOUR_8 + number * MINUTE)
+        });
+    }
+    Fixture::of(&records)
+}
+
+#[tokio::test]
+async fn who_is_on_call_is_answered() {
+    let fixture = on_call();
+    let engine = fixture.engine();
+    for (name, params, expected) in [
+        (
+            "failures-by-route",
+            &[][..],
+            "service,http_route,methods,release,requests,failed,failed_percent,refused,last_failed,example\n\
+             payments,/pay,POST,2,12,5,41.67,1,2026-11-21T10:06:02.000000001Z,00000000000000000000000000000012\n\
+             payments,/pay,POST,1,12,0,0.0,0,,\n",
+        ),
+        (
+            "latency-by-route",
+            &[],
+            "service,route,release,cloud_region,requests,p50_ms,p90_ms,p99_ms,max_ms\n\
+             payments,/pay,2,us-east-2,8,410.0,536.0,548.6,550.0\n\
+             payments,/pay,2,us-west-2,4,270.0,366.0,387.6,390.0\n\
+             payments,/pay,1,us-east-2,7,102.0,110.4,110.9,111.0\n\
+             payments,/pay,1,us-west-2,5,99.0,105.4,106.8,107.0\n",
+        ),
+        (
+            "function-failures",
+            &[],
+            "function,release,cloud_region,invocations,timeouts,out_of_memory,crashes,failed_inits,last_seen\n\
+             pay,2,us-east-2,8,1,2,1,0,2026-11-21T10:06:00.000000000Z\n\
+             pay,8,us-east-2,0,0,0,0,1,2026-11-21T08:03:00.000000000Z\n",
+        ),
+        (
+            "memory-headroom",
+            &[],
+            "function,release,cloud_region,invocations,size_mb,used_p50_mb,used_max_mb,headroom_percent,mb_per_hour,hours_left\n\
+             pay,2,us-east-2,8,128,97.0,128,0.0,19.34,0.0\n\
+             pay,2,us-west-2,4,128,82.0,94,26.6,17.14,2.0\n\
+             pay,1,us-east-2,7,128,64.0,64,50.0,0.0,\n\
+             pay,1,us-west-2,5,128,64.0,64,50.0,0.0,\n",
+        ),
+        (
+            "retries-and-throttles",
+            &[],
+            "service,release,cloud_region,invocations,retried,retries,attempts_max,throttled,last_seen\n\
+             payments,2,us-west-2,4,0,0,1,1,2026-11-21T08:49:02.000000001Z\n\
+             payments,1,us-west-2,5,1,1,2,0,2026-11-21T08:35:00.000000000Z\n",
+        ),
+        (
+            "cost-by-function",
+            &[("usd_per_gb_second", "0.0001"), ("usd_per_million", "1")],
+            "function,release,invocations,billed_seconds,gb_seconds,usd,usd_per_million_invocations,percent\n\
+             pay,1,12,12.0,1.5,0.0002,13.5,50.0\n\
+             pay,2,12,12.0,1.5,0.0002,13.5,50.0\n",
+        ),
+        (
+            "error-budget",
+            &[("objective", "90")],
+            "service,invocations,failed,failed_percent,budget,burn,burn_1h,burn_6h,burn_24h\n\
+             payments,24,5,20.833,2.4,2.08,1.11,2.08,2.08\n",
+        ),
+        (
+            "failing-calls",
+            &[],
+            "service,peer,cloud_region,calls,failed,failed_percent,p50_ms,p95_ms,last_failed,example\n\
+             pay,bank.example,us-east-2,15,5,33.33,50.0,50.0,2026-11-21T10:41:01.000000000Z,00000000000000000000000000000017\n\
+             pay,bank.example,us-west-2,9,1,11.11,50.0,50.0,2026-11-21T09:45:01.000000000Z,0000000000000000000000000000000f\n",
+        ),
+        (
+            "traffic-shifts",
+            &[("minutes", "60")],
+            "begin,cloud_region,invocations,failed,share_percent,share_before_percent,shift\n\
+             2026-11-21T08:00:00.000000000Z,us-east-2,5,1,55.6,,\n\
+             2026-11-21T08:00:00.000000000Z,us-west-2,4,1,44.4,,\n\
+             2026-11-21T09:00:00.000000000Z,us-east-2,4,2,44.4,55.6,\n\
+             2026-11-21T09:00:00.000000000Z,us-west-2,5,0,55.6,44.4,\n\
+             2026-11-21T10:00:00.000000000Z,us-east-2,6,1,100.0,44.4,gained\n\
+             2026-11-21T10:00:00.000000000Z,us-west-2,0,0,0.0,55.6,lost\n",
+        ),
+        (
+            "not-understood",
+            &[],
+            "aws_log_group,records,no_level_percent,no_time_percent,no_ids_percent,no_release_percent,example\n\
+             /ecs/legacy,4,75.0,100.0,100.0,100.0,3 [x]\n\
+             /aws/lambda/pay,24,0.0,0.0,0.0,0.0,\n",
+        ),
+    ] {
+        let query = crate::saved_query(name).unwrap();
+        let params: Vec<_> = params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+        let answer = ask_with(&engine, query.sql, &query.bind(&params).unwrap()).await;
+        // As it is cut: two hundred letters.
+        let expected = expected.replace("[x]", &"x".repeat(198));
+        assert_eq!(answer, expected, "{name}\n{answer}");
+    }
+}

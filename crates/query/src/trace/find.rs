@@ -10,7 +10,6 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringViewArray};
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use datafusion::common::runtime::SpawnedTask;
 use futures::StreamExt;
@@ -24,7 +23,7 @@ use transect_schema::{COLUMNS, ColumnType, Record, Value};
 
 use super::closure::{Event, Hit, Id, IdKind, Look, Sought, Source, Tally, Window, places, trace_number};
 use super::streams::{StreamWindows, merged, one_holds};
-use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, column_of, may_hold, open};
+use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, cast, column_of, may_hold, open};
 use crate::footers::Reader;
 use crate::release_map::ReleaseMap;
 use crate::{Engine, QueryError, Result};

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray};
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -31,7 +30,7 @@ use crate::answer::Completeness;
 use crate::calls::{LineKind, SHARED_VERSION};
 use crate::error::{Names, from_datafusion};
 use crate::failure::{FailureSigns, PLATFORM, STATUS_ERROR};
-use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, column_of, may_hold, open};
+use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, cast, column_of, may_hold, open};
 use crate::footers::Reader;
 use crate::release_map::ReleaseMap;
 use crate::views::{RELEASE, SPAN_IN_PROGRESS, UTC, named, timestamp_of};

@@ -1,0 +1,144 @@
+//! Which files are meant: those named, those that a list names, and those below a folder. It refuses to open any of them.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::loader::Reject;
+
+/// Of a list: a million names of a hundred letters.
+const LIST_BYTES_MAX: u64 = 128 << 20;
+/// What an export task writes to see whether it may.
+const EXPORT_PROBE: &str = "aws-logs-write-test";
+
+/// Files to be read, in the order in which they were named, those of a folder by their names; and what cannot be one.
+pub type Expanded = (Vec<PathBuf>, Vec<(PathBuf, Reject)>);
+
+/// What `files` and the list in `files_from` stand for.
+///
+/// # Errors
+/// The list cannot be read, or stdin is asked for twice.
+pub fn expand(files: &[PathBuf], files_from: Option<&Path>) -> Result<Expanded, Failure> {
+    let stdin = Path::new("-");
+    let mut named = files.to_vec();
+    if let Some(list) = files_from {
+        if list == stdin && named.iter().any(|file| file == stdin) {
+            return Err(Failure::usage("stdin is both a file and a list of files", "name one of them otherwise"));
+        }
+        named.extend(read_list(list)?);
+    }
+    let (mut found, mut rejected) = (Vec::new(), Vec::new());
+    for path in named {
+        if path != stdin && path.is_dir() {
+            let before = found.len() + rejected.len();
+            below(&path, &mut Vec::new(), &mut found, &mut rejected);
+            if found.len() + rejected.len() == before {
+                rejected.push((path, Reject::EmptyFolder));
+            }
+        } else {
+            found.push(path);
+        }
+    }
+    Ok((found, rejected))
+}
+
+fn read_list(list: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let mut bytes = Vec::new();
+    let read = if list == Path::new("-") {
+        std::io::stdin().lock().take(LIST_BYTES_MAX).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(list).and_then(|file| file.take(LIST_BYTES_MAX).read_to_end(&mut bytes))
+    };
+    let usage = |reason: String| {
+        Failure::usage(format!("--files-from {}: {reason}", list.display()), "it holds a file name a line")
+    };
+    read.map_err(|error| usage(error.to_string()))?;
+    if bytes.len() as u64 == LIST_BYTES_MAX {
+        return Err(usage(format!("it is larger than {} MiB", LIST_BYTES_MAX >> 20)));
+    }
+    // As `find -print0` has it, where a name may hold a line feed.
+    let between = if bytes.contains(&0) { 0 } else { b'\n' };
+    let names = bytes.split(|byte| *byte == between).map(|name| match between {
+        0 => name,
+        _ => name.strip_suffix(b"\r").unwrap_or(name),
+    });
+    Ok(names.filter(|name| !name.is_empty()).map(path_of).collect())
+}
+
+#[cfg(unix)]
+fn path_of(name: &[u8]) -> PathBuf {
+    PathBuf::from(<std::ffi::OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(name))
+}
+
+#[cfg(not(unix))]
+fn path_of(name: &[u8]) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(name).into_owned())
+}
+
+/// Every file below a folder. A link to a folder above is not followed.
+fn below(folder: &Path, above: &mut Vec<PathBuf>, found: &mut Vec<PathBuf>, rejected: &mut Vec<(PathBuf, Reject)>) {
+    let entries = std::fs::canonicalize(folder).and_then(|this| Ok((this, std::fs::read_dir(folder)?)));
+    let (this, entries) = match entries {
+        Ok(entries) => entries,
+        Err(error) => return rejected.push((folder.to_owned(), Reject::Read(error))),
+    };
+    if above.contains(&this) {
+        return;
+    }
+    let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    above.push(this);
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with('.') || name == EXPORT_PROBE {
+            continue;
+        }
+        match std::fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => below(&path, above, found, rejected),
+            Ok(metadata) if metadata.is_file() => found.push(path),
+            // To read from a pipe that nobody writes to would take for ever.
+            Ok(_) => rejected.push((path, Reject::NoFile)),
+            Err(error) => rejected.push((path, Reject::Read(error))),
+        }
+    }
+    above.pop();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_and_lists_stand_for_their_files() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| root.path().join(name);
+        for folder in ["in/us-east-2", "in/.git", "empty"] {
+            std::fs::create_dir_all(path(folder)).unwrap();
+        }
+        for file in ["in/b", "in/a b", "in/us-east-2/c", "in/.git/d", "in/.e", "in/aws-logs-write-test", "other"] {
+            std::fs::write(path(file), "").unwrap();
+        }
+        std::os::unix::fs::symlink("..", path("in/us-east-2/up")).unwrap();
+        std::os::unix::fs::symlink("nowhere", path("in/us-east-2/dangling")).unwrap();
+        let list = |text: &str| std::fs::write(path("list"), text).unwrap();
+        let expanded = || {
+            let (found, rejected) = expand(&[path("in")], Some(&path("list"))).unwrap();
+            let name = |path: &Path| path.strip_prefix(root.path()).unwrap().to_str().unwrap().to_owned();
+            let rejected: Vec<String> = rejected.iter().map(|(path, why)| format!("{}: {why}", name(path))).collect();
+            (found.iter().map(|path| name(path)).collect::<Vec<_>>(), rejected)
+        };
+        let folder = ["in/a b", "in/b", "in/us-east-2/c"].map(str::to_owned).to_vec();
+        let dangling = "in/us-east-2/dangling: No such file or directory (os error 2)".to_owned();
+        list("");
+        assert_eq!(expanded(), (folder.clone(), vec![dangling.clone()]));
+        let (other, empty) = (path("other"), path("empty"));
+        let all = ([&folder[..], &["other".to_owned()]].concat(), vec![dangling, "empty: holds no file".to_owned()]);
+        for text in ["{o}\r\n\n{e}", "{o}\n{e}\n", "{o}\0{e}\0"] {
+            list(&text.replace("{o}", other.to_str().unwrap()).replace("{e}", empty.to_str().unwrap()));
+            assert_eq!(expanded(), all, "{text:?}");
+        }
+        assert!(expand(&[PathBuf::from("-")], Some(Path::new("-"))).is_err());
+        assert!(expand(&[], Some(&path("none"))).is_err());
+    }
+}
