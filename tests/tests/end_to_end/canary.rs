@@ -125,7 +125,7 @@ fn a_report_comes_in_the_forms_of_pipelines() {
     assert!(junit.contains("<testsuite name=\"canary pay 2|`x` errors\" tests=\"3\" failures=\"2\""), "{junit}");
     assert!(junit.contains("name=\"a&lt;b&gt;&amp;&quot;c&quot;\"") && !junit.contains("<b>"), "{junit}");
     let markdown = of("markdown").stdout;
-    assert!(markdown.starts_with("### ❌ FAIL `pay` `2  x `\n"), "{markdown}");
+    assert!(markdown.starts_with("### ❌ FAIL `pay` `` 2|`x` ``\n"), "{markdown}");
     assert!(markdown.contains("**Roll back:** `a<b>&\"c\"`") && markdown.contains("| a&lt;b&gt;"), "{markdown}");
     let page = of("html").stdout;
     assert!(page.starts_with("<!") && page.contains("<title>FAIL pay 2|`x`</title>"), "{}", &page[..200]);
