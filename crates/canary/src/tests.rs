@@ -442,11 +442,14 @@ fn counts_come_as_comma_separated_values() {
         parse_csv("x_b,n_b,x_a,n_a,window,region\n0,1,0,1,2026-11-21T09:00:00Z,us\n".as_bytes()).unwrap();
     assert_eq!(windows, ["2026-11-21T09:00:00Z"]);
     let refused = |text: &str| parse_csv(text.as_bytes()).unwrap_err().to_string();
-    assert_eq!(refused(""), "there is no column region: the first line names region, window, n_a, x_a, n_b and x_b");
-    assert_eq!(
-        refused("region,window,n_a,x_a,n_b\n"),
-        "there is no column x_b: the first line names region, window, n_a, x_a, n_b and x_b"
-    );
+    let without = |name: &str| {
+        format!(
+            "there is no column {name}: the first line names region, window, n_a, x_a, n_b and x_b, with a comma, a \
+             semicolon or a tab between them"
+        )
+    };
+    assert_eq!(refused(""), without("region"));
+    assert_eq!(refused("region,window,n_a,x_a,n_b\n"), without("x_b"));
     let line = |line: &str| refused(&format!("region,window,n_a,x_a,n_b,x_b\nus,1,1,0,1,0\n{line}\n"));
     assert_eq!(line("us,2,many,0,1,0"), "line 3: n_a is `many`, not a whole number");
     assert_eq!(line("us,2,-1,0,1,0"), "line 3: n_a is `-1`, not a whole number");

@@ -131,7 +131,7 @@ pub fn read_canary(exit_code: Option<i32>, stdout: &str, stderr: &str) -> Result
     // A file that could not be read is as good as a region that did not answer.
     let mut missing_regions = report.missing_regions;
     if (!report.complete || report.hindered) && missing_regions.is_empty() && said != Said::Fail {
-        missing_regions.push("a file, a region that was asked for, or a baseline".to_owned());
+        missing_regions.push("a file, a region that was asked for, a baseline, or a request in time".to_owned());
     }
     Ok(Verdict { said, reason, roll_back, missing_regions, requests, is_fine })
 }

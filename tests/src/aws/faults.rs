@@ -1,5 +1,7 @@
 //! What goes wrong, and with which calls: the n-th that a rule is about, every time. It refuses to know chance or clocks.
 
+use std::collections::HashMap;
+
 use super::Call;
 
 /// What becomes of a call.
@@ -26,7 +28,8 @@ pub enum Fault {
 pub enum When {
     /// All of them.
     Always,
-    /// Every so many-th.
+    /// Every so many-th, but never one request more than [`STRIKES_MAX`] times: whoever asks eight times gets an answer, however
+    /// the calls of several regions come to lie.
     Every(usize),
     /// The first so many.
     First(usize),
@@ -34,17 +37,29 @@ pub enum When {
     After(usize),
 }
 
+/// How often one request may meet a fault that meets every so many-th.
+const STRIKES_MAX: usize = 2;
+
 pub(super) struct Rule {
     region: String,
     operation: String,
     when: When,
     fault: Fault,
     calls: usize,
+    /// How often it struck each request: region, operation and what was sent.
+    strikes: HashMap<[String; 3], usize>,
 }
 
 impl Rule {
     pub(super) fn new(region: &str, operation: &str, when: When, fault: Fault) -> Rule {
-        Rule { region: region.to_owned(), operation: operation.to_owned(), when, fault, calls: 0 }
+        Rule {
+            region: region.to_owned(),
+            operation: operation.to_owned(),
+            when,
+            fault,
+            calls: 0,
+            strikes: HashMap::new(),
+        }
     }
 
     /// Counts a call if the rule is about it, and says whether it strikes.
@@ -59,7 +74,13 @@ impl Rule {
         self.calls += 1;
         match self.when {
             When::Always => true,
-            When::Every(every) => self.calls.is_multiple_of(every),
+            When::Every(every) => {
+                let request = [call.region.clone(), call.operation.clone(), call.body.to_string()];
+                let strikes = self.strikes.entry(request).or_default();
+                let is_struck = self.calls.is_multiple_of(every) && *strikes < STRIKES_MAX;
+                *strikes += usize::from(is_struck);
+                is_struck
+            }
             When::First(count) => self.calls <= count,
             When::After(count) => self.calls > count,
         }

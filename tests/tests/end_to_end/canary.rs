@@ -125,7 +125,7 @@ fn a_report_comes_in_the_forms_of_pipelines() {
     assert!(junit.contains("<testsuite name=\"canary pay 2|`x` errors\" tests=\"3\" failures=\"2\""), "{junit}");
     assert!(junit.contains("name=\"a&lt;b&gt;&amp;&quot;c&quot;\"") && !junit.contains("<b>"), "{junit}");
     let markdown = of("markdown").stdout;
-    assert!(markdown.starts_with("### ❌ FAIL `pay` `2  x `\n"), "{markdown}");
+    assert!(markdown.starts_with("### ❌ FAIL `pay` `` 2|`x` ``\n"), "{markdown}");
     assert!(markdown.contains("**Roll back:** `a<b>&\"c\"`") && markdown.contains("| a&lt;b&gt;"), "{markdown}");
     let page = of("html").stdout;
     assert!(page.starts_with("<!") && page.contains("<title>FAIL pay 2|`x`</title>"), "{}", &page[..200]);
@@ -599,9 +599,13 @@ fn a_state_is_of_one_question() {
     }
     older.as_object_mut().unwrap().remove("digest");
     std::fs::write(&state, older.to_string()).unwrap();
+    assert_eq!(ask(&usual).code, 5);
+    let kept = || serde_json::from_str::<Value>(&std::fs::read_to_string(&state).unwrap()).unwrap();
+    assert_eq!(kept()["asked"]["since"], "2026-11-21T08:00:00Z");
+    // Who asks for no other beginning counts anew from the state's.
+    assert_eq!(ask(&["--lake", &lakes[0], "--recount"]).code, 4);
+    assert_eq!(kept()["since_unix_nano"], older["since_unix_nano"]);
     assert_eq!(ask(&usual).code, 4);
-    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&state).unwrap()).unwrap();
-    assert_eq!(kept["asked"]["since"], "2026-11-21T08:00:00Z");
 }
 
 #[test]

@@ -283,7 +283,7 @@ impl Series {
             records_from_elsewhere: 0,
             late: Vec::new(),
         });
-        let new = Kept {
+        let mut new = Kept {
             transect_canary_state: VERSION,
             asked: counting.asked.clone(),
             since_unix_nano: 0,
@@ -321,11 +321,17 @@ impl Series {
         // No other file is overwritten.
         let is_state = text.is_empty() || text.starts_with(b"{\"transect_canary_state\"") || outline.is_ok();
         if is_recount && is_state {
-            // What cannot be read begins where this is asked from, and so does what began elsewhere.
-            let is_same = |asked: &Value| asked.get("since").is_none_or(|since| *since == new.asked["since"]);
+            // What cannot be read begins where this is asked from, and so does what began elsewhere than is asked for.
+            let is_same = |asked: &Value| match (asked.get("since"), &new.asked["since"]) {
+                (None, _) | (_, Value::Null) => true,
+                (Some(was), is) => was == is,
+            };
             let begun_at = outline.ok().filter(|outline| {
                 !outline.looks.is_empty() && is_beginning(outline.since_unix_nano) && is_same(&outline.asked)
             });
+            if let Some(since) = begun_at.as_ref().and_then(|outline| outline.asked.get("since")) {
+                new.asked["since"] = since.clone();
+            }
             return begun(Some(path), new, begun_at.map(|outline| outline.since_unix_nano));
         }
         let outline = outline?;
