@@ -88,7 +88,7 @@ fn spans<'o>(undelivered: impl Iterator<Item = &'o Undelivered>, now: Timestamp)
     let mut minutes: Vec<(Timestamp, &str, f64)> = undelivered
         .flat_map(|one| one.minutes.iter().map(move |(at, events)| (*at, one.group.as_str(), *events)))
         .collect();
-    minutes.sort_by(|one, other| one.0.cmp(&other.0));
+    minutes.sort_by_key(|one| one.0);
     let mut spans: Vec<Span<'o>> = Vec::new();
     for (since, group, events) in minutes {
         let until = since.saturating_add(MINUTE + DISABLED).unwrap_or(now).min(now.max(since));

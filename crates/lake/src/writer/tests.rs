@@ -204,7 +204,7 @@ fn publishing_many_writers_shows_all_of_them_or_nothing() {
     std::fs::create_dir_all(in_the_way.parent().unwrap()).unwrap();
     std::fs::write(&in_the_way, "in the way").unwrap();
     LakeWriter::publish_all(writers()).unwrap_err();
-    assert_eq!(files(directory.path()), [in_the_way.clone()]);
+    assert_eq!(files(directory.path()), std::slice::from_ref(&in_the_way));
     std::fs::remove_file(in_the_way).unwrap();
     assert_eq!(LakeWriter::publish_all(writers()).unwrap().files, 2);
     assert_eq!(files(directory.path()).len(), 2);
