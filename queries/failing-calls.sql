@@ -8,23 +8,27 @@
 --   limit (integer, default 50)   rows at most
 WITH calls AS (
   SELECT
-    coalesce(c.service_name, p.service_name, c.faas_name, p.faas_name, p.span_name, c.aws_log_group) AS service,
+    trace_id, parent_span_id, service_name, faas_name, aws_log_group, cloud_region, time_unix_nano, duration_nano / 1e6 AS ms,
     coalesce(
-      (c.attributes->'attributes')->>'aws.remote.service',
-      (c.attributes->'attributes')->>'peer.service',
-      (c.attributes->'attributes')->>'db.system',
-      (c.attributes->'attributes')->>'server.address',
-      (c.attributes->'attributes')->>'rpc.service',
-      c.span_name
+      (attributes->'attributes')->>'aws.remote.service',
+      (attributes->'attributes')->>'peer.service',
+      (attributes->'attributes')->>'db.system',
+      (attributes->'attributes')->>'server.address',
+      (attributes->'attributes')->>'rpc.service',
+      span_name
     ) AS peer,
-    c.cloud_region,
-    c.trace_id,
-    c.time_unix_nano,
-    c.duration_nano / 1e6 AS ms,
-    coalesce(c.status_code = 'ERROR' OR c.http_response_status_code = 429 OR c.http_response_status_code >= 500, false) AS has_failed
-  FROM spans AS c
-  LEFT JOIN spans AS p ON p.trace_id = c.trace_id AND p.span_id = c.parent_span_id
-  WHERE c.span_kind = 'CLIENT' AND NOT c.in_progress
+    coalesce(status_code = 'ERROR' OR http_response_status_code = 429 OR http_response_status_code >= 500, false) AS has_failed
+  FROM spans
+  WHERE span_kind = 'CLIENT' AND NOT in_progress
+),
+callers AS (
+  SELECT trace_id, span_id AS parent_span_id, service_name, faas_name, span_name FROM spans
+),
+called AS (
+  SELECT
+    coalesce(c.service_name, p.service_name, c.faas_name, p.faas_name, p.span_name, c.aws_log_group) AS service,
+    c.peer, c.cloud_region, c.trace_id, c.time_unix_nano, c.ms, c.has_failed
+  FROM calls AS c LEFT JOIN callers AS p ON p.trace_id = c.trace_id AND p.parent_span_id = c.parent_span_id
 )
 SELECT
   service,
@@ -37,7 +41,7 @@ SELECT
   round(percentile_cont(0.95) WITHIN GROUP (ORDER BY ms), 1) AS p95_ms,
   arrow_cast(max(time_unix_nano) FILTER (WHERE has_failed), 'Timestamp(Nanosecond, Some("+00:00"))') AS last_failed,
   max(CASE WHEN has_failed THEN trace_id END) AS example
-FROM calls
+FROM called
 WHERE $service = '' OR service = $service
 GROUP BY service, peer, cloud_region
 ORDER BY failed DESC, calls DESC, service, peer, cloud_region
