@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use transect_tests::Answer;
-use transect_tests::aws::{Fault, When};
+use transect_tests::aws::{Fault, Region, When};
 
 use crate::world::{REGIONS, World, changes};
 
@@ -114,6 +114,29 @@ fn an_alias_that_somebody_else_has_moved_is_never_overwritten() {
     assert_eq!(report(&answer)["outcome"], "conflict");
     assert_eq!(alias(&world, REGIONS[0]), ("1".to_owned(), vec![("2".to_owned(), 0.25)]));
     assert_eq!(changes(&world.aws.calls()).len(), 0);
+}
+
+#[test]
+fn an_alias_or_a_function_that_is_not_there_and_one_that_nobody_may_read_are_told_as_that() {
+    let told = |break_it: &dyn Fn(&World), reason: &str| {
+        let world = world();
+        break_it(&world);
+        let answer = world.run(&arguments(&["--dry-run", "--format", "json"]));
+        assert_eq!(answer.code, 3, "{}", answer.stderr);
+        let report = report(&answer);
+        let row = report["rows"].as_array().unwrap().iter().find(|row| row["cloud_region"] == REGIONS[0]).unwrap();
+        assert!(row["action"] == "refused" && row["detail"].as_str().unwrap().contains(reason), "{reason}: {row}");
+        assert_eq!(report["missing_regions"], json!([REGIONS[0]]));
+        // A run says so, too, and does nothing.
+        let answer = world.run(&arguments(&["--state", "s.json", "--format", "json"]));
+        assert!(answer.code == 3 && answer.stdout.contains(reason), "{}{}", answer.stdout, answer.stderr);
+        assert_eq!(changes(&world.aws.calls()).len(), 0);
+    };
+    let region = |edit: fn(&mut Region)| move |world: &World| world.aws.region(REGIONS[0], edit);
+    let no_alias = region(|region| drop(region.function(FUNCTION).aliases.remove("live")));
+    told(&no_alias, "no alias `live` of `pay-fn` here");
+    told(&region(|region| drop(region.functions.remove(FUNCTION))), "no function `pay-fn` here");
+    told(&|world| world.aws.fail(REGIONS[0], "GetAlias", When::Always, Fault::Denied), "not allowed");
 }
 
 #[test]

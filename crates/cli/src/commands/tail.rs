@@ -27,7 +27,10 @@ pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
     let nanos = own.duration.as_deref().map(|text| parse_duration("--for", text)).transpose()?;
     let late = parse_duration("--late", &own.late)?;
     if late > LATE_NANO_MAX {
-        return Err(Failure::usage("--late: no event is that late", "CloudWatch Logs takes what is up to 14d old"));
+        return Err(Failure::usage(
+            format!("--late {}: no event is that late", own.late),
+            "CloudWatch Logs takes what is up to 14d old",
+        ));
     }
     let request = Request {
         names: cloud::names(&own.deployment)?,
