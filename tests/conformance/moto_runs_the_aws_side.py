@@ -1205,7 +1205,7 @@ def tail_polls(cloud):
             (now_ms - 3_000 + 10 * number, f"{region} again"),
             (now_ms - 3_000 + 10 * number, f"{region} again"),
         ]
-        cloud.put_events(region, "/aws/lambda/pay", STREAMS[0], events + [(now_ms - 600_000, f"{region} long ago")])
+        cloud.put_events(region, "/aws/lambda/pay", STREAMS[0], events + [(now_ms - 120_000, f"{region} long ago")])
         cloud.put_events(region, "/ecs/shop", "shop/1", [(now_ms - 2_000 + 10 * number, REFUSED)])
         cloud.put_events(region, OWN_GROUPS[0], STREAMS[0], [(now_ms - 2_000, "the forwarder's own")])
         cloud.put_events(region, OWN_GROUPS[1], "delivery", [(now_ms - 2_000, "the stream's own")])

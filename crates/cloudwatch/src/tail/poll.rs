@@ -130,7 +130,7 @@ pub(super) async fn follow(watch: &Watch<'_>, groups: Vec<String>, since_ms: i64
 /// Shows every event once that came since polling began.
 #[derive(Default)]
 pub(super) struct Once {
-    /// When it began.
+    /// [`OVERLAP_MS`] before it began.
     pub since_ms: i64,
     /// By content, before polling began.
     pub shown: Seen,
@@ -141,7 +141,9 @@ pub(super) struct Once {
 impl Once {
     /// Whether an event was not there before. Equal lines with different ids are different events.
     pub(super) fn is_first(&self, group: &str, event: &FilteredLogEvent) -> bool {
-        let came_ms = event.timestamp().max(event.ingestion_time());
+        // What is older than the overlap is late only if it arrived after the beginning itself.
+        let arrived_ms = event.ingestion_time().map(|arrived_ms| arrived_ms.saturating_sub(OVERLAP_MS));
+        let came_ms = event.timestamp().max(arrived_ms);
         if came_ms.is_some_and(|came_ms| came_ms < self.since_ms) {
             return false;
         }
