@@ -35,7 +35,7 @@ pub enum Fault {
     Denied,
     /// Objects of this name are refused, and everything else is answered.
     DeniedObject(&'static str),
-    /// Every listing has two keys more: one with an empty part, and one with a control character.
+    /// A listing of the sample's day, or of what failed, has two keys more: one with an empty part, one with a control character.
     OddKeys,
 }
 
@@ -162,18 +162,21 @@ async fn answer(
         head.headers.insert("content-length", body.len().to_string().parse().unwrap());
         body.truncate(body.len() / 2);
     }
-    if let (Fault::OddKeys, true, Some(prefix)) = (fault, noted.is_list(), noted.prefix()) {
-        let page = String::from_utf8(body.to_vec()).unwrap();
-        let hour = if prefix.contains("/date=") && !prefix.contains("/hour=") { "hour=08/" } else { "" };
-        let entry = |name: &str| {
-            format!(
-                "<Contents><Key>{prefix}{hour}{name}</Key><LastModified>2026-11-21T08:00:00.000Z</LastModified>\
-                 <ETag>&quot;1&quot;</ETag><Size>7</Size></Contents>"
-            )
-        };
-        let odd = entry("/odd.parquet") + &entry("&#x1b;odd.parquet");
-        body = page.replace("</ListBucketResult>", &format!("{odd}</ListBucketResult>")).into();
-        head.headers.remove("content-length");
+    if let (Fault::OddKeys, Some(prefix)) = (fault, noted.prefix().filter(|_| noted.is_list())) {
+        let is_day = prefix.ends_with("date=2026-11-21/");
+        if is_day || prefix.starts_with("failed/") {
+            let hour = if is_day { "hour=08/" } else { "" };
+            let entry = |name: &str| {
+                format!(
+                    "<Contents><Key>{prefix}{hour}{name}</Key><LastModified>2026-11-21T08:00:00.000Z</LastModified>\
+                     <ETag>&quot;1&quot;</ETag><Size>7</Size></Contents>"
+                )
+            };
+            let odd = entry("/odd.parquet") + &entry("&#x1b;odd.parquet");
+            let page = String::from_utf8(body.to_vec()).unwrap();
+            body = page.replace("</ListBucketResult>", &format!("{odd}</ListBucketResult>")).into();
+            head.headers.remove("content-length");
+        }
     }
     if let Some(seen) = seen.lock().unwrap().get_mut(number - 1) {
         seen.until = Some(Instant::now());
