@@ -2,26 +2,26 @@
 //! themselves again. Neither is seen by the memory that sorting and grouping are given, so each has a bound of its own. It
 //! refuses to bound what a query reads.
 
-use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeStringArray};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeStringArray, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, Int64Type};
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result, exec_err, internal_err};
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{Result, exec_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
+use futures::stream::BoxStream;
+
+use crate::node::{Node, Work};
 
 /// The share of a question's memory that one function may make of the rows of one batch: several are under way at once, and
 /// what shows a value has it a few times.
@@ -215,7 +215,7 @@ impl ScalarUDFImpl for Bounded {
 pub(crate) fn bound_recursion(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     let bound = |node: Arc<dyn ExecutionPlan>| {
         Ok(match node.downcast_ref::<RecursiveQueryExec>().is_some() {
-            true => Transformed::yes(Arc::new(BoundedRecursion { input: node }) as Arc<dyn ExecutionPlan>),
+            true => Transformed::yes(Arc::new(Node::new(Arc::new(BoundedRecursion), node)) as Arc<dyn ExecutionPlan>),
             false => Transformed::no(node),
         })
     };
@@ -224,46 +224,18 @@ pub(crate) fn bound_recursion(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Ex
 
 /// Hands on what a recursion gives, up to a bound.
 #[derive(Debug)]
-struct BoundedRecursion {
-    input: Arc<dyn ExecutionPlan>,
-}
+struct BoundedRecursion;
 
-impl DisplayAs for BoundedRecursion {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BoundedRecursion")
-    }
-}
+impl Work for BoundedRecursion {
+    const NAME: &'static str = "BoundedRecursion";
 
-impl ExecutionPlan for BoundedRecursion {
-    fn name(&self) -> &'static str {
-        "BoundedRecursion"
+    fn keeps_rows(&self) -> bool {
+        true
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.pop() {
-            Some(input) if children.is_empty() => Ok(Arc::new(BoundedRecursion { input })),
-            _ => internal_err!("it has one input"),
-        }
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn run(&self, rows: SendableRecordBatchStream, _: &TaskContext) -> Result<BoxStream<'static, Result<RecordBatch>>> {
         let mut batches: u64 = 0;
-        let bounded = self.input.execute(partition, context)?.map(move |batch| {
+        let bounded = rows.map(move |batch| {
             batches += 1;
             match batches > RECURSION_BATCHES_MAX {
                 true => exec_err!(
@@ -272,6 +244,6 @@ impl ExecutionPlan for BoundedRecursion {
                 false => batch,
             }
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), bounded)))
+        Ok(bounded.boxed())
     }
 }

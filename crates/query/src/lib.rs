@@ -18,6 +18,7 @@ mod landing;
 mod logs;
 mod memory;
 mod names;
+mod node;
 mod queries;
 mod release_map;
 mod render;

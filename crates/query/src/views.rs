@@ -7,6 +7,7 @@ mod invocations;
 mod once;
 mod own;
 mod tied;
+mod worked;
 
 /// The views that are plain SQL over the others.
 pub(crate) const SQL_VIEWS: [(&str, &str); 2] =

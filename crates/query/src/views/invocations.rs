@@ -25,6 +25,7 @@ use transect_lake::NANOS_PER_HOUR;
 use super::once::each_event_once;
 use super::own::{IS_MARKED, IS_STARTED, OwnCalls};
 use super::tied::Tied;
+use super::worked::Worked;
 use super::{EVENT_KEY, RELEASE, Records, is_needle, named, only_about, plan, pushdown, release, timestamp_of, within};
 use crate::calls::LineKind;
 use crate::failure::{SEVERITY_ERROR, STATUS_ERROR, has_failed};
@@ -297,13 +298,13 @@ fn tied_rows(rows: LogicalPlanBuilder) -> Result<LogicalPlanBuilder> {
     let rows = rows.filter(named("signal").eq(lit("log")))?.filter(is_mark().or(has_failed()))?;
     let columns = record_columns()?.into_iter().chain([named("observed_time_unix_nano")]);
     let rows = rows.project(columns)?.build()?;
-    LogicalPlanBuilder::scan("tied", provider_as_source(Arc::new(Tied::new(rows))), None)
+    LogicalPlanBuilder::scan("tied", provider_as_source(Arc::new(Worked::<Tied>::new(rows))), None)
 }
 
 /// Invocations from their records.
 fn invocations(form: Form, records: LogicalPlanBuilder, recorded: Option<&Records>) -> Result<LogicalPlanBuilder> {
     let summary = summarise(records)?.build()?;
-    let own = provider_as_source(Arc::new(OwnCalls::new(summary)));
+    let own = provider_as_source(Arc::new(Worked::<OwnCalls>::new(summary)));
     let summary = LogicalPlanBuilder::scan("own_calls", own, None)?;
     let started = named("first_unix_nano").alias("time_unix_nano");
     let columns: Vec<Expr> = summary.schema().columns().into_iter().map(Expr::Column).collect();

@@ -5,32 +5,20 @@
 //! Rows of marked calls pass as they come. The others, which are few, wait until all streams are known.
 
 use std::collections::HashSet;
-use std::fmt;
-use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
-use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::Result;
 use datafusion::common::hash_utils::{RandomState, create_hashes};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{Result, internal_err, project_schema};
-use datafusion::datasource::TableType;
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_expr::EquivalenceProperties;
-use datafusion::physical_expr::expressions::col;
-use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
-    Partitioning, PhysicalExpr, PlanProperties,
-};
+use datafusion::physical_plan::Distribution;
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{named, without_rules};
+use super::worked::{ViewWork, columns};
+use crate::node::Work;
 
 /// Whether one of a call's lines marks it, and whether that is its START; never null.
 pub(super) const IS_MARKED: &str = "is_marked";
@@ -40,127 +28,41 @@ const STREAM: [&str; 3] = ["cloud_region", "aws_log_group", "aws_log_stream"];
 /// Two hashes of 64 bits tell streams apart.
 const SEEDS: [u64; 2] = [0x5f1d_36f1, 0x2545_f491];
 
-/// One row a call, of those that are their stream's own.
+/// The node: `rows` have one row a call.
 #[derive(Debug)]
-pub(super) struct OwnCalls {
-    calls: LogicalPlan,
-    schema: SchemaRef,
-}
+pub(super) struct OwnCalls;
 
-impl OwnCalls {
-    /// `calls` has the columns of a stream, [`IS_MARKED`] and [`IS_STARTED`].
-    pub(super) fn new(calls: LogicalPlan) -> OwnCalls {
-        let schema = Arc::new(calls.schema().as_arrow().clone());
-        OwnCalls { calls, schema }
+impl ViewWork for OwnCalls {
+    const NEEDED: &'static [&'static str] = &[STREAM[0], STREAM[1], STREAM[2], IS_MARKED, IS_STARTED];
+
+    fn on(_: &SchemaRef) -> Result<OwnCalls> {
+        Ok(OwnCalls)
     }
 }
 
-#[async_trait]
-impl TableProvider for OwnCalls {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+impl Work for OwnCalls {
+    const NAME: &'static str = "OwnCallsExec";
+
+    fn distribution(&self) -> Distribution {
+        Distribution::SinglePartition
     }
 
-    fn table_type(&self) -> TableType {
-        TableType::View
-    }
-
-    async fn scan(
+    fn run(
         &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        _: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let wanted = project_schema(&self.schema, projection)?;
-        let needed: Vec<&str> = STREAM.into_iter().chain([IS_MARKED, IS_STARTED]).collect();
-        let others = wanted.fields().iter().map(|field| field.name().as_str()).filter(|name| !needed.contains(name));
-        let calls = LogicalPlanBuilder::from(self.calls.clone());
-        let calls = calls.project(needed.iter().copied().chain(others).map(named))?.build()?;
-        let own: Arc<dyn ExecutionPlan> = Arc::new(OwnCallsExec::new(without_rules(state, &calls).await?));
-        let columns = wanted.fields().iter().map(|field| Ok((col(field.name(), &own.schema())?, field.name().clone())));
-        let columns = columns.collect::<Result<Vec<(Arc<dyn PhysicalExpr>, String)>>>()?;
-        Ok(Arc::new(ProjectionExec::try_new(columns, own)?))
-    }
-}
-
-/// The node.
-#[derive(Debug, Clone)]
-struct OwnCallsExec {
-    input: Arc<dyn ExecutionPlan>,
-    properties: Arc<PlanProperties>,
-}
-
-impl OwnCallsExec {
-    fn new(input: Arc<dyn ExecutionPlan>) -> OwnCallsExec {
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(input.schema()),
-            Partitioning::UnknownPartitioning(1),
-            input.pipeline_behavior(),
-            input.boundedness(),
-        );
-        OwnCallsExec { input, properties: Arc::new(properties) }
-    }
-}
-
-impl DisplayAs for OwnCallsExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OwnCallsExec")
-    }
-}
-
-impl ExecutionPlan for OwnCallsExec {
-    fn name(&self) -> &'static str {
-        "OwnCallsExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        InputDistributionRequirements::new(vec![Distribution::SinglePartition])
-    }
-
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        self.input_distribution_requirements().into_per_child()
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.pop() {
-            Some(input) if children.is_empty() => Ok(Arc::new(OwnCallsExec::new(input))),
-            _ => internal_err!("it has one input"),
-        }
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        if partition != 0 || self.input.output_partitioning().partition_count() != 1 {
-            return internal_err!("calls of one stream may lie in several partitions");
-        }
-        let reservation = MemoryConsumer::new("OwnCallsExec").register(context.memory_pool());
+        calls: SendableRecordBatchStream,
+        context: &TaskContext,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let reservation = MemoryConsumer::new(Self::NAME).register(context.memory_pool());
         let sieve = Sieve { started: HashSet::new(), waiting: Vec::new(), reservation };
-        let input = self.input.execute(partition, context)?.map(|batch| batch.map(Some));
-        let input = input.chain(stream::once(async { Ok(None) }));
-        let output = input.scan(sieve, |sieve, batch| {
+        let calls = calls.map(|batch| batch.map(Some)).chain(stream::once(async { Ok(None) }));
+        let own = calls.scan(sieve, |sieve, batch| {
             let taken = batch.and_then(|batch| match batch {
                 Some(batch) => sieve.take(&batch).map(|batch| vec![batch]),
                 None => sieve.rest(),
             });
             std::future::ready(Some(taken))
         });
-        let output = output.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).try_flatten();
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), output)))
+        Ok(own.map_ok(|batches| stream::iter(batches.into_iter().map(Ok))).try_flatten().boxed())
     }
 }
 
@@ -203,11 +105,7 @@ impl Sieve {
 
 /// The stream of each row.
 fn streams(calls: &RecordBatch) -> Result<Vec<[u64; 2]>> {
-    let columns = STREAM.map(|name| match calls.column_by_name(name) {
-        Some(array) => Ok(Arc::clone(array)),
-        None => internal_err!("there is no {name}"),
-    });
-    let columns = columns.into_iter().collect::<Result<Vec<_>>>()?;
+    let columns = columns(calls, &STREAM)?;
     let mut hashes = SEEDS.map(|_| vec![0; calls.num_rows()]);
     for (hashes, seed) in hashes.iter_mut().zip(SEEDS) {
         create_hashes(&columns, &RandomState::with_seed(seed), hashes)?;
@@ -217,7 +115,7 @@ fn streams(calls: &RecordBatch) -> Result<Vec<[u64; 2]>> {
 }
 
 fn truths(calls: &RecordBatch, name: &str) -> Result<Vec<bool>> {
-    let Some(array) = calls.column_by_name(name) else { return internal_err!("there is no {name}") };
-    let array = array.as_boolean();
+    let columns = columns(calls, &[name])?;
+    let array = columns[0].as_boolean();
     Ok((0..array.len()).map(|row| array.is_valid(row) && array.value(row)).collect())
 }

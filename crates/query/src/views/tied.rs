@@ -4,7 +4,6 @@
 //!
 //! It holds the rows of a stream at a time, and those of several if they are few.
 
-use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -12,26 +11,18 @@ use arrow::array::{
 };
 use arrow::compute::{SortOptions, cast, concat_batches, filter_record_batch, partition};
 use arrow::datatypes::{DataType, Int64Type, SchemaRef};
-use async_trait::async_trait;
-use datafusion::catalog::{Session, TableProvider};
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DataFusionError, Result, internal_err, project_schema};
-use datafusion::datasource::TableType;
+use datafusion::common::{DataFusionError, Result, internal_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_expr::expressions::col;
-use datafusion::physical_expr::{LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr};
-use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements,
-    PlanProperties,
-};
+use datafusion::physical_expr::{LexOrdering, OrderingRequirements, PhysicalSortExpr};
+use datafusion::physical_plan::Distribution;
+use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::{named, without_rules};
+use super::worked::{ViewWork, columns};
 use crate::calls::{LineKind, SHARED_VERSION, StreamLine, calls_of};
+use crate::node::Work;
 
 /// What makes rows one stream.
 const STREAM: [&str; 3] = ["cloud_region", "aws_log_group", "aws_log_stream"];
@@ -46,130 +37,50 @@ const ROWS_MIN: usize = 8 << 10;
 /// What a row's column takes besides the text that it shares with others.
 const VALUE_BYTES: usize = size_of::<u128>();
 
-/// The rows, each with the invocation that it belongs to in `faas_invocation_id`.
+/// The node: `rows` are all marks of the streams in question, and the lines that are to be tied. It gives each with the
+/// invocation that it belongs to in `faas_invocation_id`.
 #[derive(Debug)]
 pub(super) struct Tied {
-    rows: LogicalPlan,
-    schema: SchemaRef,
-}
-
-impl Tied {
-    /// `rows` are all marks of the streams in question, and the lines that are to be tied.
-    pub(super) fn new(rows: LogicalPlan) -> Tied {
-        let schema = Arc::new(rows.schema().as_arrow().clone());
-        Tied { rows, schema }
-    }
-}
-
-#[async_trait]
-impl TableProvider for Tied {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn table_type(&self) -> TableType {
-        TableType::View
-    }
-
-    async fn scan(
-        &self,
-        state: &dyn Session,
-        projection: Option<&Vec<usize>>,
-        _: &[Expr],
-        _: Option<usize>,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let wanted = project_schema(&self.schema, projection)?;
-        let needed: Vec<&str> = STREAM.into_iter().chain(ORDER).chain([INVOCATION]).chain(KIND).collect();
-        let others = wanted.fields().iter().map(|field| field.name().as_str()).filter(|name| !needed.contains(name));
-        let rows = LogicalPlanBuilder::from(self.rows.clone());
-        let rows = rows.project(needed.iter().copied().chain(others).map(named))?.build()?;
-        let tied: Arc<dyn ExecutionPlan> = Arc::new(TiedExec::new(without_rules(state, &rows).await?)?);
-        let columns =
-            wanted.fields().iter().map(|field| Ok((col(field.name(), &tied.schema())?, field.name().clone())));
-        let columns = columns.collect::<Result<Vec<(Arc<dyn PhysicalExpr>, String)>>>()?;
-        Ok(Arc::new(ProjectionExec::try_new(columns, tied)?))
-    }
-}
-
-/// The node.
-#[derive(Debug, Clone)]
-struct TiedExec {
-    input: Arc<dyn ExecutionPlan>,
     ordering: LexOrdering,
-    properties: Arc<PlanProperties>,
 }
 
-impl TiedExec {
-    fn new(input: Arc<dyn ExecutionPlan>) -> Result<TiedExec> {
-        let schema = input.schema();
-        let sort = |name: &str| Ok(PhysicalSortExpr::new(col(name, &schema)?, SortOptions::new(false, true)));
+impl ViewWork for Tied {
+    const NEEDED: &'static [&'static str] =
+        &[STREAM[0], STREAM[1], STREAM[2], ORDER[0], ORDER[1], INVOCATION, KIND[0], KIND[1]];
+
+    fn on(schema: &SchemaRef) -> Result<Tied> {
+        let sort = |name: &str| Ok(PhysicalSortExpr::new(col(name, schema)?, SortOptions::new(false, true)));
         let ordering = STREAM.into_iter().chain(ORDER).map(sort).collect::<Result<Vec<_>>>()?;
-        let Some(ordering) = LexOrdering::new(ordering) else { return internal_err!("there is no order") };
-        let properties = PlanProperties::new(
-            // The order stays, but for what may be told of the column that is replaced.
-            datafusion::physical_expr::EquivalenceProperties::new(schema),
-            input.output_partitioning().clone(),
-            input.pipeline_behavior(),
-            input.boundedness(),
-        );
-        Ok(TiedExec { input, ordering, properties: Arc::new(properties) })
-    }
-}
-
-impl DisplayAs for TiedExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TiedExec")
-    }
-}
-
-impl ExecutionPlan for TiedExec {
-    fn name(&self) -> &'static str {
-        "TiedExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
-        let key = self.ordering.iter().take(STREAM.len()).map(|sort| Arc::clone(&sort.expr)).collect();
-        InputDistributionRequirements::new(vec![Distribution::KeyPartitioned(key)])
-    }
-
-    fn required_input_distribution(&self) -> Vec<Distribution> {
-        self.input_distribution_requirements().into_per_child()
-    }
-
-    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
-        vec![Some(OrderingRequirements::from(self.ordering.clone()))]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        match children.pop() {
-            Some(input) if children.is_empty() => Ok(Arc::new(TiedExec::new(input)?)),
-            _ => internal_err!("it has one input"),
+        match LexOrdering::new(ordering) {
+            Some(ordering) => Ok(Tied { ordering }),
+            None => internal_err!("there is no order"),
         }
     }
+}
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let reservation = MemoryConsumer::new("TiedExec").register(context.memory_pool());
-        let held = Held { batches: Vec::new(), rows: 0, schema: self.schema(), reservation };
-        let input = self.input.execute(partition, context)?.map(|batch| batch.map(Some));
-        let input = input.chain(stream::once(async { Ok(None) }));
-        let output = input.scan(held, |held, batch| std::future::ready(Some(batch.and_then(|batch| held.take(batch)))));
-        let output = output.try_filter_map(|batch| std::future::ready(Ok(batch)));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), output)))
+impl Work for Tied {
+    const NAME: &'static str = "TiedExec";
+
+    fn distribution(&self) -> Distribution {
+        Distribution::KeyPartitioned(
+            self.ordering.iter().take(STREAM.len()).map(|sort| Arc::clone(&sort.expr)).collect(),
+        )
+    }
+
+    fn ordering(&self) -> Option<OrderingRequirements> {
+        Some(OrderingRequirements::from(self.ordering.clone()))
+    }
+
+    fn run(
+        &self,
+        rows: SendableRecordBatchStream,
+        context: &TaskContext,
+    ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+        let reservation = MemoryConsumer::new(Self::NAME).register(context.memory_pool());
+        let held = Held { batches: Vec::new(), rows: 0, schema: rows.schema(), reservation };
+        let rows = rows.map(|batch| batch.map(Some)).chain(stream::once(async { Ok(None) }));
+        let tied = rows.scan(held, |held, batch| std::future::ready(Some(batch.and_then(|batch| held.take(batch)))));
+        Ok(tied.try_filter_map(|batch| std::future::ready(Ok(batch))).boxed())
     }
 }
 
@@ -225,14 +136,6 @@ impl Held {
         }
         tie(&concat_batches(&self.schema, &batches)?).map(Some)
     }
-}
-
-fn columns(batch: &RecordBatch, names: &[&str]) -> Result<Vec<ArrayRef>> {
-    let column = |name: &&str| match batch.column_by_name(name) {
-        Some(array) => Ok(Arc::clone(array)),
-        None => internal_err!("there is no {name}"),
-    };
-    names.iter().map(column).collect()
 }
 
 fn texts(batch: &RecordBatch, name: &str) -> Result<StringViewArray> {
