@@ -2,7 +2,8 @@
 --
 -- A request is what a trace did at a route of a service, or where no trace is named what an invocation did, else one record:
 -- tries within one trace count once. It has failed if one of its records or server spans says so: HTTP status 500 and above,
--- status ERROR, severity ERROR and above. Records that name no route say nothing here.
+-- status ERROR, severity ERROR and above. Records that name no route say nothing here. Where a sample rate kept part of the
+-- requests, they are counted as those that they stand for.
 --
 -- Parameters:
 --   service (text, default '')    only this service; empty for all
@@ -11,14 +12,14 @@ WITH seen AS (
   SELECT
     coalesce(service_name, faas_name, aws_log_group) AS service,
     http_request_method, http_route, release, trace_id, faas_invocation_id, event_id, time_unix_nano,
-    http_response_status_code, status_code, severity_number
+    http_response_status_code, status_code, severity_number, sample_weight(attributes) AS weight
   FROM logs
   WHERE http_route IS NOT NULL
   UNION ALL
   SELECT
     coalesce(s.service_name, i.service_name, s.faas_name, i.faas_name, s.span_name) AS service,
     s.http_request_method, s.http_route, coalesce(s.release, i.release) AS release, s.trace_id, s.faas_invocation_id, s.event_id,
-    s.time_unix_nano, s.http_response_status_code, s.status_code, s.severity_number
+    s.time_unix_nano, s.http_response_status_code, s.status_code, s.severity_number, sample_weight(s.attributes) AS weight
   FROM spans AS s
   LEFT JOIN invocations AS i ON i.faas_invocation_id = s.faas_invocation_id AND i.cloud_region = s.cloud_region
   WHERE s.http_route IS NOT NULL AND s.span_kind = 'SERVER'
@@ -34,7 +35,9 @@ requests AS (
     bool_or(
       coalesce(http_response_status_code >= 500, false) OR coalesce(status_code = 'ERROR', false) OR coalesce(severity_number >= 17, false)
     ) AS has_failed,
-    max(time_unix_nano) AS last_nano
+    max(time_unix_nano) AS last_nano,
+    -- What is always kept shows its request always.
+    min(weight) AS weight
   FROM seen
   GROUP BY service, http_route, release, coalesce(trace_id, faas_invocation_id, event_id)
 )
@@ -43,10 +46,10 @@ SELECT
   http_route,
   array_to_string(array_sort(array_agg(DISTINCT method)), ', ') AS methods,
   release,
-  count(*) AS requests,
-  count(*) FILTER (WHERE has_failed) AS failed,
-  round(100.0 * count(*) FILTER (WHERE has_failed) / count(*), 2) AS failed_percent,
-  count(*) FILTER (WHERE status >= 400 AND status < 500) AS refused,
+  CAST(round(sum(weight)) AS BIGINT) AS requests,
+  CAST(round(sum(CASE WHEN has_failed THEN weight ELSE 0 END)) AS BIGINT) AS failed,
+  round(100.0 * sum(CASE WHEN has_failed THEN weight ELSE 0 END) / sum(weight), 2) AS failed_percent,
+  CAST(round(sum(CASE WHEN status >= 400 AND status < 500 THEN weight ELSE 0 END)) AS BIGINT) AS refused,
   arrow_cast(max(last_nano) FILTER (WHERE has_failed), 'Timestamp(Nanosecond, Some("+00:00"))') AS last_failed,
   max(CASE WHEN has_failed THEN request END) AS example
 FROM requests

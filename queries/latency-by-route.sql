@@ -2,7 +2,8 @@
 --
 -- The durations are those of server spans that have ended, and for a service without any those of its invocations as Lambda
 -- reports them, whose route is `(invocation)`. A server span without a route is under its own name; what it does not say of its
--- service and release, its invocation does.
+-- service and release, its invocation does. Where a sample rate kept part of the spans, `requests` counts them as those that they
+-- stand for; the quantiles are of those kept, among which are all that failed.
 --
 -- Parameters:
 --   service (text, default '')    only this service; empty for all
@@ -13,15 +14,17 @@ WITH of_spans AS (
     coalesce(s.http_route, s.span_name) AS route,
     coalesce(s.release, i.release) AS release,
     s.cloud_region,
-    s.duration_nano / 1e6 AS ms
+    s.duration_nano / 1e6 AS ms,
+    sample_weight(s.attributes) AS weight
   FROM spans AS s
   LEFT JOIN invocations AS i ON i.faas_invocation_id = s.faas_invocation_id AND i.cloud_region = s.cloud_region
   WHERE s.span_kind = 'SERVER' AND s.duration_nano IS NOT NULL AND NOT s.in_progress
 ),
 requests AS (
-  SELECT service, route, release, cloud_region, ms FROM of_spans
+  SELECT service, route, release, cloud_region, ms, weight FROM of_spans
   UNION ALL
-  SELECT coalesce(service_name, faas_name) AS service, '(invocation)' AS route, release, cloud_region, duration_nano / 1e6 AS ms
+  SELECT coalesce(service_name, faas_name) AS service, '(invocation)' AS route, release, cloud_region, duration_nano / 1e6 AS ms,
+    1.0 AS weight
   FROM invocations
   WHERE duration_nano IS NOT NULL AND coalesce(service_name, faas_name) NOT IN (SELECT service FROM of_spans WHERE service IS NOT NULL)
 )
@@ -30,7 +33,7 @@ SELECT
   route,
   release,
   cloud_region,
-  count(*) AS requests,
+  CAST(round(sum(weight)) AS BIGINT) AS requests,
   round(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms), 1) AS p50_ms,
   round(percentile_cont(0.9) WITHIN GROUP (ORDER BY ms), 1) AS p90_ms,
   round(percentile_cont(0.99) WITHIN GROUP (ORDER BY ms), 1) AS p99_ms,

@@ -10,6 +10,11 @@ SET default_null_order = 'nulls_last';
 -- DataFusion's functions that the saved queries use and DuckDB spells otherwise. They cast to nothing but a timestamp.
 CREATE MACRO arrow_cast(nanos, type_name) AS make_timestamp_ns(nanos);
 CREATE MACRO octet_length(text) AS strlen(text);
+-- How many records a row stands for: the forwarder's attribute is the last one.
+CREATE MACRO stated_rate(attributes) AS
+  TRY_CAST(regexp_extract(attributes, '[{,]"transect\.sample_rate":([^:]*)\}$', 1) AS DOUBLE);
+CREATE MACRO sample_weight(attributes) AS
+  CASE WHEN stated_rate(attributes) > 0 AND stated_rate(attributes) <= 1 THEN 1.0 / stated_rate(attributes) ELSE 1.0 END::DOUBLE;
 -- Of a list of nothing but nulls it is the empty text, as in PostgreSQL.
 CREATE MACRO array_to_string(list, separator) AS
   CASE WHEN list IS NOT NULL THEN coalesce(list_aggregate(list, 'string_agg', separator), '') END;

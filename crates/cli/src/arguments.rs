@@ -260,6 +260,7 @@ pub struct Ingest {
 /// was delivered twice stands in it twice) and the views `logs`, `spans`, `invocations` and `metrics` (each once), `traces`
 /// (one row a trace) and `releases` (one row a service, release and region).
 /// `transect schema` prints the columns; JSON text is opened by `json_get(attributes, 'key', …)` or `attributes->>'key'`.
+/// Where a forwarder keeps a share of the records, `sum(sample_weight(attributes))` counts those that they stand for.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  transect sql \"SELECT release, count(*) FROM invocations GROUP BY release\"\n  \
     transect sql --since 2h \"SELECT timestamp, body FROM logs WHERE severity_number >= 17 ORDER BY timestamp\"\n  \

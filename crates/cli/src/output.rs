@@ -540,6 +540,14 @@ pub fn finish(global: &Global, completeness: &Completeness, seen: &NamesSeen) ->
             ),
         );
     }
+    if let Some(rate) = completeness.sample_rate_min {
+        say(
+            global,
+            &format!(
+                "transect: a sample rate (down to {rate}) kept part of the records: a record that it kept is counted as those that it stands for"
+            ),
+        );
+    }
     for missing in &completeness.missing_regions {
         warn(&format!("transect: incomplete without {}: {}", missing.region, missing.reason));
     }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use transect_schema::Record;
+use transect_schema::{Record, SAMPLE_RATE_ATTRIBUTE};
 use twox_hash::XxHash3_64;
 
 use crate::config::Config;
@@ -25,10 +25,6 @@ const ALWAYS_KEPT: &[&str] = &[
     "platform.initReport",
     "platform.restoreReport",
 ];
-
-/// The attribute that holds the rate of a record that was kept by it: it stands for `1 / rate` records. A record
-/// without it stands for itself.
-pub const SAMPLE_RATE_ATTRIBUTE: &str = "transect.sample_rate";
 
 /// What becomes of an event's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

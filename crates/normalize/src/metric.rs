@@ -21,7 +21,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use transect_schema::Record;
+use transect_schema::{Record, disown_sample_rate};
 
 use crate::attributes::Writer;
 use crate::draft::{Draft, Layer};
@@ -496,6 +496,7 @@ impl<'e> Plan<'e> {
         }
         (out.pop()? == ',').then(|| {
             out.push('}');
+            disown_sample_rate(&mut out);
             out
         })
     }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
-use transect_schema::{Record, SCHEMA_VERSION};
+use transect_schema::{Record, SCHEMA_VERSION, disown_sample_rate};
 
 use crate::attributes::{Writer, mark_mixed, mark_secrets};
 use crate::decode::{Document, Event};
@@ -414,6 +414,7 @@ impl Normalizer {
         if attributes.len() > 1 {
             attributes.pop();
             attributes.push('}');
+            disown_sample_rate(attributes);
             draft.record.attributes = Some(Cow::Borrowed(attributes));
         }
 

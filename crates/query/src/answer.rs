@@ -87,7 +87,7 @@ pub struct FileNote {
 }
 
 /// Whether an answer rests on everything that it should.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Completeness {
     /// Regions of which nothing is in the answer.
     pub missing_regions: Vec<RegionNote>,
@@ -95,6 +95,8 @@ pub struct Completeness {
     pub replicas: Vec<RegionNote>,
     /// Files of which nothing is in the answer.
     pub unreadable_files: Vec<FileNote>,
+    /// The least rate of the rows that were kept by a sample rate, where the question asked for their weight.
+    pub sample_rate_min: Option<f64>,
 }
 
 impl Completeness {
@@ -124,6 +126,9 @@ impl Completeness {
         if !self.unreadable_files.is_empty() {
             let files = list(self.unreadable_files.iter().map(|file| file.path.as_str()).collect());
             text.push_str(&format!(",\"unreadable_files\":{files}"));
+        }
+        if let Some(rate) = self.sample_rate_min {
+            text.push_str(&format!(",\"sample_rate_min\":{rate}"));
         }
         text
     }

@@ -44,6 +44,7 @@ use crate::memory::Budget;
 use crate::names::hint_of;
 use crate::release_map::{RELEASE_OF, ReleaseMap};
 use crate::render::{Format, RenderError, TableStyle, render};
+use crate::sampled::{LeastRate, sample_weight};
 use crate::spool::Spool;
 use crate::views::{Events, Invocations, RELEASE, SQL_VIEWS, Spans, UTC, all_rows, landed, telemetry};
 use crate::{QueryError, Result};
@@ -101,6 +102,7 @@ pub struct Engine {
     releases: Arc<OnceLock<ReleaseMap>>,
     cache: Option<Arc<DiskCache>>,
     progress: Arc<Progress>,
+    least_rate: Arc<LeastRate>,
     bytes_max: Option<u64>,
 }
 
@@ -204,6 +206,8 @@ impl Engine {
         };
         let landing = Arc::new(Landing::new(stores.into_iter().map(place).collect(), extent.clone()));
         let context = context(options).map_err(|error| from_datafusion(error, "", &Names::default()))?;
+        let least_rate = Arc::default();
+        context.register_udf(sample_weight(&least_rate));
         Ok(Engine {
             context,
             landing,
@@ -212,6 +216,7 @@ impl Engine {
             releases: Arc::default(),
             cache,
             progress,
+            least_rate,
             bytes_max: options.bytes_max,
         })
     }
@@ -220,7 +225,7 @@ impl Engine {
     /// does not answer while files are listed is left out; if one fails later, or a file cannot be read, the answer ends
     /// with an error: [`Engine::give`] begins again without it.
     pub async fn sql(&self, text: &str, params: &[(String, ScalarValue)]) -> Result<Answer> {
-        self.landing.begin_question();
+        self.begin_question();
         self.attempt(text, params).await
     }
 
@@ -234,7 +239,7 @@ impl Engine {
         wanted: &Wanted,
         out: &mut (dyn Write + Send),
     ) -> Result<Given, RenderError> {
-        self.landing.begin_question();
+        self.begin_question();
         let all_local = self.landing.places().iter().all(|place| place.store.is_local());
         let mut spool = Spool::new(out, all_local && !wanted.strict);
         loop {
@@ -270,12 +275,12 @@ impl Engine {
         out: &mut Spool<'_>,
     ) -> Result<(u64, NamesSeen), RenderError> {
         let mut answer = self.attempt(text, params).await?;
-        render(&mut answer, wanted.format, &wanted.style, &self.completeness(), out).await
+        render(&mut answer, wanted.format, &wanted.style, || self.completeness(), out).await
     }
 
     /// What would be read for a query, region by region. Nothing but listings, and release records, is read for that.
     pub async fn plan(&self, text: &str, params: &[(String, ScalarValue)]) -> Result<(Vec<Reading>, Completeness)> {
-        self.landing.begin_question();
+        self.begin_question();
         self.landing.set_dry(true);
         let planned = self.planned(&self.state(), text, params).await;
         self.landing.set_dry(false);
@@ -289,7 +294,7 @@ impl Engine {
         text: &str,
         params: &[(String, ScalarValue)],
     ) -> Result<(Vec<RecordBatch>, Completeness)> {
-        self.landing.begin_question();
+        self.begin_question();
         loop {
             let attempt = async {
                 let mut answer = self.attempt(text, params).await?;
@@ -386,6 +391,12 @@ impl Engine {
         counts
     }
 
+    /// Forgets what belongs to the question before.
+    pub(crate) fn begin_question(&self) {
+        self.landing.begin_question();
+        self.least_rate.forget();
+    }
+
     pub(crate) fn landing(&self) -> &Arc<Landing> {
         &self.landing
     }
@@ -406,7 +417,7 @@ impl Engine {
 
     /// What the latest question had to do without.
     pub(crate) fn completeness(&self) -> Completeness {
-        let mut completeness = Completeness::default();
+        let mut completeness = Completeness { sample_rate_min: self.least_rate.get(), ..Completeness::default() };
         for (index, place) in self.landing.places().iter().enumerate() {
             let location = place.store.location();
             let note = |reason: String| RegionNote { region: location.label().to_owned(), reason };

@@ -22,6 +22,7 @@ mod node;
 mod queries;
 mod release_map;
 mod render;
+mod sampled;
 mod spool;
 mod trace;
 mod units;

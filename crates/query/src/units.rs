@@ -154,7 +154,7 @@ pub struct Units {
 impl Engine {
     /// Counts units. The time range of the engine plays no part: windows are named by the question.
     pub async fn units(&self, question: &UnitQuestion) -> Result<Units> {
-        self.landing().begin_question();
+        self.begin_question();
         let error = std::sync::Arc::new(self.error_rule(question.error.as_deref())?);
         let (releases, mut files) = (self.read_releases().await, FileSet::new(self));
         files.list(question.since_unix_nano - UNIT_NANO_MAX, question.until_unix_nano + question.settle_nano).await?;

@@ -5,11 +5,13 @@
 
 mod json;
 mod render;
+mod sampling;
 
 use std::borrow::Cow;
 
 pub use json::{json_special_marks, write_json_string};
 pub use render::{athena_ddl, column_table_markdown, columns_json, glue_columns_json};
+pub use sampling::{SAMPLE_RATE_ATTRIBUTE, disown_sample_rate, sample_rate};
 
 /// The value of the `schema_version` column in rows that this release writes. Columns are only ever added, so a
 /// reader accepts every version up to and including its own.

@@ -355,3 +355,17 @@ fn a_line_does_not_share_its_stream() {
         assert_eq!(one(EDGE_GROUP, LAMBDA_STREAM, line).faas_version.as_deref(), Some("8"), "{line}");
     }
 }
+
+/// A row that says by which rate it was kept counts for as many as it stands for, and only the forwarder knows.
+#[test]
+fn nobody_logs_a_sample_rate() {
+    for line in [
+        r#"{"level":"INFO","time":"2026-11-21T08:41:00Z","message":"m","transect.sample_rate":1e-9}"#,
+        r#"{"transect.sample_rate":1e-9}"#,
+        "level=info msg=m transect.sample_rate=1e-9",
+        r#"2026-11-21T08:41:00.000Z	11111111-2222-4333-8444-555555555555	INFO	m {"transect.sample_rate":1e-9}"#,
+    ] {
+        let attributes = one(EDGE_GROUP, "2026/11/21/[7]abc", line).attributes.unwrap_or_default().into_owned();
+        assert_eq!(transect_schema::sample_rate(&attributes), None, "{attributes}");
+    }
+}

@@ -10,6 +10,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::cells::{as_lines, flat_schema};
 use super::{RenderError, Sink, TableStyle, visible};
+use crate::answer::Completeness;
 
 /// What makes a formula of a cell, by OWASP's page on CSV injection, and the same letters in full width.
 const FORMULA_SIGNS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
@@ -79,7 +80,7 @@ impl<W: Write> Sink for CsvSink<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), RenderError> {
+    fn finish(&mut self, _: &Completeness) -> Result<(), RenderError> {
         self.begin()
     }
 }

@@ -24,15 +24,15 @@ pub(super) struct JsonSink<W: Write> {
 }
 
 enum State<W: Write> {
-    Object(Writer<W, Rows>, String),
+    Object(Writer<W, Rows>),
     Lines(Writer<W, Lines>),
 }
 
 impl<W: Write> JsonSink<W> {
     /// One object, which says what is missing from it.
-    pub(super) fn object(out: W, completeness: &Completeness) -> JsonSink<W> {
+    pub(super) fn object(out: W) -> JsonSink<W> {
         // The format of a writer is made without arguments, so the end of the object is written here.
-        JsonSink { state: State::Object(builder().build(out), completeness.json_members()) }
+        JsonSink { state: State::Object(builder().build(out)) }
     }
 
     /// An object a row and line.
@@ -48,17 +48,17 @@ fn builder() -> WriterBuilder {
 impl<W: Write> Sink for JsonSink<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
         match &mut self.state {
-            State::Object(writer, _) => writer.write(batch)?,
+            State::Object(writer) => writer.write(batch)?,
             State::Lines(writer) => writer.write(batch)?,
         }
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), RenderError> {
+    fn finish(&mut self, completeness: &Completeness) -> Result<(), RenderError> {
         match &mut self.state {
-            State::Object(writer, members) => {
+            State::Object(writer) => {
                 writer.finish()?;
-                writeln!(writer.get_mut(), "{members}}}")?;
+                writeln!(writer.get_mut(), "{}}}", completeness.json_members())?;
             }
             State::Lines(writer) => writer.finish()?,
         }

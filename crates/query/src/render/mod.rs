@@ -99,18 +99,18 @@ impl From<arrow::error::ArrowError> for RenderError {
 /// Bytes collected before they are written: a system call for each row would cost more than the row.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// Writes the whole answer; returns how many rows it had, and names that stand in it. `completeness` is for
-/// [`Format::Json`] alone.
+/// Writes the whole answer; returns how many rows it had, and names that stand in it. `completeness` is asked
+/// behind the last row, for [`Format::Json`].
 pub async fn render(
     answer: &mut Answer,
     format: Format,
     style: &TableStyle,
-    completeness: &Completeness,
+    completeness: impl Fn() -> Completeness,
     out: &mut (dyn Write + Send),
 ) -> Result<(u64, NamesSeen), RenderError> {
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
     let schema = cells::with_distinct_names(&answer.schema());
-    let mut sink = sink(format, style, completeness, &schema, &mut out)?;
+    let mut sink = sink(format, style, &schema, &mut out)?;
     let (mut rows, mut names) = (0, NamesSeen::default());
     while let Some(batch) = answer.next().await {
         let batch = cells::renamed(batch?, &schema)?;
@@ -118,7 +118,7 @@ pub async fn render(
         names.add(&batch);
         sink.write(&batch)?;
     }
-    sink.finish()?;
+    sink.finish(&completeness())?;
     drop(sink);
     out.flush()?;
     Ok((rows, names))
@@ -134,9 +134,9 @@ pub fn render_batch(
 ) -> Result<(), RenderError> {
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, out);
     let schema = cells::with_distinct_names(&batch.schema());
-    let mut sink = sink(format, style, completeness, &schema, &mut out)?;
+    let mut sink = sink(format, style, &schema, &mut out)?;
     sink.write(&cells::renamed(batch.clone(), &schema)?)?;
-    sink.finish()?;
+    sink.finish(completeness)?;
     drop(sink);
     out.flush()?;
     Ok(())
@@ -145,14 +145,13 @@ pub fn render_batch(
 fn sink<'s>(
     format: Format,
     style: &TableStyle,
-    completeness: &Completeness,
     schema: &SchemaRef,
     out: &'s mut (dyn Write + Send),
 ) -> Result<Box<dyn Sink + 's>, RenderError> {
     Ok(match format {
         Format::Table => Box::new(table::TableSink::new(out, schema, *style)),
-        Format::Json if style.is_terminal => Box::new(json::JsonSink::object(VisibleJson::new(out), completeness)),
-        Format::Json => Box::new(json::JsonSink::object(out, completeness)),
+        Format::Json if style.is_terminal => Box::new(json::JsonSink::object(VisibleJson::new(out))),
+        Format::Json => Box::new(json::JsonSink::object(out)),
         Format::Ndjson if style.is_terminal => Box::new(json::JsonSink::lines(VisibleJson::new(out))),
         Format::Ndjson => Box::new(json::JsonSink::lines(out)),
         Format::Csv => Box::new(csv::CsvSink::new(out, schema, *style)),
@@ -165,5 +164,5 @@ trait Sink {
     /// Writes some rows.
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError>;
     /// Writes what comes after the last row, and whatever was held back.
-    fn finish(&mut self) -> Result<(), RenderError>;
+    fn finish(&mut self, completeness: &Completeness) -> Result<(), RenderError>;
 }

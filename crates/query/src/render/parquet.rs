@@ -12,6 +12,7 @@ use parquet::file::properties::WriterProperties;
 use super::cells::{flat_schema, flatten};
 use super::{RenderError, Sink};
 use crate::QueryError;
+use crate::answer::Completeness;
 
 pub(super) struct ParquetSink<W: Write + Send> {
     writer: ArrowWriter<W>,
@@ -39,7 +40,7 @@ impl<W: Write + Send> Sink for ParquetSink<W> {
         .map_err(sort_error)
     }
 
-    fn finish(&mut self) -> Result<(), RenderError> {
+    fn finish(&mut self, _: &Completeness) -> Result<(), RenderError> {
         self.writer.finish().map(|_| ()).map_err(sort_error)
     }
 }

@@ -11,6 +11,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::cells::{as_lines, flat_schema};
 use super::{RenderError, Sink, TableStyle, visible};
+use crate::answer::Completeness;
 
 /// Rows looked at before the widths are settled; what comes later and is wider moves its own line only.
 const ROWS_MEASURED_MAX: usize = 1000;
@@ -156,7 +157,7 @@ impl<W: Write> Sink for TableSink<W> {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), RenderError> {
+    fn finish(&mut self, _: &Completeness) -> Result<(), RenderError> {
         match self.layout {
             Some(_) => Ok(()),
             None => self.begin(),

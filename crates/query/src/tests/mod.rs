@@ -96,7 +96,7 @@ pub(crate) async fn ask_with(engine: &Engine, sql: &str, params: &[(String, Scal
 
 pub(crate) async fn text(answer: &mut Answer, format: Format) -> String {
     let mut out = Vec::new();
-    render(answer, format, &TableStyle::default(), &Completeness::default(), &mut out).await.unwrap();
+    render(answer, format, &TableStyle::default(), Completeness::default, &mut out).await.unwrap();
     String::from_utf8(out).unwrap()
 }
 

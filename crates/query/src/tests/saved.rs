@@ -320,6 +320,48 @@ fn on_call() -> Fixture {
     Fixture::of(&records)
 }
 
+/// A rate of a tenth kept one of ten requests that went well, and each that failed.
+#[tokio::test]
+async fn what_a_sample_rate_kept_is_counted_as_what_it_stands_for() {
+    let request = |id: &str, status: i32, rate: &str| Record {
+        service_name: Some("cart".into()),
+        http_route: Some("/pay".into()),
+        http_response_status_code: Some(status),
+        trace_id: Some(format!("t-{id}").into()),
+        attributes: Some(format!(r#"{{"a":1{rate}}}"#).into()),
+        status_code: (status >= 500).then(|| "ERROR".into()),
+        ..log("us-east-2", id.to_owned(), HOUR_8)
+    };
+    let sampled = r#","transect.sample_rate":0.1"#;
+    let mut records: Vec<_> = (0..9).map(|number| request(&format!("good-{number}"), 200, sampled)).collect();
+    records.extend((0..10).map(|number| request(&format!("bad-{number}"), 500, "")));
+    // A request that failed at its second record was always seen, whether or not its first was kept.
+    records.push(Record { event_id: "bad-0-first".into(), ..request("bad-0", 200, sampled) });
+    // What is said within, or to be more than everything, is nobody's rate.
+    records.push(request("nested", 200, r#","b":{"transect.sample_rate":0.001}"#));
+    records.push(request("above", 200, r#","transect.sample_rate":7"#));
+    let fixture = Fixture::of(&records);
+    let engine = fixture.engine();
+    for (name, columns, expected) in [
+        ("failures-by-route", "requests,failed,failed_percent", "102,10,9.8"),
+        ("log-volume-by-group", "events", "112"),
+        ("not-understood", "records", "112"),
+    ] {
+        let query = crate::saved_query(name).unwrap();
+        let params = query.bind(&[]).unwrap();
+        let (batches, completeness) = engine.collect(query.sql, &params).await.unwrap();
+        assert_eq!(completeness.sample_rate_min, Some(0.1), "{name}");
+        assert_eq!(completeness.json_members(), "\"complete\":true,\"missing_regions\":[],\"sample_rate_min\":0.1");
+        let row: Vec<String> = columns
+            .split(',')
+            .map(|column| arrow::util::display::array_value_to_string(&batches[0][column], 0).unwrap())
+            .collect();
+        assert_eq!(row.join(","), expected, "{name}");
+    }
+    let (_, completeness) = engine.collect("SELECT count(*) FROM logs", &[]).await.unwrap();
+    assert_eq!(completeness.sample_rate_min, None, "a question that asks for no weight");
+}
+
 #[tokio::test]
 async fn who_is_on_call_is_answered() {
     let fixture = on_call();

@@ -88,7 +88,7 @@ impl Engine {
     /// Follows a request from an id that somebody holds. The time range of the engine plays no part: where to look is
     /// said by `start`.
     pub async fn trace(&self, start: &TraceStart, bounds: &TraceBounds, correct_skew: bool) -> Result<Trace> {
-        self.landing().begin_question();
+        self.begin_question();
         let mut finder = Finder::new(self);
         let mut found = closure::follow(&mut finder, start, bounds).await?;
         streams::tie(&mut finder, &mut found, bounds).await?;
