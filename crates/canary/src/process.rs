@@ -12,7 +12,7 @@ use crate::gates::{SAMPLE_RATIO_MAX, drift_explained, rate_upper, sample_ratio};
 use crate::hypergeometric::Likelihood;
 use crate::special::ln_sum_exp;
 use crate::verdict::{
-    Crossing, History, Needs, Policy, Region, RegionVerdict, Report, Totals, Verdict, WindowEvidence,
+    Crossing, History, Looks, Needs, Policy, Region, RegionVerdict, Report, Totals, Verdict, WindowEvidence,
 };
 use crate::words;
 
@@ -107,7 +107,7 @@ pub(crate) struct Process<'c> {
     counts: &'c Counts,
     policy: &'c Policy,
     grid: Grid,
-    is_region_missing: bool,
+    looks: Looks,
     /// What came too late to be counted speaks against a pass.
     is_late_against: bool,
     at: usize,
@@ -143,12 +143,7 @@ struct Evidence {
 }
 
 impl<'c> Process<'c> {
-    pub(crate) fn new(
-        counts: &'c Counts,
-        policy: &'c Policy,
-        is_region_missing: bool,
-        is_late_against: bool,
-    ) -> Process<'c> {
+    pub(crate) fn new(counts: &'c Counts, policy: &'c Policy, looks: Looks, is_late_against: bool) -> Process<'c> {
         let mut minutes: Vec<Vec<i64>> = vec![Vec::new(); counts.regions.len()];
         for (window, region, _) in &counts.cells {
             minutes[*region as usize].push(counts.clock.minute(*window));
@@ -168,7 +163,7 @@ impl<'c> Process<'c> {
             counts,
             policy,
             grid: Grid::new(policy.tolerance, policy.margin, policy.margin_of_region()),
-            is_region_missing,
+            looks,
             is_late_against,
             at: 0,
             regions: regions.collect(),
@@ -431,7 +426,11 @@ impl<'c> Process<'c> {
         let drifted = self.counts.regions.iter().zip(&drifts).find(|(_, drift)| drift.is_some());
         let drifted = drifted.map(|(name, _)| name.as_str());
         // Something was not seen: nothing passes then.
-        let is_hindered = self.is_region_missing || self.is_late_against || unheard.is_some() || drifted.is_some();
+        let is_hindered = self.looks.is_region_missing
+            || self.looks.is_sampled
+            || self.is_late_against
+            || unheard.is_some()
+            || drifted.is_some();
         // What was set aside is described where there is nothing else: of regions without a canary, and of releases that
         // never ran side by side.
         let told = |region: &OfRegion| match self.is_overlap() && region.begins.is_some() {
@@ -490,7 +489,8 @@ impl<'c> Process<'c> {
             policy,
             decided,
             is_overlap: self.is_overlap(),
-            is_region_missing: self.is_region_missing,
+            is_region_missing: self.looks.is_region_missing,
+            is_sampled: self.looks.is_sampled,
             is_late_against: self.is_late_against,
             regions_count: self.regions_count(),
             has_closed: !self.blocks.is_empty(),

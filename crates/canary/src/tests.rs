@@ -361,6 +361,10 @@ fn what_is_not_known_never_passes() {
     assert_eq!(report(&fine, &policy).verdict, Verdict::Pass);
     let counts = Counts::new(fine).unwrap();
     assert_eq!(judge(&counts, &policy, true).verdict, Verdict::Inconclusive);
+    let one = Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true };
+    let (verdict, reports) = judge_all(&[one], Looks { is_sampled: true, ..Looks::default() });
+    assert_eq!((verdict, reports[0].is_hindered), (Verdict::Inconclusive, true));
+    assert!(reports[0].reason.starts_with("a sample rate kept a share of the requests"), "{}", reports[0].reason);
     // One region proves nothing of another.
     let other = report(&[fine[0], ("eu", 0, cell(2, 200, 2, 150))], &policy);
     assert_eq!(other.verdict, Verdict::Inconclusive);

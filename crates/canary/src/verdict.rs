@@ -327,6 +327,9 @@ pub enum History {
 pub struct Looks {
     /// A region did not answer: nothing passes then.
     pub is_region_missing: bool,
+    /// A share of the requests was kept, and all that failed or warned: nothing passes then, because a release that warns
+    /// more often shows more of its good ones.
+    pub is_sampled: bool,
     /// What the past decides.
     pub history: History,
 }
@@ -358,7 +361,7 @@ fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_late_against: b
     let alpha = hypotheses.first().map_or(Policy::default().alpha, |first| first.policy.alpha);
     let mut processes: Vec<Process<'_>> = hypotheses
         .iter()
-        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, looks.is_region_missing, is_late_against))
+        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, looks, is_late_against))
         .collect();
     let last = hypotheses.iter().filter_map(|hypothesis| hypothesis.counts.clock.last_window()).max();
     let mut fails = vec![false; processes.len()];

@@ -25,6 +25,7 @@ pub(crate) struct Facts<'f> {
     /// Whether both ran in one region at the same time.
     pub is_overlap: bool,
     pub is_region_missing: bool,
+    pub is_sampled: bool,
     pub is_late_against: bool,
     pub regions_count: usize,
     /// Whether anything was compared yet.
@@ -205,6 +206,12 @@ fn undecided(facts: &Facts<'_>) -> String {
     }
     if facts.is_region_missing {
         return format!("a region did not answer or a file could not be read, and nothing passes then: {rates}");
+    }
+    if facts.is_sampled {
+        return format!(
+            "a sample rate kept a share of the requests, and all that failed or warned, so that what went well counts for \
+             less, and nothing passes then: {rates}"
+        );
     }
     if facts.is_late_against {
         return format!(

@@ -138,6 +138,9 @@ pub struct ServiceUnits {
     pub groups: Vec<String>,
     /// About how many records of the windows named the service from other groups, and were not counted.
     pub records_from_elsewhere: u64,
+    /// The least rate by which units were kept that no mark of a call shows: a share of those that went well, and all
+    /// that failed. None where every unit was kept.
+    pub sample_rate_min: Option<f64>,
 }
 
 /// An answer.

@@ -294,7 +294,8 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
         })
         .collect();
     let history = if series.is_kept() { History::Decides } else { History::Told };
-    let (verdict, reports) = judge_all(&hypotheses, Looks { is_region_missing: !look.is_complete, history });
+    let looks = Looks { is_region_missing: !look.is_complete, is_sampled: series.is_sampled(), history };
+    let (verdict, reports) = judge_all(&hypotheses, looks);
     drop(hypotheses);
     series.check_decision(verdict)?;
     let decisive = decisive(verdict, reports.iter().map(|report| report.verdict));

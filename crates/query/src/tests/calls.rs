@@ -529,3 +529,42 @@ async fn containers_speak_for_themselves_and_a_group_of_others_does_not() {
     });
     assert_eq!(of(&lines).await, (1, vec!["aws/spans".to_owned()], 21));
 }
+
+/// A sample rate keeps a share of what goes well and warns of nothing. The marks of calls are always kept, so that a
+/// function's calls are all counted; of a container nobody knows how many requests there were.
+#[tokio::test]
+async fn a_service_of_which_a_share_was_kept_says_so() {
+    let sampled = |record: Record<'static>| Record {
+        severity_number: Some(9),
+        attributes: Some(r#"{"a":1,"transect.sample_rate":0.25}"#.into()),
+        ..record
+    };
+    let container = |number: i64| Record {
+        service_name: Some("pay".into()),
+        service_version: Some("1.4.2".into()),
+        trace_id: Some(format!("{:032x}", number + 10).into()),
+        aws_log_group: Some("/ecs/pay".into()),
+        faas_name: None,
+        faas_version: None,
+        ..line("any", "aa", number, HOUR_8 + number * SECOND)
+    };
+    let rate =
+        async |lines: &[Record<'static>]| units(&Fixture::of(lines).engine(), UnitKind::Auto).await.sample_rate_min;
+    let warned = |number: i64| Record { severity_number: Some(13), ..container(number) };
+    let mut lines: Vec<Record<'static>> = (0..200).map(warned).collect();
+    assert_eq!(rate(&lines).await, None);
+    lines.push(sampled(container(500)));
+    assert_eq!(rate(&lines).await, Some(0.25));
+    // A stranger's attribute stands before others, or within one.
+    lines.pop();
+    lines.push(Record {
+        attributes: Some(r#"{"transect.sample_rate":0.25,"a":{"transect.sample_rate":0.25}}"#.into()),
+        ..sampled(container(501))
+    });
+    assert_eq!(rate(&lines).await, None);
+    // The calls of a function are all there, whatever became of their lines.
+    let mut lines: Vec<Record<'static>> = stream("pay", "cc", HOUR_8, "Sa Ea Ra").into_iter().collect();
+    let first = lines[0].clone();
+    lines.push(sampled(Record { event_name: None, event_id: "kept".into(), ..first }));
+    assert_eq!(rate(&lines).await, None);
+}

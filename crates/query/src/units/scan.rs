@@ -21,11 +21,12 @@ use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuil
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use transect_lake::read_schema;
+use transect_schema::sample_rate;
 
 use super::streams::{EventOrder, StreamFailure, StreamRow, StreamRows, TiedFailures, stream_number, stream_part};
 use super::survey::{Emitter, Name, RowKind, Seen, Survey};
-use super::tally::{FailureKey, Links, PlainSet, Row, Tally, gather, id_number, span_number};
-use super::{UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
+use super::tally::{Draft, FailureKey, Links, PlainSet, Row, Tally, gather, id_number, span_number};
+use super::{ServiceUnits, UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
 use crate::answer::Completeness;
 use crate::calls::{LineKind, SHARED_VERSION};
 use crate::error::{Names, from_datafusion};
@@ -177,11 +178,87 @@ pub(super) async fn count(
         }
     }
     let failures = gathered.failures_by_trace(&links);
+    let doubtful: Vec<Name> = drafts.iter().filter_map(Draft::may_be_sampled).collect();
+    let rates = match doubtful.is_empty() {
+        true => BTreeMap::new(),
+        false => sample_rates(files, Seeing { asked: Arc::new(doubtful), ..context.seeing.clone() }).await?,
+    };
+    let count = |draft: Draft<'_>| {
+        let sample_rate_min = rates.get(&draft.service()).copied();
+        ServiceUnits { sample_rate_min, ..draft.count(question, &failures, &links, &survey) }
+    };
     Ok(Units {
-        services: drafts.into_iter().map(|draft| draft.count(question, &failures, &links, &survey)).collect(),
+        services: drafts.into_iter().map(count).collect(),
         services_seen: survey.services_seen(),
         completeness: Completeness::default(),
     })
+}
+
+/// The least rate by which records of each service were kept that tell of nothing wrong. Where a share is kept, each such
+/// record says so, and some of each file will do.
+async fn sample_rates(files: &FileSet<'_>, seeing: Seeing) -> Result<BTreeMap<Name, f64>> {
+    let mut least: BTreeMap<Name, f64> = BTreeMap::new();
+    let of_file = move |file: Arc<File>| {
+        let seeing = seeing.clone();
+        async move { sample_rates_of_file(&file, &seeing).await }
+    };
+    each(files, of_file, |_, found: Vec<(Name, f64)>| {
+        for (service, rate) in found {
+            least.entry(service).and_modify(|least| *least = least.min(rate)).or_insert(rate);
+        }
+    })
+    .await?;
+    Ok(least)
+}
+
+/// Records of a file that are asked for their rate.
+const RATED_ROWS: usize = 64;
+/// OpenTelemetry's WARN: what is as bad is kept whatever the rate is.
+const SEVERITY_NUMBER_WARN: i64 = 13;
+
+async fn sample_rates_of_file(file: &File, seeing: &Seeing) -> Result<Vec<(Name, f64)>, ParquetError> {
+    let Some(Opened { builder, footer, groups }) = open_file(file, seeing.range).await? else { return Ok(Vec::new()) };
+    let services: Arc<Mutex<VecDeque<Name>>> = Arc::default();
+    let columns = seeing.columns();
+    let columns = columns.iter().map(String::as_str).chain([NUMBERS[0]]);
+    let predicate = {
+        let (seeing, services) = (seeing.clone(), Arc::clone(&services));
+        ArrowPredicateFn::new(mask(&footer, columns), move |batch| {
+            let explain = |error: ParquetError| arrow::error::ArrowError::ComputeError(error.to_string());
+            let rows = RowsSeen::of(&batch, &seeing).map_err(explain)?;
+            let severities = integers(&batch, NUMBERS[0]).map_err(explain)?;
+            let mut services = services.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_wanted = |row: usize| {
+                let is_wanted = rows.are_asked[row]
+                    && !rows.are_errors[row]
+                    && matches!(rows.events[row], EventKind::Other | EventKind::SpanInProgress)
+                    && !(severities.is_valid(row) && severities.value(row) >= SEVERITY_NUMBER_WARN)
+                    && rows.is_read(row, seeing.range);
+                if is_wanted {
+                    services.push_back(seeing.survey.service(rows.emitters[row]));
+                }
+                Some(is_wanted)
+            };
+            Ok((0..batch.num_rows()).map(is_wanted).collect())
+        })
+    };
+    let mut stream = builder
+        .with_projection(mask(&footer, ["attributes"]))
+        .with_row_filter(RowFilter::new(vec![Box::new(predicate)]))
+        .with_row_groups(groups)
+        .with_limit(RATED_ROWS)
+        .with_batch_size(BATCH_ROWS)
+        .build()?;
+    let mut found = Vec::new();
+    while let Some(batch) = stream.next().await {
+        let attributes = texts(&batch?, "attributes")?;
+        let mut services = services.lock().unwrap_or_else(PoisonError::into_inner);
+        for text in &attributes {
+            let service = services.pop_front();
+            found.extend(service.zip(text.and_then(sample_rate).filter(|rate| *rate < 1.0)));
+        }
+    }
+    Ok(found)
 }
 
 type Linking = std::pin::Pin<Box<dyn Future<Output = Result<Links, ParquetError>> + Send>>;

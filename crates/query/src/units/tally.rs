@@ -310,6 +310,8 @@ struct Unit {
     failed: Option<(u128, Failing)>,
     first_unix_nano: i64,
     slow_unix_nano: i64,
+    /// Whether the marks of a call show it, which are kept whatever the sample rate is.
+    is_marked: bool,
 }
 
 /// What is left to be looked up before the units of a service can be counted.
@@ -452,6 +454,7 @@ impl Gathered<'_> {
                 failed,
                 first_unix_nano: call.first_unix_nano,
                 slow_unix_nano: call.slow_unix_nano,
+                is_marked: call.is_marked,
             };
             let place = u64::from(call.region) << 33 | u64::from(told.release) << 1 | u64::from(is_trace);
             units
@@ -459,6 +462,7 @@ impl Gathered<'_> {
                 .and_modify(|unit| {
                     unit.first_unix_nano = unit.first_unix_nano.min(new.first_unix_nano);
                     unit.slow_unix_nano = unit.slow_unix_nano.min(new.slow_unix_nano);
+                    unit.is_marked |= new.is_marked;
                     let order = |failed: &Option<(u128, Failing)>| {
                         let (invocation, failing) =
                             failed.unwrap_or((0, Failing { span: 0, at_unix_nano: NEVER, since_unix_nano: i64::MIN }));
@@ -512,6 +516,15 @@ impl Gathered<'_> {
 }
 
 impl Draft<'_> {
+    pub(super) fn service(&self) -> Name {
+        self.service
+    }
+
+    /// The service, if units of it may be missing where a share of the records was kept.
+    pub(super) fn may_be_sampled(&self) -> Option<Name> {
+        self.units.values().any(|unit| unit.side != Side::Other && !unit.is_marked).then_some(self.service)
+    }
+
     /// Counts the units, given how the traces in question hang together.
     pub(super) fn count(
         self,
@@ -629,6 +642,7 @@ impl Draft<'_> {
             cells,
             mixed: mixed.into_values().collect(),
             has_records_without_id: self.has_records_without_id,
+            sample_rate_min: None,
             releases: self.releases,
             shifts,
             groups: survey.groups(self.service),

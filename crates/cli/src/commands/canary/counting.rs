@@ -171,9 +171,10 @@ impl Counting {
 fn places(lake: &Lake) -> Vec<String> {
     let of = |location: &RegionLocation| {
         let place = match location.place() {
-            // However a path is written.
+            // However a path is written, and through whatever link.
             Place::Directory(path) => {
-                let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                let absolute =
+                    std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.clone());
                 format!("{:?}", absolute.components().collect::<Vec<_>>())
             }
             bucket @ Place::Bucket(_) => format!("{bucket:?}"),
@@ -236,6 +237,12 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
             look.hints.push(format!(
                 "release {baseline} of {name} has done nothing in these minutes; there are {}",
                 list(service.releases.keys().cloned())
+            ));
+        }
+        if let Some(rate) = service.sample_rate_min {
+            look.warnings.push(format!(
+                "a sample rate (down to {rate}) kept a share of the requests of {name} and all that failed or warned: \
+                 rates look higher than they are, and nothing passes (set TRANSECT_SAMPLE_RATE of the forwarder to 1)"
             ));
         }
         let elsewhere = series.records_from_elsewhere(name);

@@ -99,6 +99,9 @@ pub struct Service {
     /// Records that named the service from other groups: at the look that saw most of them, for looks overlap.
     #[serde(default)]
     records_from_elsewhere: u64,
+    /// Whether a sample rate kept a share of its units.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_sampled: bool,
     /// Minutes of which more is known than was counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     late: Vec<Late>,
@@ -281,6 +284,7 @@ impl Series {
             traces: Vec::new(),
             groups: BTreeSet::new(),
             records_from_elsewhere: 0,
+            is_sampled: false,
             late: Vec::new(),
         });
         let mut new = Kept {
@@ -453,6 +457,11 @@ impl Series {
         of.is_some_and(|of| of.counted.iter().any(|cell| cell.canary[0] > 0))
     }
 
+    /// Whether a sample rate kept a share of the units of any service.
+    pub fn is_sampled(&self) -> bool {
+        self.kept.services.iter().any(|of| of.is_sampled)
+    }
+
     /// About how many records named a service from where it does not write.
     pub fn records_from_elsewhere(&self, service: &str) -> u64 {
         let of = self.kept.services.iter().find(|of| of.service == service);
@@ -479,6 +488,7 @@ impl Series {
             if of.baseline.is_none() && found.cells.iter().any(|cell| cell.n_b > 0) {
                 of.baseline.clone_from(&found.baseline);
             }
+            of.is_sampled |= found.sample_rate_min.is_some();
             of.groups.extend(found.groups.iter().cloned());
             of.records_from_elsewhere = of.records_from_elsewhere.max(found.records_from_elsewhere);
             let seen: BTreeSet<String> = of.counted.iter().map(|cell| cell.region.clone()).collect();
@@ -793,6 +803,7 @@ mod tests {
             traces: Vec::new(),
             groups: BTreeSet::new(),
             records_from_elsewhere: 0,
+            is_sampled: false,
             late: Vec::new(),
         }
     }
