@@ -4,7 +4,9 @@
 use serde_json::{Value, json};
 use transect_canary::Counted;
 use transect_lake::{Lake, Place, RegionLocation};
-use transect_query::{EngineOptions, ServiceQuestion, UNIT_NANO_MAX, UnitKind, UnitQuestion, Units, WINDOW_NANO};
+use transect_query::{
+    EngineOptions, ServiceQuestion, UNIT_NANO_MAX, UnitKind, UnitQuestion, Units, WINDOW_NANO, hint_of,
+};
 
 use super::policy::{Asked, SETTLE};
 use super::state::{Look, Series, fingerprint};
@@ -235,8 +237,8 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
             && series.has_canary(name)
         {
             look.hints.push(format!(
-                "release {baseline} of {name} has done nothing in these minutes; there are {}",
-                list(service.releases.keys().cloned())
+                "release {baseline} of {name} has done nothing in these minutes: {}",
+                hint_of(baseline, || service.releases.keys().map(String::as_str))
             ));
         }
         if let Some(rate) = service.sample_rate_min {
@@ -257,17 +259,18 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
         }
         let hint = match (units.services_seen.contains(name), service.releases.is_empty()) {
             (false, _) => {
-                format!("nothing was found of service {name}; there are {}", list(units.services_seen.clone()))
+                let there = || units.services_seen.iter().map(String::as_str);
+                format!("nothing was found of service {name}: {}", hint_of(name, there))
             }
             (true, true) if service.has_records_without_id => {
                 format!("the records of {name} name neither trace nor invocation, and cannot be counted")
             }
             (true, true) => format!("{name} did nothing in the minutes that are over"),
             (true, false) => format!(
-                "release {} of {name} has done nothing in the minutes that are over; there are {}; what a function's \
-                 versions are is recorded by `transect releases record`",
+                "release {} of {name} has done nothing in the minutes that are over: {}; what a function's versions are is \
+                 recorded by `transect releases record`",
                 service.canary,
-                list(service.releases.keys().cloned())
+                hint_of(&service.canary, || service.releases.keys().map(String::as_str))
             ),
         };
         look.hints.push(hint);
