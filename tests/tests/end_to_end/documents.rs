@@ -1,4 +1,4 @@
-//! What the documents point at is there: files, headings, paths in the text, and the tests that a guide names.
+//! What the documents point at is there: files, headings, paths in the text, the tests that a guide names, and what rooms stand on.
 //!
 //! These tests refuse to follow a link to anywhere outside of this repository.
 
@@ -83,7 +83,8 @@ impl Document {
             self.anchors.push(if as_before == 0 { anchor } else { format!("{anchor}-{as_before}") });
         }
         let targets = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-        self.links.extend(targets.map(|(target, _)| target.to_owned()));
+        // Behind a blank stands a title.
+        self.links.extend(targets.map(|(target, _)| target.split(' ').next().unwrap_or(target).to_owned()));
     }
 }
 
@@ -124,7 +125,7 @@ fn resolve(path: &str, link: &str) -> (String, Option<String>) {
 #[test]
 fn a_document_is_read_as_a_forge_reads_it() {
     let text = "# The `x` of [a](b.md): Why?\n## Twice\n## Twice\n```\n[not](this)\n```\n    [nor](this)\n\
-                See [`code`](c/d.md#e), `[f](g)` and [h](#i).\n";
+                See [`code`](c/d.md#e \"title\"), `[f](g)` and [h](#i).\n";
     let document = Document::parse(text);
     assert_eq!(document.links, ["b.md", "c/d.md#e", "#i"]);
     assert_eq!(document.quoted, ["x", "code", "[f](g)"]);
@@ -141,7 +142,7 @@ fn every_link_leads_somewhere() {
     assert!(documents.contains_key("README.md") && documents.contains_key("docs/guides/canary.md"));
     let mut dead = Vec::new();
     for (path, document) in &documents {
-        for link in document.links.iter().filter(|link| !link.contains("://")) {
+        for link in document.links.iter().filter(|link| !link.contains("://") && !link.starts_with("mailto:")) {
             let (target, anchor) = resolve(path, link);
             let is_alive = match (&anchor, documents.get(&target)) {
                 (Some(anchor), Some(of_target)) => of_target.anchors.contains(anchor),
@@ -197,4 +198,30 @@ fn every_test_that_a_document_names_is_there() {
     missing.sort();
     assert!(named > 0, "no document names a test: is it told by its underscores?");
     assert!(missing.is_empty(), "tests that are not there:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn rooms_stand_on_what_the_architecture_says() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let mut said = Vec::new();
+    for line in text.lines().filter_map(|line| line.strip_prefix("| `crates/")) {
+        let cells: Vec<&str> = line.trim_end_matches(" |").split(" | ").collect();
+        let mut on: Vec<&str> = cells.last().unwrap().split(", ").filter(|&room| room != "nothing").collect();
+        on.sort_unstable();
+        said.push((cells[0].trim_end_matches('`').to_owned(), on.join(", ")));
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root().join("crates")).unwrap() {
+        let folder = entry.unwrap();
+        let Ok(manifest) = std::fs::read_to_string(folder.path().join("Cargo.toml")) else { continue };
+        // From there to the next table: what tests and benchmarks alone stand on is no arrow.
+        let linked = manifest.split("\n[dependencies]\n").nth(1).map_or("", |rest| rest.split("\n[").next().unwrap());
+        let mut on: Vec<&str> =
+            linked.lines().filter_map(|line| line.strip_prefix("transect-")?.split(['.', ' ']).next()).collect();
+        on.sort_unstable();
+        found.push((folder.file_name().into_string().unwrap(), on.join(", ")));
+    }
+    said.sort();
+    found.sort();
+    assert_eq!(said, found);
 }
