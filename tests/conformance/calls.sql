@@ -1,4 +1,4 @@
--- Which call each line of a stream belongs to, said in DuckDB's words from the README: what stands between START and REPORT of a call
+-- Which call each line of a stream belongs to, said in DuckDB's words from docs/reference/failures.md: what stands between START and REPORT of a call
 -- is the call's. Nothing here is taken over from what Transect does: it goes mark by mark, and this joins intervals.
 --
 -- It reads the table `lines_of_streams` (cloud_region, aws_log_group, aws_log_stream, event_id, observed_time_unix_nano, event_name,

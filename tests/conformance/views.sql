@@ -1,4 +1,4 @@
--- What Transect's tables and views mean, said in DuckDB's words from the design, the README and the saved queries' help.
+-- What Transect's tables and views mean, said in DuckDB's words from docs/ and the saved queries' help.
 -- Nothing here is taken over from what Transect plans: a view that is put together another way must give the same rows.
 --
 -- It reads the variables `files` (what files there are) and `region`, `since` and `until` (null for all), which are what

@@ -1,4 +1,4 @@
-//! What can be configured, in one table: it reads the environment, words the errors and renders the README's table.
+//! What can be configured, in one table: it reads the environment, words the errors and renders the table of its guide.
 //!
 //! It refuses to guess: a value that is not allowed ends the start with the variable's name, what is wrong with it and
 //! what is allowed.
@@ -281,7 +281,7 @@ pub fn render_help() -> String {
     out
 }
 
-/// The table of the README.
+/// The table of `docs/guides/forwarder.md`.
 pub fn render_markdown() -> String {
     let mut out = "| variable | default | takes | what it does |\n|---|---|---|---|\n".to_owned();
     for Variable { name, default, allowed, meaning, .. } in VARIABLES {
@@ -389,8 +389,9 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_holds_this_table() {
-        let readme = include_str!("../../../README.md");
-        assert!(readme.contains(&render_markdown()), "README.md lacks this table:\n{}", render_markdown());
+    fn the_guide_holds_this_table() {
+        let guide = include_str!("../../../docs/guides/forwarder.md");
+        let table = render_markdown();
+        assert!(guide.contains(&table), "docs/guides/forwarder.md lacks this table:\n{table}");
     }
 }

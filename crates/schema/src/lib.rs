@@ -1,5 +1,5 @@
 //! The columns of a telemetry row, once. From this table come [`Record`], its JSON form, the Glue column list, the
-//! Athena DDL and the column table of the README; the Arrow schema is derived from it in `transect-lake`.
+//! Athena DDL and the table of `docs/reference/columns.md`; the Arrow schema is derived from it in `transect-lake`.
 //!
 //! This crate refuses to know Arrow, the AWS SDK or any query engine: it is data and the text rendered from it.
 

@@ -1,4 +1,4 @@
-//! Text rendered from the column table: what Glue, Athena and readers of the README are given. It refuses to write
+//! Text rendered from the column table: what Glue, Athena and readers of the documentation are given. It refuses to write
 //! files: whoever commits a rendering compares it in a test.
 
 use std::fmt::Write;
@@ -37,7 +37,7 @@ pub fn columns_json() -> String {
     pretty(&serde_json::json!({ "schema_version": SCHEMA_VERSION, "partitions": PARTITIONS, "columns": columns }))
 }
 
-/// The column table as a Markdown table, for the README.
+/// The column table as a Markdown table, for `docs/reference/columns.md`.
 pub fn column_table_markdown() -> String {
     let mut text = String::from("| column | type | what it holds |\n|---|---|---|\n");
     for column in COLUMNS {

@@ -8,6 +8,7 @@
 mod asking;
 mod canary;
 mod demo;
+mod documents;
 mod faults;
 mod fixtures;
 mod logs;
