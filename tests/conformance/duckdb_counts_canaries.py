@@ -99,7 +99,8 @@ SELECT
     OR coalesce((event_name LIKE 'platform.%' OR (signal = 'span' AND event_name IS DISTINCT FROM 'span.in_progress')) AND status_code = 'ERROR', false)
     OR coalesce(http_response_status_code >= 500, false) AS is_failed,
   coalesce(event_name IN ('platform.start', 'platform.runtimeDone', 'platform.end', 'platform.report'), false) AS is_mark
-FROM every_row
+-- 5: a log happened when CloudWatch says, whatever clock its logger has.
+FROM (SELECT * REPLACE (CASE WHEN signal = 'span' THEN time_unix_nano ELSE coalesce(observed_time_unix_nano, time_unix_nano) END AS time_unix_nano) FROM every_row)
 WHERE signal IN ('log', 'span')
   AND time_unix_nano >= getvariable('since') - getvariable('look_back')
   AND time_unix_nano < getvariable('last_end') + getvariable('settle')
@@ -182,7 +183,8 @@ CREATE OR REPLACE TEMP TABLE rows_of_services AS
 SELECT rows.* FROM rows_of_any_group AS rows
 WHERE service IS NULL OR (service, aws_log_group) IN (SELECT (service, aws_log_group) FROM groups_of_services);
 
--- 3: what is stated of a version most often: at most times, so that copies count once.
+-- 3: what is stated of a version most often: at most times, so that copies count once. A numbered version never changes, so that what a call of it says
+-- besides is not its release.
 CREATE OR REPLACE TEMP TABLE mostly_stated AS
 SELECT cloud_region, faas_name, faas_version, first(stated ORDER BY stating DESC, stated DESC) AS release
 FROM (
@@ -198,7 +200,7 @@ SELECT
   rows.*,
   CASE
     WHEN faas_invocation_id IS NOT NULL THEN to_json([rows.cloud_region, service, faas_invocation_id])
-    ELSE to_json([rows.cloud_region, service, trace_id, coalesce(stated, recorded.release, mostly_stated.release, rows.faas_version), 'no invocation'])
+    ELSE to_json([rows.cloud_region, service, trace_id, coalesce(mostly_stated.release, stated, recorded.release, rows.faas_version), 'no invocation'])
   END::VARCHAR AS call,
   time_unix_nano + CASE WHEN signal = 'span' THEN coalesce(duration_nano, 0) ELSE 0 END AS failed_at
 FROM rows_of_services AS rows
@@ -219,7 +221,7 @@ of_call AS (
   FROM rows_of_calls GROUP BY call
 ),
 released AS (
-  SELECT of_call.*, coalesce(stated, recorded.release, mostly_stated.release, of_call.faas_version) AS call_release
+  SELECT of_call.*, coalesce(mostly_stated.release, stated, recorded.release, of_call.faas_version) AS call_release
   FROM of_call
   LEFT JOIN recorded ON of_call.cloud_region = recorded.region AND of_call.faas_name = recorded.faas_name AND of_call.faas_version = recorded.faas_version
   LEFT JOIN mostly_stated
@@ -488,7 +490,8 @@ class Lake:
         number = next(self.numbers)
         signal = columns.pop("signal", "log")
         row = {
-            "time_unix_nano": BASE + at, "observed_time_unix_nano": BASE + at, "event_id": f"{number:012}", "signal": signal, "cloud_region": region,
+            # What a logger calls the time of a log is at most an hour off, and plays no part.
+            "time_unix_nano": BASE + at - (number % 5 * 13 * MINUTE if signal == "log" else 0), "observed_time_unix_nano": BASE + at, "event_id": f"{number:012}", "signal": signal, "cloud_region": region,
             "cloud_account_id": "1", "aws_log_group": f"/g/{columns.get('faas_name')}", "schema_version": 1,
             # Each call has a sandbox of its own, unless it is said otherwise.
             "aws_log_stream": columns.get("faas_invocation_id") or "s",
@@ -580,7 +583,7 @@ def cases():
     tied = [a(1, "i"), b(2, "k", service_name="zebra", service_version=None), b(3, "k", service_name=None)]
     yield Case("on ties of the first by name", tied, {("r1", 0): (1, 0, 1, 0)})
     yield Case("and of no other", tied, {}, Pair("zebra", "1", "2"))
-    yield Case("a function whose rows state no service is one", [other(1, "i", service_version="1"), other(2, "k", service_version="2")],
+    yield Case("a function whose rows state no service is one", [other(1, "i", service_version="1"), other(2, "k", service_version="2", faas_version="8")],
                {("r1", 0): (1, 0, 1, 0)}, Pair("cart", "1", "2"))
     yield Case("two functions may be of a service", [a(1, "i"), a(2, "j", faas_name="pay-too"), b(3, "k", faas_name="pay-too")], {("r1", 0): (2, 0, 1, 0)})
     yield Case("a call of a service is one, whoever writes of it", [a(1, "i"), a(2, "i", faas_name="pay-too")], {("r1", 0): (1, 0, 0, 0)})
@@ -588,17 +591,21 @@ def cases():
     yield Case("the greatest version that a call states", [a(1, "i"), b(2, "i"), a(3, "k")], {("r1", 0): (1, 0, 1, 0)})
     yield Case("not what rows of another service state", [a(-61, "z"), a(1, "i"), a(2, "i", service_name="cart", service_version="2"), a(3, "k")], {("r1", 0): (2, 0, 0, 0)})
     crash = {"service_version": None} | REPORTED
+    yield Case("what a call says besides is no release of a version",
+               [a(-61, "z"), a(1, "i"), a(2, "k", service_version="5.3.1"), b(4, "m")], {("r1", 0): (2, 0, 1, 0)})
     yield Case("a crash has the release that its version states most often",
                [a(-61, "z"), a(1, "i"), a(2, "i"), a(3, "k", service_version="3"), b(4, "m"), a(61, "l", **crash), b(121, "n", **crash)],
-               {("r1", 0): (1, 0, 1, 0), ("r1", 1): (1, 1, 0, 0), ("r1", 2): (0, 0, 1, 1)})
-    yield Case("on ties the greatest", [a(1, "i"), b(2, "k", faas_version="7"), a(61, "l", **crash)], {("r1", 0): (1, 0, 1, 0), ("r1", 1): (0, 0, 1, 1)})
+               {("r1", 0): (2, 0, 1, 0), ("r1", 1): (1, 1, 0, 0), ("r1", 2): (0, 0, 1, 1)})
+    yield Case("on ties the greatest", [a(1, "i"), b(2, "k", faas_version="7"), a(61, "l", **crash)], {("r1", 0): (0, 0, 2, 0), ("r1", 1): (0, 0, 1, 1)})
     yield Case("in its own region", [a(1, "i"), b(2, "k", faas_version="7", region="r2"), a(61, "l", **crash), a(62, "m", region="r2", **crash)],
                {("r1", 0): (1, 0, 0, 0), ("r1", 1): (1, 1, 0, 0), ("r2", 0): (0, 0, 1, 0), ("r2", 1): (0, 0, 1, 1)})
     latest = [a(1, "i", faas_version="$LATEST"), a(2, "l", **crash | {"faas_version": "$LATEST"})]
     yield Case("but not of $LATEST", latest, {("r1", 0): (1, 0, 1, 1)}, Pair("pay", "1", "$LATEST"))
     yield Case("the version itself is the last resort", [other(1, "i"), other(2, "k", faas_version="8")], {("r1", 0): (1, 0, 1, 0)},
                Pair("cart", "7", "8"))
-    yield Case("a record comes before what is stated most often, after what the call states", [a(1, "i"), a(2, "k", **crash), a(3, "k2", region="r2", **crash)],
+    yield Case("what a version states comes before what is recorded for it", [a(1, "i"), a(2, "k", **crash)], {("r1", 0): (2, 1, 0, 0)},
+               recorded=[("r1", "pay", "7", "2")])
+    yield Case("a record tells what a version is that states nothing", [a(1, "i", faas_version="6"), a(2, "k", **crash), a(3, "k2", region="r2", **crash)],
                {("r1", 0): (1, 0, 1, 1)}, recorded=[("r1", "pay", "7", "9"), ("r1", "pay", "7", "2"), ("r1", "pay", "6", "1"), ("r2", "cart", "7", "1")])
     without_id = at(61, trace_id="t", faas_version="8")
     yield Case("a call without an invocation id has a release like any other", [a(1, "i"), b(2, "k"), without_id, at(62, trace_id="u", faas_version="9")],

@@ -2,7 +2,7 @@
 //! `transect canary` judges. All regions are read at once, and every record counts as often as it is delivered: once.
 //!
 //! A unit is a trace, for each release and region by itself, else an invocation. It belongs to the minute of its first
-//! record, and fails if something of the service failed in it that did not come from elsewhere.
+//! record, by CloudWatch's clock where that is a log, and fails if something of the service failed in it that did not come from elsewhere.
 
 mod origin;
 mod scan;

@@ -43,6 +43,8 @@ const BATCH_ROWS: usize = 8 << 10;
 /// The columns that say who wrote a record.
 const EMITTER: [&str; 6] =
     ["cloud_region", "faas_name", "faas_version", "service_name", "service_version", "aws_log_group"];
+/// CloudWatch's time.
+const OBSERVED: &str = "observed_time_unix_nano";
 /// Columns of few values besides, and those that say whether something failed.
 const KIND: [&str; 3] = ["signal", "event_name", "status_code"];
 const NUMBERS: [&str; 2] = ["severity_number", "http_response_status_code"];
@@ -50,7 +52,7 @@ const NUMBERS: [&str; 2] = ["severity_number", "http_response_status_code"];
 const COUNTED: [&str; 4] = ["trace_id", "faas_invocation_id", "span_id", "duration_nano"];
 /// Columns of the marks of calls and of the failures that name none.
 const STREAMED: [&str; 6] =
-    ["trace_id", "faas_invocation_id", "span_id", "aws_log_stream", "event_id", "observed_time_unix_nano"];
+    ["trace_id", "faas_invocation_id", "span_id", "aws_log_stream", "event_id", OBSERVED];
 /// Columns whose values hardly repeat.
 const UNIQUE: [&str; 3] = ["span_id", "parent_span_id", "event_id"];
 const LINKED: [&str; 4] = ["trace_id", "faas_invocation_id", "span_id", "parent_span_id"];
@@ -323,8 +325,11 @@ async fn open_file(file: &File, range: Range) -> Result<Option<Opened>, ParquetE
     let mut reader = Reader::new(&file.footers, &file.meta);
     let footer = reader.get_metadata(None).await?;
     let Some(time) = column_of(&footer, TIME) else { return Ok(None) };
-    let in_time =
-        |group: &usize| may_hold(footer.row_group(*group), time, range.since_unix_nano, range.until_unix_nano);
+    let clocks = [Some(time), column_of(&footer, OBSERVED)];
+    let in_time = |group: &usize| {
+        let group = footer.row_group(*group);
+        clocks.into_iter().flatten().any(|time| may_hold(group, time, range.since_unix_nano, range.until_unix_nano))
+    };
     let groups: Vec<usize> = (0..footer.num_row_groups()).filter(in_time).collect();
     if groups.is_empty() {
         return Ok(None);
@@ -393,8 +398,16 @@ fn texts(batch: &RecordBatch, name: &str) -> Result<StringViewArray, ParquetErro
     })
 }
 
-fn times(batch: &RecordBatch) -> Result<Int64Array, ParquetError> {
-    integers(batch, TIME)
+/// When each row happened: a span when it says, and everything else by CloudWatch's clock. A logger's own time may be an
+/// hour off, and moves no unit to another minute.
+fn times(batch: &RecordBatch, signals: &[u32]) -> Result<Int64Array, ParquetError> {
+    let (own, observed) = (integers(batch, TIME)?, integers(batch, OBSERVED)?);
+    let value = |times: &Int64Array, row: usize| times.is_valid(row).then(|| times.value(row));
+    let of = |row: usize| match signals[row] {
+        SPAN => value(&own, row),
+        _ => value(&observed, row).or_else(|| value(&own, row)),
+    };
+    Ok((0..batch.num_rows()).map(of).collect())
 }
 
 fn integers(batch: &RecordBatch, name: &str) -> Result<Int64Array, ParquetError> {
@@ -486,13 +499,13 @@ fn emitters(
 async fn survey_file(file: &File, range: Range) -> Result<Seen, ParquetError> {
     let mut seen = Seen::default();
     let Some(Opened { builder, footer, groups }) = open_file(file, range).await? else { return Ok(seen) };
-    let mask = mask(&footer, EMITTER.into_iter().chain([TIME, KIND[0], KIND[1]]));
+    let mask = mask(&footer, EMITTER.into_iter().chain([TIME, OBSERVED, KIND[0], KIND[1]]));
     let mut stream = builder.with_projection(mask).with_row_groups(groups).with_batch_size(BATCH_ROWS).build()?;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
         let signals = numbered(&batch, KIND[0], signal)?;
         let events = numbered(&batch, KIND[1], event)?;
-        let times = times(&batch)?;
+        let times = times(&batch, &signals)?;
         let shared = std::cell::RefCell::new(&mut seen);
         let numbers = emitters(
             &batch,
@@ -549,7 +562,8 @@ impl RowsSeen {
         let told: Vec<(bool, bool)> = emitters.iter().map(|number| told(*number)).collect();
         let are_asked = told.iter().map(|(is_asked, _)| *is_asked).collect();
         let are_errors = are_errors.into_iter().zip(&told).map(|(is_error, (_, is_its))| is_error && *is_its).collect();
-        Ok(RowsSeen { emitters, signals, events, times: times(batch)?, are_asked, are_errors })
+        let times = times(batch, &signals)?;
+        Ok(RowsSeen { emitters, signals, events, times, are_asked, are_errors })
     }
 
     /// Whether a row lies in the time that is read, and is no sample of a metric.
@@ -602,7 +616,7 @@ impl Seeing {
             ErrorRule::Usual => NUMBERS.map(str::to_owned).to_vec(),
             ErrorRule::Sql { schema, .. } => schema.fields().iter().map(|field| field.name().clone()).collect(),
         };
-        EMITTER.into_iter().chain(KIND).chain([TIME]).map(str::to_owned).chain(of_error).collect()
+        EMITTER.into_iter().chain(KIND).chain([TIME, OBSERVED]).map(str::to_owned).chain(of_error).collect()
     }
 }
 
@@ -914,11 +928,11 @@ async fn link_file(file: &File, range: Range, wanted: &Wanted) -> Result<Links, 
     let explain = |error: ParquetError| arrow::error::ArrowError::ComputeError(error.to_string());
     let functions = wanted.functions.clone();
     let of_others = functions.is_some();
-    let kinds = [KIND[0], KIND[1], TIME].into_iter().chain(of_others.then_some(EMITTER[1]));
+    let kinds = [KIND[0], KIND[1], TIME, OBSERVED].into_iter().chain(of_others.then_some(EMITTER[1]));
     let is_of_kind = ArrowPredicateFn::new(mask(&footer, kinds), move |batch| {
         let signals = numbered(&batch, KIND[0], signal).map_err(explain)?;
         let events = numbered(&batch, KIND[1], |text| u32::from(text.starts_with("platform."))).map_err(explain)?;
-        let times = times(&batch).map_err(explain)?;
+        let times = times(&batch, &signals).map_err(explain)?;
         let named = |functions: &Arc<BTreeSet<String>>| {
             let is_asked = |text: &str| if functions.contains(text) { ASKED } else { TOLD };
             let unnamed = if functions.contains("") { ASKED } else { TOLD };
@@ -955,7 +969,7 @@ async fn link_file(file: &File, range: Range, wanted: &Wanted) -> Result<Links, 
         })
     };
     let mut stream = builder
-        .with_projection(mask(&footer, LINKED.into_iter().chain([KIND[1], TIME])))
+        .with_projection(mask(&footer, LINKED.into_iter().chain([KIND[0], KIND[1], TIME, OBSERVED])))
         .with_row_filter(RowFilter::new(vec![Box::new(is_of_kind), Box::new(is_asked)]))
         .with_row_groups(groups)
         .with_batch_size(BATCH_ROWS)
@@ -967,7 +981,7 @@ async fn link_file(file: &File, range: Range, wanted: &Wanted) -> Result<Links, 
         let spans = numbered(&batch, LINKED[2], span_number)?;
         let above = numbered(&batch, LINKED[3], span_number)?;
         let events = numbered(&batch, KIND[1], event)?;
-        let times = times(&batch)?;
+        let times = times(&batch, &numbered(&batch, KIND[0], signal)?)?;
         for row in 0..batch.num_rows() {
             let (trace, invocation, span) = (of_trace[row], of_invocation[row], spans[row]);
             let is_platform = matches!(events[row], EventKind::Platform | EventKind::Mark(_));

@@ -425,6 +425,12 @@ impl Survey {
         }
     }
 
+    /// What a numbered version states most often. It never changes, so that what a call of it says besides, such as the
+    /// version of the app that called, is no release of the service.
+    pub(super) fn stated_of(&self, version: Version) -> Option<Name> {
+        self.stated.get(&version).copied()
+    }
+
     /// The release of what states none: what is recorded for its version, else what that version states elsewhere, else
     /// the version. `latest` looks up what `$LATEST` was.
     pub(super) fn release_of(&self, version: Version, latest: impl Fn() -> Option<Name>) -> Name {
@@ -454,8 +460,9 @@ impl Survey {
             if emitter.region != region || !is_other || !times.has_any(from, until) {
                 continue;
             }
-            let release = match self.stated_release(number) {
-                0 => self.release_of((emitter.region, emitter.function, emitter.version), || None),
+            let version = (emitter.region, emitter.function, emitter.version);
+            let release = match self.stated_of(version).unwrap_or_else(|| self.stated_release(number)) {
+                0 => self.release_of(version, || None),
                 release => release,
             };
             if release != 0 {

@@ -178,8 +178,9 @@ fn key(row: &Row, survey: &Survey) -> Option<u128> {
         return Some(mixed(row.invocation, [emitter.region, survey.service(row.emitter), 0]));
     }
     // Without an invocation it is one call for each release that a trace met.
-    let release = match survey.stated_release(row.emitter) {
-        0 => survey.release_of((emitter.region, emitter.function, emitter.version), || None),
+    let version = (emitter.region, emitter.function, emitter.version);
+    let release = match survey.stated_of(version).unwrap_or_else(|| survey.stated_release(row.emitter)) {
+        0 => survey.release_of(version, || None),
         release => release,
     };
     (row.trace != 0).then(|| mixed(row.trace, [emitter.region, survey.service(row.emitter), release | 1 << 31]))
@@ -373,8 +374,9 @@ impl Gathered<'_> {
                 let [region, function] = [call.region, call.function].map(|name| survey.names.text(name));
                 survey.names.find(records.of(region, function, LATEST, call.first_unix_nano)?)
             };
-            let release = match call.release {
-                0 => survey.release_of((call.region, call.function, call.version), latest),
+            let version = (call.region, call.function, call.version);
+            let release = match survey.stated_of(version).unwrap_or(call.release) {
+                0 => survey.release_of(version, latest),
                 release => release,
             };
             Told { key: *key, call: *call, release }
