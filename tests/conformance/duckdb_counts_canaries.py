@@ -287,27 +287,34 @@ SELECT * FROM climbed;
 
 -- 7: which failure comes before which, among those of one trace.
 -- Of a call, or a span of it, the first counts.
+CREATE OR REPLACE TEMP TABLE began AS
+SELECT faas_invocation_id, min(time_unix_nano) AS began FROM rows_read
+WHERE faas_invocation_id IS NOT NULL AND (signal = 'span' OR event_name LIKE 'platform.%') GROUP BY ALL;
+
 CREATE OR REPLACE TEMP TABLE placed AS
-SELECT trace_id, service, any_value(span_id) AS span_id, min(failed_at) AS failed_at FROM failures
+SELECT trace_id, service, any_value(span_id) AS span_id, min(failed_at) AS failed_at, any_value(began) AS began
+FROM failures LEFT JOIN began USING (faas_invocation_id)
 WHERE trace_id IS NOT NULL AND service IS NOT NULL
 GROUP BY trace_id, service, stated_trace_id, faas_name, faas_invocation_id, stated_span_id;
 
-CREATE OR REPLACE TEMP MACRO comes_first(trace, one_span, one_at, other_span, other_at, other_since) AS
+CREATE OR REPLACE TEMP MACRO comes_first(trace, one_span, one_at, one_since, other_span, other_at, other_since) AS
   EXISTS (FROM above WHERE above.trace_id = trace AND above.span_id = one_span AND above.ancestor = other_span AND one_span <> other_span)
   OR (NOT EXISTS (FROM above WHERE above.trace_id = trace AND above.span_id = other_span AND above.ancestor = one_span AND one_span <> other_span)
-      AND one_at < other_at AND one_at >= other_since);
+      AND one_at < other_at AND one_at >= other_since
+      -- Who called had begun before, and gave up: that is no cause.
+      AND (one_since IS NULL OR one_since >= other_since));
 
 -- What failed before, and not because this service had failed before that.
 CREATE OR REPLACE TEMP TABLE candidates AS
-SELECT mine.unit, mine.service, mine.trace_id, other.span_id AS other_span, other.failed_at AS other_at
+SELECT mine.unit, mine.service, mine.trace_id, other.span_id AS other_span, other.failed_at AS other_at, other.began AS other_since
 FROM first_failures AS mine JOIN placed AS other ON mine.trace_id = other.trace_id AND other.service <> mine.service AND other.failed_at < mine.settled
-WHERE comes_first(mine.trace_id, other.span_id, other.failed_at, mine.first.span_id, mine.first.failed_at, mine.first.since);
+WHERE comes_first(mine.trace_id, other.span_id, other.failed_at, other.began, mine.first.span_id, mine.first.failed_at, mine.first.since);
 
 CREATE OR REPLACE TEMP TABLE not_of_their_own AS
 SELECT DISTINCT unit FROM candidates
 ANTI JOIN (
   SELECT DISTINCT candidates.unit, other_span, other_at FROM candidates JOIN placed AS own ON own.trace_id = candidates.trace_id AND own.service = candidates.service
-  WHERE comes_first(candidates.trace_id, own.span_id, own.failed_at, other_span, other_at, 0)
+  WHERE comes_first(candidates.trace_id, own.span_id, own.failed_at, own.began, other_span, other_at, coalesce(other_since, 0))
 ) AS consequences
 ON candidates.unit = consequences.unit AND candidates.other_at = consequences.other_at AND candidates.other_span IS NOT DISTINCT FROM consequences.other_span
 UNION

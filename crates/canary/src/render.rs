@@ -47,6 +47,10 @@ pub struct RecordSource {
     pub records_from_elsewhere: u64,
     /// Units, and failed ones, that came after their minutes had been counted; they count for nothing.
     pub late: Cell,
+    /// Units of the baseline and of the canary that failed because something that they called had: they count as good.
+    pub excused: [u64; 2],
+    /// Failures of the baseline and of the canary that name no unit: they count for nothing.
+    pub untied: [u64; 2],
 }
 
 /// Traces that met the baseline alone, the canary alone, and both: how many, and how many of them failed.

@@ -215,7 +215,8 @@ fn undecided(facts: &Facts<'_>) -> String {
     }
     if facts.is_late_against {
         return format!(
-            "it passes by what was counted in time, and would not by what came later, so nothing passes: {rates}"
+            "it passes by what was counted, and would not by what is held against nobody (what came too late, failed because \
+             of something else, or names no request), so nothing passes: {rates}"
         );
     }
     if let Some(region) = facts.unheard {

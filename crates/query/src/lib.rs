@@ -45,7 +45,7 @@ pub use trace::{
 };
 
 pub use units::{
-    MixedCell, ServiceQuestion, ServiceUnits, Shift, UNIT_NANO_MAX, UnitCell, UnitKind, UnitQuestion, Units,
+    DoubtCell, MixedCell, ServiceQuestion, ServiceUnits, Shift, UNIT_NANO_MAX, UnitCell, UnitKind, UnitQuestion, Units,
     WINDOW_NANO,
 };
 

@@ -90,6 +90,20 @@ pub struct UnitCell {
     pub late_b: [u64; 2],
 }
 
+/// Failures of a region and window that are held against nobody, of the baseline and of the canary: what they would be worth
+/// is told, and may keep a canary from passing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DoubtCell {
+    /// The region.
+    pub region: String,
+    /// The beginning of the window; nanoseconds since 1970.
+    pub window_unix_nano: i64,
+    /// Units that failed because something else had: they count as good.
+    pub excused: [u64; 2],
+    /// Failed records of which nobody knows the unit: they count for nothing.
+    pub untied: [u64; 2],
+}
+
 /// Traces of a window, whatever regions they crossed, and how many of them failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MixedCell {
@@ -125,6 +139,8 @@ pub struct ServiceUnits {
     pub canary: String,
     /// By window and region.
     pub cells: Vec<UnitCell>,
+    /// What is held against nobody, by window and region.
+    pub doubts: Vec<DoubtCell>,
     /// Traces by window.
     pub mixed: Vec<MixedCell>,
     /// Whether some records of the service name neither trace nor invocation: they cannot be counted.

@@ -273,7 +273,7 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
             let of =
                 |cells| Ok::<_, Failure>(counts(cells, counting.exclude_first, &steps)?.of_regions(&global.region));
             let is_slow = metric == "latency";
-            let late = service.cells_with_late(is_slow).map(of).transpose()?;
+            let late = service.cells_at_worst(is_slow).map(of).transpose()?;
             all.push(Asking { index, metric, counts: of(service.cells(is_slow))?, late, policy, must_pass: true });
         }
         let (sums, cells) = service.mixed(counting.exclude_first);

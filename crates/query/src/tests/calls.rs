@@ -568,3 +568,80 @@ async fn a_service_of_which_a_share_was_kept_says_so() {
     lines.push(sampled(Record { event_name: None, event_id: "kept".into(), ..first }));
     assert_eq!(rate(&lines).await, None);
 }
+
+/// What a call of another service said, and when, beside a call of the canary that hung and was ended by its timeout.
+#[tokio::test]
+async fn who_called_and_gave_up_excuses_nobody_and_what_is_excused_is_told() {
+    const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+    let own = |name: &str, at: i64| Record {
+        event_name: Some(format!("platform.{name}").into()),
+        faas_invocation_id: Some("own".into()),
+        trace_id: (name == "report").then(|| TRACE.into()),
+        status_code: (name == "report").then(|| "ERROR".into()),
+        service_version: None,
+        ..line("pay", "aa", at, HOUR_8 + at * SECOND)
+    };
+    let other = |began: i64, failed: i64| {
+        let of = |id: i64, at: i64| Record {
+            faas_invocation_id: Some("other".into()),
+            faas_name: Some("cart".into()),
+            aws_log_group: Some("/aws/lambda/cart".into()),
+            service_version: None,
+            ..line("cart", "bb", id, HOUR_8 + at * SECOND)
+        };
+        [
+            Record { event_name: Some("platform.start".into()), ..of(100, began) },
+            Record { severity_number: Some(17), trace_id: Some(TRACE.into()), ..of(101, failed) },
+        ]
+    };
+    let says = Record {
+        service_name: Some("pay".into()),
+        service_version: Some("1.4.2".into()),
+        faas_invocation_id: Some("own".into()),
+        ..line("pay", "aa", 11, HOUR_8 + 11 * SECOND)
+    };
+    for (began, failed, expected) in [
+        // A call that this one made failed before it.
+        (12, 13, (0, [0, 1])),
+        // Who called had begun before, and gave up; what failed later is no cause either.
+        (5, 13, (1, [0, 0])),
+        (12, 19, (1, [0, 0])),
+    ] {
+        let mut lines = vec![own("start", 10), says.clone(), own("report", 16)];
+        lines.extend(other(began, failed));
+        let units = units(&Fixture::of(&lines).engine(), UnitKind::Auto).await;
+        let failures = units.cells.iter().map(|cell| cell.x_b).sum::<u64>();
+        let excused =
+            units.doubts.iter().fold([0; 2], |sum, doubt| [sum[0] + doubt.excused[0], sum[1] + doubt.excused[1]]);
+        assert_eq!((failures, excused), expected, "began {began}, failed {failed}: {units:?}");
+    }
+}
+
+/// A container's failure without a trace, and a function's in a stream that shows no START, fail no unit, and are told.
+#[tokio::test]
+async fn failures_that_name_no_unit_are_told_each_once() {
+    let container = |number: i64, trace: bool, severity: i32| Record {
+        service_name: Some("pay".into()),
+        service_version: Some(if number % 2 == 0 { "1.4.1" } else { "1.4.2" }.into()),
+        trace_id: trace.then(|| format!("{:032x}", number + 10).into()),
+        severity_number: Some(severity),
+        aws_log_group: Some("/ecs/pay".into()),
+        faas_name: None,
+        faas_version: None,
+        ..line("any", "aa", number, HOUR_8 + number * SECOND)
+    };
+    let mut lines: Vec<Record<'static>> = (0..20).map(|number| container(number, true, 9)).collect();
+    lines.extend((30..41).map(|number| container(number, false, 17)));
+    // Others say nothing of failure, or are of another release.
+    lines.extend((50..60).map(|number| container(number, false, 9)));
+    lines.push(Record { service_version: Some("1.3.0".into()), ..container(61, false, 17) });
+    // Copies count once.
+    lines.extend((30..35).map(|number| container(number, false, 17)));
+    let units = units(&Fixture::of(&lines).engine(), UnitKind::Auto).await;
+    let sums = units
+        .cells
+        .iter()
+        .fold([0; 4], |sum, cell| [sum[0] + cell.n_a, sum[1] + cell.x_a, sum[2] + cell.n_b, sum[3] + cell.x_b]);
+    let untied = units.doubts.iter().fold([0; 2], |sum, doubt| [sum[0] + doubt.untied[0], sum[1] + doubt.untied[1]]);
+    assert_eq!((sums, untied), ([10, 0, 10, 0], [6, 5]), "{:?}", units.doubts);
+}

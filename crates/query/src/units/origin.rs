@@ -1,11 +1,14 @@
 //! Where the failure of a trace began. Pure. A failure goes up from what is called to what calls, so one below another in
-//! the tree of spans comes first; where the tree says nothing, the one that came first does, if it came while the call was
-//! running. It refuses to excuse a service because of what its caller said, or of what had failed before it was called.
+//! the tree of spans comes first; where the tree says nothing, the one that came first does, if its call began and failed
+//! while the other was running: who called has begun before. It refuses to excuse a service because of what its caller said, or of what had failed before it was called.
 
 use std::collections::HashMap;
 
 /// Spans that are gone up at most: a tree is not deeper, and a circle ends here.
 const LEVELS_MAX: usize = 256;
+
+/// When a call began of which nobody knows it.
+pub(super) const UNKNOWN: i64 = i64::MIN;
 
 /// Something that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +17,7 @@ pub(super) struct Failing {
     pub(super) span: u64,
     /// When it had failed; nanoseconds since 1970.
     pub(super) at_unix_nano: i64,
-    /// When its call began, where that is known: what it failed by came later.
+    /// When its call began, or [`UNKNOWN`]: what it failed by came later, and was called later.
     pub(super) since_unix_nano: i64,
 }
 
@@ -33,7 +36,8 @@ pub(super) fn came_from_elsewhere(
 ) -> bool {
     let is_below = |lower: u64, upper: u64| is_below(trace, lower, upper, parents);
     let comes_first = |one: &Failing, other: &Failing| {
-        let is_within = other.since_unix_nano <= one.at_unix_nano && one.at_unix_nano < other.at_unix_nano;
+        let began = one.since_unix_nano == UNKNOWN || one.since_unix_nano >= other.since_unix_nano;
+        let is_within = began && other.since_unix_nano <= one.at_unix_nano && one.at_unix_nano < other.at_unix_nano;
         is_below(one.span, other.span) || !is_below(other.span, one.span) && is_within
     };
     let excuses =
@@ -76,6 +80,9 @@ mod tests {
         // What had failed before the call began has nothing to do with it.
         let called = |since_unix_nano| Failing { since_unix_nano, ..at(0, 20) };
         assert!(from_other(called(10), at(3, 10)) && !from_other(called(11), at(3, 10)));
+        // Who called had begun before, and gave up while this one ran on: that is no cause.
+        let began = |since_unix_nano, other: Failing| Failing { since_unix_nano, ..other };
+        assert!(from_other(called(5), began(6, at(3, 10))) && !from_other(called(5), began(4, at(3, 10))));
         // Of its own only what was called.
         assert!(came_from_elsewhere(9, &at(1, 10), &[], &[], &[at(3, 20)], &parents));
         assert!(!came_from_elsewhere(9, &at(4, 10), &[], &[], &[at(3, 5)], &parents));

@@ -25,7 +25,7 @@ use transect_schema::sample_rate;
 
 use super::streams::{EventOrder, StreamFailure, StreamRow, StreamRows, TiedFailures, stream_number, stream_part};
 use super::survey::{Emitter, Name, RowKind, Seen, Survey};
-use super::tally::{Draft, FailureKey, Links, PlainSet, Row, Tally, gather, id_number, span_number};
+use super::tally::{Draft, FailureKey, Links, PlainSet, Row, Tally, ToLookUp, gather, id_number, span_number};
 use super::{ServiceUnits, UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
 use crate::answer::Completeness;
 use crate::calls::{LineKind, SHARED_VERSION};
@@ -51,8 +51,7 @@ const NUMBERS: [&str; 2] = ["severity_number", "http_response_status_code"];
 /// Columns of the records that are counted.
 const COUNTED: [&str; 4] = ["trace_id", "faas_invocation_id", "span_id", "duration_nano"];
 /// Columns of the marks of calls and of the failures that name none.
-const STREAMED: [&str; 6] =
-    ["trace_id", "faas_invocation_id", "span_id", "aws_log_stream", "event_id", OBSERVED];
+const STREAMED: [&str; 6] = ["trace_id", "faas_invocation_id", "span_id", "aws_log_stream", "event_id", OBSERVED];
 /// Columns whose values hardly repeat.
 const UNIQUE: [&str; 3] = ["span_id", "parent_span_id", "event_id"];
 const LINKED: [&str; 4] = ["trace_id", "faas_invocation_id", "span_id", "parent_span_id"];
@@ -160,12 +159,13 @@ pub(super) async fn count(
     let gathered = gather(tallies, &survey, releases);
     drop(places);
     let drafts: Vec<_> = question.services.iter().map(|asked| gathered.draft(asked, question)).collect();
-    let (traces, invocations) = gathered.to_look_up(&drafts);
+    let ToLookUp { traces, invocations, began } = gathered.to_look_up(&drafts);
     let mut links = Links::default();
     if !traces.is_empty() || !invocations.is_empty() {
         let mut wanted = Wanted {
             traces: Arc::new(traces),
             invocations: Arc::new(invocations),
+            began: Arc::new(began),
             functions: None,
             tied: Arc::clone(&tied),
         };
@@ -959,12 +959,15 @@ async fn link_file(file: &File, range: Range, wanted: &Wanted) -> Result<Links, 
                 true => ASKED,
                 false => TOLD,
             });
-            let invocations = numbered(&batch, LINKED[1], |text| match wanted.invocations.contains(&id_number(text)) {
-                true => ASKED,
-                false => TOLD,
+            let invocations = numbered(&batch, LINKED[1], |text| {
+                let number = id_number(text);
+                match wanted.invocations.contains(&number) || wanted.began.contains(&number) {
+                    true => ASKED,
+                    false => TOLD,
+                }
             });
             let (traces, invocations) = (traces.map_err(explain)?, invocations.map_err(explain)?);
-            let is_asked = |(trace, invocation): (&u8, &u8)| *trace == ASKED || *trace == TOLD && *invocation == ASKED;
+            let is_asked = |(trace, invocation): (&u8, &u8)| *trace == ASKED || *invocation == ASKED;
             Ok(traces.iter().zip(&invocations).map(is_asked).map(Some).collect())
         })
     };
@@ -989,6 +992,10 @@ async fn link_file(file: &File, range: Range, wanted: &Wanted) -> Result<Links, 
                 && wanted.tied.ignored.contains(&(invocation, times.value(row), kind as u8))
             {
                 continue;
+            }
+            if wanted.began.contains(&invocation) && times.is_valid(row) {
+                let earliest = links.began.entry(invocation).or_insert(times.value(row));
+                *earliest = (*earliest).min(times.value(row));
             }
             if trace != 0 && wanted.invocations.contains(&invocation) {
                 let told = (matches!(events[row], EventKind::Mark(_)), trace);
@@ -1021,6 +1028,8 @@ const ASKED: u8 = 2;
 struct Wanted {
     traces: Arc<PlainSet<u128>>,
     invocations: Arc<PlainSet<u128>>,
+    /// Invocations of which the first mark or span is looked for.
+    began: Arc<PlainSet<u128>>,
     /// Where spans and Lambda's own records have told nothing: the other records of these functions, "" of none.
     functions: Option<Arc<BTreeSet<String>>>,
     tied: Arc<TiedFailures>,

@@ -8,9 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use transect_lake::LATEST;
 use twox_hash::XxHash3_128;
 
-use super::origin::{Failing, Parents, came_from_elsewhere};
+use super::origin::{Failing, Parents, UNKNOWN, came_from_elsewhere};
 use super::survey::{Name, Survey};
-use super::{MixedCell, ServiceQuestion, ServiceUnits, Shift, UnitCell, UnitKind, UnitQuestion, WINDOW_NANO};
+use super::{
+    DoubtCell, MixedCell, ServiceQuestion, ServiceUnits, Shift, UnitCell, UnitKind, UnitQuestion, WINDOW_NANO,
+};
 use crate::calls::LineKind;
 use crate::release_map::ReleaseMap;
 
@@ -150,6 +152,8 @@ pub(super) struct Tally {
     calls: Vec<Mutex<PlainMap<u128, Call>>>,
     failures: Mutex<PlainMap<FailureKey, i64>>,
     without_id: Mutex<BTreeSet<Name>>,
+    /// Failures without an id: who wrote them, and when, each time once.
+    untied: Mutex<BTreeSet<(u32, i64)>>,
 }
 
 impl Default for Tally {
@@ -158,6 +162,7 @@ impl Default for Tally {
             calls: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
             failures: Mutex::default(),
             without_id: Mutex::default(),
+            untied: Mutex::default(),
         }
     }
 }
@@ -195,6 +200,9 @@ impl Tally {
                 Some(key) => by_shard[(key >> 64) as usize % SHARDS].push((key, index)),
                 None => {
                     lock(&self.without_id).insert(survey.service(row.emitter));
+                    if let Some(failed_unix_nano) = row.failed_unix_nano {
+                        lock(&self.untied).insert((row.emitter, failed_unix_nano));
+                    }
                 }
             }
         }
@@ -262,6 +270,8 @@ pub(super) struct Links {
     pub(super) span_of: PlainMap<u128, (bool, u64)>,
     /// The trace of an invocation: that of its marks, else the greatest.
     pub(super) trace_of: PlainMap<u128, (bool, u128)>,
+    /// When an invocation began.
+    pub(super) began: PlainMap<u128, i64>,
 }
 
 impl Links {
@@ -277,6 +287,10 @@ impl Links {
         for (invocation, trace) in other.trace_of {
             let greatest = self.trace_of.entry(invocation).or_insert(trace);
             *greatest = (*greatest).max(trace);
+        }
+        for (invocation, began) in other.began {
+            let earliest = self.began.entry(invocation).or_insert(began);
+            *earliest = (*earliest).min(began);
         }
     }
 }
@@ -323,6 +337,19 @@ pub(super) struct Draft<'q> {
     units: PlainMap<UnitKey, Unit>,
     releases: BTreeMap<String, u64>,
     has_records_without_id: bool,
+    /// Failures of nobody's unit: region, release and time.
+    untied: Vec<(Name, Side, i64)>,
+}
+
+/// What has to be looked up.
+#[derive(Default)]
+pub(super) struct ToLookUp {
+    /// Traces of which has to be known what called what.
+    pub(super) traces: PlainSet<u128>,
+    /// Invocations of which the trace has to be known.
+    pub(super) invocations: PlainSet<u128>,
+    /// Invocations of which has to be known when they began.
+    pub(super) began: PlainSet<u128>,
 }
 
 /// All failures, by trace, and those whose trace is not known.
@@ -340,6 +367,7 @@ pub(super) struct Gathered<'s> {
     calls: Vec<PlainMap<u128, Call>>,
     failures: Failures,
     without_id: BTreeSet<Name>,
+    untied: BTreeSet<(u32, i64)>,
 }
 
 pub(super) fn gather<'s, 't>(
@@ -350,18 +378,20 @@ pub(super) fn gather<'s, 't>(
     let mut calls = Vec::new();
     let mut failures = Failures::default();
     let mut without_id = BTreeSet::new();
+    let mut untied = BTreeSet::new();
     for tally in tallies {
         calls.extend(tally.calls.iter().map(|shard| std::mem::take(&mut *lock(shard))));
         for (key, at_unix_nano) in lock(&tally.failures).iter() {
-            let failing = Failing { span: key.span, at_unix_nano: *at_unix_nano, since_unix_nano: i64::MIN };
+            let failing = Failing { span: key.span, at_unix_nano: *at_unix_nano, since_unix_nano: UNKNOWN };
             match key.trace {
                 0 => failures.of_invocations.push((key.service, key.invocation, failing, key.function)),
                 trace => failures.by_trace.entry(trace).or_default().push((key.service, key.invocation, failing)),
             }
         }
         without_id.extend(lock(&tally.without_id).iter().copied());
+        untied.append(&mut lock(&tally.untied));
     }
-    Gathered { survey, records, calls, failures, without_id }
+    Gathered { survey, records, calls, failures, without_id, untied }
 }
 
 impl Gathered<'_> {
@@ -423,15 +453,17 @@ impl Gathered<'_> {
         let is_phantom = |call: &Call| {
             call.invocation != 0 && call.function != 0 && !call.is_marked && marked.contains(&of_version(call))
         };
+        let side_of = |release: Name| match release {
+            0 => Side::Other,
+            release if release == canary => Side::Canary,
+            release if release == baseline => Side::Baseline,
+            _ => Side::Other,
+        };
+        let mut untied = self.untied_of(service, side_of);
         let mut units: PlainMap<UnitKey, Unit> = PlainMap::default();
         for told in of_service() {
             let call = &told.call;
-            let side = match told.release {
-                0 => Side::Other,
-                release if release == canary => Side::Canary,
-                release if release == baseline => Side::Baseline,
-                _ => Side::Other,
-            };
+            let side = side_of(told.release);
             if side == Side::Other && call.failed_unix_nano == NEVER {
                 continue;
             }
@@ -442,11 +474,14 @@ impl Gathered<'_> {
                 UnitKind::Trace => true,
             };
             if !is_trace && is_phantom(call) {
+                if call.failed_unix_nano != NEVER {
+                    untied.push((call.region, side, call.failed_unix_nano));
+                }
                 continue;
             }
             let key = if is_trace { call.trace.1 } else { told.key };
             // The first record of an invocation is that of its beginning; of other calls nobody knows.
-            let since_unix_nano = if call.invocation == 0 { i64::MIN } else { call.first_unix_nano };
+            let since_unix_nano = if call.invocation == 0 { UNKNOWN } else { call.first_unix_nano };
             let failing = Failing { span: call.failed_span, at_unix_nano: call.failed_unix_nano, since_unix_nano };
             let failed = (call.failed_unix_nano != NEVER).then_some((call.invocation, failing));
             let new = Unit {
@@ -467,7 +502,7 @@ impl Gathered<'_> {
                     unit.is_marked |= new.is_marked;
                     let order = |failed: &Option<(u128, Failing)>| {
                         let (invocation, failing) =
-                            failed.unwrap_or((0, Failing { span: 0, at_unix_nano: NEVER, since_unix_nano: i64::MIN }));
+                            failed.unwrap_or((0, Failing { span: 0, at_unix_nano: NEVER, since_unix_nano: UNKNOWN }));
                         (failing.at_unix_nano, failing.span == 0, failing.span, invocation)
                     };
                     if order(&new.failed) < order(&unit.failed) {
@@ -484,12 +519,29 @@ impl Gathered<'_> {
             units,
             releases: releases.collect(),
             has_records_without_id: self.without_id.contains(&service),
+            untied,
         }
+    }
+
+    /// The failures of a service of which nobody knows the unit.
+    fn untied_of(&self, service: Name, side_of: impl Fn(Name) -> Side) -> Vec<(Name, Side, i64)> {
+        let survey = self.survey;
+        let its = self.untied.iter().filter(|(emitter, _)| service != 0 && survey.service(*emitter) == service);
+        its.map(|(number, at_unix_nano)| {
+            let emitter = survey.emitter(*number);
+            let version = (emitter.region, emitter.function, emitter.version);
+            let release = match survey.stated_of(version).unwrap_or_else(|| survey.stated_release(*number)) {
+                0 => survey.release_of(version, || None),
+                release => release,
+            };
+            (emitter.region, side_of(release), *at_unix_nano)
+        })
+        .collect()
     }
 
     /// The traces in which a unit failed beside another service, or another unit, so that it has to be known what called
     /// what; and the invocations of which the trace has to be known.
-    pub(super) fn to_look_up(&self, drafts: &[Draft<'_>]) -> (PlainSet<u128>, PlainSet<u128>) {
+    pub(super) fn to_look_up(&self, drafts: &[Draft<'_>]) -> ToLookUp {
         let mut traces = PlainSet::default();
         let mut failed: PlainMap<u128, u32> = PlainMap::default();
         for draft in drafts {
@@ -510,10 +562,14 @@ impl Gathered<'_> {
         let services: BTreeSet<Name> = drafts.iter().map(|draft| draft.service).collect();
         let is_other = |name: &Name| services.len() > 1 || !services.contains(name);
         let invocations = self.failures.of_invocations.iter().filter(|(name, ..)| is_other(name));
-        match failed.is_empty() {
-            true => (traces, PlainSet::default()),
-            false => (traces, invocations.map(|(_, invocation, ..)| *invocation).collect()),
-        }
+        let invocations: PlainSet<u128> = match failed.is_empty() {
+            true => PlainSet::default(),
+            false => invocations.map(|(_, invocation, ..)| *invocation).collect(),
+        };
+        let in_doubt = traces.iter().filter_map(|trace| self.failures.by_trace.get(trace)).flatten();
+        let began = in_doubt.map(|(_, invocation, _)| *invocation).filter(|invocation| *invocation != 0);
+        let began = began.chain(invocations.iter().copied()).collect();
+        ToLookUp { traces, invocations, began }
     }
 }
 
@@ -546,11 +602,20 @@ impl Draft<'_> {
                 by_unit.entry(unit.trace).or_default().push((*key, placed(failed)));
             }
         }
-        let window = |unit: &Unit| {
-            let passed = unit.first_unix_nano - question.since_unix_nano;
+        let window = |at: i64| {
+            let passed = at - question.since_unix_nano;
             question.since_unix_nano + passed.div_euclid(WINDOW_NANO) * WINDOW_NANO
         };
         let mut cells: PlainMap<(i64, Name), UnitCell> = PlainMap::default();
+        let mut doubts: BTreeMap<(i64, Name), [[u64; 2]; 2]> = BTreeMap::new();
+        const EXCUSED: usize = 0;
+        const UNTIED: usize = 1;
+        for (region, side, at) in self.untied.iter().filter(|(_, side, _)| *side != Side::Other) {
+            if *at >= question.since_unix_nano && *at < question.until_unix_nano {
+                let of = doubts.entry((window(*at), *region)).or_default();
+                of[UNTIED][usize::from(*side == Side::Canary)] += 1;
+            }
+        }
         let mut traces: PlainMap<u128, (i64, [bool; 2], bool)> = PlainMap::default();
         let is_counted = |unit: &Unit| {
             unit.side != Side::Other
@@ -558,11 +623,12 @@ impl Draft<'_> {
                 && unit.first_unix_nano < question.until_unix_nano
         };
         for (key, unit) in self.units.iter().filter(|(_, unit)| is_counted(unit)) {
-            let window = window(unit);
+            let window = window(unit.first_unix_nano);
             let in_time = |at: i64| at < window.saturating_add(WINDOW_NANO).saturating_add(question.settle_nano);
             let in_time_and_late =
                 |at: Option<i64>| [true, false].map(|is| u64::from(at.is_some_and(|at| in_time(at) == is)));
-            let failed = unit.failed.map(placed).filter(|failing| {
+            let own = unit.failed.map(placed);
+            let failed = own.filter(|failing| {
                 let in_trace = failures.get(&unit.trace).map_or(&[][..], Vec::as_slice);
                 let of = |is_own: bool| {
                     let some = in_trace.iter().filter(move |(service, _)| (*service == self.service) == is_own);
@@ -578,6 +644,10 @@ impl Draft<'_> {
                 unit.trace == 0
                     || !came_from_elsewhere(unit.trace, failing, &of_others, &of_own, &of_units, &links.parents)
             });
+            if failed.is_none() && own.is_some_and(|failing| in_time(failing.at_unix_nano)) {
+                let of = doubts.entry((window, unit.region)).or_default();
+                of[EXCUSED][usize::from(unit.side == Side::Canary)] += 1;
+            }
             let is_slow = unit.slow_unix_nano != NEVER;
             let [failed, failed_late] = in_time_and_late(failed.map(|failing| failing.at_unix_nano));
             let [slow, slow_late] = in_time_and_late(is_slow.then_some(unit.slow_unix_nano));
@@ -642,6 +712,15 @@ impl Draft<'_> {
             baseline: self.question.baseline.clone().or_else(|| name(self.baseline)),
             canary: self.question.canary.clone(),
             cells,
+            doubts: doubts
+                .into_iter()
+                .map(|((window_unix_nano, region), [excused, untied])| DoubtCell {
+                    region: survey.names.text(region).to_owned(),
+                    window_unix_nano,
+                    excused,
+                    untied,
+                })
+                .collect(),
             mixed: mixed.into_values().collect(),
             has_records_without_id: self.has_records_without_id,
             sample_rate_min: None,
@@ -673,7 +752,8 @@ impl Gathered<'_> {
                 (0, Some((_, span))) => *span,
                 (span, _) => span,
             };
-            by_trace.entry(trace).or_default().push((service, Failing { span, ..*failing }));
+            let since_unix_nano = links.began.get(&invocation).copied().unwrap_or(failing.since_unix_nano);
+            by_trace.entry(trace).or_default().push((service, Failing { span, since_unix_nano, ..*failing }));
         };
         for (trace, failures) in &self.failures.by_trace {
             failures.iter().for_each(|(service, invocation, failing)| add(*trace, *service, *invocation, failing));

@@ -214,6 +214,7 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
         look.warnings.push(format!("{path} could not be read, and nothing passes without it"));
     }
     look.warnings.extend(series.services().iter().filter_map(|service| service.late_sentence(is_slow_asked)));
+    look.warnings.extend(series.services().iter().flat_map(super::state::Service::doubt_sentences));
     for service in &units.services {
         let name = &service.service;
         for shift in &service.shifts {

@@ -72,6 +72,18 @@ struct Late {
     canary: [u64; 3],
 }
 
+/// Failures of a minute that are held against nobody, of baseline and canary.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Doubt {
+    region: String,
+    minute: i64,
+    look: i64,
+    /// Units that failed because something else had.
+    excused: [u64; 2],
+    /// Failed records of nobody's unit.
+    untied: [u64; 2],
+}
+
 /// Units, failed and slow ones, of baseline and canary.
 type Sides = [[u64; 3]; 2];
 
@@ -102,6 +114,9 @@ pub struct Service {
     /// Whether a sample rate kept a share of its units.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     is_sampled: bool,
+    /// Failures that are held against nobody.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    doubts: Vec<Doubt>,
     /// Minutes of which more is known than was counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     late: Vec<Late>,
@@ -285,6 +300,7 @@ impl Series {
             groups: BTreeSet::new(),
             records_from_elsewhere: 0,
             is_sampled: false,
+            doubts: Vec::new(),
             late: Vec::new(),
         });
         let mut new = Kept {
@@ -509,6 +525,14 @@ impl Series {
                     again.insert((cell.region.clone(), at), known);
                 }
             }
+            for doubt in &found.doubts {
+                let minute = minute(doubt.window_unix_nano);
+                // Those of a region that is caught up with are of minutes before.
+                if minute >= counted || kept.behind.contains_key(&doubt.region) {
+                    let (region, excused, untied) = (doubt.region.clone(), doubt.excused, doubt.untied);
+                    of.doubts.push(Doubt { region, minute, look, excused, untied });
+                }
+            }
             recount.compare(of, again, had_baseline, look);
             for traces in &found.mixed {
                 let at = (traces.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
@@ -591,7 +615,9 @@ impl Service {
     /// Where its records came from.
     pub fn source(&self, slow: bool) -> RecordSource {
         let groups = self.groups.iter().cloned().collect();
-        RecordSource { groups, records_from_elsewhere: self.records_from_elsewhere, late: self.late(slow) }
+        let [excused, untied] = if slow { [[0; 2]; 2] } else { self.doubts() };
+        let (records_from_elsewhere, late) = (self.records_from_elsewhere, self.late(slow));
+        RecordSource { groups, records_from_elsewhere, late, excused, untied }
     }
 
     /// Region, minute, look and what was counted.
@@ -600,9 +626,10 @@ impl Service {
         self.counted.iter().map(of).collect()
     }
 
-    /// The same as it is known now, if something came after its minute had been counted.
-    pub fn cells_with_late(&self, slow: bool) -> Option<Vec<(String, i64, i64, Cell)>> {
-        if self.late.is_empty() {
+    /// The same as it would be if all counted that is held against nobody: what came after its minute had been counted,
+    /// failures that something else excuses, and those of nobody's unit. None if there is nothing.
+    pub fn cells_at_worst(&self, slow: bool) -> Option<Vec<(String, i64, i64, Cell)>> {
+        if self.late.is_empty() && (slow || self.doubts.is_empty()) {
             return None;
         }
         let late: BTreeSet<(&str, i64)> = self.late.iter().map(|of| (of.region.as_str(), of.minute)).collect();
@@ -610,7 +637,32 @@ impl Service {
         cells.retain(|(region, minute, ..)| !late.contains(&(region.as_str(), *minute)));
         let of = |of: &Late| (of.region.clone(), of.minute, of.look, cell([of.baseline, of.canary], slow));
         cells.extend(self.late.iter().map(of));
+        if !slow {
+            let places: HashMap<(String, i64), usize> =
+                cells.iter().enumerate().map(|(at, (region, minute, ..))| ((region.clone(), *minute), at)).collect();
+            for doubt in &self.doubts {
+                let place = places.get(&(doubt.region.clone(), doubt.minute)).copied().unwrap_or_else(|| {
+                    cells.push((doubt.region.clone(), doubt.minute, doubt.look, Cell::default()));
+                    cells.len() - 1
+                });
+                let cell = &mut cells[place].3;
+                let add = |n: &mut u64, x: &mut u64, side: usize| {
+                    *n += doubt.untied[side];
+                    *x = (*x + doubt.excused[side] + doubt.untied[side]).min(*n);
+                };
+                add(&mut cell.n_a, &mut cell.x_a, 0);
+                add(&mut cell.n_b, &mut cell.x_b, 1);
+            }
+        }
         Some(cells)
+    }
+
+    /// Failures that something else excuses, and those of nobody's unit, of baseline and canary.
+    pub fn doubts(&self) -> [[u64; 2]; 2] {
+        self.doubts.iter().fold([[0; 2]; 2], |[excused, untied], of| {
+            let sum = |one: [u64; 2], other: [u64; 2]| [one[0] + other[0], one[1] + other[1]];
+            [sum(excused, of.excused), sum(untied, of.untied)]
+        })
     }
 
     /// How many units came after their minutes had been counted, and how many failures.
@@ -645,6 +697,30 @@ impl Service {
                 of(failed.n_a, failed.x_a, slow.x_a)
             )
         })
+    }
+
+    /// What is said of failures that are held against nobody.
+    pub fn doubt_sentences(&self) -> Vec<String> {
+        let [excused, untied] = self.doubts();
+        let mut sentences = Vec::new();
+        let of = |[baseline, canary]: [u64; 2]| format!("{canary} of the canary and {baseline} of the baseline");
+        if excused != [0; 2] {
+            sentences.push(format!(
+                "requests of {} failed because something that they called had: {}; they count as good, and nothing passes \
+                 that would not if they had failed",
+                self.service,
+                of(excused)
+            ));
+        }
+        if untied != [0; 2] {
+            sentences.push(format!(
+                "failures of {} name no request that is known: {}; they count for nothing, and nothing passes that would \
+                 not if each were a request",
+                self.service,
+                of(untied)
+            ));
+        }
+        sentences
     }
 
     /// Traces from the canary's first minute on, less so many: those of the baseline alone, of the canary alone and of
@@ -804,6 +880,7 @@ mod tests {
             groups: BTreeSet::new(),
             records_from_elsewhere: 0,
             is_sampled: false,
+            doubts: Vec::new(),
             late: Vec::new(),
         }
     }
