@@ -245,6 +245,7 @@ impl Engine {
         loop {
             let attempt = self.write_attempt(text, params, wanted, &mut spool).await;
             if self.landing.has_learned() && spool.discard() {
+                self.least_rate.forget();
                 continue;
             }
             let (rows, names) = attempt?;
