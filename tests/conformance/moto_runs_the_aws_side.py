@@ -2230,11 +2230,22 @@ def doctor_says_what_it_cannot_see(cloud, sound):
 # --- Main --------------------------------------------------------------------------------------------------------------------------
 
 
+def regions_are_known(cloud):
+    """Those that botocore knows, in all partitions; a dry run with no endpoint, which asks nobody."""
+    session = boto3.Session()
+    names = sorted({name for partition in session.get_available_partitions() for name in session.get_available_regions("logs", partition)})
+    environment = {name: value for name, value in cloud.environment.items() if name != "AWS_ENDPOINT_URL"}
+    answer = cloud.run("tail", "--dry-run", *regions(*names), environment=environment)
+    check(f"{len(names)} regions of botocore are known", answer.code == 0 and len(names) > 30, answer.err)
+    answer = cloud.run("tail", "--dry-run", "--region", "us-esat-2", environment=environment)
+    check("another is not, and the nearest is told", answer.code == 2 and "did you mean `us-east-2`?" in answer.err, answer)
+
+
 def main():
     logging.getLogger("werkzeug").setLevel(logging.CRITICAL)
     WORK.mkdir(parents=True, exist_ok=True)
     cloud = Cloud()
-    parts = [moto_is_not_aws, subscribes, backfills, tails, redrives, doctors]
+    parts = [regions_are_known, moto_is_not_aws, subscribes, backfills, tails, redrives, doctors]
     for part in parts:
         if len(sys.argv) < 4 or part.__name__ in sys.argv[3:]:
             part(cloud)

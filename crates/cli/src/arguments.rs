@@ -3,6 +3,8 @@
 //! It refuses to act on them.
 
 mod cloud;
+#[cfg(test)]
+mod mentions;
 
 use std::path::PathBuf;
 

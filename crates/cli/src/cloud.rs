@@ -5,26 +5,61 @@ use std::future::Future;
 
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
-use transect_cloudwatch::{Fault, Names, Region};
+use transect_cloudwatch::{Fault, Names, Region, region_names};
 use transect_normalize::Options;
-use transect_query::{Completeness, RegionNote};
+use transect_query::{Completeness, RegionNote, did_you_mean};
 
 use crate::arguments::{Deployment, Global, Reading};
 use crate::aws;
 use crate::config::{self, Configured};
 use crate::failure::Failure;
 
-/// The regions to ask: those that the arguments name, else those of the lake. The lake is not needed where they are named.
+/// Names of regions that AWS has and this program does not know yet, with commas between.
+const FURTHER_REGIONS: &str = "TRANSECT_AWS_REGIONS";
+/// Of the SDK: one place for all services, which may call its regions what it likes.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
+
+/// The regions of AWS to ask: those that the arguments name, else those of the lake. The lake is not needed where they are
+/// named.
 pub fn regions(global: &Global) -> Result<Vec<String>, Failure> {
     if !global.region.is_empty() {
-        let mut regions = global.region.clone();
-        regions.sort();
-        regions.dedup();
-        return Ok(regions);
+        return known(named(global));
     }
     let no_lake = "name regions with --region, or a lake that has names for them";
     let configured = config::configured(global).map_err(|failure| failure.with_hint(no_lake))?;
-    of_lake(&configured)
+    known(of_lake(&configured)?)
+}
+
+/// The regions that the arguments name, each once.
+pub fn named(global: &Global) -> Vec<String> {
+    let mut regions = global.region.clone();
+    regions.sort();
+    regions.dedup();
+    regions
+}
+
+/// The same regions, if AWS has all of them: what it does not have nobody answers for, and finding that out takes a while.
+pub fn known(regions: Vec<String>) -> Result<Vec<String>, Failure> {
+    let is_elsewhere = std::env::var_os(ENDPOINT).is_some_and(|url| !url.is_empty());
+    let further = std::env::var(FURTHER_REGIONS).unwrap_or_default();
+    match regions.iter().find(|name| !is_elsewhere && !is_known(name, &further)) {
+        None => Ok(regions),
+        Some(name) => Err(unknown(name)),
+    }
+}
+
+fn is_known(name: &str, further: &str) -> bool {
+    let mut further = further.split(',').map(str::trim).filter(|further| !further.is_empty());
+    region_names().any(|known| known == name) || further.any(|known| known == name)
+}
+
+fn unknown(name: &str) -> Failure {
+    let newer = format!("one that is newer than this program passes with {FURTHER_REGIONS}={name}");
+    let hint = match did_you_mean(name, region_names()) {
+        Some(meant) => format!("{meant} {newer}"),
+        None => newer,
+    };
+    Failure::usage(format!("region `{name}`: AWS has none of this name"), hint)
 }
 
 /// The regions of a lake that has names for them.
@@ -116,4 +151,52 @@ pub async fn account(regions: &[Region]) -> Result<transect_cloudwatch::Account,
         None => anyhow::anyhow!("no region to ask"),
     };
     Err(Failure::incomplete(error.context("find out whose credentials these are")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_that_aws_does_not_have_is_told_with_the_nearest() {
+        let told = |name: &str| match unknown(name) {
+            Failure::Because { code: 2, error, hint: Some(hint) } => {
+                assert_eq!(error.to_string(), format!("region `{name}`: AWS has none of this name"));
+                let newer = format!("one that is newer than this program passes with TRANSECT_AWS_REGIONS={name}");
+                hint.strip_suffix(&newer).unwrap_or_else(|| panic!("{hint}")).trim().to_owned()
+            }
+            other => panic!("{other:?}"),
+        };
+        for (name, further, is_there, meant) in [
+            ("us-east-2", "", true, ""),
+            ("cn-northwest-1", "", true, ""),
+            ("us-gov-west-1", "", true, ""),
+            ("eusc-de-east-1", "", true, ""),
+            ("us-esat-2", "", false, "did you mean `us-east-2`?"),
+            ("US-EAST-2", "", false, "did you mean `us-east-2`?"),
+            ("useast2", "", false, "did you mean `us-east-2`?"),
+            ("us-east-2a", "", false, "did you mean `us-east-2`?"),
+            (" us-east-2", "", false, "did you mean `us-east-2`?"),
+            ("us-gov-west", "", false, "did you mean `us-gov-west-1`?"),
+            ("virginia", "", false, ""),
+            ("", "", false, ""),
+            ("mars-north-1", "mars-north-1", true, ""),
+            ("mars-north-1", "moon-east-1, mars-north-1", true, ""),
+            ("mars-north-2", "mars-north-1", false, ""),
+        ] {
+            assert_eq!(is_known(name, further), is_there, "{name:?} beside {further:?}");
+            if !is_there {
+                assert_eq!(told(name), meant, "{name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_region_is_in_two_partitions() {
+        let mut names: Vec<&str> = region_names().collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
 }

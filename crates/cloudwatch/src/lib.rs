@@ -13,6 +13,7 @@ mod names;
 mod own;
 mod pace;
 pub mod redrive;
+mod regions;
 pub mod subscribe;
 pub mod tail;
 
@@ -22,3 +23,4 @@ pub use fault::{Fault, Missing};
 pub use names::Names;
 pub use own::{OwnGroups, Owner};
 pub use pace::Pace;
+pub use regions::{PARTITIONS, region_names};

@@ -52,6 +52,62 @@ fn lakes() {
     check(&["sql", "--lake", text(&file), "SELECT 1"], 2, "is not a directory");
 }
 
+/// Found out before anybody is asked: nothing here has a network, credentials or an endpoint.
+#[test]
+fn a_region_that_aws_does_not_have() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("lake")).unwrap();
+    let wave = r#"[{"name": "all", "regions": ["us-esat-2"], "weight": 100, "bake": "30m", "min_requests": 1}]"#;
+    std::fs::write(folder.path().join("waves.json"), wave).unwrap();
+    let map =
+        |release: &str, version| format!(r#""{release}": {{"us-esat-2": {{"pay-fn": {{"version": "{version}"}}}}}}"#);
+    std::fs::write(folder.path().join("map.json"), format!("{{{}, {}}}", map("1", 1), map("2", 2))).unwrap();
+    let run = |line: &str, variables: &[(&str, &str)]| -> Answer {
+        let arguments: Vec<&str> = line.split_whitespace().collect();
+        isolated(folder.path(), &arguments).envs(variables.iter().copied()).output().unwrap().into()
+    };
+    let rollout =
+        "rollout --function pay-fn --service pay --baseline 1 --canary 2 --release-map map.json --waves waves.json";
+    for line in [
+        "tail --region us-esat-2",
+        "tail --dry-run --region us-esat-2 --region us-east-2",
+        "tail --lake us-esat-2=lake",
+        "subscribe --region us-esat-2",
+        "subscribe --apply --region us-west-2 --region us-esat-2",
+        "doctor --region us-esat-2",
+        "doctor --lake us-esat-2=lake",
+        "backfill --group * --since 2h --until 1h --lake us-east-2=lake --region us-esat-2",
+        "backfill --group * --since 2h --until 1h --lake us-esat-2=lake",
+        &format!("{rollout} --dry-run"),
+        &format!("{rollout} --state state.json"),
+    ] {
+        let answer = run(line, &[]);
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{line}: {}", answer.stderr);
+        for part in [
+            "region `us-esat-2`: AWS has none of this name",
+            "did you mean `us-east-2`?",
+            "one that is newer than this program passes with TRANSECT_AWS_REGIONS=us-esat-2",
+        ] {
+            assert!(answer.stderr.contains(part), "{line}: {}", answer.stderr);
+        }
+    }
+    assert!(!folder.path().join("state.json").exists());
+    let line = "tail --dry-run --region us-esat-2";
+    for (variables, code) in [
+        ([("TRANSECT_AWS_REGIONS", "mars-1, us-esat-2")], 0),
+        ([("TRANSECT_AWS_REGIONS", "mars-1")], 2),
+        ([("AWS_ENDPOINT_URL", "http://127.0.0.1:9")], 0),
+        ([("AWS_ENDPOINT_URL", "")], 2),
+        ([("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")], 2),
+    ] {
+        let answer = run(line, &variables);
+        assert_eq!(answer.code, code, "{variables:?}: {}{}", answer.stdout, answer.stderr);
+    }
+    // Buckets and directories are called as one likes.
+    let answer = run("failed --lake us-esat-2=lake --region us-esat-2", &[]);
+    assert_eq!(answer.code, 5, "{}", answer.stderr);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_lake_without_permission() {

@@ -19,7 +19,7 @@ mod unhandled;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use transect_tests::{Answer, files_below, once_a_run, program};
+use transect_tests::{Answer, files_below, isolated, once_a_run, program};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)

@@ -46,7 +46,8 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
         return Err(Failure::usage("--since is still to come", "name a time that has been"));
     }
     let configured = config::configured(global)?;
-    let regions = if global.region.is_empty() { cloud::of_lake(&configured)? } else { cloud::regions(global)? };
+    let regions =
+        cloud::known(if global.region.is_empty() { cloud::of_lake(&configured)? } else { cloud::named(global) })?;
     let state = own.state.as_deref().map(State::open).transpose()?;
     let names = cloud::names(&own.deployment)?;
     let normalizer = Normalizer::new(&cloud::reading(&own.reading));

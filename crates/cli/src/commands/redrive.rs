@@ -25,7 +25,8 @@ async fn stores(
     deployment: &Deployment,
     global: &Global,
 ) -> Result<Vec<(String, Stores)>, Failure> {
-    let regions = if global.region.is_empty() { named(configured)? } else { cloud::regions(global)? };
+    // Buckets are asked, and no service of a region: the lake's names count.
+    let regions = if global.region.is_empty() { named(configured)? } else { cloud::named(global) };
     let names = cloud::names(deployment)?;
     let access = aws::access(&configured.lake, configured.region_timeout).await;
     let mut stores = Vec::new();

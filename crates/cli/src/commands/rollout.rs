@@ -69,6 +69,7 @@ pub fn run(own: &Rollout, global: &Global) -> Result<(), Failure> {
             ));
         }
     }
+    let names = cloud::known(plan.regions.keys().cloned().collect())?;
     let options = options(own)?;
     long_enough(&plan, &options, own)?;
     let held = own.state.as_deref().filter(|_| !global.dry_run).map(lock).transpose()?;
@@ -79,7 +80,6 @@ pub fn run(own: &Rollout, global: &Global) -> Result<(), Failure> {
         .build()
         .context("start threads")
         .map_err(Failure::incomplete)?;
-    let names: Vec<String> = plan.regions.keys().cloned().collect();
     let regions = runtime.block_on(cloud::connect(&names));
     let mut aliases = Aliases { runtime: &runtime, regions: &regions, plan: &plan };
     if global.dry_run {
