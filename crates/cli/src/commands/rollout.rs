@@ -70,8 +70,9 @@ pub fn run(own: &Rollout, global: &Global) -> Result<(), Failure> {
     }
     let options = options(own)?;
     long_enough(&plan, &options, own)?;
-    let held = own.state.as_deref().filter(|_| !global.dry_run).map(lock).transpose()?;
-    let state = own.state.as_deref().map(read_state).transpose()?.flatten();
+    let path = own.state.as_deref().map(state_file).transpose()?;
+    let held = path.as_deref().filter(|_| !global.dry_run).map(lock).transpose()?;
+    let state = path.as_deref().map(read_state).transpose()?.flatten();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -88,7 +89,7 @@ pub fn run(own: &Rollout, global: &Global) -> Result<(), Failure> {
         output::print(global, &text)?;
         return exit(described.exit_code());
     }
-    let Some(path) = own.state.as_deref() else {
+    let Some(path) = path.as_deref() else {
         return Err(Failure::usage("a rollout takes --state", "name a file; the same one takes a killed run up"));
     };
     let forced = own.override_reason.as_ref().map(|reason| Override {
@@ -138,6 +139,18 @@ fn read(path: &Path, what: &'static str) -> Result<String, Failure> {
         hint: None,
     })?;
     Ok(text)
+}
+
+/// The file that a state is kept in. A link stays one; whoever names it and whoever names what it leads to mean the same, and
+/// what is no file is not replaced by one.
+fn state_file(path: &Path) -> Result<PathBuf, Failure> {
+    let found = output::replaced(path).with_context(|| format!("read state {}", path.display()));
+    found.map_err(Failure::incomplete)?.ok_or_else(|| {
+        Failure::usage(
+            format!("state {} is no file", path.display()),
+            "name a file; the same one takes a killed run up",
+        )
+    })
 }
 
 fn read_state(path: &Path) -> Result<Option<State>, Failure> {
