@@ -165,7 +165,6 @@ fn a_pass_that_is_old_is_made_sure_of_before_the_canary_gets_everything() {
         let mut rollout = world.rollout(&plan(ONE_WAVE), options, forced).unwrap();
         if forced.is_some() {
             world.0.borrow_mut().down[0].1 = BEGIN;
-            world.0.borrow_mut().foreign.clear();
         }
         assert_eq!(world.drive(&mut rollout), Ok(Outcome::Unreachable));
         let before = world.0.borrow().questions.len();
