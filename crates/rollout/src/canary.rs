@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::moment::Moment;
 use crate::verdict::{JudgeError, Said, Verdict};
 
 /// What the program exits with when it was asked wrongly.
 const USAGE: i32 = 2;
+/// What is counted at once.
+const MINUTE_SECONDS: u64 = 60;
 
 /// The parts of a report that count here.
 #[derive(Deserialize)]
@@ -29,6 +32,37 @@ struct Report {
     comparisons: Vec<Comparison>,
     #[serde(flatten)]
     counts: Counts,
+    #[serde(flatten)]
+    times: Times,
+}
+
+/// Which minutes were counted.
+#[derive(Default, Deserialize)]
+struct Times {
+    #[serde(default)]
+    windows: Vec<Window>,
+    #[serde(default)]
+    open_blocks: Vec<OpenBlock>,
+}
+
+#[derive(Deserialize)]
+struct Window {
+    window: String,
+}
+
+/// Minutes that were counted, and are not yet judged because they are to be pooled with what follows.
+#[derive(Deserialize)]
+struct OpenBlock {
+    first: String,
+}
+
+impl Times {
+    /// The end of the last minute in which anything was counted, or where the first open block begins.
+    fn judged_until(&self) -> Option<Moment> {
+        let last = self.windows.iter().filter_map(|of| Moment::parse(&of.window)).max()?;
+        let open = self.open_blocks.iter().filter_map(|block| Moment::parse(&block.first));
+        open.chain([last.after(MINUTE_SECONDS)]).min()
+    }
 }
 
 /// What was counted, and the evidence that the canary is worse.
@@ -63,6 +97,8 @@ struct Comparison {
     regions: Vec<Region>,
     #[serde(flatten)]
     counts: Counts,
+    #[serde(flatten)]
+    times: Times,
 }
 
 #[derive(Deserialize)]
@@ -128,12 +164,18 @@ pub fn read_canary(exit_code: Option<i32>, stdout: &str, stderr: &str) -> Result
         ),
         false => (said, report.reason),
     };
+    // Where several are judged, what one of them has not judged is not judged.
+    let judged_until = match report.comparisons.is_empty() {
+        true => report.times.judged_until(),
+        false => report.comparisons.iter().filter_map(|one| one.times.judged_until()).min(),
+    };
     // A file that could not be read is as good as a region that did not answer.
     let mut missing_regions = report.missing_regions;
-    if (!report.complete || report.hindered) && missing_regions.is_empty() && said != Said::Fail {
-        missing_regions.push("a file, a region that was asked for, a baseline, or a request in time".to_owned());
+    if !report.complete && missing_regions.is_empty() && said != Said::Fail {
+        missing_regions.push("a file".to_owned());
     }
-    Ok(Verdict { said, reason, roll_back, missing_regions, requests, is_fine })
+    let is_hindered = report.complete && report.hindered;
+    Ok(Verdict { said, reason, roll_back, missing_regions, requests, is_fine, is_hindered, judged_until })
 }
 
 #[cfg(test)]
@@ -193,11 +235,40 @@ mod tests {
         assert!(!fine("\"n_a\":18,\"x_a\":0,\"n_b\":2,\"x_b\":2,\"ln_e_fail\":0"));
         assert!(!fine("\"n_a\":900,\"x_a\":9,\"n_b\":100,\"x_b\":1,\"ln_e_fail\":0.5"));
         assert!(!fine("\"n_a\":0,\"x_a\":0,\"n_b\":7,\"x_b\":1"));
-        // What could not be read is missing.
-        let partial = read_canary(Some(4), "{\"verdict\":\"INCONCLUSIVE\",\"complete\":false}", "").unwrap();
-        assert_eq!(partial.missing_regions.len(), 1);
-        let hindered = "{\"verdict\":\"INCONCLUSIVE\",\"complete\":true,\"hindered\":true}";
-        assert_eq!(read_canary(Some(4), hindered, "").unwrap().missing_regions.len(), 1);
+        // What could not be read is missing, and what else was not seen hinders.
+        for (seen, expected) in [
+            ("\"complete\":false,\"hindered\":true", (1, false)),
+            ("\"complete\":true,\"hindered\":true", (0, true)),
+            ("\"complete\":true", (0, false)),
+        ] {
+            let report = format!("{{\"verdict\":\"INCONCLUSIVE\",{seen}}}");
+            let verdict = read_canary(Some(4), &report, "").unwrap();
+            assert_eq!((verdict.missing_regions.len(), verdict.is_hindered), expected, "{seen}");
+        }
+    }
+
+    #[test]
+    fn what_was_judged_ends_with_the_last_minute_or_where_a_block_is_open() {
+        let until = |times: &str| {
+            let report = format!("{{\"verdict\":\"PASS\",\"complete\":true,{times}}}");
+            read_canary(Some(0), &report, "").unwrap().judged_until.map(|until| until.to_string())
+        };
+        let windows =
+            |last: &str| format!("\"windows\":[{{\"window\":\"2026-11-24T06:03:00Z\"}},{{\"window\":\"{last}\"}}]");
+        let open = |first: &str| format!("\"open_blocks\":[{{\"first\":\"{first}\"}}]");
+        let at = |time: &str| Some(format!("2026-11-24T{time}:00Z"));
+        let last = windows("2026-11-24T06:34:00Z");
+        assert_eq!(until("\"windows\":[]"), None);
+        assert_eq!(until(&last), at("06:35"));
+        // A region that was caught up with is not the last one.
+        assert_eq!(until(&windows("2026-11-24T05:59:00Z")), at("06:04"));
+        assert_eq!(until(&format!("{last},{}", open("2026-11-24T06:31:00Z"))), at("06:31"));
+        // The first that has not judged it counts.
+        let several =
+            [&last, &windows("2026-11-24T06:20:00Z")].map(|times| format!("{{\"metric\":\"errors\",{times}}}"));
+        assert_eq!(until(&format!("{last},\"comparisons\":[{}]", several.join(","))), at("06:21"));
+        // What is no time of a minute is none.
+        assert_eq!(until("\"windows\":[{\"window\":\"-\"}]"), None);
     }
 
     #[test]

@@ -16,15 +16,15 @@ pub enum Heard {
     PassOfFew,
     /// Neither can be said.
     Inconclusive,
-    /// Nothing was counted of the canary.
+    /// Nothing was counted of the canary, or nothing in a region of the wave.
     NoData,
     /// Its share is off.
     Invalid,
-    /// A region did not answer.
+    /// A region did not answer, or something else was not seen.
     RegionMissing,
     /// There was no verdict, and there may be one later.
     Unanswered,
-    /// There will never be one.
+    /// There was none, and never any: the question is wrong.
     Refused,
 }
 

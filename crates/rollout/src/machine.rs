@@ -4,19 +4,20 @@
 //! It refuses to change an alias that is not as it left it; to begin a later wave before the earlier ones have passed; to
 //! begin a wave in some of its regions only; and to compare releases.
 
+mod looking;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::alias::{Alias, Routing};
-use crate::decision::{Course, Heard, Stage, course};
-use crate::moment::{Moment, render_seconds};
+use crate::moment::Moment;
 use crate::plan::{Plan, names};
 use crate::state::{
-    Baking, Change, Decider, Ended, Ending, Event, Job, Left, Outcome, Overridden, Phase, Place, Progress, Purpose,
-    State, WaveRecord, WaveState, What, bounded,
+    Change, Decider, Ended, Ending, Event, Job, Left, Outcome, Overridden, Phase, Place, Progress, Purpose, State,
+    WaveRecord, WaveState, What, bounded,
 };
-use crate::verdict::{JudgeError, Question, RegionAsked, Said, Verdict};
+use crate::verdict::{JudgeError, Question, Verdict};
 use crate::waves::Wave;
 
 /// How often it is looked, unless it is said otherwise: minutes are what is counted.
@@ -33,7 +34,7 @@ pub const SERIES_MAX: u32 = 4;
 /// More decisions by people than this are no rollout.
 const OVERRIDES_MAX: usize = 100;
 
-/// What is done with a wave that is undecided at its deadline. [`course`] says what that is.
+/// What is done with a wave that is undecided at its deadline. [`course`](crate::course) says what that is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnInconclusive {
     /// Its regions are set back.
@@ -201,6 +202,8 @@ struct Turn {
     round: u32,
     retry_at: Option<Moment>,
     next_look: Option<Moment>,
+    /// What was said of the wave, while it is asked about the minutes before it.
+    heard: Option<Result<Verdict, JudgeError>>,
 }
 
 /// A rollout.
@@ -293,13 +296,13 @@ impl Rollout {
 
     /// Goes on where it stopped.
     fn reopen(&mut self, now: Moment) {
-        let Phase::Ended(ended) = &self.state.now else {
-            self.log(now, What::Resumed, None, "after it was interrupted");
-            return;
+        let (mut then, why) = match self.state.now.clone() {
+            Phase::Ended(Ended { then: None, .. }) => return,
+            Phase::Ended(Ended { then: Some(then), outcome, reason, .. }) => {
+                (*then, format!("after it was {}: {reason}", outcome.name()))
+            }
+            phase => return self.go_on(phase, now),
         };
-        let Some(then) = ended.then.clone() else { return };
-        let why = format!("after it was {}: {}", ended.outcome.name(), ended.reason);
-        let mut then = *then;
         match &mut then {
             Phase::Baking(baking) => {
                 baking.deadline_at = now.after(self.grace_seconds());
@@ -318,7 +321,19 @@ impl Rollout {
             Phase::Checking { .. } | Phase::Ended(_) => {}
         }
         self.log(now, What::Resumed, None, why);
+        let then = self.watch_again(&then, now).unwrap_or(then);
         self.enter(then);
+    }
+
+    /// Goes on with what was interrupted.
+    fn go_on(&mut self, mut phase: Phase, now: Moment) {
+        self.log(now, What::Resumed, None, "after it was interrupted");
+        if let Phase::Baking(baking) = &mut phase {
+            // Whoever comes after the deadline looks more than once before it is decided: one look may go unanswered.
+            baking.deadline_at = baking.deadline_at.max(now.after(self.options.every_seconds));
+        }
+        let phase = self.watch_again(&phase, now).unwrap_or(phase);
+        self.enter(phase);
     }
 
     fn force(&mut self, forced: &Override, now: Moment) -> Result<(), RolloutError> {
@@ -479,8 +494,10 @@ impl Rollout {
     /// Waits before regions are asked again.
     fn retry(&mut self, now: Moment) -> Option<Action> {
         let turn = &mut self.turn;
-        let until = *turn.retry_at.get_or_insert_with(|| now.after(RETRY_SECONDS << turn.round));
-        if now < until {
+        let pause_seconds = RETRY_SECONDS << turn.round;
+        let until = *turn.retry_at.get_or_insert_with(|| now.after(pause_seconds));
+        // A clock that was set back is not waited for.
+        if now < until && until.since(now) <= pause_seconds {
             return Some(Action::Wait { until });
         }
         turn.round += 1;
@@ -643,245 +660,6 @@ impl Rollout {
         self.enter(Phase::Changing(Job { purpose: Purpose::TakeBack, changes, ending: Some(ending) }));
     }
 
-    // --- looking ---
-
-    fn begin_baking(&mut self, now: Moment) {
-        let bakes_until = now.after(self.wave().bake_seconds);
-        // The minute of the change holds traffic from before it, and an alias takes seconds to be followed.
-        let since = Moment((now.0.div_euclid(60) + 2) * 60);
-        let baking = Baking {
-            began_at: now,
-            bakes_until,
-            deadline_at: bakes_until.after(self.grace_seconds()),
-            series: 0,
-            series_since: since,
-            series_part: 0,
-            passed_at: None,
-        };
-        let record = self.record();
-        record.state = WaveState::Baking;
-        record.began_at = Some(now);
-        let why = format!(
-            "{} in {}, until {bakes_until} at least and {} at most",
-            self.shares(),
-            names(self.wave().regions.iter().map(String::as_str)),
-            baking.deadline_at
-        );
-        self.log(now, What::Baking, None, why);
-        self.enter(Phase::Baking(baking));
-        // Before anything counts there is nothing to be seen.
-        self.turn.next_look = Some(now.after(self.options.every_seconds).max(since).min(bakes_until));
-    }
-
-    fn bake(&mut self, now: Moment) -> Option<Action> {
-        if self.state.forced == Some(self.state.wave) {
-            self.pass(Decider::Override, "by an override".to_owned(), now);
-            return None;
-        }
-        let until = self.turn.next_look.unwrap_or(now);
-        if now < until {
-            return Some(Action::Wait { until });
-        }
-        let Phase::Baking(baking) = &self.state.now else { return None };
-        let wave = self.wave();
-        let regions = self.state.regions.iter().filter(|(_, place)| place.weight > 0).map(|(region, place)| {
-            RegionAsked { region: region.clone(), weight: place.weight, is_of_wave: wave.regions.contains(region) }
-        });
-        Some(Action::Look(Question {
-            wave: self.state.wave,
-            name: wave.name.clone(),
-            series: baking.series,
-            began_at: baking.began_at,
-            since: baking.series_since,
-            regions: regions.collect(),
-            min_requests: wave.min_requests,
-        }))
-    }
-
-    fn take_look(&mut self, result: Result<Verdict, JudgeError>, now: Moment) {
-        let Phase::Baking(baking) = self.state.now.clone() else { return };
-        // The ends of the bake and of the deadline are looked at as they come.
-        let ends = [baking.bakes_until, baking.deadline_at].into_iter().filter(|end| *end > now);
-        self.turn.next_look = ends.chain([now.after(self.options.every_seconds)]).min();
-        let result = result.map(|verdict| self.kept(verdict));
-        let record = self.record();
-        let before =
-            (record.verdict.as_ref().map(|of| (of.said, of.missing_regions.clone())), record.unanswered.clone());
-        record.looks += 1;
-        let why = match &result {
-            Ok(verdict) => {
-                record.unanswered = None;
-                record.verdict = Some(verdict.clone());
-                format!("{}: {}", verdict.said.name(), verdict.reason)
-            }
-            Err(error) => {
-                record.unanswered = Some(bounded(&error.to_string()));
-                bounded(&error.to_string())
-            }
-        };
-        let after =
-            (record.verdict.as_ref().map(|of| (of.said, of.missing_regions.clone())), record.unanswered.clone());
-        self.is_dirty = true;
-        if before != after {
-            self.log(now, What::Looked, None, why);
-        }
-        match result {
-            Ok(verdict) => self.weigh(&verdict, baking, now),
-            Err(error) => {
-                let (heard, why) = match error {
-                    JudgeError::Refused(why) => (Heard::Refused, format!("the judge refuses: {}", bounded(&why))),
-                    JudgeError::Unanswered(_) => (Heard::Unanswered, bounded(&error.to_string())),
-                };
-                self.act(course(heard, self.options.on_inconclusive, stage(&baking, now)), &why, None, now);
-            }
-        }
-    }
-
-    /// A verdict as the state keeps it: of the plan's regions alone, and no longer than a log takes it.
-    fn kept(&self, verdict: Verdict) -> Verdict {
-        let mut kept = Verdict { reason: bounded(&verdict.reason), ..verdict };
-        kept.requests.retain(|region, _| self.state.regions.contains_key(region));
-        kept.roll_back.retain(|region| self.state.regions.contains_key(region));
-        // A region that nobody asked for is missing all the same.
-        kept.missing_regions = kept.missing_regions.iter().take(100).map(|region| bounded(region)).collect();
-        kept
-    }
-
-    fn fail(&mut self, verdict: &Verdict, now: Moment) {
-        let runs = |region: &&String| self.state.regions[region.as_str()].weight > 0;
-        let named: Vec<String> = verdict.roll_back.iter().filter(runs).cloned().collect();
-        let (where_, regions) = match named.is_empty() {
-            true => (" as a whole".to_owned(), self.state.regions.keys().filter(runs).cloned().collect()),
-            false => (format!(" in {}", names(named.iter().map(String::as_str))), named),
-        };
-        let reason = format!("wave \"{}\" fails{where_}: {}", self.wave().name, verdict.reason);
-        self.set_back(&regions, Decider::Judge, reason, now);
-    }
-
-    fn set_back(&mut self, regions: &[String], by: Decider, reason: String, now: Moment) {
-        self.decided(WaveState::Failed, by, now);
-        self.log(now, What::Failed, None, reason.clone());
-        let job = self.roll_back(regions, reason);
-        self.enter(Phase::Changing(job));
-    }
-
-    /// Takes a verdict in, and acts on it.
-    fn weigh(&mut self, verdict: &Verdict, mut baking: Baking, now: Moment) {
-        let wave = self.wave();
-        let few: Vec<String> = wave
-            .regions
-            .iter()
-            .map(|region| (region, verdict.requests.get(region).copied().unwrap_or(0)))
-            .filter(|(_, requests)| *requests < wave.min_requests)
-            .map(|(region, requests)| format!("{region} has {requests} of {} requests", wave.min_requests))
-            .collect();
-        // A region that did not answer never passes, whatever else is said.
-        let answers = verdict.missing_regions.is_empty();
-        let passes = verdict.said == Said::Pass && answers;
-        let counts = passes && few.is_empty();
-        if counts && baking.passed_at.is_none() {
-            baking.passed_at = Some(now);
-        }
-        let heard = match verdict.said {
-            // What a report names is rolled back, whatever it is called.
-            Said::Fail => Heard::Fail,
-            _ if !verdict.roll_back.is_empty() => Heard::Fail,
-            _ if !answers => Heard::RegionMissing,
-            Said::Invalid => Heard::Invalid,
-            Said::NoData => Heard::NoData,
-            Said::Pass if counts => Heard::Pass,
-            // What has passed once, and of which nothing bad is known when the bake is over, is done: the last series may
-            // have begun a minute ago.
-            _ if baking.passed_at.is_some() && verdict.is_fine => Heard::PassedBefore,
-            Said::Pass => Heard::PassOfFew,
-            Said::Inconclusive => Heard::Inconclusive,
-        };
-        let held_back = match heard {
-            Heard::PassOfFew => Some(few.join(", ")),
-            Heard::RegionMissing => {
-                Some(format!("{} did not answer", names(verdict.missing_regions.iter().map(String::as_str))))
-            }
-            _ => None,
-        };
-        let course = course(heard, self.options.on_inconclusive, stage(&baking, now));
-        if course != Course::Wait {
-            let why = match course {
-                Course::Pass => format!("after {}: {}", render_seconds(now.since(baking.began_at)), verdict.reason),
-                _ => {
-                    let why = held_back.map_or_else(String::new, |why| format!(" ({why})"));
-                    format!("{}{why}: {}", verdict.said.name(), verdict.reason)
-                }
-            };
-            return self.act(course, &why, Some(verdict), now);
-        }
-        if let Some(why) = held_back {
-            let is_told = self.state.events.last().is_some_and(|event| event.what == What::HeldBack);
-            if !is_told {
-                self.log(now, What::HeldBack, None, format!("{} does not pass: {why}", verdict.said.name()));
-            }
-        }
-        let part = self.part(&baking, now);
-        if passes && !few.is_empty() {
-            // A verdict stays with what it was counted by: only another series counts on, from the same minute.
-            baking.series = baking.series.saturating_add(1);
-        } else if counts && part > baking.series_part {
-            baking.series = baking.series.saturating_add(1);
-            baking.series_since = Moment(now.0.div_euclid(60) * 60);
-            baking.series_part = part;
-            self.log(now, What::Series, None, "it passes; what comes from now on is judged by itself");
-        }
-        self.state.now = Phase::Baking(baking);
-    }
-
-    /// Carries out what the table says.
-    fn act(&mut self, course: Course, why: &str, verdict: Option<&Verdict>, now: Moment) {
-        match course {
-            Course::Wait => {}
-            Course::SetBackNamed => {
-                if let Some(verdict) = verdict {
-                    self.fail(verdict, now);
-                }
-            }
-            Course::SetBackWave => {
-                let wave = self.wave().clone();
-                let reason = format!("wave \"{}\" is undecided, and the policy is to roll back: {why}", wave.name);
-                self.set_back(&wave.regions, Decider::Policy, reason, now);
-            }
-            Course::Pass => self.pass(Decider::Judge, why.to_owned(), now),
-            Course::PassByPolicy => {
-                self.pass(Decider::Policy, format!("undecided, and the policy is to promote: {why}"), now);
-            }
-            Course::Hold => {
-                self.decided(WaveState::Held, Decider::Policy, now);
-                let reason = format!("wave \"{}\" is undecided, and weights stay as they are: {why}", self.wave().name);
-                let ending = Ending { outcome: Outcome::Held, reason, left: Vec::new() };
-                let then = self.state.now.clone();
-                self.end(ending, Some(then), now);
-            }
-        }
-    }
-
-    fn part(&self, baking: &Baking, now: Moment) -> u32 {
-        let (past, all) = (now.since(baking.began_at), self.wave().bake_seconds.max(1));
-        u32::try_from(past.saturating_mul(u64::from(SERIES_MAX)) / all).unwrap_or(u32::MAX).min(SERIES_MAX - 1)
-    }
-
-    fn pass(&mut self, by: Decider, why: String, now: Moment) {
-        self.decided(WaveState::Passed, by, now);
-        self.log(now, What::Passed, None, why);
-        if self.state.forced == Some(self.state.wave) {
-            self.state.forced = None;
-        }
-        if self.state.wave + 1 < self.state.plan.waves.len() {
-            self.state.wave += 1;
-            self.enter(Phase::Checking { purpose: Purpose::Shift });
-        } else if self.state.regions.values().all(|place| place.weight == 100) {
-            self.end_promoted(now);
-        } else {
-            self.enter(Phase::Checking { purpose: Purpose::Promote });
-        }
-    }
-
     // --- the state ---
 
     fn end_promoted(&mut self, now: Moment) {
@@ -946,17 +724,6 @@ impl Rollout {
 
     fn grace_seconds(&self) -> u64 {
         self.options.deadline_seconds.unwrap_or(self.wave().bake_seconds)
-    }
-}
-
-/// How far the wave has come.
-fn stage(baking: &Baking, now: Moment) -> Stage {
-    if now >= baking.deadline_at {
-        Stage::Deadline
-    } else if now >= baking.bakes_until {
-        Stage::BakeOver
-    } else {
-        Stage::Baking
     }
 }
 

@@ -24,6 +24,28 @@ impl Moment {
     pub fn since(self, other: Moment) -> u64 {
         u64::try_from(self.0.saturating_sub(other.0)).unwrap_or(0)
     }
+
+    /// The minute that it lies in.
+    pub(crate) fn minute(self) -> Moment {
+        Moment(self.0.div_euclid(MINUTE) * MINUTE)
+    }
+
+    /// A time as it is written here and in reports: `2026-11-24T06:35:00Z`, in whole seconds.
+    pub(crate) fn parse(text: &str) -> Option<Moment> {
+        let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+        let numbers = |text: &str, by: char| -> Option<[i64; 3]> {
+            let all: Vec<i64> = text.split(by).map(|part| part.parse().ok()).collect::<Option<_>>()?;
+            all.try_into().ok()
+        };
+        let ([year, month, day], [hour, minute, second]) = (numbers(date, '-')?, numbers(time, ':')?);
+        let is_date = (0..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+        if !is_date || [(hour, 24), (minute, 60), (second, 60)].iter().any(|(is, end)| !(0..*end).contains(is)) {
+            return None;
+        }
+        let moment = Moment(days(year, month, day) * DAY + hour * HOUR + minute * MINUTE + second);
+        // No 31st of June, and no number that is written in another way.
+        (moment.to_string() == text).then_some(moment)
+    }
 }
 
 impl fmt::Display for Moment {
@@ -48,6 +70,13 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day = day_of_year - (153 * month + 2) / 5 + 1;
     let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
     (era * 400 + year + next, month, day)
+}
+
+/// Days since 1970 of a day, as [`civil`] gives them.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 + day - 1 - 719_468
 }
 
 /// Seconds of a length of time: a whole number and `s`, `m`, `h` or `d`.
@@ -92,6 +121,25 @@ mod tests {
             (-1, "1969-12-31T23:59:59Z"),
         ] {
             assert_eq!(Moment(seconds).to_string(), text);
+            assert_eq!(Moment::parse(text), Some(Moment(seconds)));
+        }
+        for text in [
+            "",
+            "-",
+            "2026-11-24",
+            "2026-11-24T06:35:00",
+            "2026-11-24T06:35:00+00:00",
+            "2026-11-24T06:35:00.5Z",
+            "2026-11-24T06:35Z",
+            "2026-02-29T00:00:00Z",
+            "2026-1-24T06:35:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T9223372036854775807:00:00Z",
+            "9223372036854775807-01-01T00:00:00Z",
+            "2026-11-24T+6:35:00Z",
+        ] {
+            assert_eq!(Moment::parse(text), None, "{text}");
         }
     }
 
@@ -100,7 +148,7 @@ mod tests {
         let is_leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
         let (mut year, mut month, mut day) = (1970, 1, 1);
         for days in 0..200_000 {
-            assert_eq!(civil(days), (year, month, day));
+            assert_eq!((civil(days), super::days(year, month, day)), ((year, month, day), days));
             let length = match month {
                 2 => 28 + i64::from(is_leap(year)),
                 4 | 6 | 9 | 11 => 30,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::moment::Moment;
 use crate::plan::Plan;
-use crate::verdict::Verdict;
+use crate::verdict::{Question, Verdict};
 
 /// Version of the document.
 pub(crate) const VERSION: u32 = 1;
@@ -386,6 +386,10 @@ pub struct State {
     pub overrides: Vec<Overridden>,
     /// The wave that is to pass without the judge.
     pub(crate) forced: Option<usize>,
+    /// What is still to be asked of the regions that had the canary before this wave: the minutes between the last that the
+    /// wave before has judged and the first that this one does.
+    #[serde(default)]
+    pub(crate) between: Option<Question>,
     pub(crate) now: Phase,
     /// What happened, the oldest first.
     pub events: Vec<Event>,
@@ -416,6 +420,7 @@ impl State {
             waves: vec![WaveRecord::PENDING; plan.waves.len()],
             overrides: Vec::new(),
             forced: None,
+            between: None,
             now: Phase::Checking { purpose: Purpose::Shift },
             events: Vec::new(),
             events_dropped: 0,

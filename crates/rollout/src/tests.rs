@@ -2,6 +2,7 @@
 
 mod fake;
 mod killed;
+mod minutes;
 mod plans;
 mod properties;
 mod rendered;

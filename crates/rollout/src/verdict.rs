@@ -58,6 +58,13 @@ pub struct Verdict {
     /// Whether nothing of what was counted speaks against the canary.
     #[serde(default)]
     pub is_fine: bool,
+    /// Whether something other than a region was not seen, so that nothing passes: the reason says what.
+    #[serde(default)]
+    pub is_hindered: bool,
+    /// All that was counted before has been judged; nothing if no minute was. What comes from then on is another series' to
+    /// judge.
+    #[serde(default)]
+    pub judged_until: Option<Moment>,
 }
 
 /// Why there is no verdict.
@@ -72,7 +79,8 @@ pub enum JudgeError {
 }
 
 /// A region with a share of the canary.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RegionAsked {
     /// Its name.
     pub region: String,
@@ -83,20 +91,23 @@ pub struct RegionAsked {
 }
 
 /// What is asked at a look.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Question {
     /// Which wave bakes, from 0.
     pub wave: usize,
     /// What it is called.
     pub name: String,
-    /// Which series of looks this is, from 0. A verdict stays, once it is reached; what comes after a pass is therefore
-    /// counted by itself, as another series with a beginning of its own.
+    /// Which series of looks this is, from 0. Evidence adds up, and what was good for long hides for a while that it no longer
+    /// is; what comes after a pass is therefore judged by itself, as another series with a beginning of its own.
     pub series: u32,
     /// When the last weight of the wave was set.
     pub began_at: Moment,
     /// From when on requests count: a whole minute, after the weights had changed everywhere. It may lie ahead, and there
     /// is no data then.
     pub since: Moment,
+    /// Before when; nothing for what goes on.
+    pub until: Option<Moment>,
     /// All regions in which the canary runs, by name.
     pub regions: Vec<RegionAsked>,
     /// Requests of the canary without which a region of the wave does not pass.
@@ -105,9 +116,10 @@ pub struct Question {
 
 impl Question {
     /// The share that the canary has in all the regions, in percent, if it is the same and something is beside it: only
-    /// then can it be checked whether it gets it.
+    /// then can it be checked whether it gets it. What ends where a wave begins ends with minutes of another share.
     pub fn weight(&self) -> Option<u8> {
         let first = self.regions.first()?.weight;
-        (first < 100 && self.regions.iter().all(|region| region.weight == first)).then_some(first)
+        (first < 100 && self.until.is_none() && self.regions.iter().all(|region| region.weight == first))
+            .then_some(first)
     }
 }

@@ -158,6 +158,21 @@ fn two_runs_of_one_state_and_a_state_of_another_plan_are_refused() {
     assert_eq!(second.code, 2, "{}", second.stderr);
     assert!(second.stderr.contains("in use"), "{}", second.stderr);
     drop(running);
+    #[cfg(unix)]
+    {
+        // By whatever name: a link stays one, and what it leads to is the state.
+        let link = world.folder.path().join("link.json");
+        std::os::unix::fs::symlink("s.json", &link).unwrap();
+        let running = world.start(&arguments(&["--state", "link.json"]));
+        running.said_until("resumed");
+        let answer = world.run(&arguments(&["--state", "s.json"]));
+        assert!(answer.code == 2 && answer.stderr.contains("in use"), "{}", answer.stderr);
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(std::fs::read_to_string(world.folder.path().join("s.json")).unwrap().contains("\"resumed\""));
+    }
+    // What is no file is not replaced by one.
+    let answer = world.run(&arguments(&["--state", "."]));
+    assert!(answer.code == 2 && answer.stderr.contains("is no file"), "{}", answer.stderr);
     let mut other = arguments(&["--state", "s.json"]);
     other[2] = "ship-fn";
     let map = std::fs::read_to_string(world.folder.path().join("release-map.json")).unwrap();

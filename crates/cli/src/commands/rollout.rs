@@ -1,25 +1,27 @@
 //! `transect rollout`: the shell around `transect-rollout`: aliases are Lambda's, verdicts are `transect canary`'s, the clock is
 //! this machine's and the state is a file. It refuses to decide anything.
 
+mod judge;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tempfile::NamedTempFile;
 use tokio::runtime::Runtime;
-use transect_canary::STATISTICS_VERSION;
 use transect_cloudwatch::{Fault, Region, read_alias, set_alias};
 use transect_rollout::{
-    Alias, Asked, Clock, Cloud, CloudError, Decision, Document, DriveError, Event, Judge, JudgeError, Moment,
-    OnInconclusive, Options, Override, Plan, Question, Rollout as Machine, RolloutError, Routing, Said, State, Stop,
-    Store, Verdict, Wave, World, describe, drive, parse_seconds, read_canary, render_description,
-    render_description_json, render_report, render_report_json, render_seconds, report,
+    Alias, Asked, Clock, Cloud, CloudError, Decision, Document, DriveError, Event, Moment, OnInconclusive, Options,
+    Override, Plan, Rollout as Machine, RolloutError, Routing, State, Stop, Store, Wave, World, describe, drive,
+    parse_seconds, render_description, render_description_json, render_report, render_report_json, render_seconds,
+    report,
 };
+
+use self::judge::Canary;
 
 use crate::arguments::{Global, Rollout};
 use crate::cloud;
@@ -31,9 +33,6 @@ use crate::signals::Attention;
 
 /// How often the clock is looked at while nothing is to be done, so that Ctrl-C is noticed.
 const TICK: Duration = Duration::from_millis(200);
-/// How long the judge may take for a look, and how often it is seen whether it is done.
-const JUDGE_MAX: Duration = Duration::from_secs(15 * 60);
-const JUDGE_TICK: Duration = Duration::from_millis(20);
 /// Plans and release maps are written by people and pipelines.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
@@ -72,8 +71,9 @@ pub fn run(own: &Rollout, global: &Global) -> Result<(), Failure> {
     let names = cloud::known(plan.regions.keys().cloned().collect())?;
     let options = options(own)?;
     long_enough(&plan, &options, own)?;
-    let held = own.state.as_deref().filter(|_| !global.dry_run).map(lock).transpose()?;
-    let state = own.state.as_deref().map(read_state).transpose()?.flatten();
+    let path = own.state.as_deref().map(state_file).transpose()?;
+    let held = path.as_deref().filter(|_| !global.dry_run).map(lock).transpose()?;
+    let state = path.as_deref().map(read_state).transpose()?.flatten();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -89,7 +89,7 @@ pub fn run(own: &Rollout, global: &Global) -> Result<(), Failure> {
         output::print(global, &text)?;
         return exit(described.exit_code());
     }
-    let Some(path) = own.state.as_deref() else {
+    let Some(path) = path.as_deref() else {
         return Err(Failure::usage("a rollout takes --state", "name a file; the same one takes a killed run up"));
     };
     let forced = own.override_reason.as_ref().map(|reason| Override {
@@ -139,6 +139,18 @@ fn read(path: &Path, what: &'static str) -> Result<String, Failure> {
         hint: None,
     })?;
     Ok(text)
+}
+
+/// The file that a state is kept in. A link stays one; whoever names it and whoever names what it leads to mean the same, and
+/// what is no file is not replaced by one.
+fn state_file(path: &Path) -> Result<PathBuf, Failure> {
+    let found = output::replaced(path).with_context(|| format!("read state {}", path.display()));
+    found.map_err(Failure::incomplete)?.ok_or_else(|| {
+        Failure::usage(
+            format!("state {} is no file", path.display()),
+            "name a file; the same one takes a killed run up",
+        )
+    })
 }
 
 fn read_state(path: &Path) -> Result<Option<State>, Failure> {
@@ -258,7 +270,9 @@ impl Clock for Wall {
     }
 
     fn sleep_until(&mut self, until: Moment) -> Result<(), Stop> {
-        while wall_clock() < until {
+        // No longer than it was to be when it began: a clock that is set back is not waited for.
+        let (began, longest) = (Instant::now(), Duration::from_secs(until.since(wall_clock())));
+        while wall_clock() < until && began.elapsed() <= longest {
             if self.interrupted.load(Ordering::Relaxed) {
                 return Err(Stop);
             }
@@ -335,95 +349,5 @@ impl Cloud for Aliases<'_> {
         let (function, alias) = (&self.plan.function, &self.plan.alias);
         let set = set_alias(client, function, alias, &routing.function_version, additional, revision_id);
         self.runtime.block_on(set).map_err(cloud_error)
-    }
-}
-
-/// `transect canary`, run as a program of its own: whatever becomes of it, the rollout goes on.
-struct Canary<'c> {
-    interrupted: &'c AtomicBool,
-    own: &'c Rollout,
-    global: &'c Global,
-    plan: &'c Plan,
-    state: &'c Path,
-}
-
-impl Judge for Canary<'_> {
-    fn look(&mut self, question: &Question) -> Result<Verdict, JudgeError> {
-        if question.since > wall_clock() {
-            return Ok(Verdict {
-                said: Said::NoData,
-                reason: "the first minute has not begun".to_owned(),
-                roll_back: Vec::new(),
-                missing_regions: Vec::new(),
-                requests: BTreeMap::new(),
-                is_fine: true,
-            });
-        }
-        let unanswered =
-            |error: std::io::Error| JudgeError::Unanswered(format!("transect canary does not start: {error}"));
-        let mut command = Command::new(std::env::current_exe().map_err(unanswered)?);
-        command.arg("canary").args(["--format", "json", "--quiet"]);
-        for place in &self.global.lake {
-            command.arg("--lake").arg(place);
-        }
-        if let Some(file) = &self.global.config {
-            command.arg("--config").arg(file);
-        }
-        command.args(["--service", &self.plan.service]);
-        command.args(["--baseline", &self.plan.baseline, "--canary", &self.plan.canary]);
-        for region in &question.regions {
-            command.args(["--region", &region.region]);
-        }
-        command.args(["--since", &question.since.to_string()]);
-        command.args(["--lateness", &self.global.lateness]);
-        command.args(["--min-requests", &question.min_requests.to_string()]);
-        if let Some(weight) = question.weight() {
-            command.arg("--weight").arg(format!("{weight}%"));
-        }
-        if let Some(policy) = &self.own.policy {
-            command.arg("--policy").arg(policy);
-        }
-        if let Some(settle) = &self.own.settle {
-            command.args(["--settle", settle]);
-        }
-        let mut kept = self.state.as_os_str().to_owned();
-        // A rollout that began before the statistics changed is counted anew.
-        // And what another rollout of the same plan has counted decides nothing here.
-        let series = format!(
-            "wave{}.series{}.began{}.statistics{STATISTICS_VERSION}",
-            question.wave, question.series, question.began_at.0
-        );
-        kept.push(format!(".{}.{series}", self.plan.hash()));
-        command.arg("--state").arg(kept);
-        let files = [(); 2].map(|()| tempfile::tempfile());
-        let [mut out, mut err] = match files {
-            [Ok(out), Ok(err)] => [out, err],
-            [Err(error), _] | [_, Err(error)] => return Err(unanswered(error)),
-        };
-        let handle = |file: &File| file.try_clone().map(Stdio::from).map_err(unanswered);
-        let mut child =
-            command.stdin(Stdio::null()).stdout(handle(&out)?).stderr(handle(&err)?).spawn().map_err(unanswered)?;
-        let began = Instant::now();
-        let status = loop {
-            if let Some(status) = child.try_wait().map_err(unanswered)? {
-                break status;
-            }
-            let is_stopped = self.interrupted.load(Ordering::Relaxed);
-            if is_stopped || began.elapsed() > JUDGE_MAX {
-                // It has decided nothing, and its state is written whole or not at all.
-                let _ = child.kill();
-                let _ = child.wait();
-                let what = if is_stopped { "was interrupted" } else { "did not answer in time, and was ended" };
-                return Err(JudgeError::Unanswered(format!("transect canary {what}")));
-            }
-            std::thread::sleep(JUDGE_TICK);
-        };
-        let text = |file: &mut File| {
-            use std::io::{Read, Seek};
-            let mut bytes = Vec::new();
-            file.rewind().and_then(|()| file.read_to_end(&mut bytes)).map_err(unanswered)?;
-            Ok::<_, JudgeError>(String::from_utf8_lossy(&bytes).into_owned())
-        };
-        read_canary(status.code(), &text(&mut out)?, &text(&mut err)?)
     }
 }

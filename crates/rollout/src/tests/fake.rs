@@ -76,6 +76,13 @@ pub struct Fake {
     /// What was set, in order.
     pub journal: Vec<(String, String)>,
     pub questions: Vec<(i64, Question)>,
+    /// Until when each of them was judged, if a minute of it was.
+    pub judged: Vec<Option<i64>>,
+    /// How long a minute has been over before it is counted, and how many are judged together.
+    pub settle_seconds: i64,
+    pub block_minutes: i64,
+    /// When the clock comes there, it is set back by so many seconds.
+    pub set_back: Option<(i64, i64)>,
     /// Looks at every change before it is made.
     pub watch: Option<Watching>,
 }
@@ -102,6 +109,10 @@ impl Fake {
             disk_is_full: false,
             journal: Vec::new(),
             questions: Vec::new(),
+            judged: Vec::new(),
+            settle_seconds: 0,
+            block_minutes: 1,
+            set_back: None,
             watch: None,
         }
     }
@@ -252,7 +263,21 @@ impl Judge for Hold {
     fn look(&mut self, question: &Question) -> Result<Verdict, JudgeError> {
         let (judge, now) = (self.0.borrow().judge.clone(), self.0.borrow().now);
         self.0.borrow_mut().questions.push((now, question.clone()));
-        judge(question, now - BEGIN)
+        let found = judge(question, now - BEGIN);
+        let mut fake = self.0.borrow_mut();
+        // Whole blocks of minutes that are over, from where the question begins.
+        let over =
+            question.until.map_or(i64::MAX, |until| until.0).min((now - fake.settle_seconds).div_euclid(60) * 60);
+        let block = fake.block_minutes * 60;
+        // What ends leaves no block open.
+        let judged = match question.until {
+            Some(until) if over == until.0 => over,
+            _ => question.since.0 + (over - question.since.0).div_euclid(block) * block,
+        };
+        let judged_until = found.is_ok().then_some(judged).filter(|judged| *judged > question.since.0);
+        fake.judged.push(judged_until);
+        drop(fake);
+        found.map(|verdict| Verdict { judged_until: judged_until.map(Moment), ..verdict })
     }
 }
 
@@ -265,6 +290,10 @@ impl Clock for Hold {
         let mut fake = self.0.borrow_mut();
         fake.now = fake.now.max(until.0);
         let now = fake.now;
+        if let Some((_, seconds)) = fake.set_back.take_if(|(at, _)| now >= *at) {
+            fake.now -= seconds;
+            return Ok(());
+        }
         let (due, later) = std::mem::take(&mut fake.foreign).into_iter().partition(|(at, ..)| *at <= now);
         fake.foreign = later;
         let due: Vec<(i64, String, Routing)> = due;
@@ -296,6 +325,8 @@ pub fn says(said: Said, question: &Question) -> Verdict {
         missing_regions: Vec::new(),
         requests: question.regions.iter().map(|of| (of.region.clone(), 10_000)).collect(),
         is_fine: said != Said::Fail,
+        is_hindered: false,
+        judged_until: None,
     }
 }
 
