@@ -10,6 +10,7 @@ mod canary;
 mod demo;
 mod faults;
 mod fixtures;
+mod follow;
 mod logs;
 mod strangers;
 mod trace;
