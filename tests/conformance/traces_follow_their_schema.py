@@ -5,6 +5,7 @@ Usage: traces_follow_their_schema.py TRANSECT SCRATCH_FOLDER. It needs `jsonsche
 made in the scratch folder, or used if it is there. It refuses to judge the picture (`chromium_shows_the_page.py` does) and speed.
 """
 import base64
+import collections
 import copy
 import datetime
 import json
@@ -131,13 +132,16 @@ def faults_of_the_tree(document):
         if depth < LEVELS_MAX and parent is not above:
             yield f"node {node} does not stand below its parent"
         named = by_id.get((one["trace_id"], one["parent_span_id"]))
-        if named not in (None, one, parent) and "cycle_broken" not in marks:
+        # What is called may have the id of its caller, and stands below it; what names that id may be of either.
+        is_shared = parent is not None and parent["span_id"] in (one["span_id"], named and named["span_id"])
+        if named not in (None, one, parent) and not is_shared and "cycle_broken" not in marks:
             yield f"node {node} names node {named['node']} as its parent and stands below {parent and parent['node']}"
         begin, end = nano(one["start_unix_nano"]), nano(one["end_unix_nano"])
         if nano(one["duration_nano"]) != (None if end is None else end - begin):
             yield f"node {node}: its duration is not from start to end"
-        # Where a bound cut records off, an end may only not have been read.
-        if (end is None and document["truncated"] is None) != bool({"still_running", "cut_off"} & set(marks)):
+        # Where a bound cut records off, or what was looked at ends, an end may only not have been read.
+        told = bool({"still_running", "cut_off"} & set(marks))
+        if (told and end is not None) or (end is None and document["truncated"] is None and not told):
             yield f"node {node}: {marks}, and end {end}"
         if (one["source"] == "missing") != ("parent_not_seen" in marks):
             yield f"node {node}: {one['source']}, and {marks}"
@@ -146,6 +150,12 @@ def faults_of_the_tree(document):
         children = [nano(child["start_unix_nano"]) for child in one["children"] if child["depth"] == depth + 1]
         if level < LEVELS_MAX - 2 and children != sorted(children):
             yield f"node {node}: children are not in the order of time"
+        for link in one["links"]:
+            other = None if link["node"] is None else spans[link["node"]][0]
+            if other is not None and (other["trace_id"], other["span_id"]) != (link["trace_id"], link["span_id"]):
+                yield f"node {node} links to node {link['node']}, which is another"
+            if other is None and link["span_id"] is not None and (link["trace_id"], link["span_id"]) in by_id:
+                yield f"node {node} links to a span that is there, and does not say so"
     roots = [nano(one["start_unix_nano"]) for one in document["spans"]]
     if roots != sorted(roots):
         yield "roots are not in the order of time"
@@ -225,6 +235,13 @@ def faults_of_the_head(document):
         yield "complete, or not"
     if (document["start_unix_nano"] is None) != (not records) or (document["duration_nano"] is None) != (not records):
         yield "a time of nothing"
+    looked = [(int(times["since_unix_nano"]), nano(times["until_unix_nano"])) for times in document["looked_at"]]
+    ends = [until for _, until in looked[:-1]]
+    if not looked or None in ends or any(until >= since for until, (since, _) in zip(ends, looked[1:])):
+        yield f"looked_at: {looked}"
+    beyond = [record["timestamp"] for record in records if not any(since <= int(record["time_unix_nano"]) <= (until or 2**63) for since, until in looked)]
+    if beyond and document["truncated"] is None:
+        yield f"records where nobody looked: {beyond[:5]}"
     if records and int(document["start_unix_nano"]) > min(int(one["start_unix_nano"]) for one in spans):
         yield "it began after its first span"
 
@@ -256,10 +273,10 @@ def spellings(trace_id):
     ]
 
 
-def without_query(text, asked):
-    """The text behind the one member that differs."""
-    head = '{"query":' + json.dumps(asked, ensure_ascii=False) + ","
-    return text.removeprefix(head) if text.startswith(head) else f"does not begin with {head}: {text[:200]}"
+def without_question(text, asked):
+    """The text behind the two members that differ: what was asked, and from when to when was looked."""
+    head = '{"query":' + json.dumps(asked, ensure_ascii=False) + ',"looked_at":['
+    return text.removeprefix(head).partition("],")[2] if text.startswith(head) else f"does not begin with {head}: {text[:200]}"
 
 
 def tells_the_story(story, lake, since):
@@ -268,7 +285,7 @@ def tells_the_story(story, lake, since):
     ways = [(spelling, arguments) for trace_id in story["trace_ids"] for spelling in spellings(trace_id) for arguments in ([], since)]
     ways += [(other, since) for other in (story["correlation_id"], *story["faas_invocation_ids"])]
     answers = {(asked, tuple(arguments)): trace(asked, *arguments, lake=lake)[0] for asked, arguments in ways}
-    bodies = {without_query(text, asked) for (asked, _), text in answers.items()}
+    bodies = {without_question(text, asked) for (asked, _), text in answers.items()}
     check(f"{name}: {len(answers)} ways of asking give the same bytes", len(bodies) == 1, [body[:200] for body in bodies])
     document = json.loads(answers[(story["correlation_id"], tuple(since))])
     is_sound(name, document)
@@ -314,7 +331,7 @@ def bounds_are_told(story, lake, since):
     for unknown in ("ord-nobody-knows", "6b0158c8000000000000000000000001", "00000000-0000-4000-8000-000000000000"):
         text, document = trace(unknown, *since, lake=lake, expected=NOTHING_FOUND)
         is_sound(f"{unknown}, which is nowhere", document)
-        lists = [document[key] for key in document if isinstance(document[key], list)]
+        lists = [document[key] for key in document if isinstance(document[key], list) and key != "looked_at"]
         check("holds nothing", not any(lists) and not any(document["ids"].values()) and document["complete"], text)
     return document
 
@@ -336,12 +353,14 @@ def oddities(now_nano):
         events = found.setdefault((region, group, stream), [])
         events.append({"id": f"{at // 10**6:017}{len(events):039}", "timestamp": at // 10**6, "message": message})
 
-    def span(region, trace, number, above, start_ms, duration_ms, kind=SERVER, service="odd"):
+    def span(region, trace, number, above, start_ms, duration_ms, kind=SERVER, service="odd", links=None):
         start = base + start_ms * 10**6
         told = {
             "resource": {"attributes": {"service.name": service, "cloud.region": region}}, "traceId": trace, "spanId": f"{number:016x}", "name": f"work {number}",
             "kind": kind, "startTimeUnixNano": start, "endTimeUnixNano": None, "attributes": {}, "status": {"code": "UNSET"},
         }
+        if links is not None:
+            told["links"] = links
         if above is not None:
             told["parentSpanId"] = f"{above:016x}"
         if duration_ms is None:
@@ -377,6 +396,14 @@ def oddities(now_nano):
     # An id that too many traces share.
     for number in range(250):
         event(east, "/ecs/cron", "cron", base + number * 10**6, json.dumps({"level": "INFO", "message": "tick", "service": "cron", "correlation_id": "cron-nightly", "trace_id": trace_id(1000 + number)}))
+    # A consumer that links to its producer, and to one that nobody saw; a call whose two sides have one id.
+    span(east, trace_id(5), 0x501, None, 0, 10, "PRODUCER", "orders")
+    linked = [{"traceId": trace_id(5), "spanId": f"{0x501:016x}", "attributes": {"messaging.message.id": "m-1", "n": 7}}, {"traceId": trace_id(7), "spanId": f"{0x701:016x}"}]
+    span(west, trace_id(6), 0x601, None, 500, 10, "CONSUMER", "billing", links=linked)
+    span(east, trace_id(8), 0x801, None, 0, 100)
+    for region, start, kind, service in ((east, 10, CLIENT, "gw"), (west, 20, SERVER, "pay")):
+        span(region, trace_id(8), 0x802, 0x801, start, 50, kind, service)
+    span(west, trace_id(8), 0x803, 0x802, 30, 10, "INTERNAL", "pay")
     # A text that is hard to write.
     event(west, "/ecs/cron", "cron", base, json.dumps({"level": "INFO", "message": "\u0000 \u2028 </script> \U0001f600 \"\\", "service": "ж", "correlation_id": "порядок \"1\"\t</script>"}))
     return found, trace_id
@@ -398,6 +425,7 @@ def oddities_follow_too():
     asked = {
         "a deep chain": [trace_id(1)], "circles and ends that are none": [trace_id(2)], "clocks that differ": [trace_id(3)],
         "clocks that were put right": [trace_id(3), "--correct-skew"], "two attempts": [trace_id(4)], "one of a hub": [trace_id(1000)],
+        "a link's end": [trace_id(5)], "a link's beginning": [trace_id(6)], "two sides of one id": [trace_id(8)],
         "a hub": ["cron-nightly"], "a hub that is followed": ["cron-nightly", "--follow-hub"], "a text that is hard to write": ["порядок \"1\"\t</script>"],
     }
     for name, arguments in asked.items():
@@ -415,6 +443,11 @@ def oddities_follow_too():
     all_marks = set(SCHEMA["$defs"]["mark"]["enum"]) - {"region_may_be_missing"}
     check("every mark was there", marks >= all_marks - {"duration_clamped"}, marks ^ all_marks)
     check("every source was there", sources == set(SCHEMA["$defs"]["span"]["properties"]["source"]["enum"]), sources)
+    for name in ("a link's end", "a link's beginning"):
+        ends = [(one["service_name"], [link["node"] for link in one["links"]]) for one, _, _ in flattened(documents[name])]
+        check(f"{name} leads to both", ends == [("orders", []), ("billing", [0, None])], ends)
+    sides = [(one["service_name"], one["depth"]) for one, _, _ in flattened(documents["two sides of one id"])]
+    check("both sides of a call are seen, the one that is called below its caller", sides == [("odd", 0), ("gw", 1), ("pay", 2), ("pay", 3)], sides)
     skew = documents["clocks that differ"]["clock_skew"]
     check("the clock that is behind is told", [(told["cloud_region"], told["corrected"]) for told in skew] == [("us-west-2", False)], skew)
     skew = documents["clocks that were put right"]["clock_skew"]
@@ -472,6 +505,8 @@ def broken(document):
         "a stretch without an end": lambda other: span_of(other).update(critical=[["1"]]),
         "a stretch of three": lambda other: span_of(other).update(critical=[["1", "2", "3"]]),
         "a record before the first": lambda other: span_of(other).update(records=[-1]),
+        "a link without a trace": lambda other: span_of(other).update(links=[{"trace_id": None, "span_id": None, "attributes": None, "node": None}]),
+        "times without an end": lambda other: other["looked_at"][0].pop("until_unix_nano"),
         "no unreadable files": lambda other: other.update(unreadable_files=[]),
         "a timestamp of another zone": lambda other: other["records"][0].update(timestamp="2026-11-21T08:27:00.000000000+01:00"),
         "a severity that is none": lambda other: other["records"][0].update(severity_number=25),
@@ -543,16 +578,24 @@ def is_otlp(name, document, asked, arguments, lake):
     check(f"{name}: parents and spans of records are there, or named", not lost, lost)
     # A child of the tree is one in OTLP, too, where both are of one trace.
     by_id = {(span.trace_id.hex(), span.span_id.hex()): span for span in spans}
-    astray = []
+    astray, ids_of_json = [], collections.Counter((one["trace_id"], one["span_id"]) for one in ours)
     for one, above, level in flattened(document):
-        if above is not None and level < LEVELS_MAX - 1 and one["span_id"] and above["span_id"] and above["trace_id"] == one["trace_id"] and one["source"] != "missing":
+        # Of spans that share their id one keeps it, and the others' are made up.
+        is_own = all(ids_of_json[(end["trace_id"], end["span_id"])] == 1 for end in (one, above or one))
+        if above is not None and is_own and level < LEVELS_MAX - 1 and one["span_id"] and above["span_id"] and above["trace_id"] == one["trace_id"] and one["source"] != "missing":
             if by_id[(one["trace_id"], one["span_id"])].parent_span_id.hex() != above["span_id"]:
                 astray.append(one["node"])
     check(f"{name}: children are below their parents", not astray, astray)
-    told = sorted((one["trace_id"], one["span_id"], int(one["start_unix_nano"]), one["end_unix_nano"], one["status_code"]) for one in expected if one["span_id"])
+    told = sorted((one["trace_id"], one["span_id"], int(one["start_unix_nano"]), one["end_unix_nano"], one["status_code"]) for one in expected if one["span_id"] and ids_of_json[(one["trace_id"], one["span_id"])] == 1)
     seen = [(trace_id, span_id, *(lambda span: (span.start_time_unix_nano, span.end_time_unix_nano, span.status.code))(by_id[(trace_id, span_id)])) for trace_id, span_id, *_ in told]
     same = all(one[2] == other[2] and (one[3] is None or int(one[3]) == other[3]) and ["UNSET", "OK", "ERROR"].index(one[4]) == other[4] for one, other in zip(told, seen))
     check(f"{name}: with the same times and outcomes", same)
+    links = sorted((link["trace_id"], link["span_id"], sorted(link["attributes"] or {})) for one in expected for link in one["links"] if link["span_id"])
+    exported = sorted((link.trace_id.hex(), link.span_id.hex(), sorted(attribute.key for attribute in link.attributes)) for span in spans for link in span.links)
+    check(f"{name}: with the same {len(links)} links", links == exported, (links, exported))
+    scopes = {scope["scope"]["attributes"][0]["value"]["arrayValue"]["values"][0]["stringValue"]
+              for line in (of_spans, of_logs) for resource in json.loads(line).popitem()[1] for scope in resource.get("scopeSpans", resource.get("scopeLogs"))}
+    check(f"{name}: and says from when to when was looked", len(scopes) == (1 if spans or records else 0), scopes)
     events = sorted(attribute.value.string_value for record in records for attribute in record.attributes if attribute.key == "aws.log.event_id")
     check(f"{name}: records are the same", events == sorted(record["event_id"] for record in expected_logs))
     bodies = sorted((record.time_unix_nano, record.body.string_value) for record in records)

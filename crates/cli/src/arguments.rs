@@ -355,10 +355,12 @@ pub struct Logs {
 /// Follows one request: from any id of it to every record that it left in all regions and releases, as a waterfall.
 ///
 /// ID is an X-Ray or W3C trace id in any spelling, a whole traceparent or X-Amzn-Trace-Id header, a Lambda request id, the
-/// application's correlation id, or an event id. What carries it is found, then what carries the ids of that, and so on. A
-/// trace id of X-Ray holds the time that it was made at, and its records are looked for around that, whatever --since and
-/// --until say; if nothing is there, and for other ids, they are looked for since --since, or 24 h ago. What belongs to them is then looked for 15 min around what was found, and further
-/// as long as something is found there.
+/// application's correlation id, or an event id. What carries it is found, then what carries the ids of that, and so on, and
+/// the spans that these link to, or that link to them.
+///
+/// All of these ids are looked for from --since, or 24 h ago, to --until, or now, and 15 min around what was found, further
+/// out as long as something is found there. A trace id of X-Ray holds the time that it was made at, which is looked at whatever
+/// --since and --until say; without them, 6 h before and 24 h after it are. The answer says from when to when was looked.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  transect trace 1-67e8d3a5-0123456789abcdef01234567\n  \
     transect trace ord-4711 --since 7d --logs all\n  transect trace ord-4711 --output trace.html\n  \

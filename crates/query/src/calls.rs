@@ -15,7 +15,7 @@ use std::hash::Hash;
 pub(crate) const SHARED_VERSION: &str = "$LATEST.PUBLISHED";
 
 /// The longest call, 15 minutes, with a minute for what Lambda writes after it.
-const CALL_NANO_MAX: i64 = 16 * 60 * 1_000_000_000;
+pub(crate) const CALL_NANO_MAX: i64 = 16 * 60 * 1_000_000_000;
 
 /// What a line is for the calls of its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

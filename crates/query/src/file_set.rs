@@ -41,14 +41,14 @@ pub(crate) struct File {
 /// The files that were listed so far.
 pub(crate) struct FileSet<'e> {
     engine: &'e Engine,
-    listed: Option<HourRange>,
+    listed: Vec<HourRange>,
     files: Vec<Arc<File>>,
     numbers: HashMap<(usize, Path), u32>,
 }
 
 impl<'e> FileSet<'e> {
     pub(crate) fn new(engine: &'e Engine) -> FileSet<'e> {
-        FileSet { engine, listed: None, files: Vec::new(), numbers: HashMap::new() }
+        FileSet { engine, listed: Vec::new(), files: Vec::new(), numbers: HashMap::new() }
     }
 
     pub(crate) fn engine(&self) -> &'e Engine {
@@ -64,26 +64,29 @@ impl<'e> FileSet<'e> {
         self.files.iter().filter(|file| self.is_there(file)).cloned().collect()
     }
 
-    /// Lists the hours in which records of this time can have arrived, unless that is done.
-    pub(crate) async fn list(&mut self, since_unix_nano: i64, until_unix_nano: i64) -> Result<()> {
+    /// Lists the hours in which records of these times can have arrived, unless that is done. Times are from and until, both
+    /// ends included.
+    pub(crate) async fn list(&mut self, times: &[(i64, i64)]) -> Result<()> {
         let (landing, extent) = (self.engine.landing(), self.engine.extent());
-        let bounds = Bounds { min: Some(since_unix_nano), max: Some(until_unix_nano) };
-        let needed = bounds.arrival_hours(extent.lateness_nano, extent.now_unix_nano);
-        let covers = |listed: &HourRange| listed.intersect(&needed) == needed;
-        if self.listed.as_ref().is_some_and(covers) {
+        let needed = times.iter().map(|(since_unix_nano, until_unix_nano)| {
+            let bounds = Bounds { min: Some(*since_unix_nano), max: Some(*until_unix_nano) };
+            bounds.arrival_hours(extent.lateness_nano, extent.now_unix_nano)
+        });
+        let needed = joined(needed.collect());
+        let covers = |wanted: &HourRange| self.listed.iter().any(|listed| listed.intersect(wanted) == *wanted);
+        if needed.iter().all(covers) {
             return Ok(());
         }
-        let range = match self.listed {
-            Some(listed) => HourRange { first: listed.first.min(needed.first), last: listed.last.max(needed.last) },
-            None => needed,
-        };
+        let ranges = joined(self.listed.iter().copied().chain(needed).collect());
         let regions = extent.regions.as_slice();
-        landing.begin_counting();
-        let places = 0..landing.places().len();
-        let listed = try_join_all(places.map(|place| landing.list(place, regions, &range)))
+        let places = (0..landing.places().len()).flat_map(|place| ranges.iter().map(move |range| (place, range)));
+        let listed =
+            places.map(|(place, range)| async move { Ok((place, landing.list(place, regions, range).await?)) });
+        let listed = try_join_all(listed)
             .await
             .map_err(|error| crate::error::from_datafusion(error, "", &Default::default()))?;
-        for (place, hours) in listed.iter().enumerate() {
+        landing.count_again(&ranges);
+        for (place, hours) in listed {
             let footers = &landing.places()[place].footers;
             for meta in hours.iter().flat_map(|hour| &hour.files) {
                 let number =
@@ -97,7 +100,7 @@ impl<'e> FileSet<'e> {
                 }
             }
         }
-        self.listed = Some(range);
+        self.listed = ranges;
         let bytes = self.files.iter().map(|file| file.meta.size).sum();
         match self.engine.bytes_max() {
             Some(bytes_max) if bytes > bytes_max => Err(QueryError::TooLarge { bytes, bytes_max }),
@@ -128,6 +131,21 @@ impl<'e> FileSet<'e> {
             }
         }
     }
+}
+
+/// Ranges that hold the same hours, apart from each other: no hour is listed, or counted, twice.
+fn joined(mut ranges: Vec<HourRange>) -> Vec<HourRange> {
+    ranges.sort_unstable_by_key(|range| range.first);
+    let mut apart: Vec<HourRange> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match apart.last_mut() {
+            Some(last) if !last.intersect(&range).is_empty() => {
+                last.last = last.last.zip(range.last).map(|(one, two)| one.max(two));
+            }
+            _ => apart.push(range),
+        }
+    }
+    apart
 }
 
 /// The column of a name in a file, if it has one.

@@ -113,9 +113,18 @@ impl Landing {
         self.is_dry.load(Relaxed)
     }
 
-    /// Forgets what was counted, before everything is listed once more.
-    pub(crate) fn begin_counting(&self) {
-        self.found().readings.clear();
+    /// Counts what was listed of these hours, and nothing else: hours may have been listed more than once.
+    pub(crate) fn count_again(&self, ranges: &[HourRange]) {
+        let mut found = self.found();
+        let Found { listings, readings, .. } = &mut *found;
+        readings.clear();
+        let counted = listings.iter().filter(|((_, _, range), _)| ranges.contains(range));
+        for hours in counted.filter_map(|(_, listing)| listing.try_lock()?.clone()) {
+            for hour in hours.iter() {
+                let region = hour.partition.region();
+                readings.entry(region.to_owned()).or_insert_with(|| Reading::of(region)).add(hour);
+            }
+        }
     }
 
     /// What the scans of the latest question have found, by region.

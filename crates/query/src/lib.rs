@@ -39,9 +39,9 @@ pub use render::{
     Format, LineStyle, RenderError, TableStyle, VisibleJson, render, render_batch, render_logs, visible, visible_lines,
 };
 pub use trace::{
-    ClockSkew, Crossing, Event, FirstError, Hub, Id, IdKind, LogsShown, Mark, PickFilter, RegionTime, ReleaseSeen,
-    Span, SpanSource, Status, Summary, Trace, TraceBounds, TraceStart, Tree, WaterfallStyle, Window, pick_sql,
-    render_trace_html, render_trace_json, render_trace_otlp, render_waterfall,
+    ClockSkew, Crossing, Event, FirstError, Hub, Id, IdKind, Link, LogsShown, MADE_AFTER_NANO, MADE_BEFORE_NANO, Mark,
+    PickFilter, RegionTime, ReleaseSeen, Span, SpanSource, Status, Summary, TimeLooked, Trace, TraceBounds, TraceStart,
+    Tree, WaterfallStyle, Window, pick_sql, render_trace_html, render_trace_json, render_trace_otlp, render_waterfall,
 };
 
 pub use units::{

@@ -176,7 +176,9 @@ impl Engine {
         self.begin_question();
         let error = std::sync::Arc::new(self.error_rule(question.error.as_deref())?);
         let (releases, mut files) = (self.read_releases().await, FileSet::new(self));
-        files.list(question.since_unix_nano - UNIT_NANO_MAX, question.until_unix_nano + question.settle_nano).await?;
+        files
+            .list(&[(question.since_unix_nano - UNIT_NANO_MAX, question.until_unix_nano + question.settle_nano)])
+            .await?;
         let counted = loop {
             let there = files.there().len();
             let counted = scan::count(&files, question, &error, &releases).await?;

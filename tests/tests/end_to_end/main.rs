@@ -11,6 +11,7 @@ mod demo;
 mod documents;
 mod faults;
 mod fixtures;
+mod follow;
 mod logs;
 mod strangers;
 mod trace;

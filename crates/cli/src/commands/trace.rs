@@ -5,8 +5,9 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use transect_normalize::{AnyId, parse_any_id};
 use transect_query::{
-    EngineOptions, Format, Id, IdKind, LogsShown, NamesSeen, PickFilter, TraceBounds, TraceStart, WaterfallStyle,
-    Window, pick_sql, render_batch, render_trace_html, render_trace_json, render_trace_otlp, render_waterfall,
+    EngineOptions, Format, Id, IdKind, LogsShown, MADE_AFTER_NANO, MADE_BEFORE_NANO, NamesSeen, PickFilter,
+    Trace as Found, TraceBounds, TraceStart, WaterfallStyle, Window, pick_sql, render_batch, render_trace_html,
+    render_trace_json, render_trace_otlp, render_waterfall,
 };
 
 use crate::arguments::{CrossingName, FormatName, Global, LogsName, Trace};
@@ -15,12 +16,8 @@ use crate::output::{self, Destination};
 use crate::{config, zone};
 
 const MINUTE_NANO: i64 = 60_000_000_000;
-/// Where ids are looked for that tell no time.
+/// Where ids are looked for if nobody says where.
 const SINCE_NANO: i64 = 24 * 60 * MINUTE_NANO;
-/// A trace id is made when its request comes in, by a clock that may be a little off. Records around it are looked for; the
-/// search goes on from what it finds.
-const MADE_BEFORE_NANO: i64 = 20 * MINUTE_NANO;
-const MADE_AFTER_NANO: i64 = 35 * MINUTE_NANO;
 /// An event may say that it happened up to an hour before CloudWatch received it.
 const EVENT_BEFORE_NANO: i64 = 80 * MINUTE_NANO;
 /// Records of a page: a browser draws each of them.
@@ -95,11 +92,11 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
         },
     )?;
     if global.dry_run {
-        let window = start.windows.first().copied().unwrap_or(Window { since_unix_nano: 0, until_unix_nano: i64::MAX });
-        let sql = format!(
-            "SELECT count(*) FROM telemetry WHERE time_unix_nano BETWEEN {} AND {}",
-            window.since_unix_nano, window.until_unix_nano
-        );
+        let windows = start.windows.iter();
+        let windows =
+            windows.map(|window| format!("BETWEEN {} AND {}", window.since_unix_nano, window.until_unix_nano));
+        let times: Vec<String> = windows.map(|window| format!("time_unix_nano {window}")).collect();
+        let sql = format!("SELECT count(*) FROM telemetry WHERE {}", times.join(" OR "));
         return output::dry_run(&engine, &sql, &[], global);
     }
     let watch = output::Watch::new(&engine, global);
@@ -157,7 +154,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
     };
     output::finish(global, &trace.completeness, &seen)?;
     if is_empty {
-        let hint = nothing_found(text, &start, global);
+        let hint = nothing_found(text, &start, &trace, global);
         return Err(Failure::Because {
             code: NOTHING_FOUND,
             error: anyhow::anyhow!("nothing found of {text}"),
@@ -168,7 +165,10 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
 }
 
 /// What may be the reason that nothing was found.
-fn nothing_found(text: &str, start: &TraceStart, global: &Global) -> String {
+fn nothing_found(text: &str, start: &TraceStart, found: &Found, global: &Global) -> String {
+    if !found.tree.notes.is_empty() {
+        return found.tree.notes.join("\n");
+    }
     let digits = text.trim().trim_start_matches("1-").replace('-', "");
     let is_part = (8..32).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
     // Sixteen of them may be the id of a span.
@@ -188,13 +188,10 @@ fn nothing_found(text: &str, start: &TraceStart, global: &Global) -> String {
         true => String::new(),
         false => format!(" in {}", global.region.join(", ")),
     };
-    format!(
-        "it was looked for {}{regions}; widen --since, or --lateness for what arrived late",
-        windows.join(", then ")
-    )
+    format!("it was looked for {}{regions}; widen --since, or --lateness for what arrived late", windows.join(", and "))
 }
 
-/// What the id may be, and where to look for it: first where it tells itself, if it does.
+/// What the id may be, and where to look for it: also where it tells itself, if it does.
 fn start(text: &str, id: &AnyId, options: &EngineOptions) -> TraceStart {
     let kinds = [
         (IdKind::Trace, &id.trace_id),
@@ -209,14 +206,23 @@ fn start(text: &str, id: &AnyId, options: &EngineOptions) -> TraceStart {
         let before = if id.event_id.is_some() { EVENT_BEFORE_NANO } else { MADE_BEFORE_NANO };
         Window { since_unix_nano: made.saturating_sub(before), until_unix_nano: made.saturating_add(MADE_AFTER_NANO) }
     });
+    let is_time_chosen = options.since_unix_nano.is_some() || options.until_unix_nano.is_some();
+    let since = options.until_unix_nano.unwrap_or(now).min(now).saturating_sub(SINCE_NANO);
     let asked = Window {
-        since_unix_nano: options
-            .since_unix_nano
-            .unwrap_or_else(|| options.until_unix_nano.unwrap_or(now).min(now).saturating_sub(SINCE_NANO)),
+        // From the beginning of its hour, which is read anyway: then the same question has the same answer for a while.
+        since_unix_nano: options.since_unix_nano.unwrap_or(since - since.rem_euclid(60 * MINUTE_NANO)),
         // Clocks may be ahead of ours.
         until_unix_nano: options.until_unix_nano.unwrap_or_else(|| now.saturating_add(3 * 60 * MINUTE_NANO)),
     };
-    TraceStart { text: text.trim().to_owned(), ids, windows: made.into_iter().chain([asked]).collect() }
+    // A request may go on for hours after its id was made.
+    let around = made.map(|made| if is_time_chosen { made } else { made.with_surroundings() });
+    TraceStart {
+        text: text.trim().to_owned(),
+        ids,
+        windows: around.into_iter().chain([asked]).collect(),
+        made,
+        is_time_chosen,
+    }
 }
 
 /// Lists traces, and follows the one that is chosen where somebody can choose.

@@ -374,6 +374,8 @@ async fn trace(engine: &Engine, invocation: &str) -> String {
         text: invocation.to_owned(),
         ids: vec![Id { kind: IdKind::Invocation, value: invocation.to_owned() }],
         windows: vec![Window { since_unix_nano: HOUR_8 - HOUR, until_unix_nano: HOUR_8 + HOUR }],
+        made: None,
+        is_time_chosen: true,
     };
     let found = engine.trace(&start, &TraceBounds::default(), false).await.unwrap();
     let mut out = Vec::new();

@@ -6,13 +6,16 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::closure::Event;
+use super::closure::{Event, Window};
+use super::links::links_of;
 use super::span::{Mark, Span, SpanSource, Status, Tree};
 use crate::failure::SEVERITY_ERROR;
 use crate::views::SPAN_IN_PROGRESS;
 
 /// No Lambda invocation runs longer.
 const INVOCATION_NANO_MAX: i64 = 900 * 1_000_000_000;
+/// What has no end and has told of itself since its start, but not for so long, was cut off: who waits says so every half hour.
+const SILENCE_NANO_MAX: i64 = 2_700 * 1_000_000_000;
 /// What X-Ray calls the service of spans below the first of a service.
 const UNKNOWN_SERVICE: &str = "UnknownService";
 const END_TIME: &str = "endTimeUnixNano";
@@ -26,6 +29,16 @@ pub(super) struct Circumstances {
     pub(super) is_region_missing: bool,
     /// Whether a bound cut records off: what has no end may have lost it to that.
     pub(super) is_truncated: bool,
+    /// The times that were looked at; all if there are none.
+    pub(super) looked: Vec<Window>,
+}
+
+impl Circumstances {
+    /// Until when anything that came after this time would have been seen.
+    pub(super) fn seen_until(&self, time: i64) -> i64 {
+        let around = self.looked.iter().find(|window| window.holds(time));
+        around.map_or(self.now_unix_nano, |window| window.until_unix_nano.min(self.now_unix_nano))
+    }
 }
 
 /// Where each of the records belongs, and the tree of it.
@@ -47,8 +60,10 @@ struct Assembly<'e> {
     events: &'e [Event],
     spans: Vec<Span>,
     notes: Vec<String>,
-    /// By trace and span id; an invocation may go by several.
+    /// By trace and span id; an invocation may go by several. Of several spans with one id the one that was called.
     by_id: HashMap<SpanKey<'e>, usize>,
+    /// All spans of an id that several share.
+    sharing: HashMap<SpanKey<'e>, Vec<usize>>,
     /// The spans of each invocation: one for each attempt.
     by_invocation: HashMap<&'e str, Vec<usize>>,
     /// What each span's own release is stated as: a mapping or a version is outdone by an application's statement.
@@ -111,35 +126,76 @@ impl<'e> Assembly<'e> {
             let key = (text(&record.trace_id).unwrap_or_default(), text(&record.span_id).unwrap_or(&record.event_id));
             copies.entry(key).or_default().push(index);
         }
-        for (key, mut copies) in copies {
-            // The best one first: it has ended, and was written last.
-            let is_open = |index: &usize| events[*index].record.event_name.as_deref() == Some(SPAN_IN_PROGRESS);
-            copies.sort_by_key(|index| {
-                let record = &events[*index].record;
-                (is_open(index), std::cmp::Reverse((record.observed_time_unix_nano, record.event_id.as_ref())))
-            });
-            let number = self.spans.len();
-            let mut span = Span { source: SpanSource::Span, ..Span::default() };
-            let (best, others) = (&events[copies[0]], &copies[1..]);
-            span.start_unix_nano = best.record.time_unix_nano;
-            if !is_open(&copies[0]) {
-                let duration = best.record.duration_nano.unwrap_or(0);
-                if duration < 0 || duration == 0 && ends_before(best) {
-                    span.mark(Mark::DurationClamped);
-                }
-                span.end_unix_nano = Some(span.start_unix_nano.saturating_add(duration.max(0)));
+        for (key, copies) in copies {
+            let told_apart = told_apart(events, &copies);
+            let numbers: Vec<usize> = told_apart.into_iter().map(|copies| self.take_span(copies)).collect();
+            let called =
+                numbers.iter().find(|number| side(self.spans[**number].span_kind.as_deref()) == Some(Side::Called));
+            if let Some(number) = called.or(numbers.first()) {
+                self.by_id.insert(key, *number);
             }
-            for copy in std::iter::once(best).chain(others.iter().map(|index| &events[*index])) {
-                fill(&mut span, copy);
+            if numbers.len() > 1 {
+                self.sharing.insert(key, numbers);
             }
-            span.status = status(best.record.status_code.as_deref());
-            if best.record.service_version.is_some() {
-                self.is_release_stated.insert(number);
-            }
-            self.by_id.insert(key, number);
-            copies.iter().for_each(|index| self.place[*index] = Some(number));
-            self.spans.push(span);
         }
+        if !self.sharing.is_empty() {
+            let count = self.sharing.len();
+            let ids = if count == 1 { "1 id names".to_owned() } else { format!("{count} ids name") };
+            self.notes.push(format!(
+                "{ids} more than one span: what was called stands below its caller, as B3 has it, and others stand side by side"
+            ));
+        }
+    }
+
+    /// A span of which these are copies; its place.
+    fn take_span(&mut self, mut copies: Vec<usize>) -> usize {
+        let events = self.events;
+        // The best one first: it has ended, and was written last.
+        let is_open = |index: &usize| events[*index].record.event_name.as_deref() == Some(SPAN_IN_PROGRESS);
+        copies.sort_by_key(|index| {
+            let record = &events[*index].record;
+            (is_open(index), std::cmp::Reverse((record.observed_time_unix_nano, record.event_id.as_ref())))
+        });
+        let number = self.spans.len();
+        let mut span = Span { source: SpanSource::Span, ..Span::default() };
+        let (best, others) = (&events[copies[0]], &copies[1..]);
+        span.start_unix_nano = best.record.time_unix_nano;
+        if !is_open(&copies[0]) {
+            let duration = best.record.duration_nano.unwrap_or(0);
+            if duration < 0 || duration == 0 && ends_before(best) {
+                span.mark(Mark::DurationClamped);
+            }
+            span.end_unix_nano = Some(span.start_unix_nano.saturating_add(duration.max(0)));
+        }
+        for copy in std::iter::once(best).chain(others.iter().map(|index| &events[*index])) {
+            fill(&mut span, copy);
+            if span.links.is_empty() {
+                span.links = links_of(copy);
+            }
+        }
+        span.status = status(best.record.status_code.as_deref());
+        if best.record.service_version.is_some() {
+            self.is_release_stated.insert(number);
+        }
+        copies.iter().for_each(|index| self.place[*index] = Some(number));
+        self.spans.push(span);
+        number
+    }
+
+    /// The span of an id: of several the one of this service.
+    fn of_id(&self, key: &(&str, &str), service: Option<&str>) -> Option<usize> {
+        let same = |number: &&usize| service.is_some() && self.spans[**number].service_name.as_deref() == service;
+        let of_service = self.sharing.get(key).and_then(|numbers| numbers.iter().find(same));
+        of_service.or(self.by_id.get(key)).copied()
+    }
+
+    /// What called a span that has the id of its caller.
+    fn caller_of(&self, number: usize) -> Option<usize> {
+        let span = &self.spans[number];
+        let key = (span.trace_id.as_deref()?, span.span_id.as_deref()?);
+        let numbers = self.sharing.get(&key).filter(|_| side(span.span_kind.as_deref()) == Some(Side::Called))?;
+        let calls = |other: &&usize| side(self.spans[**other].span_kind.as_deref()) == Some(Side::Calling);
+        numbers.iter().find(calls).copied()
     }
 
     /// Invocations: a recorded span covers each attempt, or the attempt becomes a span.
@@ -319,7 +375,7 @@ impl<'e> Assembly<'e> {
         for (index, event) in events.iter().enumerate().filter(|(_, event)| !is_span(event)) {
             let record = &event.record;
             let (Some(trace), Some(id)) = (text(&record.trace_id), text(&record.span_id)) else { continue };
-            match (self.by_id.get(&(trace, id)).copied(), self.place[index]) {
+            match (self.of_id(&(trace, id), service(event)), self.place[index]) {
                 (Some(number), None) => self.place[index] = Some(number),
                 // Of a span within the invocation; what covers an invocation is no nearer than the record's own.
                 (Some(number), Some(_)) if platform(event).is_none() && !covers.contains(&number) => {
@@ -340,9 +396,13 @@ impl<'e> Assembly<'e> {
         let events = self.events;
         let mut missing: HashMap<(String, String), usize> = HashMap::new();
         for number in 0..self.spans.len() {
+            if let Some(caller) = self.caller_of(number) {
+                self.spans[number].parent = Some(caller);
+                continue;
+            }
             let span = &self.spans[number];
             let named = span.trace_id.as_deref().zip(span.parent_span_id.as_deref());
-            let above = named.and_then(|key| self.by_id.get(&key).copied());
+            let above = named.and_then(|key| self.of_id(&key, span.service_name.as_deref()));
             if let Some(above) = above.filter(|above| *above != number) {
                 self.spans[number].parent = Some(above);
                 continue;
@@ -548,10 +608,6 @@ impl<'e> Assembly<'e> {
                     span.exception_message = owned(&record.exception_message);
                 }
             }
-            if span.end_unix_nano.is_none() && !circumstances.is_truncated {
-                let running = circumstances.now_unix_nano.saturating_sub(span.start_unix_nano) <= INVOCATION_NANO_MAX;
-                span.mark(if running { Mark::StillRunning } else { Mark::CutOff });
-            }
             if span.source == SpanSource::Missing && circumstances.is_region_missing {
                 span.mark(Mark::RegionMayBeMissing);
             }
@@ -565,7 +621,86 @@ impl<'e> Assembly<'e> {
         }
         sort(&mut tree);
         inherit(&mut tree);
+        if !circumstances.is_truncated {
+            mark_ends(events, &mut tree, circumstances);
+        }
+        let mut links: Vec<_> = tree.spans.iter_mut().map(|span| std::mem::take(&mut span.links)).collect();
+        for link in links.iter_mut().flatten() {
+            link.span = link.span_id.as_deref().and_then(|id| self.by_id.get(&(link.trace_id.as_str(), id)).copied());
+        }
+        tree.spans.iter_mut().zip(links).for_each(|(span, links)| span.links = links);
         tree
+    }
+}
+
+/// A side of a call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Calling,
+    Called,
+}
+
+fn side(kind: Option<&str>) -> Option<Side> {
+    match kind {
+        Some("CLIENT" | "PRODUCER") => Some(Side::Calling),
+        Some("SERVER" | "CONSUMER") => Some(Side::Called),
+        _ => None,
+    }
+}
+
+/// The copies of each of the spans that have one id: copies of one are of one service and one side of a call, as far as
+/// they say.
+fn told_apart(events: &[Event], copies: &[usize]) -> Vec<Vec<usize>> {
+    let said = |index: &usize| (side(text(&events[*index].record.span_kind)), service(&events[*index]));
+    let mut sorted = copies.to_vec();
+    // What says most comes first: what says less is like it.
+    sorted.sort_by_key(|index| {
+        let (side, service) = said(index);
+        (side.is_none(), service.is_none(), *index)
+    });
+    let mut spans: Vec<(Option<Side>, Option<&str>, Vec<usize>)> = Vec::new();
+    for index in sorted {
+        let (side, service) = said(&index);
+        let is_same = |known: &(Option<Side>, Option<&str>, Vec<usize>)| {
+            (known.0.is_none() || side.is_none() || known.0 == side)
+                && (known.1.is_none() || service.is_none() || known.1 == service)
+        };
+        match spans.iter_mut().find(|known| is_same(known)) {
+            Some((known_side, known_service, copies)) => {
+                *known_side = known_side.or(side);
+                *known_service = known_service.or(service);
+                copies.push(index);
+            }
+            None => spans.push((side, service, vec![index])),
+        }
+    }
+    let mut spans: Vec<Vec<usize>> = spans.into_iter().map(|(_, _, copies)| copies).collect();
+    spans.sort_by_key(|copies| copies.iter().min().copied());
+    spans
+}
+
+/// What is said of the spans without an end. Where the end may lie beyond what was looked at, nothing is.
+fn mark_ends(events: &[Event], tree: &mut Tree, circumstances: &Circumstances) {
+    let mut last: Vec<i64> = tree.spans.iter().map(|span| span.last_unix_nano(events)).collect();
+    for (number, _) in tree.in_order().into_iter().rev() {
+        let span = &mut tree.spans[number];
+        if let Some(above) = span.parent {
+            last[above] = last[above].max(last[number]);
+        }
+        if span.end_unix_nano.is_some() {
+            continue;
+        }
+        let is_invocation = span.source == SpanSource::Invocation || span.faas_invocation_id.is_some();
+        let over = match is_invocation || last[number] <= span.start_unix_nano {
+            true => span.start_unix_nano.saturating_add(INVOCATION_NANO_MAX),
+            false => last[number].saturating_add(SILENCE_NANO_MAX),
+        };
+        let seen_until = circumstances.seen_until(last[number]);
+        if over < seen_until {
+            span.mark(Mark::CutOff);
+        } else if seen_until >= circumstances.now_unix_nano {
+            span.mark(Mark::StillRunning);
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! All files are asked at once, so that a store that is far away is waited for as often as one thing needs another, not
 //! as often as there are files.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,10 +18,15 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
+use parquet::file::statistics::Statistics;
 use transect_schema::{COLUMNS, ColumnType, Record, Value};
 
-use super::closure::{Event, Hit, Id, IdKind, Look, Sought, Source, Tally, Window, places, trace_number};
+use super::closure::{
+    Event, Hit, Id, IdKind, Linkers, LinkersSought, Look, Sought, Source, TRACE_DIGITS, Tally, Window, is_short,
+    low_digits, places, trace_number,
+};
+use super::links::links_in;
 use super::streams::{StreamWindows, merged, one_holds};
 use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, cast, column_of, may_hold, open};
 use crate::footers::Reader;
@@ -33,6 +38,8 @@ const KEPT_BYTES_MAX: usize = 256 << 20;
 /// Columns of ids of a row group that a store sends about as quickly as nothing: they are read without being asked for, and
 /// the ids that are found next may be among them.
 const CHEAP_BYTES_MAX: i64 = 256 << 10;
+/// What is read of the attributes of spans for links to a trace, in bytes as they lie in the file: no index leads to them.
+const LINKS_BYTES_MAX: i64 = 16 << 20;
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 16 << 10;
 
@@ -82,9 +89,7 @@ impl Source for Finder<'_> {
 
     async fn lines(&mut self, streams: &StreamWindows) -> Result<Vec<RowPlace>> {
         let all = || streams.values().flatten();
-        let since_unix_nano = all().map(|window| window.since_unix_nano).min().unwrap_or(0);
-        let until_unix_nano = all().map(|window| window.until_unix_nano).max().unwrap_or(0);
-        self.files.list(since_unix_nano, until_unix_nano).await?;
+        self.files.list(&times(&merged(all().copied().collect()))).await?;
         let streams = Arc::new(streams.clone());
         let looks = self.files.there().into_iter().map(|file| {
             let streams = Arc::clone(&streams);
@@ -103,7 +108,7 @@ impl Source for Finder<'_> {
         Ok(lines.into_iter().map(|(_, row)| row).collect())
     }
 
-    async fn fetch(&mut self, rows: &[RowPlace]) -> Result<Vec<(RowPlace, Event)>> {
+    async fn fetch(&self, rows: &[RowPlace]) -> Result<Vec<(RowPlace, Event)>> {
         let mut by_file: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
         for (file, group, row) in rows {
             by_file.entry(*file).or_default().push((*group, *row));
@@ -128,11 +133,63 @@ impl Source for Finder<'_> {
         }
         Ok(events)
     }
+
+    async fn linkers(&self, sought: &LinkersSought<'_>) -> Result<Linkers<RowPlace>> {
+        let mut found = Linkers::default();
+        if sought.traces.is_empty() {
+            return Ok(found);
+        }
+        let mut groups = self.groups_with_spans(sought).await?;
+        // What is nearest to the request first.
+        groups.sort_by_key(|group| (group.distance, group.file.number, group.group));
+        let mut left = LINKS_BYTES_MAX;
+        let mut by_file: BTreeMap<u32, (Arc<File>, Vec<usize>)> = BTreeMap::new();
+        for group in groups {
+            left = left.saturating_sub(group.bytes);
+            if left < 0 {
+                found.is_whole = false;
+                found.is_near_whole &= group.distance > 0;
+                continue;
+            }
+            by_file.entry(group.file.number).or_insert_with(|| (group.file, Vec::new())).1.push(group.group);
+        }
+        let traces: Arc<HashMap<String, usize>> = Arc::new(sought.traces.iter().cloned().zip(0..).collect());
+        let windows: Arc<Vec<Window>> = Arc::new(sought.windows.to_vec());
+        let looks = by_file.into_values().map(|(file, mut groups)| {
+            groups.sort_unstable();
+            let (traces, windows) = (Arc::clone(&traces), Arc::clone(&windows));
+            SpawnedTask::spawn(async move {
+                let found = linkers_of(&file, &groups, &traces, &windows).await;
+                (file, found)
+            })
+        });
+        let mut looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(FILES_AT_ONCE);
+        while let Some(done) = looks.next().await {
+            let (file, hits) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
+            found.hits.extend(self.files.forgive(&file, hits)?.into_iter().flatten());
+        }
+        found.hits.sort_unstable_by_key(|(place, hit)| (hit.time, hit.row, *place));
+        Ok(found)
+    }
+}
+
+/// A row group that may hold spans.
+struct SpanGroup {
+    file: Arc<File>,
+    group: usize,
+    /// From the request, in nanoseconds.
+    distance: i64,
+    /// Of its attributes.
+    bytes: i64,
+}
+
+fn times(windows: &[Window]) -> Vec<(i64, i64)> {
+    windows.iter().map(|window| (window.since_unix_nano, window.until_unix_nano)).collect()
 }
 
 impl Finder<'_> {
     async fn look_now(&mut self, sought: &Sought<'_>) -> Result<Look<RowPlace>> {
-        self.files.list(sought.window.since_unix_nano, sought.window.until_unix_nano).await?;
+        self.files.list(&times(sought.windows)).await?;
         let wanted = Arc::new(Wanted::of(sought));
         let looks = self.files.there().into_iter().map(|file| {
             let (wanted, kept) = (Arc::clone(&wanted), Arc::clone(&self.kept));
@@ -154,6 +211,34 @@ impl Finder<'_> {
         Ok(all.finish())
     }
 
+    /// The row groups of these times that may hold spans, and are there.
+    async fn groups_with_spans(&self, sought: &LinkersSought<'_>) -> Result<Vec<SpanGroup>> {
+        let footers = self.files.there().into_iter().map(|file| async move {
+            let footer = Reader::new(&file.footers, &file.meta).get_metadata(None).await;
+            (file, footer)
+        });
+        let mut footers = stream::iter(footers.collect::<Vec<_>>()).buffer_unordered(FILES_AT_ONCE);
+        let mut groups = Vec::new();
+        while let Some((file, footer)) = footers.next().await {
+            let Some(footer) = self.files.forgive(&file, footer)? else { continue };
+            let (Some(signal), Some(attributes)) = (column_of(&footer, SIGNAL), column_of(&footer, ATTRIBUTES)) else {
+                continue;
+            };
+            let time = column_of(&footer, TIME);
+            for number in 0..footer.num_row_groups() {
+                let group = footer.row_group(number);
+                let is_in = |windows: &[Window]| in_time(group, time, windows);
+                if !is_in(sought.windows) || !may_hold_spans(group.column(signal).statistics()) {
+                    continue;
+                }
+                let distance = if is_in(sought.near) { 0 } else { distance(group, time, sought.near) };
+                let bytes = group.column(attributes).compressed_size();
+                groups.push(SpanGroup { file: Arc::clone(&file), group: number, distance, bytes });
+            }
+        }
+        Ok(groups)
+    }
+
     /// What the application states, else what was recorded for its version of the function, else that version: as the
     /// column `release`.
     fn release(&self, record: &Record<'_>) -> Option<String> {
@@ -169,27 +254,53 @@ impl Finder<'_> {
 
 /// The ids sought, in the form that a file is asked for them.
 struct Wanted {
-    window: Window,
+    windows: Vec<Window>,
+    near: Vec<Window>,
     ids: Vec<Id>,
     /// By kind: the lower half of the views of the texts, which is their length and beginning.
     beginnings: [Vec<u64>; IdKind::ALL.len()],
+    /// Of traces of 128 bits, the ids that their last 64 bits alone make.
+    shortened: BTreeSet<String>,
+    /// Of traces of 64 bits, their digits, which others may end with.
+    endings: HashSet<String>,
 }
 
 impl Wanted {
     fn of(sought: &Sought<'_>) -> Wanted {
+        let traces = || sought.ids.iter().filter(|id| id.kind == IdKind::Trace).map(|id| id.value.as_str());
+        let whole = |id: &&str| id.len() == TRACE_DIGITS;
+        let low = |id: &str| low_digits(id).map(str::to_owned);
+        let (short, long): (Vec<&str>, Vec<&str>) = traces().filter(whole).partition(|id| is_short(id));
+        let shortened = long.into_iter().filter_map(low).map(|low| format!("{low:0>TRACE_DIGITS$}"));
+        let shortened: BTreeSet<String> = shortened.filter(|id| !traces().any(|known| known == id)).collect();
         let beginnings = IdKind::ALL.map(|kind| {
-            let of_kind = sought.ids.iter().filter(|id| id.kind == kind);
-            let texts: StringViewArray = of_kind.map(|id| Some(id.value.as_str())).collect();
+            let of_kind = sought.ids.iter().filter(|id| id.kind == kind).map(|id| id.value.as_str());
+            let more = shortened.iter().filter(|_| kind == IdKind::Trace).map(String::as_str);
+            let texts: StringViewArray = of_kind.chain(more).map(Some).collect();
             let mut beginnings: Vec<u64> = texts.views().iter().map(|view| beginning(*view)).collect();
             beginnings.sort_unstable();
             beginnings.dedup();
             beginnings
         });
-        Wanted { window: sought.window, ids: sought.ids.to_vec(), beginnings }
+        Wanted {
+            windows: sought.windows.to_vec(),
+            near: sought.near.to_vec(),
+            ids: sought.ids.to_vec(),
+            beginnings,
+            shortened,
+            endings: short.into_iter().filter_map(low).collect(),
+        }
     }
 
-    fn of_kind(&self, kind: IdKind) -> impl Iterator<Item = &Id> {
-        self.ids.iter().filter(move |id| id.kind == kind)
+    /// What a file that lacks it has no row of a kind for.
+    fn of_kind(&self, kind: IdKind) -> impl Iterator<Item = &str> {
+        let ids = self.ids.iter().filter(move |id| id.kind == kind).map(|id| id.value.as_str());
+        ids.chain(self.shortened.iter().filter(move |_| kind == IdKind::Trace).map(String::as_str))
+    }
+
+    /// Whether only a look at every row can tell.
+    fn is_by_ending(&self, kind: IdKind) -> bool {
+        kind == IdKind::Trace && !self.endings.is_empty()
     }
 }
 
@@ -208,13 +319,8 @@ async fn look_into(
     let mut reader = Reader::new(&file.footers, &file.meta);
     let footer = reader.get_metadata(None).await?;
     let time = column_of(&footer, TIME);
-    let in_time: Vec<usize> = (0..footer.num_row_groups())
-        .filter(|group| {
-            time.is_none_or(|time| {
-                may_hold(footer.row_group(*group), time, wanted.window.since_unix_nano, wanted.window.until_unix_nano)
-            })
-        })
-        .collect();
+    let is_in = |group: usize, windows: &[Window]| in_time(footer.row_group(group), time, windows);
+    let in_time: Vec<usize> = (0..footer.num_row_groups()).filter(|group| is_in(*group, &wanted.windows)).collect();
     if in_time.is_empty() {
         return Ok(tally);
     }
@@ -233,7 +339,7 @@ async fn look_into(
             .filter_map(|kind| columns[*kind])
             .map(|column| footer.row_group(group).column(column).compressed_size())
             .sum();
-        let is_cheap = is_far && size <= CHEAP_BYTES_MAX;
+        let is_cheap = is_far && size <= CHEAP_BYTES_MAX && is_in(group, &wanted.near);
         if is_cheap || may_carry(&mut builder, group, &columns, wanted).await? {
             groups.push(group);
         }
@@ -310,8 +416,11 @@ async fn may_carry(
         if wanted.of_kind(*kind).next().is_none() {
             continue;
         }
+        if wanted.is_by_ending(*kind) {
+            return Ok(true);
+        }
         match builder.get_row_group_column_bloom_filter(group, *column).await? {
-            Some(filter) if !wanted.of_kind(*kind).any(|id| filter.check(&id.value.as_str())) => {}
+            Some(filter) if !wanted.of_kind(*kind).any(|id| filter.check(&id)) => {}
             _ => return Ok(true),
         }
     }
@@ -372,36 +481,181 @@ fn matching(
     tally: &mut Tally<RowPlace>,
 ) {
     let mut hits: BTreeMap<usize, [Option<u32>; IdKind::ALL.len()]> = BTreeMap::new();
+    let in_time = |row: usize| one_holds(&wanted.windows, time_of(&part.times, row));
+    if let Some(array) = part.ids[0].as_ref().filter(|_| wanted.is_by_ending(IdKind::Trace)) {
+        for (row, trace) in array.iter().enumerate() {
+            let Some(trace) = trace.filter(|trace| trace.len() == TRACE_DIGITS && !is_short(trace)) else { continue };
+            if low_digits(trace).is_some_and(|low| wanted.endings.contains(low)) && in_time(row) {
+                tally.alike.insert(trace.to_owned());
+            }
+        }
+    }
     for (index, kind) in IdKind::ALL.iter().enumerate() {
         let (Some(array), Some(places)) = (&part.ids[index], places.get(kind)) else { continue };
+        let shortened = Some(&wanted.shortened).filter(|_| *kind == IdKind::Trace);
         let beginnings = &wanted.beginnings[index];
         for (row, view) in array.views().iter().enumerate() {
             let is_near = match beginnings.as_slice() {
                 [one] => beginning(*view) == *one,
                 many => many.binary_search(&beginning(*view)).is_ok(),
             };
-            if is_near
-                && !array.is_null(row)
-                && let Some(place) = places.get(array.value(row))
-            {
+            if !is_near || array.is_null(row) {
+                continue;
+            }
+            let id = array.value(row);
+            if let Some(place) = places.get(id) {
                 hits.entry(row).or_default()[index] = Some(*place);
+            } else if shortened.is_some_and(|shortened| shortened.contains(id)) && in_time(row) {
+                tally.alike.insert(id.to_owned());
             }
         }
     }
     for (row, places) in hits {
-        let time = if part.times.is_null(row) { 0 } else { part.times.value(row) };
-        if !wanted.window.holds(time) {
+        let time = time_of(&part.times, row);
+        if !in_time(row) {
             continue;
         }
-        let text = |kind: usize| {
-            let array = part.ids[kind].as_ref().filter(|array| !array.is_null(row))?;
-            Some(Arc::<str>::from(array.value(row)))
-        };
-        let ids = [text(0), text(1), text(2)];
+        let ids = leading_ids(part, row);
         let trace = ids[0].as_deref().map(trace_number);
         let (Ok(group), Ok(row)) = (u32::try_from(group), u32::try_from(first + row)) else { continue };
         tally.add(Hit { row: (file, group, row), time, places, ids }, trace);
     }
+}
+
+fn time_of(times: &Int64Array, row: usize) -> i64 {
+    if times.is_null(row) { 0 } else { times.value(row) }
+}
+
+fn leading_ids(part: &IdColumns, row: usize) -> [Option<Arc<str>>; IdKind::LEADING] {
+    std::array::from_fn(|kind| {
+        let array = part.ids[kind].as_ref().filter(|array| !array.is_null(row))?;
+        Some(Arc::<str>::from(array.value(row)))
+    })
+}
+
+/// Whether a row group can hold a row of these times.
+fn in_time(group: &RowGroupMetaData, time: Option<usize>, windows: &[Window]) -> bool {
+    let may = |time| windows.iter().any(|window| may_hold(group, time, window.since_unix_nano, window.until_unix_nano));
+    time.is_none_or(may)
+}
+
+/// How far the times of a row group are from those of the request.
+fn distance(group: &RowGroupMetaData, time: Option<usize>, near: &[Window]) -> i64 {
+    let statistics = time.and_then(|time| group.column(time).statistics());
+    let Some(Statistics::Int64(statistics)) = statistics else { return i64::MAX };
+    let (first, last) = (statistics.min_opt().copied(), statistics.max_opt().copied());
+    let (Some(first), Some(last)) = (first, last) else { return i64::MAX };
+    let from = |window: &Window| {
+        first.saturating_sub(window.until_unix_nano).max(window.since_unix_nano.saturating_sub(last)).max(1)
+    };
+    near.iter().map(from).min().unwrap_or(i64::MAX)
+}
+
+/// Whether a row group can hold a span, by its statistics.
+fn may_hold_spans(signal: Option<&Statistics>) -> bool {
+    let Some(Statistics::ByteArray(signal)) = signal else { return true };
+    let (span, min, max) = (SPAN.as_bytes(), signal.min_opt(), signal.max_opt());
+    min.is_none_or(|min| min.data() <= span) && max.is_none_or(|max| max.data() >= span)
+}
+
+const SIGNAL: &str = "signal";
+const ATTRIBUTES: &str = "attributes";
+const SPAN: &str = "span";
+
+/// The rows of some row groups that are spans of these times: by group and row.
+async fn spans_of(file: &File, groups: &[usize], windows: &[Window]) -> Result<Vec<(u32, u32)>, ParquetError> {
+    let mut reader = Reader::new(&file.footers, &file.meta);
+    let footer = reader.get_metadata(None).await?;
+    let leaves: Vec<usize> = [TIME, SIGNAL].iter().filter_map(|name| column_of(&footer, name)).collect();
+    let mask = ProjectionMask::leaves(footer.file_metadata().schema_descr(), leaves);
+    // As a dictionary: three words.
+    let builder = open(reader, &footer, |_| DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8)))?;
+    let builder = builder.with_projection(mask).with_row_groups(groups.to_vec()).with_batch_size(BATCH_ROWS);
+    let (mut stream, mut at) = (builder.build()?, GroupCursor::new(&footer, groups));
+    let mut rows = Vec::new();
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let Some(signals) = batch.column_by_name(SIGNAL) else { break };
+        let signals = cast(signals, &DataType::Utf8View)?.as_string_view().clone();
+        let times = id_columns(&batch, &[])?.times;
+        for row in 0..batch.num_rows() {
+            let Some((group, place, _)) = at.place() else { break };
+            let is_span = signals.is_valid(row) && signals.value(row) == SPAN;
+            if let (true, Ok(group), Ok(place)) =
+                (is_span && one_holds(windows, time_of(&times, row)), u32::try_from(group), u32::try_from(place))
+            {
+                rows.push((group, place));
+            }
+            at.advance(1);
+        }
+    }
+    Ok(rows)
+}
+
+fn all_rows(footer: &ParquetMetaData, groups: &[usize]) -> Vec<(u32, u32)> {
+    let mut rows = Vec::new();
+    for group in groups {
+        let count = u32::try_from(footer.row_group(*group).num_rows()).unwrap_or(0);
+        let number = u32::try_from(*group).unwrap_or(u32::MAX);
+        rows.extend((0..count).map(|row| (number, row)));
+    }
+    rows
+}
+
+/// The spans of some row groups that link to one of the traces, with the place of that.
+async fn linkers_of(
+    file: &File,
+    groups: &[usize],
+    traces: &HashMap<String, usize>,
+    windows: &[Window],
+) -> Result<Vec<(usize, Hit<RowPlace>)>, ParquetError> {
+    let mut reader = Reader::new(&file.footers, &file.meta);
+    let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+    let footer = reader.get_metadata(Some(&options)).await?;
+    // Here it is quicker to read which rows are spans before what they say; from a store, to ask once.
+    let rows: Vec<(u32, u32)> = match file.footers.is_local() {
+        true => spans_of(file, groups, windows).await?,
+        false => all_rows(&footer, groups),
+    };
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let leading: Vec<usize> =
+        (0..IdKind::LEADING).filter(|kind| column_of(&footer, IdKind::ALL[*kind].column()).is_some()).collect();
+    let names = leading.iter().map(|kind| IdKind::ALL[*kind].column()).chain([TIME, SIGNAL, ATTRIBUTES]);
+    let leaves: Vec<usize> = names.filter_map(|name| column_of(&footer, name)).collect();
+    let mask = ProjectionMask::leaves(footer.file_metadata().schema_descr(), leaves);
+    let selection = selection_of(&footer, groups, &rows);
+    let mut stream = open(reader, &footer, |_| DataType::Utf8View)?
+        .with_projection(mask)
+        .with_row_groups(groups.to_vec())
+        .with_row_selection(selection)
+        .with_batch_size(BATCH_ROWS)
+        .build()?;
+    let (mut found, mut rows) = (Vec::new(), rows.into_iter());
+    while let Some(batch) = stream.next().await {
+        let batch = batch?;
+        let text = |name: &str| -> Result<Option<StringViewArray>, ParquetError> {
+            let Some(array) = batch.column_by_name(name) else { return Ok(None) };
+            Ok(Some(cast(array, &DataType::Utf8View)?.as_string_view().clone()))
+        };
+        let (Some(signals), Some(attributes)) = (text(SIGNAL)?, text(ATTRIBUTES)?) else { break };
+        let ids = id_columns(&batch, &leading)?;
+        for (row, (group, place)) in (0..batch.num_rows()).zip(rows.by_ref()) {
+            let time = time_of(&ids.times, row);
+            let is_span = signals.is_valid(row) && signals.value(row) == SPAN && attributes.is_valid(row);
+            if !is_span || !one_holds(windows, time) {
+                continue;
+            }
+            let links = links_in(attributes.value(row));
+            let linked: BTreeSet<usize> = links.iter().filter_map(|link| traces.get(&link.trace_id).copied()).collect();
+            found.extend(linked.into_iter().map(|linked| {
+                let (row, ids) = ((file.number, group, place), leading_ids(&ids, row));
+                (linked, Hit { row, time, places: [None; IdKind::ALL.len()], ids })
+            }));
+        }
+    }
+    Ok(found)
 }
 
 /// Columns that say which stream a row is of.
@@ -470,6 +724,23 @@ async fn lines_of(file: &File, streams: &StreamWindows) -> Result<Vec<(i64, RowP
     Ok(lines)
 }
 
+/// Some rows of row groups that are read one after the other: both in order.
+fn selection_of(footer: &ParquetMetaData, groups: &[usize], rows: &[(u32, u32)]) -> RowSelection {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let (mut before, mut rows) = (0, rows.iter().peekable());
+    for group in groups {
+        while let Some((_, row)) = rows.next_if(|(of, _)| *of as usize == *group) {
+            let row = before + *row as usize;
+            match ranges.last_mut() {
+                Some(range) if range.end == row => range.end += 1,
+                _ => ranges.push(row..row + 1),
+            }
+        }
+        before += usize::try_from(footer.row_group(*group).num_rows()).unwrap_or(0);
+    }
+    RowSelection::from_consecutive_ranges(ranges.into_iter(), before)
+}
+
 /// All columns of some rows of a file, in the order given: by row group and row.
 async fn read_rows(file: &File, rows: &[(u32, u32)]) -> Result<Vec<Record<'static>>, ParquetError> {
     let mut reader = Reader::new(&file.footers, &file.meta);
@@ -478,20 +749,7 @@ async fn read_rows(file: &File, rows: &[(u32, u32)]) -> Result<Vec<Record<'stati
     let footer = reader.get_metadata(Some(&options)).await?;
     let mut groups: Vec<usize> = rows.iter().map(|(group, _)| *group as usize).collect();
     groups.dedup();
-    let total = |group: &usize| usize::try_from(footer.row_group(*group).num_rows()).unwrap_or(0);
-    let mut ranges: Vec<Range<usize>> = Vec::new();
-    let mut before = 0;
-    for group in &groups {
-        for (_, row) in rows.iter().filter(|(of, _)| *of as usize == *group) {
-            let row = before + *row as usize;
-            match ranges.last_mut() {
-                Some(range) if range.end == row => range.end += 1,
-                _ => ranges.push(row..row + 1),
-            }
-        }
-        before += total(group);
-    }
-    let selection = RowSelection::from_consecutive_ranges(ranges.into_iter(), before);
+    let selection = selection_of(&footer, &groups, rows);
     let builder = open(reader, &footer, |_| DataType::Utf8View)?;
     let names: Vec<&str> = COLUMNS.iter().map(|column| column.name).collect();
     let descr = footer.file_metadata().schema_descr();

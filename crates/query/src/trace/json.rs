@@ -8,6 +8,7 @@ use transect_schema::{COLUMNS, Value, write_json_string};
 
 use super::Trace;
 use super::closure::{Event, IdKind};
+use super::links::Link;
 use super::span::Span;
 use super::summary::ReleaseSeen;
 
@@ -27,6 +28,15 @@ pub(super) fn write(trace: &Trace, with_nulls: bool, out: &mut dyn Write) -> io:
     let summary = &trace.summary;
     let mut head = Object::new();
     head.text("query", Some(&trace.query));
+    head.value(
+        "looked_at",
+        &list(trace.looked_at.iter().map(|looked| {
+            let mut object = Object::new();
+            object.number("since_unix_nano", Some(looked.since_unix_nano));
+            object.number("until_unix_nano", looked.until_unix_nano);
+            object.finish()
+        })),
+    );
     head.raw(&trace.completeness.json_members_if(trace.is_complete()));
     let truncated = trace.truncated.join("; ");
     head.text("truncated", (!truncated.is_empty()).then_some(&truncated));
@@ -106,7 +116,7 @@ pub(super) fn write(trace: &Trace, with_nulls: bool, out: &mut dyn Write) -> io:
     head.pop();
     out.write_all(head.as_bytes())?;
     out.write_all(b",\n\"spans\":[")?;
-    write_spans(trace, &order, out)?;
+    write_spans(trace, &order, &numbers, out)?;
     out.write_all(b"],\n\"records\":[")?;
     let mut line = Vec::new();
     for (index, event) in trace.events.iter().enumerate() {
@@ -120,7 +130,7 @@ pub(super) fn write(trace: &Trace, with_nulls: bool, out: &mut dyn Write) -> io:
 
 /// The spans, each with those below it, without descending into calls of our own: a chain may be as long as there are
 /// records.
-fn write_spans(trace: &Trace, order: &[(usize, usize)], out: &mut dyn Write) -> io::Result<()> {
+fn write_spans(trace: &Trace, order: &[(usize, usize)], numbers: &[usize], out: &mut dyn Write) -> io::Result<()> {
     let mut level = 0;
     for (number, (index, depth)) in order.iter().enumerate() {
         let shown = (*depth).min(LEVELS_MAX - 1);
@@ -134,7 +144,7 @@ fn write_spans(trace: &Trace, order: &[(usize, usize)], out: &mut dyn Write) -> 
             out.write_all(b"\n")?;
         }
         level = shown;
-        out.write_all(span(&trace.tree.spans[*index], number, *depth).as_bytes())?;
+        out.write_all(span(&trace.tree.spans[*index], number, *depth, numbers).as_bytes())?;
     }
     if !order.is_empty() {
         out.write_all("]}".repeat(level + 1).as_bytes())?;
@@ -142,8 +152,8 @@ fn write_spans(trace: &Trace, order: &[(usize, usize)], out: &mut dyn Write) -> 
     Ok(())
 }
 
-/// A span up to where its children stand.
-fn span(span: &Span, number: usize, depth: usize) -> String {
+/// A span up to where its children stand. Each has its number in `numbers`.
+fn span(span: &Span, number: usize, depth: usize, numbers: &[usize]) -> String {
     let mut object = Object::new();
     object.value("node", &number.to_string());
     object.value("depth", &depth.to_string());
@@ -178,11 +188,23 @@ fn span(span: &Span, number: usize, depth: usize) -> String {
     let stretches = span.critical.iter().map(|(from, until)| format!("[\"{from}\",\"{until}\"]"));
     object.value("critical", &list(stretches));
     object.value("marks", &strings(span.marks.iter().map(|mark| mark.name())));
+    object.value("links", &list(span.links.iter().map(|other| link(other, numbers))));
     object.value("records", &list(span.records.iter().map(usize::to_string)));
     let mut text = object.finish();
     text.pop();
     text.push_str(",\"children\":[");
     text
+}
+
+fn link(link: &Link, numbers: &[usize]) -> String {
+    let mut object = Object::new();
+    object.text("trace_id", Some(&link.trace_id));
+    object.text("span_id", link.span_id.as_deref());
+    let attributes = link.attributes.as_ref().and_then(|attributes| serde_json::to_string(attributes).ok());
+    object.value("attributes", attributes.as_deref().unwrap_or("null"));
+    let number = link.span.and_then(|span| numbers.get(span));
+    object.value("node", &number.map_or("null".to_owned(), usize::to_string));
+    object.finish()
 }
 
 fn release(seen: &ReleaseSeen) -> String {

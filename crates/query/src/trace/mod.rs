@@ -6,6 +6,7 @@ mod closure;
 mod find;
 mod html;
 mod json;
+mod links;
 mod otlp;
 mod pick;
 mod span;
@@ -18,9 +19,10 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-pub use closure::{Event, Hub, Id, IdKind, TraceBounds, TraceStart, Window};
+pub use closure::{Event, Hub, Id, IdKind, MADE_AFTER_NANO, MADE_BEFORE_NANO, TraceBounds, TraceStart, Window};
 pub use html::render_trace_html;
 pub use json::render_trace_json;
+pub use links::Link;
 pub use otlp::render_trace_otlp;
 pub use pick::{PickFilter, pick_sql};
 pub use span::{Mark, Span, SpanSource, Status, Tree};
@@ -34,6 +36,15 @@ use closure::Found;
 use find::Finder;
 use summary::summarise;
 
+/// Times that were looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeLooked {
+    /// The first; nanoseconds since 1970.
+    pub since_unix_nano: i64,
+    /// The last; none if that is now.
+    pub until_unix_nano: Option<i64>,
+}
+
 /// Everything that happened for one request.
 #[derive(Clone, Debug)]
 pub struct Trace {
@@ -41,6 +52,8 @@ pub struct Trace {
     pub query: String,
     /// Whether it rests on all regions and files.
     pub completeness: Completeness,
+    /// From when to when it was looked for, in order and apart from each other.
+    pub looked_at: Vec<TimeLooked>,
     /// What a bound cut off, in sentences.
     pub truncated: Vec<String>,
     /// The ids that were followed.
@@ -64,12 +77,26 @@ impl Trace {
         circumstances: &Circumstances,
         correct_skew: bool,
     ) -> Trace {
-        let mut tree = assemble(&found.events, circumstances);
+        let circumstances = Circumstances {
+            is_truncated: !found.truncated.is_empty(),
+            looked: found.looked.clone(),
+            ..circumstances.clone()
+        };
+        let mut tree = assemble(&found.events, &circumstances);
+        tree.notes.extend(found.notes);
         let summary = summarise(&found.events, &mut tree, correct_skew);
+        let now = circumstances.now_unix_nano;
+        let looked_at = found.looked.iter().map(|window| TimeLooked {
+            since_unix_nano: window.since_unix_nano,
+            until_unix_nano: (window.until_unix_nano < now).then_some(window.until_unix_nano),
+        });
+        let mut truncated = found.truncated;
+        truncated.extend(open_at_the_edge(&tree, &circumstances));
         Trace {
             query: query.to_owned(),
             completeness,
-            truncated: found.truncated,
+            looked_at: looked_at.collect(),
+            truncated,
             ids: found.ids,
             hubs: found.hubs,
             events: found.events,
@@ -82,6 +109,21 @@ impl Trace {
     pub fn is_complete(&self) -> bool {
         self.completeness.is_complete() && self.truncated.is_empty()
     }
+}
+
+/// What is said of spans whose end may lie beyond what was looked at.
+fn open_at_the_edge(tree: &Tree, circumstances: &Circumstances) -> Option<String> {
+    let is_open = |span: &&Span| {
+        span.end_unix_nano.is_none() && !span.marks.contains(&Mark::StillRunning) && !span.marks.contains(&Mark::CutOff)
+    };
+    let open: Vec<&Span> = tree.spans.iter().filter(is_open).filter(|_| !circumstances.is_truncated).collect();
+    let until = open.iter().map(|span| circumstances.seen_until(span.start_unix_nano)).min()?;
+    let until = jiff::Timestamp::from_nanosecond(i128::from(until)).unwrap_or_default();
+    let spans = if open.len() == 1 { "1 span has".to_owned() } else { format!("{} spans have", open.len()) };
+    Some(format!(
+        "{spans} no end in the time that was looked at, which ended at {}; it may lie beyond (--until)",
+        until.strftime("%Y-%m-%dT%H:%M:%SZ")
+    ))
 }
 
 impl Engine {
@@ -102,7 +144,7 @@ impl Engine {
         let circumstances = Circumstances {
             now_unix_nano: self.extent().now_unix_nano,
             is_region_missing: !completeness.missing_regions.is_empty(),
-            is_truncated: !found.truncated.is_empty(),
+            ..Circumstances::default()
         };
         Ok(Trace::of(&start.text, found, completeness, &circumstances, correct_skew))
     }

@@ -1,27 +1,20 @@
 //! A request as OTLP/JSON, for tools that speak OpenTelemetry: one line with the spans and one with the log records, as
 //! the collector's file exporter writes them. It refuses to make a span of a parent that nobody saw.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
 use super::Trace;
 use super::closure::Event;
+use super::links::Link;
 use super::span::{Span, SpanSource, Status};
 
 /// Writes the two lines.
 pub fn render_trace_otlp(trace: &Trace, out: &mut (dyn Write + Send)) -> io::Result<()> {
     let mut out = io::BufWriter::with_capacity(64 << 10, out);
-    let mut ids: Vec<Option<String>> = Vec::with_capacity(trace.tree.spans.len());
-    for (number, span) in trace.tree.spans.iter().enumerate() {
-        ids.push(match (&span.span_id, span.source) {
-            (Some(id), _) if is_hex(id, 16) => Some(id.clone()),
-            (_, SpanSource::Missing) => None,
-            // Made up, and the same every time.
-            _ => Some(format!("{:016x}", made_up(span, number))),
-        });
-    }
+    let ids = span_ids(trace);
     let mut resources: BTreeMap<Resource<'_>, (Vec<Value>, Vec<Value>)> = BTreeMap::new();
     let mut span_of: Vec<Option<usize>> = vec![None; trace.events.len()];
     for (number, span) in trace.tree.spans.iter().enumerate() {
@@ -43,7 +36,7 @@ pub fn render_trace_otlp(trace: &Trace, out: &mut (dyn Write + Send)) -> io::Res
         let span = number.map(|number| (&trace.tree.spans[number], ids[number].as_deref()));
         resources.entry(Resource::of_event(event)).or_default().1.push(log_value(event, span));
     }
-    let scope = json!({"name": "transect", "version": env!("CARGO_PKG_VERSION")});
+    let scope = scope(trace);
     let mut spans = Vec::new();
     let mut logs = Vec::new();
     for (resource, (of_spans, of_logs)) in resources {
@@ -58,6 +51,38 @@ pub fn render_trace_otlp(trace: &Trace, out: &mut (dyn Write + Send)) -> io::Res
     writeln!(out, "{}", json!({"resourceSpans": spans}))?;
     writeln!(out, "{}", json!({"resourceLogs": logs}))?;
     out.flush()
+}
+
+/// The id of each span, which no other one of its trace has: B3's spans share one with their caller, and OTLP's may not.
+fn span_ids(trace: &Trace) -> Vec<Option<String>> {
+    let spans = &trace.tree.spans;
+    let mut ids = vec![None; spans.len()];
+    let mut taken: HashSet<(Option<&str>, &str)> = HashSet::new();
+    // Callers come first, and keep theirs.
+    for (number, _) in trace.tree.in_order() {
+        let span = &spans[number];
+        ids[number] = match (&span.span_id, span.source) {
+            (Some(id), _) if is_hex(id, 16) && taken.insert((span.trace_id.as_deref(), id)) => Some(id.clone()),
+            (_, SpanSource::Missing) => None,
+            // Made up, and the same every time.
+            _ => Some(format!("{:016x}", made_up(span, number))),
+        };
+    }
+    ids
+}
+
+/// Who writes this, and what there is to know of the whole: from when to when was looked, and whether anything is missing.
+fn scope(trace: &Trace) -> Value {
+    let time = |nanos: i64| jiff::Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default().to_string();
+    // ISO 8601-2 writes an interval without an end so.
+    let until = |until: Option<i64>| until.map_or("..".to_owned(), time);
+    let looked = trace.looked_at.iter().map(|looked| (time(looked.since_unix_nano), until(looked.until_unix_nano)));
+    let looked: Vec<Value> = looked.map(|(since, until)| text(&format!("{since}/{until}"))).collect();
+    let attributes = [
+        attribute("transect.looked_at", json!({"arrayValue": {"values": looked}})),
+        attribute("transect.complete", json!({"boolValue": trace.is_complete()})),
+    ];
+    json!({"name": "transect", "version": env!("CARGO_PKG_VERSION"), "attributes": attributes})
 }
 
 /// What spans and records of one process have in common.
@@ -133,6 +158,10 @@ fn span_value(trace: &Trace, span: &Span, trace_id: &str, id: &str, above: Optio
     if let (Some(above), Some(object)) = (above, value.as_object_mut()) {
         object.insert("parentSpanId".to_owned(), above.into());
     }
+    let links: Vec<Value> = span.links.iter().filter_map(link_value).collect();
+    if let (false, Some(object)) = (links.is_empty(), value.as_object_mut()) {
+        object.insert("links".to_owned(), links.into());
+    }
     if let (Some(kind), Some(object)) = (&span.exception_type, value.as_object_mut()) {
         let mut attributes = vec![attribute("exception.type", text(kind))];
         attributes.extend(span.exception_message.as_deref().map(|said| attribute("exception.message", text(said))));
@@ -144,6 +173,13 @@ fn span_value(trace: &Trace, span: &Span, trace_id: &str, id: &str, above: Optio
         object.insert("events".to_owned(), json!([event]));
     }
     value
+}
+
+/// A link; OTLP has none without a span.
+fn link_value(link: &Link) -> Option<Value> {
+    let attributes = link.attributes.iter().flatten().map(|(key, value)| attribute(key, any_value(value)));
+    let attributes: Vec<Value> = attributes.collect();
+    Some(json!({"traceId": link.trace_id, "spanId": link.span_id.as_deref()?, "attributes": attributes}))
 }
 
 fn log_value(event: &Event, span: Option<(&Span, Option<&str>)>) -> Value {
@@ -220,10 +256,11 @@ fn is_hex(text: &str, digits: usize) -> bool {
 
 /// A number for a span without an id (FNV-1a), never 0.
 fn made_up(span: &Span, number: usize) -> u64 {
-    let parts = [span.trace_id.as_deref(), span.faas_invocation_id.as_deref(), span.service_name.as_deref()];
+    let ids = [span.trace_id.as_deref(), span.span_id.as_deref(), span.faas_invocation_id.as_deref()];
+    let parts = ids.into_iter().chain([span.service_name.as_deref()]);
     let attempt = span.attempt.map_or(0, |(attempt, _)| attempt).to_le_bytes();
     let number = if span.faas_invocation_id.is_some() { [0; 8] } else { number.to_le_bytes() };
-    let bytes = parts.into_iter().flatten().flat_map(str::bytes).chain(attempt).chain(number);
+    let bytes = parts.flatten().flat_map(str::bytes).chain(attempt).chain(number);
     bytes
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
         .max(1)

@@ -2,6 +2,7 @@
 //! from and how they are shown.
 
 use super::closure::Event;
+use super::links::Link;
 
 /// What tells of a span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub enum Mark {
     RegionMayBeMissing,
     /// It has no end, and may be running still.
     StillRunning,
-    /// It has no end, and cannot be running any more.
+    /// It has no end, and nothing tells of it any more: it cannot be running, or says nothing.
     CutOff,
     /// It ended before it began, and is shown without a duration.
     DurationClamped,
@@ -150,6 +151,8 @@ pub struct Span {
     pub critical: Vec<(i64, i64)>,
     /// What is to be known of it.
     pub marks: Vec<Mark>,
+    /// Spans that caused it, of other traces mostly.
+    pub links: Vec<Link>,
     /// Its records: places among those of the request, in the order of time.
     pub records: Vec<usize>,
     /// The span above.

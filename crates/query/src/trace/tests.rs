@@ -7,9 +7,10 @@ use transect_schema::Record;
 
 use super::assemble::{Circumstances, assemble};
 use super::closure::{
-    Event, Found, Hit, Id, IdKind, Look, Sought, Source, Tally, TraceBounds, TraceStart, Window, follow, places,
-    trace_number,
+    Event, Found, Hit, Id, IdKind, Linkers, LinkersSought, Look, Sought, Source, Tally, TraceBounds, TraceStart,
+    Window, follow, is_short, low_digits, places, trace_number,
 };
+use super::links::links_of;
 use super::span::{Mark, SpanSource, Status, Tree};
 use super::summary::summarise;
 use super::*;
@@ -32,8 +33,14 @@ impl Source for Memory {
         let mut tally = Tally::new(sought);
         for (row, event) in self.rows.iter().enumerate() {
             let record = &event.record;
-            if !sought.window.holds(record.time_unix_nano) {
+            if !sought.windows.iter().any(|window| window.holds(record.time_unix_nano)) {
                 continue;
+            }
+            let trace = record.trace_id.as_deref().unwrap_or_default();
+            let is_alike = |id: &&Id| id.value != trace && low_digits(&id.value) == low_digits(trace);
+            let alike = sought.ids.iter().filter(|id| id.kind == IdKind::Trace).find(is_alike);
+            if alike.is_some_and(|id| is_short(&id.value) || is_short(trace)) {
+                tally.alike.insert(trace.to_owned());
             }
             let mut found = [None; 5];
             for (place, kind) in found.iter_mut().zip(IdKind::ALL) {
@@ -47,9 +54,7 @@ impl Source for Memory {
                 *place = value.and_then(|value| places.get(&kind)?.get(value).copied());
             }
             if found.iter().any(Option::is_some) {
-                let text = |value: &Option<std::borrow::Cow<'static, str>>| value.as_deref().map(std::sync::Arc::from);
-                let ids = [text(&record.trace_id), text(&record.correlation_id), text(&record.faas_invocation_id)];
-                let hit = Hit { row, time: record.time_unix_nano, places: found, ids };
+                let hit = Hit { row, time: record.time_unix_nano, places: found, ids: hit_ids(event) };
                 tally.add(hit, record.trace_id.as_deref().map(trace_number));
             }
         }
@@ -69,9 +74,33 @@ impl Source for Memory {
         Ok(rows)
     }
 
-    async fn fetch(&mut self, rows: &[usize]) -> Result<Vec<(usize, Event)>> {
+    async fn fetch(&self, rows: &[usize]) -> Result<Vec<(usize, Event)>> {
         Ok(rows.iter().map(|row| (*row, self.rows[*row].clone())).collect())
     }
+
+    async fn linkers(&self, sought: &LinkersSought<'_>) -> Result<Linkers<usize>> {
+        let mut found = Linkers::default();
+        for (row, event) in self.rows.iter().enumerate() {
+            let time = event.record.time_unix_nano;
+            if !sought.windows.iter().any(|window| window.holds(time)) {
+                continue;
+            }
+            let ids = hit_ids(event);
+            for link in links_of(event) {
+                let places = sought.traces.iter().enumerate().filter(|(_, trace)| **trace == link.trace_id);
+                found
+                    .hits
+                    .extend(places.map(|(place, _)| (place, Hit { row, time, places: [None; 5], ids: ids.clone() })));
+            }
+        }
+        Ok(found)
+    }
+}
+
+fn hit_ids(event: &Event) -> [Option<std::sync::Arc<str>>; 3] {
+    let record = &event.record;
+    let text = |value: &Option<std::borrow::Cow<'static, str>>| value.as_deref().map(std::sync::Arc::from);
+    [text(&record.trace_id), text(&record.correlation_id), text(&record.faas_invocation_id)]
 }
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -84,7 +113,13 @@ fn id(kind: IdKind, value: &str) -> Id {
 
 fn start(ids: &[Id]) -> TraceStart {
     let window = Window { since_unix_nano: HOUR_8 - HOUR, until_unix_nano: HOUR_8 + 2 * HOUR };
-    TraceStart { text: "asked".to_owned(), ids: ids.to_vec(), windows: vec![window] }
+    TraceStart { text: "asked".to_owned(), ids: ids.to_vec(), windows: vec![window], made: None, is_time_chosen: true }
+}
+
+/// What was found without having been looked for.
+fn found_as(events: Vec<Event>) -> Found {
+    let (ids, hubs, truncated, looked, notes) = Default::default();
+    Found { events, ids, hubs, truncated, looked, notes }
 }
 
 fn found_of(rows: &[Event], start: &TraceStart, bounds: &TraceBounds) -> Found {
@@ -132,6 +167,10 @@ fn span_id(number: usize) -> String {
     format!("{:016x}", number + 1)
 }
 
+fn linking_to(number: usize) -> String {
+    format!("{{\"traceId\":\"{}\",\"spanId\":\"{}\"}}", trace_id(number), span_id(number))
+}
+
 /// A record of any kind, with ids of small pools so that they meet.
 fn any_event(random: &mut Random, number: usize, pool: usize) -> Event {
     let regions = ["eu-west-2", "us-east-2", "us-west-2"];
@@ -162,6 +201,11 @@ fn any_event(random: &mut Random, number: usize, pool: usize) -> Event {
         aws_log_group: Some("/aws/lambda/f".into()),
         aws_log_stream: Some(format!("stream-{}", random.below(3)).into()),
         status_code: (random.below(4) == 0).then_some("ERROR".into()),
+        span_kind: if is_span { text(random, &|number| ["CLIENT", "SERVER"][number % 2].to_owned(), 40) } else { None },
+        attributes: (is_span && random.below(5) == 0).then(|| {
+            let links: Vec<String> = (0..1 + random.below(2)).map(|_| linking_to(random.below(pool))).collect();
+            format!("{{\"links\":[{}]}}", links.join(",")).into()
+        }),
         // Some end before they begin.
         duration_nano: (random.below(3) > 0).then(|| random.below(5_000_000) as i64 * 1_000 - 500_000_000),
         schema_version: 1,
@@ -172,7 +216,8 @@ fn any_event(random: &mut Random, number: usize, pool: usize) -> Event {
 }
 
 /// What must be found, by another way than the search goes: all records are put into sets that share an id, but for ids
-/// that too many traces share.
+/// that too many traces share; and of those sets the ones are taken that links lead to one after the other, and those that
+/// links lead from.
 fn oracle(rows: &[Event], asked: &Id, hub_traces_max: usize) -> BTreeSet<String> {
     let mut traces: HashMap<Id, HashSet<String>> = HashMap::new();
     let ids_of = |event: &Event| -> Vec<Id> { event.ids().map(|(kind, value)| id(kind, value)).collect() };
@@ -208,9 +253,39 @@ fn oracle(rows: &[Event], asked: &Id, hub_traces_max: usize) -> BTreeSet<String>
     if shared.len() > hub_traces_max {
         return direct.iter().map(|row| rows[*row].record.event_id.to_string()).collect();
     }
-    let wanted: HashSet<usize> = direct.iter().map(|row| top(&mut above, *row)).collect();
-    let found = (0..rows.len()).filter(|row| direct.contains(row) || wanted.contains(&top(&mut above, *row)));
-    found.collect::<Vec<_>>().into_iter().map(|row| rows[row].record.event_id.to_string()).collect()
+    let tops: Vec<usize> = (0..rows.len()).map(|row| top(&mut above, row)).collect();
+    let traces_of = |sets: &HashSet<usize>| -> HashSet<String> {
+        let within = (0..rows.len()).filter(|row| sets.contains(&tops[*row]));
+        within.filter_map(|row| rows[row].record.trace_id.as_deref().map(str::to_owned)).collect()
+    };
+    let targets = |row: usize| links_of(&rows[row]).into_iter().map(|link| link.trace_id);
+    let asked_for: HashSet<usize> = direct.iter().map(|row| tops[*row]).collect();
+    let (mut causes, mut consequences) = (asked_for.clone(), asked_for.clone());
+    loop {
+        let linked: HashSet<String> =
+            (0..rows.len()).filter(|row| causes.contains(&tops[*row])).flat_map(targets).collect();
+        let is_linked = |row: &usize| rows[*row].record.trace_id.as_deref().is_some_and(|trace| linked.contains(trace));
+        let more: Vec<usize> = (0..rows.len()).filter(is_linked).map(|row| tops[row]).collect();
+        let before = causes.len();
+        causes.extend(more);
+        if causes.len() == before {
+            break;
+        }
+    }
+    loop {
+        let ends = traces_of(&consequences);
+        let links_there =
+            |row: &usize| !causes.contains(&tops[*row]) && targets(*row).any(|trace| ends.contains(&trace));
+        let more: Vec<usize> = (0..rows.len()).filter(links_there).map(|row| tops[row]).collect();
+        let before = consequences.len();
+        consequences.extend(more);
+        if consequences.len() == before {
+            break;
+        }
+    }
+    let is_found =
+        |row: &usize| direct.contains(row) || causes.contains(&tops[*row]) || consequences.contains(&tops[*row]);
+    (0..rows.len()).filter(is_found).map(|row| rows[row].record.event_id.to_string()).collect()
 }
 
 /// Every record stands at one span, every span at one place.
@@ -238,7 +313,7 @@ fn check_tree(events: &[Event], tree: &Tree) {
 fn what_is_found_is_what_an_oracle_finds_and_stands_in_a_tree_once() {
     let bounds = TraceBounds { hops_max: 1000, hub_traces_max: 3, ..TraceBounds::default() };
     let circumstances = Circumstances { now_unix_nano: HOUR_8 + HOUR, ..Circumstances::default() };
-    let (mut hubs, mut largest, mut broken, mut missing) = (0, 0, 0, 0);
+    let (mut hubs, mut largest, mut broken, mut missing, mut linked, mut shared) = (0, 0, 0, 0, 0, 0);
     for seed in 0..400 {
         let mut random = Random(seed);
         let pool = 3 + random.below(30);
@@ -262,6 +337,20 @@ fn what_is_found_is_what_an_oracle_finds_and_stands_in_a_tree_once() {
         let marked = |mark: Mark| trace.tree.spans.iter().filter(|span| span.marks.contains(&mark)).count();
         broken += marked(Mark::CycleBroken);
         missing += marked(Mark::ParentNotSeen);
+        linked += trace.tree.spans.iter().flat_map(|span| &span.links).filter(|link| link.span.is_some()).count();
+        shared += usize::from(trace.tree.notes.iter().any(|note| note.contains("more than one span")));
+        let mut otlp = Vec::new();
+        render_trace_otlp(&trace, &mut otlp).unwrap();
+        let otlp = String::from_utf8(otlp).unwrap();
+        let ids: Vec<(&str, &str)> = otlp
+            .lines()
+            .next()
+            .into_iter()
+            .flat_map(|line| line.split("\"spanId\":\"").skip(1))
+            .filter_map(|rest| rest.split_once("\",\"startTimeUnixNano"))
+            .filter_map(|(id, rest)| Some((id, rest.split_once("\"traceId\":\"")?.1.get(..32)?)))
+            .collect();
+        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "seed {seed}");
         let own: i64 = trace.tree.spans.iter().map(|span| span.critical_nano).sum();
         assert!(trace.tree.spans.iter().all(|span| span.critical_nano >= 0));
         assert!(trace.summary.duration_nano.is_none_or(|duration| own <= duration), "seed {seed}");
@@ -287,6 +376,7 @@ fn what_is_found_is_what_an_oracle_finds_and_stands_in_a_tree_once() {
     }
     // The generator makes what the test is about.
     assert!(hubs > 20 && largest > 30 && broken > 20 && missing > 100, "{hubs} {largest} {broken} {missing}");
+    assert!(linked > 100 && shared > 20, "{linked} {shared}");
 }
 
 /// A log line with ids: trace, correlation and invocation, each left out if empty.
@@ -360,19 +450,194 @@ fn the_search_goes_on_as_long_as_it_finds_more_at_the_edge() {
     };
     let found = found_of(&rows, &asked, &TraceBounds::default());
     assert_eq!(found.events.len(), 7);
-    // Where the first window holds nothing, the next one is looked at.
-    let elsewhere = TraceStart {
-        windows: vec![
-            Window { since_unix_nano: at(-600), until_unix_nano: at(-500) },
-            Window { since_unix_nano: at(-600), until_unix_nano: at(600) },
-        ],
+    assert_eq!(found.looked, [Window { since_unix_nano: at(-20), until_unix_nano: at(84 + 15) }]);
+    // All the times are looked at, whatever was found in one of them.
+    let elsewhere = |second: Window| TraceStart {
+        windows: vec![Window { since_unix_nano: at(-20), until_unix_nano: at(0) }, second],
         ..asked.clone()
     };
-    assert_eq!(found_of(&rows, &elsewhere, &TraceBounds::default()).events.len(), 8);
-    // What is found within a first window, and leads nowhere, costs one look.
+    let second = Window { since_unix_nano: at(100), until_unix_nano: at(600) };
+    let found = found_of(&rows, &elsewhere(second), &TraceBounds::default());
+    assert_eq!((found.events.len(), found.looked.len()), (8, 1));
+    // Where nobody chose them, what is found at their ends leads on for as long as a queue keeps it.
+    let late: Vec<Event> = [0, 3 * 60, 20 * 60, 25 * 60 + 30]
+        .iter()
+        .enumerate()
+        .map(|(number, minutes)| line(number, at(*minutes), [&trace, "", ""]))
+        .collect();
+    let chosen = found_of(&late, &asked, &TraceBounds::default());
+    assert_eq!(chosen.events.len(), 1);
+    let asked = TraceStart { is_time_chosen: false, ..asked };
+    let not_chosen = found_of(&late, &asked, &TraceBounds::default());
+    assert_eq!(not_chosen.events.len(), 3);
+    assert_eq!(not_chosen.looked, [Window { since_unix_nano: at(-6 * 60), until_unix_nano: at(24 * 60) }]);
+    // What is found at once, and leads nowhere, costs one look.
     let mut memory = Memory { rows: vec![line(0, at(0), [&trace, "", ""])], looks: 0 };
+    let asked = TraceStart { is_time_chosen: true, ..asked };
     block_on(follow(&mut memory, &asked, &TraceBounds::default())).unwrap();
     assert_eq!(memory.looks, 1);
+}
+
+#[test]
+fn links_lead_to_causes_and_consequences_and_to_no_further_ones() {
+    // A batch of three messages, each of a trace of its own; and one more consumer after it.
+    let linking = |number: usize, of: usize, to: &[usize]| {
+        with(span(number, number, 0, number as i64, number as i64 + 1), |record| {
+            record.trace_id = Some(trace_id(of).into());
+            let links: Vec<String> = to.iter().map(|to| linking_to(*to)).collect();
+            record.attributes = Some(format!("{{\"links\":[{}]}}", links.join(",")).into());
+        })
+    };
+    let rows = vec![
+        linking(1, 1, &[]),
+        linking(2, 2, &[]),
+        linking(3, 3, &[]),
+        linking(9, 9, &[1, 2, 3]),
+        linking(10, 10, &[9]),
+    ];
+    let found = |number: usize| {
+        let found = found_of(&rows, &start(&[id(IdKind::Trace, &trace_id(number))]), &TraceBounds::default());
+        assert_eq!(found.truncated, Vec::<String>::new());
+        found.events.iter().map(|event| event.record.event_id.trim_start_matches('0').to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(1), ["1", "9", "10"]);
+    assert_eq!(found(2), ["2", "9", "10"]);
+    assert_eq!(found(9), ["1", "2", "3", "9", "10"]);
+    assert_eq!(found(10), ["1", "2", "3", "9", "10"]);
+    // As many as a batch may have are not followed, and that is said.
+    let many: Vec<usize> = (100..300).collect();
+    let mut rows: Vec<Event> = many.iter().map(|number| linking(*number, *number, &[])).collect();
+    rows.push(linking(1, 1, &many));
+    let found = found_of(&rows, &start(&[id(IdKind::Trace, &trace_id(1))]), &TraceBounds::default());
+    assert_eq!(found.events.len(), 101);
+    assert!(found.truncated[0].starts_with("links lead to more than 100 further traces"), "{:?}", found.truncated);
+    let text = json(&picture(found, &Circumstances::default()));
+    assert!(text.contains("\"complete\":false") && text.matches("\"node\":null}").count() == 100, "{text}");
+}
+
+#[test]
+fn an_id_whose_last_half_alone_is_the_same_is_told() {
+    let (long, short) = (trace_id(0x0701), format!("{:032x}", 0x0701));
+    let rows = vec![
+        line(1, HOUR_8, [&long, "", ""]),
+        line(2, HOUR_8, [&short, "", ""]),
+        line(3, HOUR_8, [&trace_id(7), "", ""]),
+    ];
+    for (asked, other) in [(&long, &short), (&short, &long)] {
+        let found = found_of(&rows, &start(&[id(IdKind::Trace, asked)]), &TraceBounds::default());
+        assert_eq!((found.events.len(), found.notes.len()), (1, 1));
+        assert!(found.notes[0].contains(other.as_str()), "{:?}", found.notes);
+        // Also if it is all that there is.
+        let found = found_of(
+            &rows[usize::from(asked == &long)..][..1],
+            &start(&[id(IdKind::Trace, asked)]),
+            &TraceBounds::default(),
+        );
+        assert_eq!((found.events.len(), found.notes.len()), (0, 1));
+    }
+}
+
+#[test]
+fn a_line_that_names_a_strangers_id_leads_to_the_call_around_it() {
+    let rows = vec![
+        lambda(1, "start", "inv-a", 0, 0),
+        line(2, HOUR_8 + 10 * MS, ["", "", "stranger"]),
+        line(3, HOUR_8 + 20 * MS, ["", "ord-1", ""]),
+        lambda(4, "report", "inv-a", 500, 500),
+        // Another call, of which nothing is asked.
+        lambda(5, "start", "inv-b", 1000, 0),
+        line(6, HOUR_8 + 1010 * MS, ["", "ord-2", "inv-b"]),
+        lambda(7, "report", "inv-b", 1500, 500),
+        // Of no call.
+        line(8, HOUR_8 + 2000 * MS, ["", "ord-3", ""]),
+    ];
+    let found = |asked: Id| {
+        let mut memory = Memory { rows: rows.clone(), looks: 0 };
+        let bounds = TraceBounds::default();
+        let mut found = block_on(follow(&mut memory, &start(&[asked]), &bounds)).unwrap();
+        block_on(streams::tie(&mut memory, &mut found, &bounds)).unwrap();
+        let events = found.events.iter().map(|event| event.record.event_id.trim_start_matches('0')).collect::<Vec<_>>();
+        let ids: Vec<&str> = found.ids.iter().map(|id| id.value.as_str()).collect();
+        format!("{} | {}", events.join(" "), ids.join(" "))
+    };
+    assert_eq!(found(id(IdKind::Invocation, "stranger")), "1 2 3 4 | inv-a");
+    assert_eq!(found(id(IdKind::Correlation, "ord-1")), "1 2 3 4 | ord-1 inv-a");
+    assert_eq!(found(id(IdKind::Event, "00000002")), "1 2 3 4 | inv-a");
+    assert_eq!(found(id(IdKind::Correlation, "ord-2")), "5 6 7 | ord-2 inv-b");
+    assert_eq!(found(id(IdKind::Correlation, "ord-3")), "8 | ord-3");
+}
+
+#[test]
+fn an_end_is_missed_only_where_it_was_looked_for() {
+    let spans = |looked: &[(i64, i64)], rows: Vec<Event>, now: i64| {
+        let looked = looked.iter().map(|(since, until)| Window {
+            since_unix_nano: HOUR_8 + since * MINUTE,
+            until_unix_nano: HOUR_8 + until * MINUTE,
+        });
+        let found = Found { looked: looked.collect(), ..found_as(rows) };
+        let circumstances = Circumstances { now_unix_nano: HOUR_8 + now * MINUTE, ..Circumstances::default() };
+        let trace = picture(found, &circumstances);
+        let marks: Vec<&str> = trace.tree.spans[0].marks.iter().map(|mark| mark.name()).collect();
+        (marks.join(" "), trace.truncated.join(" "))
+    };
+    let told = |minutes: i64| line(2, HOUR_8 + minutes * MINUTE, [&trace_id(1), "", ""]);
+    let open = || span(1, 1, 0, 0, -1);
+    let of_span = |event: Event| with(event, |record| record.span_id = Some(span_id(1).into()));
+    let nothing = String::new();
+    // It says something now and then, for as long as it likes.
+    assert_eq!(
+        spans(&[(-60, 3000)], vec![open(), of_span(told(1540))], 1570),
+        ("still_running".into(), nothing.clone())
+    );
+    assert_eq!(spans(&[(-60, 3000)], vec![open(), of_span(told(1540))], 1590), ("cut_off".into(), nothing.clone()));
+    // An invocation has fifteen minutes.
+    assert_eq!(
+        spans(&[(-60, 3000)], vec![lambda(1, "start", "inv-a", 0, 0)], 14),
+        ("still_running".into(), nothing.clone())
+    );
+    assert_eq!(spans(&[(-60, 3000)], vec![lambda(1, "start", "inv-a", 0, 0)], 16), ("cut_off".into(), nothing.clone()));
+    // Nobody looked any further.
+    let (marks, truncated) = spans(&[(-60, 10)], vec![open()], 3000);
+    assert_eq!(marks, "");
+    assert!(
+        truncated.starts_with("1 span has no end in the time that was looked at, which ended at 2026-11-21T08:10:00Z"),
+        "{truncated}"
+    );
+    let (marks, truncated) = spans(&[(-60, 60)], vec![open(), of_span(told(20))], 3000);
+    assert!(marks.is_empty() && truncated.contains("(--until)"), "{marks} {truncated}");
+    assert_eq!(spans(&[(-60, 60)], vec![open()], 3000), ("cut_off".into(), nothing));
+}
+
+#[test]
+fn a_call_whose_sides_share_an_id_is_two_spans() {
+    let of = |event: Event, service: &'static str, kind: &'static str| {
+        with(event, |record| {
+            record.service_name = Some(service.into());
+            record.span_kind = Some(kind.into());
+        })
+    };
+    check(
+        vec![
+            of(span(1, 1, 0, 0, 100), "gw", "SERVER"),
+            of(span(2, 2, 1, 10, 90), "gw", "CLIENT"),
+            of(span(3, 2, 1, 20, -1), "pay", "SERVER"),
+            of(span(4, 2, 1, 20, 80), "pay", "SERVER"),
+            // Delivered twice, and from before its end.
+            of(span(4, 2, 1, 20, 80), "pay", "SERVER"),
+            of(span(5, 3, 2, 30, 40), "pay", "INTERNAL"),
+            with(line(6, HOUR_8 + 35 * MS, [&trace_id(1), "", ""]), |record| {
+                record.service_name = Some("gw".into());
+                record.span_id = Some(span_id(2).into());
+            }),
+        ],
+        "
+        span gw s1 - 0..100 UNSET [] 1
+          span gw s2 - 10..90 UNSET [] 2
+            span pay s2 - 20..80 UNSET [] 3
+              span pay s3 - 30..40 UNSET [] 1
+        note: 1 id names more than one span: what was called stands below its caller, as B3 has it, and others stand side by side
+        ",
+    );
 }
 
 /// The tree as lines: depth, source, name, region, release, status, attempt, marks and number of records.
@@ -720,10 +985,7 @@ fn the_first_error_is_the_one_that_no_other_lies_below() {
 fn a_long_chain_is_written_without_falling_over_it() {
     let events: Vec<Event> =
         (1..20_000).map(|number| span(number, number, number - 1, number as i64, 20_000)).collect();
-    let trace = picture(
-        Found { events, ids: BTreeSet::new(), hubs: Vec::new(), truncated: Vec::new() },
-        &Circumstances::default(),
-    );
+    let trace = picture(found_as(events), &Circumstances::default());
     let text = json(&trace);
     let parsed: serde_json::Value = serde_json::from_str(&text).unwrap();
     fn count(spans: &serde_json::Value) -> usize {
@@ -762,10 +1024,7 @@ fn a_page_folds_what_a_browser_cannot_hold_and_says_so() {
             })
         });
         let events = events.collect();
-        let trace = picture(
-            Found { events, ids: BTreeSet::new(), hubs: Vec::new(), truncated: Vec::new() },
-            &Circumstances::default(),
-        );
+        let trace = picture(found_as(events), &Circumstances::default());
         let mut out = Vec::new();
         render_trace_html(&trace, &mut out).unwrap();
         String::from_utf8(out).unwrap()
@@ -791,10 +1050,7 @@ fn children_that_are_alike_are_one_line_and_failures_are_not() {
             }
         })
     }));
-    let trace = picture(
-        Found { events, ids: BTreeSet::new(), hubs: Vec::new(), truncated: Vec::new() },
-        &Circumstances::default(),
-    );
+    let trace = picture(found_as(events), &Circumstances::default());
     let lines = |collapse: usize| {
         let style = WaterfallStyle {
             width: None,

@@ -56,6 +56,11 @@ const ATTRIBUTES_MAX: usize = 160;
 /// Regions named in the line that says where the time went.
 const REGIONS_TOLD_MAX: usize = 4;
 
+/// Links told below one span.
+const LINKS_MAX: usize = 5;
+/// Times told that were looked at.
+const LOOKED_AT_MAX: usize = 4;
+
 const PLAIN: &str = "\x1b[0m";
 /// Lines of spans: what nobody reads to its end.
 const ROWS_MAX: usize = 10_000;
@@ -195,6 +200,16 @@ impl<W: Write> Picture<'_, W> {
             counts.push(count(usize::try_from(summary.error_count).unwrap_or(usize::MAX), "error", "errors"));
         }
         self.wrapped("", &counts.join(", "))?;
+        let looked = trace.looked_at.iter().take(LOOKED_AT_MAX).map(|looked| {
+            let until = looked.until_unix_nano.map(|until| minute_text(until, &self.style.time_zone));
+            let since = minute_text(looked.since_unix_nano, &self.style.time_zone);
+            format!("{since} to {}", until.as_deref().unwrap_or("now"))
+        });
+        let mut looked: Vec<String> = looked.collect();
+        if trace.looked_at.len() > LOOKED_AT_MAX {
+            looked.push(format!("{} times more", trace.looked_at.len() - LOOKED_AT_MAX));
+        }
+        self.wrapped("", &format!("looked at {}", looked.join(", and ")))?;
         for missing in &trace.completeness.missing_regions {
             self.wrapped(
                 RED,
@@ -269,6 +284,11 @@ impl<W: Write> Picture<'_, W> {
         let layout = Layout::of(&cells, rows, self.style.width);
         let regions: Vec<&String> = trace.summary.regions.iter().collect();
         let axis = axis(duration, layout.bar);
+        let mut linked: HashMap<usize, Vec<usize>> = HashMap::new();
+        for (number, _) in trace.tree.in_order() {
+            let ends: BTreeSet<usize> = trace.tree.spans[number].links.iter().filter_map(|link| link.span).collect();
+            ends.into_iter().for_each(|end| linked.entry(end).or_default().push(number));
+        }
         let names = ["span", "region", "service", "release", &axis, "took", "status"];
         let header = layout.line(&names.map(str::to_owned), &[""; 7], false);
         self.line(BOLD, header.trim_end())?;
@@ -298,6 +318,7 @@ impl<W: Write> Picture<'_, W> {
             let line = layout.line(&texts, &colors, self.style.color);
             writeln!(self.out, "{}", line.trim_end())?;
             for number in &row.spans {
+                self.links(*number, &linked, &format!("{indent}  "))?;
                 self.logs(&trace.tree.spans[*number], &format!("{indent}  "), start)?;
             }
         }
@@ -318,6 +339,38 @@ impl<W: Write> Picture<'_, W> {
                 ),
             ),
         }
+    }
+
+    /// What a span links to, and what links to it.
+    fn links(&mut self, number: usize, linked: &HashMap<usize, Vec<usize>>, indent: &str) -> io::Result<()> {
+        let spans = &self.trace.tree.spans;
+        let named = |number: usize| {
+            let span = &spans[number];
+            let name = span.span_name.as_deref().filter(|name| Some(*name) != span.service_name.as_deref());
+            let name = name.map(|name| format!(" {}", visible(name))).unwrap_or_default();
+            let trace = span.trace_id.as_deref().unwrap_or("-");
+            format!("{}{name} in trace {trace}", service_text(span))
+        };
+        let to = spans[number].links.iter().map(|link| match link.span {
+            Some(other) => format!("links to {}", named(other)),
+            None => format!(
+                "links to span {} in trace {}, which is not here",
+                link.span_id.as_deref().unwrap_or("-"),
+                link.trace_id
+            ),
+        });
+        let from = linked.get(&number).into_iter().flatten().map(|other| format!("linked from {}", named(*other)));
+        let mut lines: Vec<String> = to.chain(from).collect();
+        let more = lines.len().saturating_sub(LINKS_MAX);
+        lines.truncate(LINKS_MAX);
+        if more > 0 {
+            lines.push(format!("{more} more links"));
+        }
+        for line in lines {
+            let text = cut(&format!("{indent}~ {line}"), self.style.width.unwrap_or(UNBOUND_LINE_WIDTH_MAX));
+            self.line(DIM, &text)?;
+        }
+        Ok(())
     }
 
     fn logs(&mut self, span: &Span, indent: &str, start: i64) -> io::Result<()> {
@@ -608,6 +661,13 @@ fn time_text(unix_nano: i64, time_zone: &TimeZone) -> String {
     let time = time.to_zoned(time_zone.clone());
     let zone = if time.offset().is_zero() { "Z".to_owned() } else { time.strftime("%:z").to_string() };
     format!("{}{zone}", time.strftime("%Y-%m-%d %H:%M:%S%.3f"))
+}
+
+fn minute_text(unix_nano: i64, time_zone: &TimeZone) -> String {
+    let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(unix_nano)) else { return "-".to_owned() };
+    let time = time.to_zoned(time_zone.clone());
+    let zone = if time.offset().is_zero() { "Z".to_owned() } else { time.strftime("%:z").to_string() };
+    format!("{}{zone}", time.strftime("%Y-%m-%d %H:%M"))
 }
 
 /// A duration as people say it, to three digits.
