@@ -10,6 +10,9 @@ use crate::*;
 
 const MINUTE: i64 = 60;
 
+/// From when until when each series of looks has judged, by its wave and number.
+type Series = BTreeMap<(usize, u32), (i64, i64)>;
+
 /// Minutes since the beginning that a look has judged, where they are over for so long when they are counted.
 fn seen(question: &Question, seconds: i64, settle_minutes: i64) -> std::ops::Range<i64> {
     let minute = |moment: Moment| (moment.0 - BEGIN).div_euclid(MINUTE);
@@ -252,7 +255,7 @@ proptest! {
         let fake = world.0.borrow();
         let state = world.state();
         // By region: who judged from when until when.
-        let mut judged: BTreeMap<&str, BTreeMap<(usize, u32), (i64, i64)>> = BTreeMap::new();
+        let mut judged: BTreeMap<&str, Series> = BTreeMap::new();
         for ((_, of), until) in fake.questions.iter().zip(&fake.judged) {
             for asked in &of.regions {
                 let series = judged.entry(asked.region.as_str()).or_default();
