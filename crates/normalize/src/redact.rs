@@ -15,18 +15,16 @@ mod values;
 mod views;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use aho_corasick::Span;
 use aho_corasick::packed::{Config, MatchKind, Searcher};
-use memchr::memmem;
 use transect_schema::Record;
 
 use crate::json::{Kind, Mark, Tape};
 use crate::keys::Folded;
 use keys::{Meaning, Rule, Stems};
 use patterns::{Finder, Look, Seen};
-use views::{NESTINGS_MAX, Source, View};
+use views::{KEY_END, NESTINGS_MAX, Source, View};
 
 pub(crate) use keys::{names_card, names_id_or_time};
 pub use patterns::{KNOWN, Known, Pattern, PatternError};
@@ -62,8 +60,8 @@ pub(crate) struct Redactor {
     forms: Vec<(Form, &'static str)>,
     /// Where a form may begin, a search for each `FORMS_OF_SEARCH` of them; none where the processor has no packed search.
     beginnings: Vec<Option<Searcher>>,
-    /// Where an escape or an option of a command may stand.
-    signs: Option<Searcher>,
+    /// Where an escape may stand.
+    escapes: Option<Searcher>,
 }
 
 /// What can be said of a key before its value is known. Keys come again in every line, so this is kept.
@@ -109,7 +107,7 @@ impl Redactor {
                 .chunks(FORMS_OF_SEARCH)
                 .map(|forms| packed(forms.iter().map(|(form, _)| form.literal())))
                 .collect(),
-            signs: packed(SIGNS.iter().map(|sign| sign.as_bytes())),
+            escapes: packed(ESCAPES.iter().map(|escape| escape.as_bytes())),
             own_keys,
             forms,
         }
@@ -180,34 +178,12 @@ impl Redactor {
         })
     }
 
-    /// Whether escapes that hide letters or signs may stand in the text, or options of a command.
+    /// Whether escapes that hide letters or signs may stand in the text, or options of a command, or a statement.
     pub fn may_hold_sign(&self, bytes: &[u8]) -> bool {
-        // The beginnings of all of them but `--` are rare, and looked for at several times the speed.
-        if memchr::memchr3(b'\\', b'&', b'%', bytes).is_none() {
-            return OPTIONS.iter().any(|option| {
-                let mut from = 0;
-                while let Some(ahead) = option.find(&bytes[from..]) {
-                    let start = from + ahead + 1;
-                    from = start + bytes[start..].iter().take_while(|byte| **byte == b'-').count();
-                    if bytes.get(from).is_some_and(u8::is_ascii_alphabetic) {
-                        return true;
-                    }
-                }
-                false
-            });
-        }
-        let Some(searcher) = &self.signs else { return true };
-        let mut from = 0;
-        while let Some(found) = searcher.find_in(bytes, Span { start: from, end: bytes.len() }) {
-            let behind = bytes.get(found.end());
-            if !matches!(&bytes[found.start()..found.end()], b"--" | b" -")
-                || behind.is_some_and(u8::is_ascii_alphabetic)
-            {
-                return true;
-            }
-            from = found.start() + 1;
-        }
-        false
+        // Few texts have what begins an escape, and those are looked for at several times the speed.
+        let may_be_escaped = memchr::memchr3(b'\\', b'&', b'%', bytes).is_some();
+        may_be_escaped && self.escapes.as_ref().is_none_or(|search| search.find(bytes).is_some())
+            || options::may_be_in(bytes)
     }
 
     /// Whether a text, such as a string's value, may hold a key that names a secret, with its value: `key=value`,
@@ -310,14 +286,11 @@ impl Redactor {
     }
 }
 
-/// What begins an escape behind which a letter or sign may hide, and the option of a command.
-const SIGNS: &[&str] = &[
+/// What begins an escape behind which a letter or sign may hide.
+const ESCAPES: &[&str] = &[
     "\\u", "\\x", "\\/", "&#", "&quot;", "&amp;", "&lt;", "&gt;", "&apos;", "&equals;", "&colon;", "%2", "%3", "%4",
-    "%5", "%6", "%7", "%u", "--", " -",
+    "%5", "%6", "%7", "%u",
 ];
-
-/// The searches for what begins an option, made once.
-static OPTIONS: LazyLock<[memmem::Finder<'static>; 2]> = LazyLock::new(|| [b"--", b" -"].map(memmem::Finder::new));
 
 /// Whether a separator or a bracket stands in the text; most strings are too short for a search to be worth setting up.
 #[inline]
@@ -451,7 +424,7 @@ impl Search<'_> {
                 if let Some(key) = index.checked_sub(1).and_then(|key| self.tape.tokens.get(key))
                     && key.kind == Kind::Key
                 {
-                    next.append(source, key.start as usize, key.end as usize, ' ');
+                    next.append(source, key.start as usize, key.end as usize, KEY_END);
                 }
                 next.append(source, start, end, '\n');
             }
@@ -677,6 +650,7 @@ mod tests {
             r#"{"key":"db.password","value":[redacted:password]}"#,
         );
         check("{'name': 'Cookie', 'value': 'a=b1'}", "{'name': 'Cookie', 'value': '[redacted:cookie]'}");
+        check(r#"["curl","-sSu","bob:hunter2","x"]"#, r#"["curl","-sSu","[redacted:password]","x"]"#);
         check(r#"["--password","hunter2","db"]"#, r#"["--password","[redacted:password]","db"]"#);
         for none in [
             r#"{"required":["username","password","email"]}"#,
@@ -758,6 +732,25 @@ mod tests {
         " -",
         "curl",
         "-u",
+        "\"-p",
+        "'-p",
+        "mysql",
+        "vault login ",
+        "config set ",
+        "IDENTIFIED BY '",
+        "\n  - ",
+        "\n  ",
+        ":\n",
+        "<<E\n",
+        "|s:1:",
+        "=>",
+        "->",
+        "==",
+        ":protected]",
+        " = \"",
+        "map[a]b{",
+        "(string) ",
+        "Some(\n",
         " :",
         "_",
         ".",

@@ -166,13 +166,14 @@ fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
 
 /// Whether the word before says that an id follows: `trace_id=`, `spanId:`, `id `.
 fn id_before(bytes: &[u8]) -> bool {
+    const KEY_END: u8 = super::views::KEY_END as u8;
     const WORD_BYTES_MAX: usize = 40;
     let end = bytes.len()
         - bytes
             .iter()
             .rev()
             .take(WORD_BYTES_MAX)
-            .take_while(|byte| matches!(byte, b'=' | b':' | b'"' | b'\'' | b' ' | b'\\' | b'#'))
+            .take_while(|byte| matches!(byte, b'=' | b':' | b'"' | b'\'' | b' ' | b'\\' | b'#') || **byte == KEY_END)
             .count();
     let length = bytes[..end]
         .iter()

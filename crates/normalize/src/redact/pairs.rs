@@ -9,7 +9,7 @@ use super::keys::{self, Meaning, Rule};
 use super::values::{
     ABOUT_PASSWORDS, SCHEMES, are_credentials, beginning, is_dense, is_secret_list, is_secret_text, is_sentence,
 };
-use super::views::escape;
+use super::views::{KEY_END, escape};
 
 /// How far a value may stand behind its name, or a name behind its value.
 const NAME_TO_VALUE_BYTES_MAX: usize = 256;
@@ -18,7 +18,7 @@ const NAME_TO_VALUE_BYTES_MAX: usize = 256;
 pub(crate) const NAME_BYTES_MAX: usize = 128;
 
 /// A quote within text within text is escaped fifteen times at the fourth nesting; more is no quote.
-const QUOTE_ESCAPES_MAX: usize = 15;
+pub(super) const QUOTE_ESCAPES_MAX: usize = 15;
 
 /// Where a value was found.
 pub(super) struct Value {
@@ -29,6 +29,20 @@ pub(super) struct Value {
     is_spaced: bool,
     /// Whether it is what stands between brackets: a list, or what a constructor was given.
     is_list: bool,
+}
+
+impl Value {
+    pub(super) fn quoted(start: usize, end: usize, is_spaced: bool) -> Value {
+        Value { start, end, is_quoted: true, is_spaced, is_list: false }
+    }
+
+    fn word(start: usize, end: usize, is_spaced: bool) -> Value {
+        Value { is_quoted: false, ..Value::quoted(start, end, is_spaced) }
+    }
+
+    fn list(start: usize, end: usize, is_spaced: bool) -> Value {
+        Value { is_list: true, ..Value::word(start, end, is_spaced) }
+    }
 }
 
 /// How far a search went: from where, to where it found its end.
@@ -324,7 +338,7 @@ impl<'t> Reader<'t> {
             return None;
         }
         if let Some((start, end)) = block(bytes, at, start) {
-            return (end > start).then_some(Value { start, end, is_quoted: true, is_spaced, is_list: false });
+            return (end > start).then_some(Value::quoted(start, end, is_spaced));
         }
         // PHP's var_dump writes the value on a line of its own.
         if bytes[at..].starts_with(b"=>\n") {
@@ -337,18 +351,18 @@ impl<'t> Reader<'t> {
             // Of a list of several texts all go.
             let goes_on = bracket.is_some() && bytes[behind..].starts_with(b",");
             if !goes_on {
-                return Some(Value { start, end, is_quoted: true, is_spaced, is_list: false });
+                return Some(Value::quoted(start, end, is_spaced));
             }
         }
         if let Some(bracket) = bracket {
             let end = self.closing_bracket(inside, bracket);
-            return (end > inside).then_some(Value { start: inside, end, is_quoted: false, is_spaced, is_list: true });
+            return (end > inside).then_some(Value::list(inside, end, is_spaced));
         }
         if matches!(bytes.get(inside), Some(b'{' | b'(')) {
             return None;
         }
         let end = self.word_end(inside).min(bytes.len());
-        (end > inside).then_some(Value { start: inside, end, is_quoted: false, is_spaced, is_list: false })
+        (end > inside).then_some(Value::word(inside, end, is_spaced))
     }
 
     /// The text in quotes behind the keyword that the colon at `at` begins.
@@ -420,7 +434,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The quote that is escaped as often as the opening one, or the end of the text.
-    fn closing_quote(&mut self, start: usize, quote: u8, escapes: usize) -> usize {
+    pub(super) fn closing_quote(&mut self, start: usize, quote: u8, escapes: usize) -> usize {
         let bytes = self.bytes;
         let kind = match quote {
             b'"' => 0,
@@ -608,7 +622,7 @@ impl<'t> Reader<'t> {
         let line_start = bytes[..key_start]
             .iter()
             .rev()
-            .take_while(|byte| !matches!(byte, b'\n' | b'\r'))
+            .take_while(|byte| !matches!(**byte, b'\n' | b'\r') && **byte != KEY_END as u8)
             .take(16)
             .all(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'"' | b'\'' | b'{'));
         let is_plain = word.bytes().all(|byte| byte.is_ascii_alphabetic());

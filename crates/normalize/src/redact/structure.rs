@@ -6,7 +6,7 @@
 use super::keys::{self, Meaning, Rule};
 use super::pairs::{NAME_BYTES_MAX, names_source_file};
 use super::values::{is_long_number, is_secret_text, is_sentence, of_element};
-use super::{KeyLook, Redactor};
+use super::{KeyLook, Redactor, options};
 use crate::json::{Kind, Mark, Tape};
 use crate::limits::JSON_DEPTH_MAX;
 use crate::memo::Memo;
@@ -24,6 +24,8 @@ const DESCRIBES: &[&str] = &[
 struct Frame {
     container: u32,
     is_resolved: bool,
+    /// Whether its options were looked at.
+    is_called: bool,
     /// Whether one of its keys or short texts names a card, once that was asked.
     is_card: Option<bool>,
 }
@@ -269,11 +271,11 @@ impl Walk<'_> {
         }
         let is_weak = keys::is_weak_name(key);
         self.leave(value);
-        let Some(frame) = self.depth.checked_sub(1).map(|last| &mut self.open[last]) else { return };
-        if std::mem::replace(&mut frame.is_resolved, true) {
+        let Some(last) = self.depth.checked_sub(1) else { return };
+        let object = self.open[last].container as usize;
+        if std::mem::replace(&mut self.open[last].is_resolved, true) {
             return;
         }
-        let object = frame.container as usize;
         let values: Vec<usize> = self
             .tape
             .entries(object)
@@ -291,18 +293,26 @@ impl Walk<'_> {
 
     /// What a string means where it is a name of at most so many words.
     fn named(&self, string: usize, words_max: usize) -> Option<Meaning> {
+        // Every letter may be escaped.
+        const ESCAPED_BYTES_MAX: usize = NAME_BYTES_MAX * 6;
         let token = self.tape.tokens[string];
-        if (token.end - token.start) as usize > NAME_BYTES_MAX {
+        if (token.end - token.start) as usize > if token.escaped { ESCAPED_BYTES_MAX } else { NAME_BYTES_MAX } {
             return None;
         }
         let name = self.tape.text(self.text, string);
-        let is_name = !name.bytes().any(|byte| matches!(byte, b'=' | b'"' | b'{' | b'\n'))
+        let is_name = name.len() <= NAME_BYTES_MAX
+            && !name.bytes().any(|byte| matches!(byte, b'=' | b'"' | b'{' | b'\n'))
             && name.split_ascii_whitespace().take(words_max + 1).count() <= words_max;
         if is_name && !names_source_file(&name) { self.redactor.meaning(&name) } else { None }
     }
 
-    /// A string in an array: where it names a secret, the next one is it, if the array lists names and values.
+    /// A string in an array: where it names a secret, the next one is it, if the array lists names and values or what a
+    /// command is called with.
     fn element(&mut self, index: usize) {
+        let raw = self.tape.raw(self.text, index);
+        if matches!(raw.as_bytes(), [b'-', _, ..]) || options::names_command(raw) {
+            self.arguments(index);
+        }
         // `password:hunter2` is a pair, not a name.
         if self.tape.raw(self.text, index).contains(':') || self.named(index, 1).is_none() {
             return;
@@ -334,8 +344,7 @@ impl Walk<'_> {
         let mut place = 0;
         while place + 1 < elements.len() {
             let (name, value) = (elements[place], elements[place + 1]);
-            let is_option = self.tape.raw(self.text, name).starts_with('-');
-            let is_place = is_option || (is_even && place % 2 == 0 && (is_tuple || !only_names));
+            let is_place = is_even && place % 2 == 0 && (is_tuple || !only_names);
             if is_place
                 && self.tape.tokens[name].kind == Kind::String
                 && let Some(meaning) = self.named(name, 1)
@@ -345,6 +354,45 @@ impl Walk<'_> {
                 place += 1;
             }
             place += 1;
+        }
+    }
+
+    /// An option in an array, or the name of a command: the array is what a command is called with, and is looked at as its
+    /// command line.
+    fn arguments(&mut self, index: usize) {
+        const ARGUMENTS_MAX: usize = 128;
+        const LINE_BYTES_MAX: usize = 8192;
+        self.leave(index);
+        let Some(last) = self.depth.checked_sub(1) else { return };
+        let array = self.open[last].container as usize;
+        if self.tape.tokens[array].kind != Kind::Array || std::mem::replace(&mut self.open[last].is_called, true) {
+            return;
+        }
+        let mut line = String::new();
+        let mut ends = Vec::new();
+        let mut is_command = true;
+        for element in self.tape.elements(array).take(ARGUMENTS_MAX) {
+            let text = self.tape.string(self.text, element).unwrap_or_default();
+            // The words before the first option are the command, as it stands in a line.
+            let of_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':');
+            is_command &= !text.is_empty() && !text.starts_with('-') && text.bytes().all(of_word);
+            let quote = if is_command { "" } else { "\"" };
+            line.push_str(quote);
+            // Quotes and backslashes within would be the line's.
+            line.extend(text.chars().map(|character| if matches!(character, '"' | '\\') { '.' } else { character }));
+            line.push_str(quote);
+            line.push(' ');
+            if line.len() > LINE_BYTES_MAX {
+                break;
+            }
+            ends.push((line.len(), element));
+        }
+        let mut found = Vec::new();
+        options::find(&line, self.redactor, &mut |start, _, kind| {
+            found.extend(ends.iter().find(|(end, _)| start < *end).map(|(_, element)| (*element, kind)));
+        });
+        for (element, kind) in found {
+            self.hide(element, kind);
         }
     }
 }
