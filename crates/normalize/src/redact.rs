@@ -7,6 +7,7 @@
 mod cards;
 mod keys;
 mod lenient;
+mod lines;
 mod options;
 mod pairs;
 mod patterns;
@@ -204,7 +205,7 @@ impl Redactor {
             let of_key = |byte: &&u8| {
                 byte.is_ascii_alphanumeric()
                     || **byte >= 0x80
-                    || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'/' | b'$' | b'@' | b'\\' | b' ')
+                    || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'/' | b'$' | b'@' | b'\\' | b' ' | b'|')
             };
             let length = bytes[before..end.max(before)].iter().rev().take_while(of_key).count();
             if holds(&bytes[end - length.min(end)..end]) {
