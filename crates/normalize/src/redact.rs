@@ -11,6 +11,7 @@ mod lines;
 mod options;
 mod pairs;
 mod patterns;
+mod separators;
 mod structure;
 mod values;
 mod views;

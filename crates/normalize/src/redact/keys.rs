@@ -174,7 +174,7 @@ const ABOUT: &[&str] = &[
     "failure", "failures", "failed", "retries", "provider", "manager", "source", "prompt", "label", "placeholder",
     "less", "flow", "change", "changes", "complexity", "history", "login", "success", "ok", "matches", "match",
     "mismatch", "validator", "encoder", "checker", "service", "controller", "form", "event", "lambda", "function",
-    "rotation", "latency",
+    "rotation", "latency", "sent", "requests", "requested", "total",
 ];
 
 /// Last words of keys that say something of what a schema or an API describes, beside those of `ABOUT`.
@@ -649,6 +649,12 @@ pub(crate) fn may_name(key: &str, name: &str, meaning: Meaning) -> bool {
     let is_verb = verb.is_some_and(|verb| VERBS.iter().any(|known| verb.eq_ignore_ascii_case(known)));
     let is_kind = is_in(&["type", "kind"], Words::new(head_and_tail(key)).last());
     (meaning.kind == "password" || !is_kind) && !is_verb
+}
+
+/// Whether a `path` names a page and not a field: it begins with a slash, as the paths of URLs do. Those of a patch do as
+/// well (RFC 6902), but `op` stands beside them; and a parameter that begins with one stands under `name` or `key`.
+pub(crate) fn names_page(key: &str, name: &str) -> bool {
+    key.eq_ignore_ascii_case("path") && name.starts_with('/')
 }
 
 /// Whether the key holds the value of a name beside it.

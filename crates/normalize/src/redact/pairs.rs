@@ -4,7 +4,6 @@
 //! It refuses to hide prose: what follows `token` or `Authorization` in a sentence is no secret. Where a value ends is said
 //! at [`word_end`] and [`clause_end`].
 
-use super::Redactor;
 use super::keys::{self, Meaning, Rule};
 use super::lines::{self, Below};
 use super::values::{
@@ -12,6 +11,7 @@ use super::values::{
     is_short_and_plain, is_told_in_brackets,
 };
 use super::views::{KEY_END, escape};
+use super::{CONFIGURED, Redactor, separators};
 
 /// How far a value may stand behind its name, or a name behind its value.
 const NAME_TO_VALUE_BYTES_MAX: usize = 256;
@@ -142,7 +142,14 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             continue;
         }
         if let Some(meaning) = redactor.meaning(key).or_else(|| several_words(text, key_start, key_end, redactor)) {
-            let mut found = reader.secret_value(key_start, at, meaning);
+            let is_asked_for = meaning.kind == CONFIGURED;
+            if !is_asked_for && separators::is_none(bytes, key_start, key_end, at) {
+                continue;
+            }
+            let separator = separators::before_value(bytes, at);
+            // What stands before it is a type.
+            covered = covered.max(separator);
+            let mut found = reader.secret_value(key_start, separator, meaning);
             while let Some((start, end)) = found {
                 covered = end;
                 hit(start, end, meaning.kind);
@@ -153,7 +160,10 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
                 continue;
             };
             let name = &text[value.start..value.end];
-            let meaning = redactor.meaning(name).filter(|meaning| keys::may_name(key, name, *meaning));
+            let meaning = redactor.meaning(name).filter(|meaning| {
+                // Where a patch is one is seen by the shape of its JSON.
+                keys::may_name(key, name, *meaning) && !keys::names_page(key, name)
+            });
             let Some(meaning) = meaning.filter(|_| !names_source_file(name)) else { continue };
             if let Some((start, end)) = part_of_form(bytes, key_start, &value) {
                 covered = end;
@@ -394,9 +404,10 @@ impl<'t> Reader<'t> {
     fn value_start(&self, at: usize) -> Option<(usize, bool)> {
         let bytes = self.bytes;
         let mut start = at + 1;
-        // `=>` and `:=` separate too; `::` parts the names of a path.
+        // `=>`, `:=`, `==` and `===` separate too; `::` parts the names of a path.
         match bytes.get(start) {
-            Some(b'>' | b'=') => start += 1,
+            Some(b'>') => start += 1,
+            Some(b'=') => start += bytes[start..].iter().take(2).take_while(|byte| **byte == b'=').count(),
             Some(b':') => return None,
             _ => {}
         }
@@ -587,6 +598,9 @@ impl<'t> Reader<'t> {
         let (text, bytes) = (self.text, self.bytes);
         let value = self.any_value(at)?;
         let whole = &text[value.start..value.end];
+        if meaning.kind == "token" && separators::is_of_parser(bytes, key_start) && is_short_and_plain(whole) {
+            return None;
+        }
         let is_header = matches!(meaning.kind, "authorization" | "cookie");
         if value.is_below && !value.is_quoted && !is_header && whole.contains(' ') {
             return None;
@@ -621,6 +635,10 @@ impl<'t> Reader<'t> {
         let is_plain = is_short_and_plain(word);
         let is_name = word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
         if is_prose && is_plain && (value.is_spaced || is_name) {
+            return None;
+        }
+        // `login: password -> confirm` goes from one state to another.
+        if bytes[at] == b'>' && is_plain && matches!(bytes.get(end), None | Some(b' ' | b'\n' | b'\r' | b'"' | b'\\')) {
             return None;
         }
         let key = text.get(key_start..at).unwrap_or_default();

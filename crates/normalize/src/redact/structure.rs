@@ -273,7 +273,9 @@ impl Walk<'_> {
         self.leave(value);
         let Some(last) = self.depth.checked_sub(1) else { return };
         let object = self.open[last].container as usize;
-        if std::mem::replace(&mut self.open[last].is_resolved, true) {
+        let is_page = keys::names_page(key, &self.tape.text(self.text, name))
+            && !self.tape.entries(object).any(|(key, _)| self.tape.text(self.text, key) == "op");
+        if is_page || std::mem::replace(&mut self.open[last].is_resolved, true) {
             return;
         }
         let values: Vec<usize> = self
