@@ -4,6 +4,7 @@
 //! It refuses to know what keys mean, and to recurse: depth is bounded by a counter, not by the stack.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use transect_schema::json_special_marks;
 
@@ -433,18 +434,23 @@ pub(crate) fn unescape_into(raw: &str, out: &mut String) {
     bytes.reserve(raw.len() + 1);
     bytes.extend_from_slice(raw.as_bytes());
     bytes.push(b'"');
-    let end = unescape_in_place(&mut bytes, 0).map_or(raw.len(), |(end, _)| end);
+    let end = unescape_in_place(&mut bytes, 0, 0).map_or(raw.len(), |(text, _)| text.end);
     bytes.truncate(end);
     // Text in, text out: whole characters were moved, so this never loses anything.
     *out = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
 }
 
+/// As many bytes as are read at once.
+pub(crate) const UNESCAPE_ROOM: usize = 8;
+
 /// Reads the JSON string whose content begins at `start` and resolves its escapes where it stands: what an escape
-/// stands for is never longer than the escape. Returns the end of the content, and where the closing quote is; between
-/// them are spaces now. Text stays text, and what stands behind the string is not touched.
-pub(crate) fn unescape_in_place(bytes: &mut [u8], start: usize) -> Result<(usize, usize), NotJson> {
-    const WORD: usize = 8;
-    let (mut from, mut to) = (start, start);
+/// stands for is never longer than the escape. The content moves `room` bytes to the front, over ASCII that nobody reads any
+/// more: with [`UNESCAPE_ROOM`] of them whole words can be written from the first escape on. Returns the content, and where
+/// the closing quote is; between them are spaces now. Text stays text, and what stands behind the string is not touched.
+pub(crate) fn unescape_in_place(bytes: &mut [u8], start: usize, room: usize) -> Result<(Range<usize>, usize), NotJson> {
+    const WORD: usize = UNESCAPE_ROOM;
+    let begin = start - room;
+    let (mut from, mut to) = (start, begin);
     loop {
         if let Some(word) = bytes.get(from..).and_then(<[u8]>::first_chunk::<WORD>).copied() {
             let marks = json_special_marks(u64::from_le_bytes(word));
@@ -475,7 +481,7 @@ pub(crate) fn unescape_in_place(bytes: &mut [u8], start: usize) -> Result<(usize
         }
         if bytes[from] == b'"' {
             bytes[to..from].fill(b' ');
-            return Ok((to, from));
+            return Ok((begin..to, from));
         }
         // Where one string of JSON within the message ends and the next begins. Where to go on hangs on what was read, so
         // that each step waits for the one before it: two quotes in one step are nearly twice as quick.
