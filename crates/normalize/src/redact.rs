@@ -69,8 +69,8 @@ pub(crate) struct Redactor {
 /// What can be said of a key before its value is known. Keys come again in every line, so this is kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KeyLook {
-    /// Whether a key that names a secret may stand in it, with its value.
-    may_hold_pair: bool,
+    /// Whether a secret may stand in it.
+    may_hold: bool,
     /// Whether it means a secret.
     names_secret: bool,
     /// Whether it holds a name whose value is told by another key.
@@ -133,17 +133,18 @@ impl Redactor {
 
     /// What can be said of a key before its value is known.
     pub fn look_at_key(&self, key: &str) -> KeyLook {
-        KeyLook {
-            may_hold_pair: self.may_hold_pair(key.as_bytes()),
-            names_secret: self.meaning(key).is_some(),
-            is_name: keys::is_name(key),
-        }
+        KeyLook { may_hold: self.may_hold(key), ..self.glance_at_key(key) }
+    }
+
+    /// The same, but for what stands in the key itself.
+    fn glance_at_key(&self, key: &str) -> KeyLook {
+        KeyLook { may_hold: false, names_secret: self.meaning(key).is_some(), is_name: keys::is_name(key) }
     }
 
     /// Whether anything in the text may be a secret: no false negatives, some false alarms.
     pub fn may_hold(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
-        self.may_hold_pair(bytes) || self.may_hold_value(bytes) || self.may_hold_sign(bytes)
+        !bytes.is_empty() && (self.may_hold_pair(bytes) || self.may_hold_value(bytes) || self.may_hold_sign(bytes))
     }
 
     /// Whether anything in the text may look like a secret by its value alone.
@@ -408,7 +409,7 @@ impl Search<'_> {
 
     /// What the shape of the JSON that was read says, and its strings for the next nesting.
     fn structure(&mut self, source: &Source<'_>, next: &mut View) {
-        mark(&mut self.tape, source.text, self.redactor, None, &mut |_, _| false);
+        mark(&mut self.tape, source.text, self.redactor, None, &mut |_| false);
         let mut index = 0;
         while let Some(token) = self.tape.tokens.get(index) {
             let (start, end) = (token.start as usize, token.end as usize);

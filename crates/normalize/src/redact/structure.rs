@@ -6,10 +6,10 @@
 use super::keys::{self, Meaning, Rule};
 use super::pairs::{NAME_BYTES_MAX, names_source_file};
 use super::values::{is_long_number, is_secret_text, is_sentence, of_element};
-use super::{KeyLook, Redactor, options};
+use super::{Redactor, options};
 use crate::json::{Kind, Mark, Tape};
+use crate::keys::KeyFacts;
 use crate::limits::JSON_DEPTH_MAX;
-use crate::memo::Memo;
 
 /// Keys of an object that tells of an authorization and is none: what stands below is judged by its own keys.
 #[rustfmt::skip]
@@ -34,28 +34,27 @@ struct Walk<'w> {
     tape: &'w mut Tape,
     text: &'w str,
     redactor: &'w Redactor,
-    looks: Option<&'w mut Memo<KeyLook>>,
+    facts: Option<&'w [KeyFacts]>,
     open: [Frame; JSON_DEPTH_MAX],
     depth: usize,
     replaced: u64,
     any_suspect: bool,
 }
 
-/// Marks every secret, and every string and key in which `is_suspect` says that there may be one; it is told whether a pair
-/// may stand in the text, where that is known. `looks` keeps what was said of keys. Returns how many values are replaced
-/// whole, and whether anything is suspect.
+/// Marks every secret, and every string and key in which `is_suspect` says that there may be one; it is not asked of keys
+/// of which `facts` say so. Returns how many values are replaced whole, and whether anything is suspect.
 pub(crate) fn mark(
     tape: &mut Tape,
     text: &str,
     redactor: &Redactor,
-    looks: Option<&mut Memo<KeyLook>>,
-    is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool,
+    facts: Option<&[KeyFacts]>,
+    is_suspect: &mut impl FnMut(&[u8]) -> bool,
 ) -> (u64, bool) {
     let mut walk = Walk {
         tape,
         text,
         redactor,
-        looks,
+        facts,
         open: [Frame::default(); JSON_DEPTH_MAX],
         depth: 0,
         replaced: 0,
@@ -71,35 +70,33 @@ pub(crate) fn mark(
 impl Walk<'_> {
     /// Looks at the token and says which comes next.
     #[inline]
-    fn token(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool) -> usize {
+    fn token(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8]) -> bool) -> usize {
         let token = self.tape.tokens[index];
         if matches!(token.mark, Mark::Secret(_)) {
             return token.next as usize;
         }
         match token.kind {
             Kind::Key => {
-                let raw = &self.text[token.start as usize..token.end as usize];
-                let unescaped = token.escaped.then(|| self.tape.text(self.text, index).into_owned());
-                let key = unescaped.as_deref().unwrap_or(raw);
-                let look = match &mut self.looks {
-                    Some(looks) => looks.get(key.as_bytes(), || self.redactor.look_at_key(key)),
-                    None => self.redactor.look_at_key(key),
+                let text = self.text;
+                let (look, may_hold) = match self.facts {
+                    Some(facts) if !token.escaped => (facts[index].look, Some(facts[index].look.may_hold)),
+                    _ => (self.redactor.glance_at_key(&self.tape.text(text, index)), None),
                 };
-                self.suspect(index, (!token.escaped).then_some(look.may_hold_pair), is_suspect);
+                self.suspect(index, may_hold, is_suspect);
                 let value = index + 1;
                 let Some(next) = self.tape.tokens.get(value).copied() else { return value };
                 if matches!(next.mark, Mark::Secret(_)) {
                     return next.next as usize;
                 }
                 if look.names_secret {
-                    if let Some(meaning) = self.redactor.meaning(key)
+                    if let Some(meaning) = self.redactor.meaning(&self.tape.text(text, index))
                         && self.is_secret(value, meaning)
                     {
                         self.hide(value, meaning.kind);
                         return next.next as usize;
                     }
                 } else if matches!(next.kind, Kind::String | Kind::Array) && look.is_name {
-                    self.name(value, key);
+                    self.name(value, &self.tape.text(text, index));
                 }
                 match next.kind {
                     Kind::String | Kind::Number => {
@@ -131,15 +128,10 @@ impl Walk<'_> {
     }
 
     #[inline]
-    fn suspect(
-        &mut self,
-        index: usize,
-        may_hold_pair: Option<bool>,
-        is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool,
-    ) {
+    fn suspect(&mut self, index: usize, known: Option<bool>, is_suspect: &mut impl FnMut(&[u8]) -> bool) {
         let token = &mut self.tape.tokens[index];
         let raw = &self.text.as_bytes()[token.start as usize..token.end as usize];
-        if token.mark == Mark::Plain && is_suspect(raw, may_hold_pair) {
+        if token.mark == Mark::Plain && known.unwrap_or_else(|| is_suspect(raw)) {
             token.mark = Mark::Suspect;
             self.any_suspect = true;
         }
@@ -160,7 +152,7 @@ impl Walk<'_> {
 
     /// A string or number: a card's, or suspect.
     #[inline]
-    fn scalar(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool) {
+    fn scalar(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8]) -> bool) {
         const CARD_BYTES: std::ops::RangeInclusive<usize> = 15..=16;
         let token = self.tape.tokens[index];
         let raw = &self.text.as_bytes()[token.start as usize..token.end as usize];
@@ -302,10 +294,12 @@ impl Walk<'_> {
             return None;
         }
         let name = self.tape.text(self.text, string);
+        // Asked first: few names mean anything.
+        let meaning = self.redactor.meaning(&name)?;
         let is_name = name.len() <= NAME_BYTES_MAX
             && !name.bytes().any(|byte| matches!(byte, b'=' | b'"' | b'{' | b'\n'))
             && name.split_ascii_whitespace().take(words_max + 1).count() <= words_max;
-        if is_name && !names_source_file(&name) { self.redactor.meaning(&name) } else { None }
+        (is_name && !names_source_file(&name)).then_some(meaning)
     }
 
     /// A string in an array: where it names a secret, the next one is it, if the array lists names and values or what a
