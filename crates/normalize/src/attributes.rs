@@ -18,12 +18,15 @@ pub(crate) fn mark_secrets(
     redactor: &Redactor,
     facts: Option<&[KeyFacts]>,
 ) -> (u64, bool) {
-    let bytes = text.as_bytes();
-    let (may_hold_value, may_hold_sign) = (redactor.may_hold_value(bytes), redactor.may_hold_sign(bytes));
-    redact::mark(tape, text, redactor, facts, &mut |raw| {
+    tape.join_strings(text);
+    let (may_hold_value, may_hold_sign) =
+        (redactor.may_hold_value(&tape.strings), redactor.may_hold_sign(&tape.strings));
+    redact::mark(tape, text, redactor, facts, &mut |raw, kind| {
+        // Keys are none of the values.
+        let is_key = kind == Kind::Key;
         redactor.may_hold_pair(raw)
-            || (may_hold_value && redactor.may_hold_value(raw))
-            || (may_hold_sign && redactor.may_hold_sign(raw))
+            || ((is_key || may_hold_value) && redactor.may_hold_value(raw))
+            || ((is_key || may_hold_sign) && redactor.may_hold_sign(raw))
     })
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct NotJson {
 pub(crate) struct Tape {
     pub tokens: Vec<Token>,
     open: Vec<u32>,
+    /// See [`Tape::join_strings`].
+    pub strings: Vec<u8>,
 }
 
 impl Tape {
@@ -245,6 +247,27 @@ impl Tape {
         let token = self.tokens[array];
         let (at, end) = if token.kind == Kind::Array { (array + 1, token.next as usize) } else { (array, array) };
         Elements { tokens: &self.tokens, at, end }
+    }
+
+    /// Writes all strings behind each other, a line feed behind each, so that one search goes through them and not through
+    /// the keys as well, which in most messages are longer.
+    pub fn join_strings(&mut self, text: &str) {
+        const STEP: usize = 32;
+        let bytes = text.as_bytes();
+        self.strings.clear();
+        for token in self.tokens.iter().filter(|token| token.kind == Kind::String) {
+            let (start, end) = (token.start as usize, token.end as usize);
+            // Most are short, and a copy of a fixed length that is too long costs less than one of the right length.
+            match bytes.get(start..).and_then(<[u8]>::first_chunk::<STEP>).filter(|_| end - start <= STEP) {
+                Some(step) => {
+                    let length = self.strings.len() + end - start;
+                    self.strings.extend_from_slice(step);
+                    self.strings.truncate(length);
+                }
+                None => self.strings.extend_from_slice(&bytes[start..end]),
+            }
+            self.strings.push(b'\n');
+        }
     }
 
     /// The value of the first entry whose key is exactly `name`.

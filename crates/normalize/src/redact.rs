@@ -8,6 +8,7 @@ mod cards;
 mod keys;
 mod lenient;
 mod lines;
+mod literals;
 mod options;
 mod pairs;
 mod patterns;
@@ -25,6 +26,7 @@ use transect_schema::Record;
 use crate::json::{Kind, Mark, Tape};
 use crate::keys::Folded;
 use keys::{Meaning, Rule, Stems};
+use literals::Literals;
 use patterns::{Finder, Look, Seen};
 use views::{KEY_END, NESTINGS_MAX, Source, View};
 
@@ -62,6 +64,8 @@ pub(crate) struct Redactor {
     forms: Vec<(Form, &'static str)>,
     /// Where a form may begin, a search for each `FORMS_OF_SEARCH` of them; none where the processor has no packed search.
     beginnings: Vec<Option<Searcher>>,
+    /// Whether any form or command may begin.
+    literals: Literals,
     /// Where an escape may stand.
     escapes: Option<Searcher>,
 }
@@ -109,6 +113,7 @@ impl Redactor {
                 .chunks(FORMS_OF_SEARCH)
                 .map(|forms| packed(forms.iter().map(|(form, _)| form.literal())))
                 .collect(),
+            literals: Literals::new(forms.iter().map(|(form, _)| form.literal()).chain(options::commands())),
             escapes: packed(ESCAPES.iter().map(|escape| escape.as_bytes())),
             own_keys,
             forms,
@@ -147,19 +152,13 @@ impl Redactor {
         !bytes.is_empty() && (self.may_hold_pair(bytes) || self.may_hold_value(bytes) || self.may_hold_sign(bytes))
     }
 
-    /// Whether anything in the text may look like a secret by its value alone.
+    /// Whether anything in the text may look like a secret by its value alone, or behind a command.
     pub fn may_hold_value(&self, bytes: &[u8]) -> bool {
-        (0..self.beginnings.len()).any(|group| {
-            let mut from = 0;
-            while let Some((at, form)) = self.next_beginning(group, bytes, from) {
-                // Every URL has these signs.
-                let is_url = matches!(self.forms.get(form), Some((Form::At(b"://", _), _)));
-                if !is_url || may_be_userinfo(&bytes[at + 3..]) {
-                    return true;
-                }
-                from = at + 1;
-            }
-            false
+        self.literals.any(bytes, |at, literal| match self.forms.get(literal) {
+            // Every URL has these signs.
+            Some((Form::At(b"://", _), _)) => may_be_userinfo(&bytes[at + 3..]),
+            Some(_) => true,
+            None => options::is_command(bytes, at, literal - self.forms.len()),
         }) || cards::may_be_in(bytes)
     }
 
@@ -181,7 +180,7 @@ impl Redactor {
         })
     }
 
-    /// Whether escapes that hide letters or signs may stand in the text, or options of a command, or a statement.
+    /// Whether escapes that hide letters or signs may stand in the text, or options of a command.
     pub fn may_hold_sign(&self, bytes: &[u8]) -> bool {
         // Few texts have what begins an escape, and those are looked for at several times the speed.
         let may_be_escaped = memchr::memchr3(b'\\', b'&', b'%', bytes).is_some();
@@ -193,8 +192,8 @@ impl Redactor {
     /// `key: value`, an element, or names and values in two places.
     #[inline]
     pub fn may_hold_pair(&self, bytes: &[u8]) -> bool {
-        let is_ascii = bytes.is_ascii();
-        (!is_ascii || has_mark(bytes) && self.stems.may_be_in(bytes)) && self.may_hold_pair_slow(bytes)
+        let (has_mark, is_ascii) = has_mark(bytes);
+        (!is_ascii || has_mark && self.stems.may_be_in(bytes)) && self.may_hold_pair_slow(bytes)
     }
 
     #[cold]
@@ -295,29 +294,41 @@ const ESCAPES: &[&str] = &[
     "%5", "%6", "%7", "%u",
 ];
 
-/// Whether a separator or a bracket stands in the text; most strings are too short for a search to be worth setting up.
+/// Whether a separator or a bracket stands in the text, and whether all of it is ASCII: most strings are too short for a search
+/// to be worth setting up.
 #[inline]
-fn has_mark(bytes: &[u8]) -> bool {
+fn has_mark(bytes: &[u8]) -> (bool, bool) {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let is_in = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word);
+    let marks_in = |word: u64| {
         // `=` and `>` and their neighbours `<` and `?` are one but for two bits.
         let signs = (word & (ONES * 0xfc)) ^ (ONES * (b'=' & 0xfc) as u64);
         let colon = word ^ (ONES * b':' as u64);
         // `[` and `{` are one but for a bit.
         let bracket = (word & (ONES * 0xdf)) ^ (ONES * b'[' as u64);
         let parenthesis = word ^ (ONES * b'(' as u64);
-        (is_zero(signs) | is_zero(colon) | is_zero(bracket) | is_zero(parenthesis)) & HIGHS != 0
+        is_zero(signs) | is_zero(colon) | is_zero(bracket) | is_zero(parenthesis)
+    };
+    let (mut marks, mut all) = (0, 0);
+    let mut look = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        marks |= marks_in(word);
+        all |= word;
     };
     let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().for_each(&mut look);
     // The last bytes as a word that begins before them, where the text is long enough.
-    words.iter().any(is_in)
-        || match bytes.last_chunk::<8>() {
-            Some(last) => is_in(last),
-            None => rest.iter().any(|byte| matches!(byte, b'<'..=b'?' | b':' | b'[' | b'{' | b'(')),
+    match bytes.last_chunk::<8>() {
+        Some(last) => look(last),
+        None => {
+            for byte in rest {
+                marks |= u64::from(matches!(byte, b'<'..=b'?' | b':' | b'[' | b'{' | b'(')) << 7;
+                all |= u64::from(*byte);
+            }
         }
+    }
+    (marks & HIGHS != 0, all & HIGHS == 0)
 }
 
 /// Whether userinfo may stand behind `://`, escapes of JSON among it.
@@ -409,7 +420,7 @@ impl Search<'_> {
 
     /// What the shape of the JSON that was read says, and its strings for the next nesting.
     fn structure(&mut self, source: &Source<'_>, next: &mut View) {
-        mark(&mut self.tape, source.text, self.redactor, None, &mut |_| false);
+        mark(&mut self.tape, source.text, self.redactor, None, &mut |_, _| false);
         let mut index = 0;
         while let Some(token) = self.tape.tokens.get(index) {
             let (start, end) = (token.start as usize, token.end as usize);

@@ -48,7 +48,7 @@ pub(crate) fn mark(
     text: &str,
     redactor: &Redactor,
     facts: Option<&[KeyFacts]>,
-    is_suspect: &mut impl FnMut(&[u8]) -> bool,
+    is_suspect: &mut impl FnMut(&[u8], Kind) -> bool,
 ) -> (u64, bool) {
     let mut walk = Walk {
         tape,
@@ -70,7 +70,7 @@ pub(crate) fn mark(
 impl Walk<'_> {
     /// Looks at the token and says which comes next.
     #[inline]
-    fn token(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8]) -> bool) -> usize {
+    fn token(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Kind) -> bool) -> usize {
         let token = self.tape.tokens[index];
         if matches!(token.mark, Mark::Secret(_)) {
             return token.next as usize;
@@ -128,10 +128,10 @@ impl Walk<'_> {
     }
 
     #[inline]
-    fn suspect(&mut self, index: usize, known: Option<bool>, is_suspect: &mut impl FnMut(&[u8]) -> bool) {
+    fn suspect(&mut self, index: usize, known: Option<bool>, is_suspect: &mut impl FnMut(&[u8], Kind) -> bool) {
         let token = &mut self.tape.tokens[index];
         let raw = &self.text.as_bytes()[token.start as usize..token.end as usize];
-        if token.mark == Mark::Plain && known.unwrap_or_else(|| is_suspect(raw)) {
+        if token.mark == Mark::Plain && known.unwrap_or_else(|| is_suspect(raw, token.kind)) {
             token.mark = Mark::Suspect;
             self.any_suspect = true;
         }
@@ -152,7 +152,7 @@ impl Walk<'_> {
 
     /// A string or number: a card's, or suspect.
     #[inline]
-    fn scalar(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8]) -> bool) {
+    fn scalar(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Kind) -> bool) {
         const CARD_BYTES: std::ops::RangeInclusive<usize> = 15..=16;
         let token = self.tape.tokens[index];
         let raw = &self.text.as_bytes()[token.start as usize..token.end as usize];
