@@ -83,6 +83,8 @@ pub(crate) enum Role {
     TransparentOf(RecordForm),
     /// As `Transparent`, but an object that often holds what a request brought: it may state what a request carries.
     Carried,
+    /// As `Transparent`, but what a thread carries from whoever put it there: it names no service and no release.
+    OfThread,
     /// As `Prefix` where it is an object, as `Fill` where it is not.
     PrefixOrFill(Slot, u8),
 }
@@ -339,8 +341,8 @@ const TABLE: &[(&str, Role)] = &[
     ("fields", Role::TransparentOf(RecordForm::Tracing)),
     ("attributes", Role::TransparentOf(RecordForm::OpenTelemetry)),
     ("resource", Role::TransparentOf(RecordForm::OpenTelemetry)),
-    ("contextmap", Role::Transparent),
-    ("mdc", Role::Transparent),
+    ("contextmap", Role::OfThread),
+    ("mdc", Role::OfThread),
     ("context", Role::Carried),
     ("labels", Role::Carried),
     ("extra", Role::Carried),

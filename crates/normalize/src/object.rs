@@ -275,19 +275,18 @@ impl<'m> Walk<'_, '_, 'm, '_> {
             Role::Instant => self.instant(value),
             Role::Exception => self.exception(value, &prefix.with(key), depth),
             Role::Prefix if kind == Kind::Object => self.object(value, &prefix.with(key), depth + 1),
-            Role::Transparent | Role::TransparentOf(_) | Role::Carried
+            Role::Transparent | Role::TransparentOf(_) | Role::Carried | Role::OfThread
                 if matches!(kind, Kind::Object | Kind::Array) =>
             {
                 let (base, authority) = (self.base, self.layer.authority);
                 // What stands beside such an object states first.
                 self.base |= NESTED_RANK;
-                let is_own = match role {
-                    Role::TransparentOf(form) => self.draft.form == Some(form),
-                    role => role == Role::Transparent,
+                self.layer.authority = match role {
+                    Role::Transparent => authority,
+                    Role::TransparentOf(form) if self.draft.form == Some(form) => authority,
+                    Role::OfThread => authority.without(&[Slot::ServiceName, Slot::ServiceVersion]),
+                    _ => authority.of_data(),
                 };
-                if !is_own {
-                    self.layer.authority = authority.of_data();
-                }
                 match kind {
                     Kind::Object => self.object(value, prefix, depth + 1),
                     // OTLP writes attributes as `[{"key":…,"value":{"stringValue":…}}]`.
@@ -295,7 +294,7 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                 }
                 (self.base, self.layer.authority) = (base, authority);
             }
-            Role::Prefix | Role::Transparent | Role::TransparentOf(_) | Role::Carried => {}
+            Role::Prefix | Role::Transparent | Role::TransparentOf(_) | Role::Carried | Role::OfThread => {}
         }
     }
 
