@@ -374,8 +374,12 @@ impl Walk<'_> {
             is_command &= !text.is_empty() && !text.starts_with('-') && text.bytes().all(of_word);
             let quote = if is_command { "" } else { "\"" };
             line.push_str(quote);
-            // Quotes and backslashes within would be the line's.
-            line.extend(text.chars().map(|character| if matches!(character, '"' | '\\') { '.' } else { character }));
+            // Quotes and backslashes within would be the line's; those part a command from its folder.
+            line.extend(text.chars().map(|character| match character {
+                '"' => '.',
+                '\\' => '/',
+                character => character,
+            }));
             line.push_str(quote);
             line.push(' ');
             if line.len() > LINE_BYTES_MAX {
