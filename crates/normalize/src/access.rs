@@ -115,9 +115,13 @@ fn client_and_time(before: &str) -> Option<Option<i64>> {
     let mut has_client = time.is_some();
     for word in words.by_ref().take(WORDS_MAX) {
         count += 1;
-        let is_client = word.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'[' | b']'))
-            && word.contains(['.', ':']);
+        let is_client = is_client(word);
         has_client |= is_client;
+        // The client, or the host before it, begins the line: behind words of prose it is what somebody sent.
+        let is_host = is_client || matches!(word, "-" | "localhost") || word.contains(['.', ':']);
+        if count == 1 && !is_host {
+            return None;
+        }
         // A client, a name, a dash; a user's name may hold anything but blanks.
         let fits = is_client || word == "-" || count <= 4 && word.len() <= 256 && !word.ends_with(':');
         if !fits {
@@ -127,14 +131,32 @@ fn client_and_time(before: &str) -> Option<Option<i64>> {
     (words.next().is_none() && has_client).then_some(time)
 }
 
+/// An address with or without its port.
+fn is_client(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_hexdigit() || matches!(byte, b'.' | b':' | b'[' | b']'))
+        && word.contains(['.', ':'])
+}
+
+/// A number with a point or a sign, as load balancers write durations.
+fn is_duration(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'+'))
+}
+
+/// The answer of one of Amazon's load balancers: behind its name, the client, the target and three durations.
+fn balanced<'t>(mut words: impl Iterator<Item = &'t str>) -> Option<i64> {
+    let (_, client, _) = (words.next()?, words.next()?, words.next()?);
+    let durations = [words.next()?, words.next()?, words.next()?];
+    let answer = status(words.next()?);
+    answer.filter(|_| is_client(client) && durations.into_iter().all(is_duration))
+}
+
 /// Amazon's load balancers write the status before the request, HAProxy too.
 fn load_balancer<'t>(before: &'t str, behind: &'t str, mut answer: Access<'t>) -> Option<Access<'t>> {
     let mut words = before.split_ascii_whitespace();
     let first = words.next()?;
     if matches!(first, "http" | "https" | "h2" | "grpcs" | "ws" | "wss") {
         answer.time_unix_nano = Some(time::parse_text(words.next()?)?);
-        // Balancer, client, target, three durations; then the balancer's answer.
-        answer.status = status(words.nth(6)?)?;
+        answer.status = balanced(words)?;
         let root = memchr::memmem::find(behind.as_bytes(), b"\"Root=")?;
         answer.trace = behind.get(root + 1..)?.split('"').next();
         return Some(answer);
@@ -142,13 +164,13 @@ fn load_balancer<'t>(before: &'t str, behind: &'t str, mut answer: Access<'t>) -
     if let Some(time) = time::parse_text(first) {
         // The classic load balancer has no type before its time.
         answer.time_unix_nano = Some(time);
-        answer.status = status(words.nth(6)?)?;
+        answer.status = balanced(words)?;
         return Some(answer);
     }
     // HAProxy: `client [time] frontend backend/server timers status bytes …`.
     let inside = words.next()?.strip_prefix('[')?.strip_suffix(']')?;
     let timers = words.nth(2)?;
-    if !timers.contains('/') {
+    if !is_client(first) || !timers.contains('/') || !timers.split('/').all(is_duration) {
         return None;
     }
     answer.time_unix_nano = time::parse_text(inside);
@@ -162,7 +184,7 @@ fn morgan(line: &str) -> Option<Access<'_>> {
     let (method, target, number) = (words.next()?, words.next()?, words.next()?);
     let tail: [Option<&str>; 5] = std::array::from_fn(|_| words.next());
     let is_size = |word: &str| word == "-" || is_number(word);
-    let is_duration = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let is_duration = |word: &str| !word.is_empty() && is_duration(word);
     let fits = match tail {
         [Some(duration), Some("ms"), Some("-"), Some(size), None] => is_duration(duration) && is_size(size),
         [Some(size), Some("-"), Some(duration), Some("ms"), None] => is_duration(duration) && is_size(size),
@@ -271,6 +293,13 @@ mod tests {
             "GET /health 200 user-agent: Mozilla/5.0\t{\"service\":\"payments\"}",
             r#"user sent "GET /pets HTTP/1.1" 500 times"#,
             r#"agent: 10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GET / HTTP/1.1" 500 1"#,
+            r#"got this of 10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GET / HTTP/1.1" 500 1"#,
+            r#"agent is x [21/Nov/2026:08:42:53 +0000] "GET / HTTP/1.1" 500 1"#,
+            r#"INFO agent 10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GET / HTTP/1.1" 500 1"#,
+            r#"http 2026-11-21T08:42:53Z a b c d e f 500 "GET / HTTP/1.1" "Root=1-6b01598d-2cb6916d86dc283cf0480ff9""#,
+            r#"2026-11-21T08:42:53Z agent a b c d e 500 "GET / HTTP/1.1""#,
+            r#"agent [21/Nov/2026:08:42:53.429] a b 1/2/3 500 "GET / HTTP/1.1""#,
+            r#"10.0.1.5:1 [21/Nov/2026:08:42:53.429] a b and/or 500 "GET / HTTP/1.1""#,
             r#"10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GET / HTTP/1.1" 999 1"#,
             r#"10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GET /"#,
             r#"10.0.1.5 - - [yesterday] "GET / HTTP/1.1" 500 1"#,

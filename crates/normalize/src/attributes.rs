@@ -7,48 +7,40 @@ use std::borrow::Cow;
 use transect_schema::write_json_string;
 
 use crate::json::{Kind, Mark, Tape};
-use crate::limits::JSON_DEPTH_MAX;
-use crate::memo::Memo;
-use crate::redact::{self, KeyLook, Redactor, names_card, names_id_or_time, push_replacement};
+use crate::keys::KeyFacts;
+use crate::redact::{self, Redactor, names_card, names_id_or_time, push_replacement};
 
 /// Marks every value whose key names a secret and every string and key that may hold one. Returns how many values are
-/// replaced whole, and whether any text is suspect. `looks` keeps what was said of keys.
+/// replaced whole, and whether any text is suspect. `facts` is what is said of keys, where they were looked up.
 pub(crate) fn mark_secrets(
     tape: &mut Tape,
     text: &str,
     redactor: &Redactor,
-    looks: Option<&mut Memo<KeyLook>>,
+    facts: Option<&[KeyFacts]>,
 ) -> (u64, bool) {
-    let bytes = text.as_bytes();
-    let (may_hold_value, may_hold_sign) = (redactor.may_hold_value(bytes), redactor.may_hold_sign(bytes));
-    redact::mark(tape, text, redactor, looks, &mut |raw, may_hold_pair| {
-        may_hold_pair.unwrap_or_else(|| redactor.may_hold_pair(raw))
-            || (may_hold_value && redactor.may_hold_value(raw))
-            || (may_hold_sign && redactor.may_hold_sign(raw))
+    tape.join_strings(text);
+    let (may_hold_value, may_hold_sign) =
+        (redactor.may_hold_value(&tape.strings), redactor.may_hold_sign(&tape.strings));
+    redact::mark(tape, text, redactor, facts, &mut |raw, kind| {
+        // Keys are none of the values.
+        let is_key = kind == Kind::Key;
+        redactor.may_hold_pair(raw)
+            || ((is_key || may_hold_value) && redactor.may_hold_value(raw))
+            || ((is_key || may_hold_sign) && redactor.may_hold_sign(raw))
     })
 }
 
 /// Marks every container with something taken or marked below it, so that it is not copied as one piece.
 pub(crate) fn mark_mixed(tape: &mut Tape) {
-    let mut open = [0_u32; JSON_DEPTH_MAX];
-    let mut depth = 0;
-    for index in 0..tape.tokens.len() {
-        let token = tape.tokens[index];
-        while depth > 0 && tape.tokens[open[depth - 1] as usize].next as usize <= index {
-            depth -= 1;
+    // From the end on, the nearest such token behind a container is within it or none is.
+    let mut nearest = u32::MAX;
+    for (index, token) in tape.tokens.iter_mut().enumerate().rev() {
+        let is_container = matches!(token.kind, Kind::Object | Kind::Array);
+        if is_container && nearest < token.next && token.mark == Mark::Plain {
+            token.mark = Mark::Mixed;
         }
         if token.taken || token.mark != Mark::Plain {
-            for container in open[..depth].iter().rev() {
-                let mark = &mut tape.tokens[*container as usize].mark;
-                if *mark != Mark::Plain {
-                    break;
-                }
-                *mark = Mark::Mixed;
-            }
-        }
-        if matches!(token.kind, Kind::Object | Kind::Array) {
-            open[depth] = index as u32;
-            depth += 1;
+            nearest = index as u32;
         }
     }
 }

@@ -6,10 +6,11 @@
 
 use std::borrow::Cow;
 use std::io::Read;
+use std::ops::Range;
 
 use thiserror::Error;
 
-use crate::json::{NotJson, Tape, skip_space, string_end, unescape_in_place, unescaped};
+use crate::json::{NotJson, Tape, UNESCAPE_ROOM, skip_space, string_end, unescape_in_place, unescaped};
 use crate::limits::{DECODED_BYTES_MAX, NAME_BYTES_MAX};
 
 /// Why a payload cannot be read. `item` counts the values that stand behind each other in it, from 1; bytes count
@@ -551,8 +552,8 @@ impl Reader<'_> {
     fn event_entry(&mut self, key: Key, at: usize, index: usize, event: &mut EventSpan) -> Result<usize, DecodeError> {
         let is_string = self.byte(at) == Some(b'"');
         if key == Key::Message && is_string {
-            let (end, close) = self.message(at + 1)?;
-            event.message = (at as u32 + 1, end as u32);
+            let (content, close) = self.message(at + 1)?;
+            event.message = (content.start as u32, content.end as u32);
             return Ok(close + 1);
         }
         let end = self.skip(at)?;
@@ -562,16 +563,13 @@ impl Reader<'_> {
             Key::Id => {
                 let (start, close) = if is_string { (at + 1, end - 1) } else { (at, end) };
                 let id = &self.text[start..close];
-                if id.len() > NAME_BYTES_MAX || (is_string && id.contains(&b'\\')) {
+                if id.len() > NAME_BYTES_MAX || (is_string && memchr::memchr(b'\\', id).is_some()) {
                     return Err(self.field(format!("logEvents[{index}].id"), "not an event id"));
                 }
                 event.id = (start as u32, close as u32);
             }
             Key::Timestamp => {
-                let source = String::from_utf8_lossy(&self.text[at..end]);
-                let source = source.trim_matches('"');
-                event.timestamp_ms =
-                    source.parse::<i64>().ok().or_else(|| source.parse::<f64>().ok().map(|ms| ms as i64));
+                event.timestamp_ms = milliseconds(&self.text[at..end]);
             }
             Key::ExtractedFields if self.byte(at) == Some(b'{') => event.extracted_fields = (at as u32, end as u32),
             _ => {}
@@ -579,16 +577,31 @@ impl Reader<'_> {
         Ok(end)
     }
 
-    /// The string whose content begins at `start`, escapes resolved: the end of the content and the closing quote.
-    fn message(&mut self, start: usize) -> Result<(usize, usize), DecodeError> {
+    /// The string whose content begins at `start`, escapes resolved: where the content and the closing quote are now.
+    fn message(&mut self, start: usize) -> Result<(Range<usize>, usize), DecodeError> {
+        // Its key is longer, and was read.
+        const ROOM: usize = UNESCAPE_ROOM;
+        const { assert!(ROOM < b"\"message\":\"".len()) };
         let read = match &mut self.text {
-            Cow::Owned(text) => unescape_in_place(text, start),
+            Cow::Owned(text) => unescape_in_place(text, start, ROOM),
             Cow::Borrowed(text) => match string_end(text, start) {
-                Ok((end, false)) => Ok((end, end)),
-                Ok((_, true)) => unescape_in_place(self.text.to_mut(), start),
+                Ok((end, false)) => Ok((start..end, end)),
+                Ok((_, true)) => unescape_in_place(self.text.to_mut(), start, ROOM),
                 Err(fault) => Err(fault),
             },
         };
         read.map_err(|fault| self.not_json(fault))
     }
+}
+
+/// The number that a timestamp is written as: as good as always digits and nothing else.
+fn milliseconds(source: &[u8]) -> Option<i64> {
+    // As many digits as never exceed the type.
+    const DIGITS_MAX: usize = 18;
+    if (1..=DIGITS_MAX).contains(&source.len()) && source.iter().all(u8::is_ascii_digit) {
+        return Some(source.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')));
+    }
+    let source = String::from_utf8_lossy(source);
+    let source = source.trim_matches('"');
+    source.parse::<i64>().ok().or_else(|| source.parse::<f64>().ok().map(|ms| ms as i64))
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use transect_schema::Record;
 
 use crate::json::{Kind, Tape};
-use crate::keys::{Folded, RecordForm, SLOT_COUNT, Slot, is_perhaps_a_path};
+use crate::keys::{Folded, KeyFacts, RecordForm, SLOT_COUNT, Slot, is_perhaps_a_path};
 use crate::limits::{CLOCK_AHEAD_NANO_MAX, CLOCK_BEHIND_NANO_MAX};
 use crate::severity::{self, Scale};
 use crate::{ids, prefix, time};
@@ -85,6 +85,8 @@ impl Authority {
 pub(crate) struct Layer<'m, 't> {
     pub text: &'m str,
     pub tape: &'t Tape,
+    /// What is said of its keys, a place for each token.
+    pub facts: &'t [KeyFacts],
     pub number: u8,
     pub authority: Authority,
 }

@@ -141,12 +141,16 @@ const SHORT_TRACE_DIGITS: usize = 16;
 /// digits, as one in 2,000 hex ids happens to have no letter. [`b3_trace_id`] is for keys that say B3.
 pub(crate) fn trace_id(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim();
+    if text.len() == XRAY_BYTES
+        && let Some(id) = xray(text)
+    {
+        return Some(id);
+    }
     match text.len() {
         32 => hex(text, 32),
         SHORT_TRACE_DIGITS if text.bytes().all(|byte| byte.is_ascii_digit()) => None,
         SHORT_TRACE_DIGITS => b3_trace_id(text),
         18 | 34 if text.starts_with("0x") || text.starts_with("0X") => text.get(2..).and_then(b3_trace_id),
-        35 if text.starts_with("1-") && xray(text).is_some() => xray(text),
         36 => uuid(text).and_then(|id| hex(&id.replace('-', ""), 32).map(Cow::into_owned)).map(Cow::Owned),
         _ => traceparent(text)
             .map(|(trace, _)| trace)
@@ -170,11 +174,12 @@ const XRAY_BYTES: usize = 35;
 
 /// X-Ray's `1-<8>-<24>` as 32 hex digits.
 fn xray(text: &str) -> Option<Cow<'_, str>> {
-    let (epoch, rest) = text.strip_prefix("1-")?.split_once('-')?;
-    if epoch.len() != 8 || rest.len() != 24 {
-        return None;
-    }
-    hex(&[epoch, rest].concat(), 32).map(|id| Cow::Owned(id.into_owned()))
+    let [b'1', b'-', .., b'-'] = text.as_bytes().first_chunk::<11>()? else { return None };
+    let (epoch, rest) = (text.get(2..10)?, text.get(11..)?);
+    let mut id = [epoch, rest].concat();
+    hex(&id, 32)?;
+    id.make_ascii_lowercase();
+    Some(Cow::Owned(id))
 }
 
 /// The trace of an `X-Amzn-Trace-Id` header: `Root=` anywhere, or what a load balancer says of itself.
@@ -219,7 +224,10 @@ pub(crate) struct B3<'t> {
 
 /// The `b3` header in one: `{trace}-{span}`, with `-{sampled}` (`0`, `1`, `d`) and `-{parent}` behind.
 pub(crate) fn b3(text: &str) -> Option<B3<'_>> {
-    let mut parts = text.trim().split('-');
+    let text = text.trim();
+    // Most headers are others'.
+    memchr::memchr(b'-', text.as_bytes()).filter(|dash| *dash >= SHORT_TRACE_DIGITS)?;
+    let mut parts = text.split('-');
     let (trace, span) = (b3_trace_id(parts.next()?)?, hex(parts.next()?, 16)?);
     let parent = match (parts.next(), parts.next()) {
         (None, _) | (Some("0" | "1" | "d" | "true" | "false"), None) => None,
@@ -270,7 +278,10 @@ pub(crate) fn span_id(text: &str) -> Option<Cow<'_, str>> {
 
 /// Trace and span id of a W3C `traceparent`: `00-<32>-<16>-<2>`; later versions may append.
 pub(crate) fn traceparent(text: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
-    let mut parts = text.trim().split('-');
+    let text = text.trim();
+    // Most headers are others'.
+    text.as_bytes().get(2).filter(|byte| **byte == b'-')?;
+    let mut parts = text.split('-');
     let (version, trace, span, flags) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
     let plain = version.len() == 2 && flags.len() == 2 && !version.eq_ignore_ascii_case("ff");
     if !plain || !version.bytes().chain(flags.bytes()).all(|byte| byte.is_ascii_hexdigit()) {
@@ -281,11 +292,17 @@ pub(crate) fn traceparent(text: &str) -> Option<(Cow<'_, str>, Cow<'_, str>)> {
 
 /// The value of one field of an `X-Amzn-Trace-Id` header: `Root=…;Parent=…;Sampled=…`.
 pub(crate) fn header_field<'t>(header: &'t str, name: &str) -> Option<&'t str> {
-    header
-        .split(';')
-        .filter_map(|field| field.trim().split_once('='))
-        .find(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.trim())
+    let mut rest = header;
+    loop {
+        let end = memchr::memchr(b';', rest.as_bytes());
+        let field = rest[..end.unwrap_or(rest.len())].trim();
+        if let Some(sign) = memchr::memchr(b'=', field.as_bytes())
+            && field[..sign].eq_ignore_ascii_case(name)
+        {
+            return Some(field[sign + 1..].trim());
+        }
+        rest = &rest[end? + 1..];
+    }
 }
 
 /// A UUID in its form of 36 characters, lower-case: what Lambda's request ids are. Braces around it and `urn:uuid:`

@@ -4,6 +4,7 @@
 //! It refuses to know what keys mean, and to recurse: depth is bounded by a counter, not by the stack.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use transect_schema::json_special_marks;
 
@@ -65,6 +66,8 @@ pub(crate) struct NotJson {
 pub(crate) struct Tape {
     pub tokens: Vec<Token>,
     open: Vec<u32>,
+    /// See [`Tape::join_strings`].
+    pub strings: Vec<u8>,
 }
 
 impl Tape {
@@ -244,6 +247,27 @@ impl Tape {
         let token = self.tokens[array];
         let (at, end) = if token.kind == Kind::Array { (array + 1, token.next as usize) } else { (array, array) };
         Elements { tokens: &self.tokens, at, end }
+    }
+
+    /// Writes all strings behind each other, a line feed behind each, so that one search goes through them and not through
+    /// the keys as well, which in most messages are longer.
+    pub fn join_strings(&mut self, text: &str) {
+        const STEP: usize = 32;
+        let bytes = text.as_bytes();
+        self.strings.clear();
+        for token in self.tokens.iter().filter(|token| token.kind == Kind::String) {
+            let (start, end) = (token.start as usize, token.end as usize);
+            // Most are short, and a copy of a fixed length that is too long costs less than one of the right length.
+            match bytes.get(start..).and_then(<[u8]>::first_chunk::<STEP>).filter(|_| end - start <= STEP) {
+                Some(step) => {
+                    let length = self.strings.len() + end - start;
+                    self.strings.extend_from_slice(step);
+                    self.strings.truncate(length);
+                }
+                None => self.strings.extend_from_slice(&bytes[start..end]),
+            }
+            self.strings.push(b'\n');
+        }
     }
 
     /// The value of the first entry whose key is exactly `name`.
@@ -433,18 +457,23 @@ pub(crate) fn unescape_into(raw: &str, out: &mut String) {
     bytes.reserve(raw.len() + 1);
     bytes.extend_from_slice(raw.as_bytes());
     bytes.push(b'"');
-    let end = unescape_in_place(&mut bytes, 0).map_or(raw.len(), |(end, _)| end);
+    let end = unescape_in_place(&mut bytes, 0, 0).map_or(raw.len(), |(text, _)| text.end);
     bytes.truncate(end);
     // Text in, text out: whole characters were moved, so this never loses anything.
     *out = String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
 }
 
+/// As many bytes as are read at once.
+pub(crate) const UNESCAPE_ROOM: usize = 8;
+
 /// Reads the JSON string whose content begins at `start` and resolves its escapes where it stands: what an escape
-/// stands for is never longer than the escape. Returns the end of the content, and where the closing quote is; between
-/// them are spaces now. Text stays text, and what stands behind the string is not touched.
-pub(crate) fn unescape_in_place(bytes: &mut [u8], start: usize) -> Result<(usize, usize), NotJson> {
-    const WORD: usize = 8;
-    let (mut from, mut to) = (start, start);
+/// stands for is never longer than the escape. The content moves `room` bytes to the front, over ASCII that nobody reads any
+/// more: with [`UNESCAPE_ROOM`] of them whole words can be written from the first escape on. Returns the content, and where
+/// the closing quote is; between them are spaces now. Text stays text, and what stands behind the string is not touched.
+pub(crate) fn unescape_in_place(bytes: &mut [u8], start: usize, room: usize) -> Result<(Range<usize>, usize), NotJson> {
+    const WORD: usize = UNESCAPE_ROOM;
+    let begin = start - room;
+    let (mut from, mut to) = (start, begin);
     loop {
         if let Some(word) = bytes.get(from..).and_then(<[u8]>::first_chunk::<WORD>).copied() {
             let marks = json_special_marks(u64::from_le_bytes(word));
@@ -475,7 +504,7 @@ pub(crate) fn unescape_in_place(bytes: &mut [u8], start: usize) -> Result<(usize
         }
         if bytes[from] == b'"' {
             bytes[to..from].fill(b' ');
-            return Ok((to, from));
+            return Ok((begin..to, from));
         }
         // Where one string of JSON within the message ends and the next begins. Where to go on hangs on what was read, so
         // that each step waits for the one before it: two quotes in one step are nearly twice as quick.

@@ -7,8 +7,11 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use hashbrown::HashMap;
 
+use crate::draft::Layer;
+use crate::json::{Kind, Tape};
 use crate::memo::Memo;
 use crate::object::Member;
+use crate::redact::{KeyLook, Redactor};
 
 /// What a value can be used for. One slot is filled once, by the key with the lowest rank whose value fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +83,8 @@ pub(crate) enum Role {
     TransparentOf(RecordForm),
     /// As `Transparent`, but an object that often holds what a request brought: it may state what a request carries.
     Carried,
+    /// As `Transparent`, but what a thread carries from whoever put it there: it names no service and no release.
+    OfThread,
     /// As `Prefix` where it is an object, as `Fill` where it is not.
     PrefixOrFill(Slot, u8),
 }
@@ -336,8 +341,8 @@ const TABLE: &[(&str, Role)] = &[
     ("fields", Role::TransparentOf(RecordForm::Tracing)),
     ("attributes", Role::TransparentOf(RecordForm::OpenTelemetry)),
     ("resource", Role::TransparentOf(RecordForm::OpenTelemetry)),
-    ("contextmap", Role::Transparent),
-    ("mdc", Role::Transparent),
+    ("contextmap", Role::OfThread),
+    ("mdc", Role::OfThread),
     ("context", Role::Carried),
     ("labels", Role::Carried),
     ("extra", Role::Carried),
@@ -414,36 +419,52 @@ pub(crate) struct KeyFacts {
     role: Option<Role>,
     /// What it makes of the object that it stands in.
     member: Member,
+    /// What redaction says of it, where there is any.
+    pub look: KeyLook,
 }
 
-/// The table, and what it said of the keys of the lines before.
+/// The tables, and what they said of the keys of the lines before.
 pub(crate) struct Roles<'k> {
     pub keys: &'k Keys,
+    pub redactor: Option<&'k Redactor>,
     pub memo: &'k mut Memo<KeyFacts>,
 }
 
 impl Roles<'_> {
     /// The role of a key behind the names of the objects around it.
     #[inline]
-    pub fn of(&mut self, prefix: &Folded, key: &str) -> Option<Role> {
+    pub fn of(&self, prefix: &Folded, layer: Layer<'_, '_>, key: usize) -> Option<Role> {
         match prefix.length {
-            0 => self.facts(key).role,
-            _ => self.keys.role(prefix.with(key).as_bytes()),
+            0 => layer.facts[key].role,
+            _ => self.of_name(prefix, layer.raw(key)),
         }
+    }
+
+    /// The same of a name that is no key.
+    pub fn of_name(&self, prefix: &Folded, name: &str) -> Option<Role> {
+        self.keys.role(prefix.with(name).as_bytes())
     }
 
     /// What the key makes of the object that it stands in.
     #[inline]
-    pub fn member(&mut self, key: &str) -> Member {
-        self.facts(key).member
+    pub fn member(&self, layer: Layer<'_, '_>, key: usize) -> Member {
+        layer.facts[key].member
     }
 
-    #[inline]
-    fn facts(&mut self, key: &str) -> KeyFacts {
-        self.memo.get(key.as_bytes(), || KeyFacts {
-            role: self.keys.role(Folded::new(key).as_bytes()),
-            member: Member::of(key),
-        })
+    /// Looks every key of a text up, once for all that ask: what is said of a key stands where its token does.
+    pub fn look_up(&mut self, tape: &Tape, text: &str, facts: &mut Vec<KeyFacts>) {
+        facts.clear();
+        facts.extend(tape.tokens.iter().enumerate().map(|(index, token)| {
+            if token.kind != Kind::Key {
+                return KeyFacts::default();
+            }
+            let key = tape.raw(text, index);
+            self.memo.get(key.as_bytes(), || KeyFacts {
+                role: self.keys.role(Folded::new(key).as_bytes()),
+                member: Member::of(key),
+                look: self.redactor.map(|redactor| redactor.look_at_key(key)).unwrap_or_default(),
+            })
+        }));
     }
 }
 

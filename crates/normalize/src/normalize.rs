@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
+use std::sync::Mutex;
 
 use memchr::memmem::Finder;
 use transect_schema::{Record, SCHEMA_VERSION, disown_sample_rate};
@@ -17,7 +18,7 @@ use crate::keys::{KeyFacts, Keys, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::memo::Memo;
 use crate::object::{Shape, aws_record, is_event, is_of_a_logger, span, terse_level, walk, walk_wrapper};
-use crate::redact::{KeyLook, Pattern, Redactor, redact_columns};
+use crate::redact::{Pattern, Redactor, redact_columns};
 use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
 
 /// The names under which `extractedFields` say where an event comes from.
@@ -90,6 +91,8 @@ impl std::ops::AddAssign for Stats {
 pub struct Normalizer {
     keys: Keys,
     redactor: Option<Redactor>,
+    /// What the last document's lines said of keys, which the next one's have as well. Who finds it taken works it out anew.
+    roles: Mutex<Memo<KeyFacts>>,
 }
 
 /// Buffers that are reused from event to event.
@@ -103,9 +106,10 @@ struct Scratch {
     /// A text line without its colours, and the pairs of a line as the JSON object that they are.
     plain: String,
     pairs: String,
-    /// What the lines before said of the keys that this one has as well.
+    /// What the lines before said of the keys that this one has as well, and what is said of those of its tapes.
     roles: Memo<KeyFacts>,
-    looks: Memo<KeyLook>,
+    facts: Vec<KeyFacts>,
+    inner_facts: Vec<KeyFacts>,
 }
 
 /// What a document says of all of its events.
@@ -127,6 +131,18 @@ struct Line<'e> {
     carried_entries: &'e str,
     /// Rows of the event that were handed out before.
     rows: usize,
+}
+
+/// Whether a secret may stand in a text, looked at once and only if that is asked.
+struct MayHold<'t> {
+    text: &'t str,
+    known: Option<bool>,
+}
+
+impl MayHold<'_> {
+    fn of(&mut self, redactor: &Redactor) -> bool {
+        *self.known.get_or_insert_with(|| redactor.may_hold(self.text))
+    }
 }
 
 /// What came of a line.
@@ -158,6 +174,7 @@ impl Normalizer {
         Normalizer {
             keys: Keys::new(&options.correlation_keys, &options.release_keys),
             redactor: options.redact.then(|| Redactor::new(&options.redact_keys, &options.redact_patterns)),
+            roles: Mutex::default(),
         }
     }
 
@@ -165,7 +182,8 @@ impl Normalizer {
     /// `event_id` is the event's. Records derived from the same event follow it with `/1`, `/2`, … behind the id.
     pub fn normalize(&self, document: Document<'_>, origin: &Origin<'_>, each: &mut dyn FnMut(&Record<'_>)) -> Stats {
         let mut stats = Stats::default();
-        let mut scratch = Scratch::default();
+        let roles = self.roles.try_lock().map(|mut roles| std::mem::take(&mut *roles)).unwrap_or_default();
+        let mut scratch = Scratch { roles, ..Scratch::default() };
         let stream = ids::lambda_stream(document.log_stream());
         let group_function = ids::lambda_group(document.log_group());
         let context = Context {
@@ -182,6 +200,9 @@ impl Normalizer {
             };
             let of_event = self.event(&context, event, &mut scratch, &mut counted);
             stats += of_event;
+        }
+        if let Ok(mut roles) = self.roles.try_lock() {
+            *roles = scratch.roles;
         }
         stats
     }
@@ -236,8 +257,9 @@ impl Normalizer {
         scratch: &mut Scratch,
         each: &mut dyn FnMut(&Record<'_>),
     ) -> Outcome<'e> {
-        let Scratch { inner, tape, inner_tape, fields_tape, attributes, plain, pairs, roles, looks } = scratch;
-        let roles = &mut Roles { keys: &self.keys, memo: roles };
+        let Scratch { inner, tape, inner_tape, fields_tape, attributes, plain, pairs, roles, facts, inner_facts } =
+            scratch;
+        let roles = &mut Roles { keys: &self.keys, redactor: self.redactor.as_ref(), memo: roles };
         inner.clear();
         attributes.clear();
         attributes.push('{');
@@ -250,7 +272,7 @@ impl Normalizer {
             self.extracted_fields(fields, fields_tape, &mut draft, &mut extracted, redacted);
         }
 
-        let object = object_at_start(roles, line.text, tape);
+        let object = object_at_start(roles, line.text, tape, facts);
         let (mut json, behind) = match object {
             Some((json, place, behind)) => (Some((json, place)), behind),
             None => (None, ""),
@@ -265,12 +287,16 @@ impl Normalizer {
                 }
             };
             json = text::line(&mut draft, colourless, tape, pairs);
+            if let Some((json, _)) = json {
+                roles.look_up(tape, json, facts);
+            }
         }
 
+        let mut may_hold_line = MayHold { text: line.text, known: None };
         let mut directives = None;
         let mut suspect = false;
         if let Some((json, place)) = json {
-            let layer = Layer { text: json, tape, number: 0, authority: Authority::RECORD };
+            let layer = Layer { text: json, tape, facts, number: 0, authority: Authority::RECORD };
             let prefix_level = draft.record.severity_text.clone();
             let shape = Shape::of(layer, roles);
             let layer = Layer { authority: authority(&draft, roles, &shape, layer, place), ..layer };
@@ -317,7 +343,9 @@ impl Normalizer {
                     unescape_into(layer.raw(value), inner);
                     if inner_tape.parse(inner).is_ok() {
                         has_inner_text = true;
-                        let within = Layer { text: inner, tape: inner_tape, number: 1, authority: Authority::CARRIED };
+                        roles.look_up(inner_tape, inner, inner_facts);
+                        let authority = Authority::CARRIED;
+                        let within = Layer { text: inner, tape: inner_tape, facts: inner_facts, number: 1, authority };
                         let authority = authority_within(&draft, roles, within, 0, false);
                         let outer_body = draft.take_body();
                         walk(&mut draft, roles, Layer { authority, ..within }, 0, INNER_RANK);
@@ -356,14 +384,14 @@ impl Normalizer {
                 tape.tokens[value].taken = true;
             }
             if let Some(redactor) = &self.redactor {
-                let mut mark = |tape: &mut Tape, text: &str| {
-                    let (replaced, any) = mark_secrets(tape, text, redactor, Some(&mut *looks));
+                let mut mark = |tape: &mut Tape, text: &str, facts: &[KeyFacts]| {
+                    let (replaced, any) = mark_secrets(tape, text, redactor, Some(facts));
                     *redacted += replaced;
                     suspect |= any;
                     replaced > 0 || any
                 };
-                mark(tape, json);
-                if has_inner_text && mark(inner_tape, inner) && !inner_has_body {
+                mark(tape, json, facts);
+                if has_inner_text && mark(inner_tape, inner, inner_facts) && !inner_has_body {
                     mark_mixed(inner_tape);
                     let body = self.whole(inner, inner_tape, 0, redacted);
                     draft.record.body = Some(Cow::Owned(body));
@@ -384,7 +412,7 @@ impl Normalizer {
             // What a runtime writes before its JSON of an error, and no level in it: nobody caught that error.
             let is_raised = context.is_lambda && place == Place::Record && draft.record.exception_type.is_some();
             note_exception(&mut draft, behind, is_raised);
-            attributes.push_str(&self.extras(&draft, line.text, redacted));
+            attributes.push_str(&self.extras(&draft, &mut may_hold_line, redacted));
             if place != Place::Cut {
                 let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: false };
                 writer.entries(0, attributes, redacted);
@@ -407,7 +435,7 @@ impl Normalizer {
             }
         } else {
             note_exception(&mut draft, "", false);
-            attributes.push_str(&self.extras(&draft, line.text, redacted));
+            attributes.push_str(&self.extras(&draft, &mut may_hold_line, redacted));
         }
         attributes.push_str(line.carried_entries);
         attributes.push_str(&extracted);
@@ -429,13 +457,10 @@ impl Normalizer {
             Some((json, Place::Record | Place::Data)) => line.text.trim_end().strip_suffix(json).unwrap_or(line.text),
             _ => line.text,
         };
-        // Colours part a key from its value, and are gone from the columns.
-        let had_colours =
-            memchr::memchr(0x1b, line.text.as_bytes()).is_some() || ESCAPED_COLOUR.find(line.text.as_bytes()).is_some();
         if let Some(redactor) = &self.redactor
             && (suspect
-                || had_colours
-                || redactor.may_hold(around)
+                || has_colours(line.text.as_bytes())
+                || if around.len() == line.text.len() { may_hold_line.of(redactor) } else { redactor.may_hold(around) }
                 || record.exception_type.as_deref().is_some_and(|name| redactor.meaning(name).is_some()))
         {
             redact_columns(record, redactor, redacted);
@@ -481,9 +506,9 @@ impl Normalizer {
     }
 
     /// The entries that stand in no JSON of the message, secrets replaced.
-    fn extras<'e>(&self, draft: &'e Draft<'_>, message: &str, redacted: &mut u64) -> Cow<'e, str> {
+    fn extras<'e>(&self, draft: &'e Draft<'_>, may_hold: &mut MayHold<'_>, redacted: &mut u64) -> Cow<'e, str> {
         let extras = &draft.extras;
-        let Some(redactor) = self.redactor.as_ref().filter(|redactor| !extras.is_empty() && redactor.may_hold(message))
+        let Some(redactor) = self.redactor.as_ref().filter(|redactor| !extras.is_empty() && may_hold.of(redactor))
         else {
             return Cow::Borrowed(extras);
         };
@@ -545,7 +570,7 @@ impl Normalizer {
 }
 
 /// Which columns the JSON of a line may fill.
-fn authority(draft: &Draft<'_>, roles: &mut Roles<'_>, shape: &Shape, layer: Layer<'_, '_>, place: Place) -> Authority {
+fn authority(draft: &Draft<'_>, roles: &Roles<'_>, shape: &Shape, layer: Layer<'_, '_>, place: Place) -> Authority {
     let authority = match place {
         Place::Data => Authority::NOTHING,
         // Spans are AWS's own in a group of their own; what looks like one elsewhere may be anybody's.
@@ -565,7 +590,7 @@ fn authority(draft: &Draft<'_>, roles: &mut Roles<'_>, shape: &Shape, layer: Lay
 /// Which columns an object within the message may fill. Lambda's own wrapper hands through what a logger wrote.
 fn authority_within(
     draft: &Draft<'_>,
-    roles: &mut Roles<'_>,
+    roles: &Roles<'_>,
     layer: Layer<'_, '_>,
     object: usize,
     is_record: bool,
@@ -620,7 +645,12 @@ pub(crate) fn without_outcome<'r>(record: &Record<'r>) -> Record<'r> {
 }
 
 /// The object that a line begins with, how it stands in it, and the text behind it.
-fn object_at_start<'e>(roles: &mut Roles<'_>, text: &'e str, tape: &mut Tape) -> Option<(&'e str, Place, &'e str)> {
+fn object_at_start<'e>(
+    roles: &mut Roles<'_>,
+    text: &'e str,
+    tape: &mut Tape,
+    facts: &mut Vec<KeyFacts>,
+) -> Option<(&'e str, Place, &'e str)> {
     let text = text.trim_start();
     if !text.starts_with('{') {
         return None;
@@ -628,11 +658,16 @@ fn object_at_start<'e>(roles: &mut Roles<'_>, text: &'e str, tape: &mut Tape) ->
     match tape.parse_prefix(text.as_bytes(), 0) {
         Ok(end) => {
             let (json, behind) = (&text[..end], text[end..].trim());
-            let layer = Layer { text: json, tape, number: 0, authority: Authority::RECORD };
+            roles.look_up(tape, json, facts);
+            let layer = Layer { text: json, tape, facts, number: 0, authority: Authority::RECORD };
             // `{} of 3 done` is a sentence.
             (behind.is_empty() || is_of_a_logger(roles, layer, 0)).then_some((json, Place::Whole, behind))
         }
-        Err(_) => tape.parse_cut(text).then_some((text.trim_end(), Place::Cut, "")),
+        Err(_) if tape.parse_cut(text) => {
+            roles.look_up(tape, text, facts);
+            Some((text.trim_end(), Place::Cut, ""))
+        }
+        Err(_) => None,
     }
 }
 
@@ -684,6 +719,12 @@ fn is_printed(record: &Record<'_>) -> bool {
     let (Some(body), Some(kind)) = (record.body.as_deref(), record.exception_type.as_deref()) else { return false };
     body.starts_with("Traceback (most recent call last):")
         || kind.contains('.') && body.starts_with(kind) && body.contains("\n\tat ")
+}
+
+/// Whether colours stand in the text: they part a key from its value, and are gone from the columns.
+fn has_colours(text: &[u8]) -> bool {
+    memchr::memchr2(0x1b, b'\\', text)
+        .is_some_and(|at| memchr::memchr(0x1b, &text[at..]).is_some() || ESCAPED_COLOUR.find(&text[at..]).is_some())
 }
 
 /// How JSON writes the sign that begins a colour. The search is made once, not for every line.

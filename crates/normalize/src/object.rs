@@ -107,7 +107,7 @@ impl Member {
 }
 
 impl Shape {
-    pub fn of(layer: Layer<'_, '_>, roles: &mut Roles<'_>) -> Shape {
+    pub fn of(layer: Layer<'_, '_>, roles: &Roles<'_>) -> Shape {
         let (mut kind, mut record, mut metadata, mut ids, mut metrics) = (None, None, None, 0, None);
         let (mut is_format, mut is_event, mut is_audit, mut has_time) = (false, false, false, false);
         let mut form = None;
@@ -115,7 +115,7 @@ impl Shape {
         for (key, value) in layer.tape.entries(0) {
             key_count += 1;
             let value_kind = layer.kind(value);
-            match roles.member(layer.raw(key)) {
+            match roles.member(layer, key) {
                 member @ (Member::Wrapper | Member::WrapperTime) => {
                     has_time |= member == Member::WrapperTime;
                     wrapper_keys += 1;
@@ -165,8 +165,8 @@ pub(crate) fn is_event(layer: Layer<'_, '_>, object: usize) -> bool {
 }
 
 /// Whether an object has a logger's shape: a level, a time or a message beside the rest.
-pub(crate) fn is_of_a_logger(roles: &mut Roles<'_>, layer: Layer<'_, '_>, object: usize) -> bool {
-    let mut tells = |key: usize| roles.of(&Folded::EMPTY, layer.raw(key)).is_some_and(Role::is_of_a_logger);
+pub(crate) fn is_of_a_logger(roles: &Roles<'_>, layer: Layer<'_, '_>, object: usize) -> bool {
+    let tells = |key: usize| roles.of(&Folded::EMPTY, layer, key).is_some_and(Role::is_of_a_logger);
     layer.tape.entries(object).any(|(key, value)| {
         tells(key)
             // Loguru and Rust's `tracing` keep the record of a line in an object of its own.
@@ -177,7 +177,7 @@ pub(crate) fn is_of_a_logger(roles: &mut Roles<'_>, layer: Layer<'_, '_>, object
 }
 
 /// Walks the object at `root` and offers everything that a table of keys knows, at `base` and the key's own rank.
-pub(crate) fn walk<'m>(draft: &mut Draft<'m>, roles: &mut Roles<'_>, layer: Layer<'m, '_>, root: usize, base: u16) {
+pub(crate) fn walk<'m>(draft: &mut Draft<'m>, roles: &Roles<'_>, layer: Layer<'m, '_>, root: usize, base: u16) {
     Walk { draft, roles, layer, base }.object(root, &Folded::EMPTY, 0);
 }
 
@@ -203,7 +203,7 @@ pub(crate) fn terse_level(draft: &mut Draft<'_>, layer: Layer<'_, '_>) {
 }
 
 /// Walks what Lambda wraps around what a function writes: its level and its time are of the writing, not of the message.
-pub(crate) fn walk_wrapper<'m>(draft: &mut Draft<'m>, roles: &mut Roles<'_>, layer: Layer<'m, '_>) {
+pub(crate) fn walk_wrapper<'m>(draft: &mut Draft<'m>, roles: &Roles<'_>, layer: Layer<'m, '_>) {
     walk(draft, roles, layer, 0, RECORD_RANK);
     draft.weaken(Slot::Level, RUNTIME_RANK);
     draft.weaken(Slot::Time, RUNTIME_RANK);
@@ -211,7 +211,7 @@ pub(crate) fn walk_wrapper<'m>(draft: &mut Draft<'m>, roles: &mut Roles<'_>, lay
 
 struct Walk<'d, 'k, 'm, 't> {
     draft: &'d mut Draft<'m>,
-    roles: &'d mut Roles<'k>,
+    roles: &'d Roles<'k>,
     layer: Layer<'m, 't>,
     base: u16,
 }
@@ -222,9 +222,8 @@ impl<'m> Walk<'_, '_, 'm, '_> {
             return;
         }
         for (key, value) in self.layer.tape.entries(object) {
-            let key = self.layer.raw(key);
-            if let Some(role) = self.roles.of(prefix, key) {
-                self.entry(role, prefix, key, value, value, depth);
+            if let Some(role) = self.roles.of(prefix, self.layer, key) {
+                self.entry(role, prefix, self.layer.raw(key), value, value, depth);
             }
         }
     }
@@ -276,19 +275,18 @@ impl<'m> Walk<'_, '_, 'm, '_> {
             Role::Instant => self.instant(value),
             Role::Exception => self.exception(value, &prefix.with(key), depth),
             Role::Prefix if kind == Kind::Object => self.object(value, &prefix.with(key), depth + 1),
-            Role::Transparent | Role::TransparentOf(_) | Role::Carried
+            Role::Transparent | Role::TransparentOf(_) | Role::Carried | Role::OfThread
                 if matches!(kind, Kind::Object | Kind::Array) =>
             {
                 let (base, authority) = (self.base, self.layer.authority);
                 // What stands beside such an object states first.
                 self.base |= NESTED_RANK;
-                let is_own = match role {
-                    Role::TransparentOf(form) => self.draft.form == Some(form),
-                    role => role == Role::Transparent,
+                self.layer.authority = match role {
+                    Role::Transparent => authority,
+                    Role::TransparentOf(form) if self.draft.form == Some(form) => authority,
+                    Role::OfThread => authority.without(&[Slot::ServiceName, Slot::ServiceVersion]),
+                    _ => authority.of_data(),
                 };
-                if !is_own {
-                    self.layer.authority = authority.of_data();
-                }
                 match kind {
                     Kind::Object => self.object(value, prefix, depth + 1),
                     // OTLP writes attributes as `[{"key":…,"value":{"stringValue":…}}]`.
@@ -296,7 +294,7 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                 }
                 (self.base, self.layer.authority) = (base, authority);
             }
-            Role::Prefix | Role::Transparent | Role::TransparentOf(_) | Role::Carried => {}
+            Role::Prefix | Role::Transparent | Role::TransparentOf(_) | Role::Carried | Role::OfThread => {}
         }
     }
 
@@ -317,7 +315,7 @@ impl<'m> Walk<'_, '_, 'm, '_> {
             };
             let Some((_, value)) = self.layer.tape.entries(any).next() else { continue };
             let key = self.layer.raw(key);
-            if let Some(role) = self.roles.of(prefix, key) {
+            if let Some(role) = self.roles.of_name(prefix, key) {
                 self.entry(role, prefix, key, value, element, depth + 1);
             }
         }
@@ -381,8 +379,9 @@ impl<'m> Walk<'_, '_, 'm, '_> {
             return;
         }
         for (key, value) in self.layer.tape.entries(object) {
+            let role = self.roles.of(name, self.layer, key);
             let key = self.layer.raw(key);
-            match (self.roles.of(name, key), exception_member(Folded::new(key).as_bytes())) {
+            match (role, exception_member(Folded::new(key).as_bytes())) {
                 (Some(role), None) => self.entry(role, name, key, value, value, depth + 1),
                 (_, Some((slot, rank))) => {
                     self.draft.offer(slot, self.base + u16::from(rank), self.layer, value, value);
@@ -428,7 +427,7 @@ pub(crate) fn aws_record<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>) {
 
 /// Fills the columns of a span from the object at the root of `layer`; ids, resource and attributes are the walk's.
 /// Returns the tokens that are in columns now.
-pub(crate) fn span<'m>(draft: &mut Draft<'m>, roles: &mut Roles<'_>, layer: Layer<'m, '_>) -> Vec<usize> {
+pub(crate) fn span<'m>(draft: &mut Draft<'m>, roles: &Roles<'_>, layer: Layer<'m, '_>) -> Vec<usize> {
     let states_outcome = layer.authority.may_fill(Slot::HttpStatus);
     let mut taken = Vec::new();
     draft.record.signal = Cow::Borrowed("span");

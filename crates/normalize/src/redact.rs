@@ -7,26 +7,28 @@
 mod cards;
 mod keys;
 mod lenient;
+mod lines;
+mod literals;
 mod options;
 mod pairs;
 mod patterns;
+mod separators;
 mod structure;
 mod values;
 mod views;
 
 use std::borrow::Cow;
-use std::sync::LazyLock;
 
 use aho_corasick::Span;
 use aho_corasick::packed::{Config, MatchKind, Searcher};
-use memchr::memmem;
 use transect_schema::Record;
 
 use crate::json::{Kind, Mark, Tape};
 use crate::keys::Folded;
 use keys::{Meaning, Rule, Stems};
+use literals::Literals;
 use patterns::{Finder, Look, Seen};
-use views::{NESTINGS_MAX, Source, View};
+use views::{KEY_END, NESTINGS_MAX, Source, View};
 
 pub(crate) use keys::{names_card, names_id_or_time};
 pub use patterns::{KNOWN, Known, Pattern, PatternError};
@@ -62,15 +64,17 @@ pub(crate) struct Redactor {
     forms: Vec<(Form, &'static str)>,
     /// Where a form may begin, a search for each `FORMS_OF_SEARCH` of them; none where the processor has no packed search.
     beginnings: Vec<Option<Searcher>>,
-    /// Where an escape or an option of a command may stand.
-    signs: Option<Searcher>,
+    /// Whether any form or command may begin.
+    literals: Literals,
+    /// Where an escape may stand.
+    escapes: Option<Searcher>,
 }
 
 /// What can be said of a key before its value is known. Keys come again in every line, so this is kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct KeyLook {
-    /// Whether a key that names a secret may stand in it, with its value.
-    may_hold_pair: bool,
+    /// Whether a secret may stand in it.
+    may_hold: bool,
     /// Whether it means a secret.
     names_secret: bool,
     /// Whether it holds a name whose value is told by another key.
@@ -109,7 +113,8 @@ impl Redactor {
                 .chunks(FORMS_OF_SEARCH)
                 .map(|forms| packed(forms.iter().map(|(form, _)| form.literal())))
                 .collect(),
-            signs: packed(SIGNS.iter().map(|sign| sign.as_bytes())),
+            literals: Literals::new(forms.iter().map(|(form, _)| form.literal()).chain(options::commands())),
+            escapes: packed(ESCAPES.iter().map(|escape| escape.as_bytes())),
             own_keys,
             forms,
         }
@@ -133,32 +138,27 @@ impl Redactor {
 
     /// What can be said of a key before its value is known.
     pub fn look_at_key(&self, key: &str) -> KeyLook {
-        KeyLook {
-            may_hold_pair: self.may_hold_pair(key.as_bytes()),
-            names_secret: self.meaning(key).is_some(),
-            is_name: keys::is_name(key),
-        }
+        KeyLook { may_hold: self.may_hold(key), ..self.glance_at_key(key) }
+    }
+
+    /// The same, but for what stands in the key itself.
+    fn glance_at_key(&self, key: &str) -> KeyLook {
+        KeyLook { may_hold: false, names_secret: self.meaning(key).is_some(), is_name: keys::is_name(key) }
     }
 
     /// Whether anything in the text may be a secret: no false negatives, some false alarms.
     pub fn may_hold(&self, text: &str) -> bool {
         let bytes = text.as_bytes();
-        self.may_hold_pair(bytes) || self.may_hold_value(bytes) || self.may_hold_sign(bytes)
+        !bytes.is_empty() && (self.may_hold_pair(bytes) || self.may_hold_value(bytes) || self.may_hold_sign(bytes))
     }
 
-    /// Whether anything in the text may look like a secret by its value alone.
+    /// Whether anything in the text may look like a secret by its value alone, or behind a command.
     pub fn may_hold_value(&self, bytes: &[u8]) -> bool {
-        (0..self.beginnings.len()).any(|group| {
-            let mut from = 0;
-            while let Some((at, form)) = self.next_beginning(group, bytes, from) {
-                // Every URL has these signs.
-                let is_url = matches!(self.forms.get(form), Some((Form::At(b"://", _), _)));
-                if !is_url || may_be_userinfo(&bytes[at + 3..]) {
-                    return true;
-                }
-                from = at + 1;
-            }
-            false
+        self.literals.any(bytes, |at, literal| match self.forms.get(literal) {
+            // Every URL has these signs.
+            Some((Form::At(b"://", _), _)) => may_be_userinfo(&bytes[at + 3..]),
+            Some(_) => true,
+            None => options::is_command(bytes, at, literal - self.forms.len()),
         }) || cards::may_be_in(bytes)
     }
 
@@ -182,40 +182,18 @@ impl Redactor {
 
     /// Whether escapes that hide letters or signs may stand in the text, or options of a command.
     pub fn may_hold_sign(&self, bytes: &[u8]) -> bool {
-        // The beginnings of all of them but `--` are rare, and looked for at several times the speed.
-        if memchr::memchr3(b'\\', b'&', b'%', bytes).is_none() {
-            return OPTIONS.iter().any(|option| {
-                let mut from = 0;
-                while let Some(ahead) = option.find(&bytes[from..]) {
-                    let start = from + ahead + 1;
-                    from = start + bytes[start..].iter().take_while(|byte| **byte == b'-').count();
-                    if bytes.get(from).is_some_and(u8::is_ascii_alphabetic) {
-                        return true;
-                    }
-                }
-                false
-            });
-        }
-        let Some(searcher) = &self.signs else { return true };
-        let mut from = 0;
-        while let Some(found) = searcher.find_in(bytes, Span { start: from, end: bytes.len() }) {
-            let behind = bytes.get(found.end());
-            if !matches!(&bytes[found.start()..found.end()], b"--" | b" -")
-                || behind.is_some_and(u8::is_ascii_alphabetic)
-            {
-                return true;
-            }
-            from = found.start() + 1;
-        }
-        false
+        // Few texts have what begins an escape, and those are looked for at several times the speed.
+        let may_be_escaped = memchr::memchr3(b'\\', b'&', b'%', bytes).is_some();
+        may_be_escaped && self.escapes.as_ref().is_none_or(|search| search.find(bytes).is_some())
+            || options::may_be_in(bytes)
     }
 
     /// Whether a text, such as a string's value, may hold a key that names a secret, with its value: `key=value`,
     /// `key: value`, an element, or names and values in two places.
     #[inline]
     pub fn may_hold_pair(&self, bytes: &[u8]) -> bool {
-        let is_ascii = bytes.is_ascii();
-        (!is_ascii || has_mark(bytes) && self.stems.may_be_in(bytes)) && self.may_hold_pair_slow(bytes)
+        let (has_mark, is_ascii) = has_mark(bytes);
+        (!is_ascii || has_mark && self.stems.may_be_in(bytes)) && self.may_hold_pair_slow(bytes)
     }
 
     #[cold]
@@ -228,7 +206,7 @@ impl Redactor {
             let of_key = |byte: &&u8| {
                 byte.is_ascii_alphanumeric()
                     || **byte >= 0x80
-                    || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'/' | b'$' | b'@' | b'\\' | b' ')
+                    || matches!(byte, b'_' | b'-' | b'.' | b'[' | b']' | b'/' | b'$' | b'@' | b'\\' | b' ' | b'|')
             };
             let length = bytes[before..end.max(before)].iter().rev().take_while(of_key).count();
             if holds(&bytes[end - length.min(end)..end]) {
@@ -310,38 +288,47 @@ impl Redactor {
     }
 }
 
-/// What begins an escape behind which a letter or sign may hide, and the option of a command.
-const SIGNS: &[&str] = &[
+/// What begins an escape behind which a letter or sign may hide.
+const ESCAPES: &[&str] = &[
     "\\u", "\\x", "\\/", "&#", "&quot;", "&amp;", "&lt;", "&gt;", "&apos;", "&equals;", "&colon;", "%2", "%3", "%4",
-    "%5", "%6", "%7", "%u", "--", " -",
+    "%5", "%6", "%7", "%u",
 ];
 
-/// The searches for what begins an option, made once.
-static OPTIONS: LazyLock<[memmem::Finder<'static>; 2]> = LazyLock::new(|| [b"--", b" -"].map(memmem::Finder::new));
-
-/// Whether a separator or a bracket stands in the text; most strings are too short for a search to be worth setting up.
+/// Whether a separator or a bracket stands in the text, and whether all of it is ASCII: most strings are too short for a search
+/// to be worth setting up.
 #[inline]
-fn has_mark(bytes: &[u8]) -> bool {
+fn has_mark(bytes: &[u8]) -> (bool, bool) {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     let is_zero = |word: u64| word.wrapping_sub(ONES) & !word;
-    let is_in = |word: &[u8; 8]| {
-        let word = u64::from_le_bytes(*word);
+    let marks_in = |word: u64| {
         // `=` and `>` and their neighbours `<` and `?` are one but for two bits.
         let signs = (word & (ONES * 0xfc)) ^ (ONES * (b'=' & 0xfc) as u64);
         let colon = word ^ (ONES * b':' as u64);
         // `[` and `{` are one but for a bit.
         let bracket = (word & (ONES * 0xdf)) ^ (ONES * b'[' as u64);
         let parenthesis = word ^ (ONES * b'(' as u64);
-        (is_zero(signs) | is_zero(colon) | is_zero(bracket) | is_zero(parenthesis)) & HIGHS != 0
+        is_zero(signs) | is_zero(colon) | is_zero(bracket) | is_zero(parenthesis)
+    };
+    let (mut marks, mut all) = (0, 0);
+    let mut look = |word: &[u8; 8]| {
+        let word = u64::from_le_bytes(*word);
+        marks |= marks_in(word);
+        all |= word;
     };
     let (words, rest) = bytes.as_chunks::<8>();
+    words.iter().for_each(&mut look);
     // The last bytes as a word that begins before them, where the text is long enough.
-    words.iter().any(is_in)
-        || match bytes.last_chunk::<8>() {
-            Some(last) => is_in(last),
-            None => rest.iter().any(|byte| matches!(byte, b'<'..=b'?' | b':' | b'[' | b'{' | b'(')),
+    match bytes.last_chunk::<8>() {
+        Some(last) => look(last),
+        None => {
+            for byte in rest {
+                marks |= u64::from(matches!(byte, b'<'..=b'?' | b':' | b'[' | b'{' | b'(')) << 7;
+                all |= u64::from(*byte);
+            }
         }
+    }
+    (marks & HIGHS != 0, all & HIGHS == 0)
 }
 
 /// Whether userinfo may stand behind `://`, escapes of JSON among it.
@@ -451,7 +438,7 @@ impl Search<'_> {
                 if let Some(key) = index.checked_sub(1).and_then(|key| self.tape.tokens.get(key))
                     && key.kind == Kind::Key
                 {
-                    next.append(source, key.start as usize, key.end as usize, ' ');
+                    next.append(source, key.start as usize, key.end as usize, KEY_END);
                 }
                 next.append(source, start, end, '\n');
             }
@@ -677,6 +664,7 @@ mod tests {
             r#"{"key":"db.password","value":[redacted:password]}"#,
         );
         check("{'name': 'Cookie', 'value': 'a=b1'}", "{'name': 'Cookie', 'value': '[redacted:cookie]'}");
+        check(r#"["curl","-sSu","bob:hunter2","x"]"#, r#"["curl","-sSu","[redacted:password]","x"]"#);
         check(r#"["--password","hunter2","db"]"#, r#"["--password","[redacted:password]","db"]"#);
         for none in [
             r#"{"required":["username","password","email"]}"#,
@@ -758,6 +746,25 @@ mod tests {
         " -",
         "curl",
         "-u",
+        "\"-p",
+        "'-p",
+        "mysql",
+        "vault login ",
+        "config set ",
+        "IDENTIFIED BY '",
+        "\n  - ",
+        "\n  ",
+        ":\n",
+        "<<E\n",
+        "|s:1:",
+        "=>",
+        "->",
+        "==",
+        ":protected]",
+        " = \"",
+        "map[a]b{",
+        "(string) ",
+        "Some(\n",
         " :",
         "_",
         ".",

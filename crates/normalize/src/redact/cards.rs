@@ -27,22 +27,18 @@ struct Group {
 /// Whether a card number may stand here, whatever is beside it. It is a run of at least fifteen digits with one
 /// separator between groups, so at least one of the eight-byte words that the text falls into lies within it.
 pub(crate) fn may_be_in(bytes: &[u8]) -> bool {
-    // The bytes 0x20 to 0x3f, among which are digits and separators, are those whose highest three bits are 001.
-    const HIGH_BITS: u64 = 0xe0e0_e0e0_e0e0_e0e0;
-    const OF_CARD: u64 = 0x2020_2020_2020_2020;
     let of_card = |byte: &u8| byte.is_ascii_digit() || is_separator(*byte);
     let (words, _) = bytes.as_chunks::<8>();
     let mut index = 0;
-    while let Some(ahead) = words[index..]
-        .iter()
-        .position(|word| u64::from_le_bytes(*word) & HIGH_BITS == OF_CARD && word.iter().all(of_card))
-    {
+    while let Some(ahead) = words[index..].iter().position(|word| is_of_card(*word)) {
         let at = (index + ahead) * 8;
         let start = at - bytes[..at].iter().rev().take_while(|byte| of_card(byte)).count();
         let end = at + bytes[at..].iter().take_while(|byte| of_card(byte)).count();
-        if end - start >= DIGITS_MIN {
+        let run = &bytes[start..end];
+        // Times, addresses and dashes make long runs of few digits.
+        if run.len() >= DIGITS_MIN && run.iter().filter(|byte| byte.is_ascii_digit()).count() >= DIGITS_MIN {
             let mut found = false;
-            each(&bytes[start..end], false, &mut |_, _, _| found = true);
+            each(run, false, &mut |_, _, _| found = true);
             if found {
                 return true;
             }
@@ -50,6 +46,27 @@ pub(crate) fn may_be_in(bytes: &[u8]) -> bool {
         index = end / 8;
     }
     false
+}
+
+/// Whether eight bytes may all be a card's: digits and separators. Its groups have four digits and more, so no more than
+/// two of the eight are separators.
+#[inline]
+fn is_of_card(word: [u8; 8]) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    const DIGITS_OF_WORD_MIN: u64 = 6;
+    let word = u64::from_le_bytes(word);
+    // The bytes 0x20 to 0x3f, among which are digits and separators, are those whose highest three bits are 001; those of
+    // digits and of few other signs have a bit more.
+    let digits = (word >> 4 & ONES).wrapping_mul(ONES) >> 56;
+    if word & (ONES * 0xe0) != ONES * 0x20 || digits < DIGITS_OF_WORD_MIN {
+        return false;
+    }
+    // Marks in the highest bit, which is free here: no sum carries into the next byte.
+    let below = |limit: u8, word: u64| !(word + ONES * u64::from(0x80 - limit));
+    let is = |sign: u8| below(1, word ^ (ONES * u64::from(sign)));
+    let of_card = below(10, word ^ (ONES * u64::from(b'0'))) | is(b' ') | is(b'-') | is(b'.') | is(b'+');
+    of_card & HIGHS == HIGHS
 }
 
 fn is_separator(byte: u8) -> bool {
@@ -166,13 +183,14 @@ fn stands_alone(bytes: &[u8], start: usize, end: usize) -> bool {
 
 /// Whether the word before says that an id follows: `trace_id=`, `spanId:`, `id `.
 fn id_before(bytes: &[u8]) -> bool {
+    const KEY_END: u8 = super::views::KEY_END as u8;
     const WORD_BYTES_MAX: usize = 40;
     let end = bytes.len()
         - bytes
             .iter()
             .rev()
             .take(WORD_BYTES_MAX)
-            .take_while(|byte| matches!(byte, b'=' | b':' | b'"' | b'\'' | b' ' | b'\\' | b'#'))
+            .take_while(|byte| matches!(byte, b'=' | b':' | b'"' | b'\'' | b' ' | b'\\' | b'#') || **byte == KEY_END)
             .count();
     let length = bytes[..end]
         .iter()
@@ -225,6 +243,17 @@ mod tests {
             }
         }
         found
+    }
+
+    #[test]
+    fn eight_bytes_are_a_cards_if_each_of_them_may_be() {
+        for (place, byte) in (0..8).flat_map(|place| (0..=u8::MAX).map(move |byte| (place, byte))) {
+            let mut word = *b"12345678";
+            word[place] = byte;
+            assert_eq!(is_of_card(word), byte.is_ascii_digit() || is_separator(byte), "{word:?}");
+        }
+        assert!(is_of_card(*b"4-1234-5"));
+        assert!(!is_of_card(*b"- - 1234"));
     }
 
     #[test]

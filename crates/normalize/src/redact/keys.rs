@@ -60,6 +60,11 @@ const TERMS: &[Term] = &[
     term("passphrase", Place::Anywhere, "password", Rule::All),
     term("passcode", Place::Joined, "password", Rule::All),
     term("pass", Place::Words, "password", Rule::Text),
+    term("storepass", Place::Joined, "password", Rule::All),
+    term("keypass", Place::Joined, "password", Rule::All),
+    term("dbpass", Place::Joined, "password", Rule::All),
+    term("rootpass", Place::Joined, "password", Rule::All),
+    term("requirepass", Place::Joined, "password", Rule::All),
     term("pwd", Place::Joined, "password", Rule::NoPath),
     term("authorization", Place::Words, "authorization", Rule::Credentials),
     term("xauthorization", Place::Words, "authorization", Rule::Credentials),
@@ -111,6 +116,7 @@ const TERMS: &[Term] = &[
     term("samlassertion", Place::Joined, "assertion", Rule::Text),
     term("credential", Place::Joined, "credential", Rule::Text),
     term("credentials", Place::Joined, "credential", Rule::Text),
+    term("authident", Place::Joined, "credential", Rule::Text),
     term("signature", Place::Words, "signature", Rule::Dense),
     term("sig", Place::Words, "signature", Rule::Dense),
     term("connectionstring", Place::Joined, "connection-string", Rule::Text),
@@ -168,7 +174,7 @@ const ABOUT: &[&str] = &[
     "failure", "failures", "failed", "retries", "provider", "manager", "source", "prompt", "label", "placeholder",
     "less", "flow", "change", "changes", "complexity", "history", "login", "success", "ok", "matches", "match",
     "mismatch", "validator", "encoder", "checker", "service", "controller", "form", "event", "lambda", "function",
-    "rotation", "latency",
+    "rotation", "latency", "sent", "requests", "requested", "total",
 ];
 
 /// Last words of keys that say something of what a schema or an API describes, beside those of `ABOUT`.
@@ -643,6 +649,12 @@ pub(crate) fn may_name(key: &str, name: &str, meaning: Meaning) -> bool {
     let is_verb = verb.is_some_and(|verb| VERBS.iter().any(|known| verb.eq_ignore_ascii_case(known)));
     let is_kind = is_in(&["type", "kind"], Words::new(head_and_tail(key)).last());
     (meaning.kind == "password" || !is_kind) && !is_verb
+}
+
+/// Whether a `path` names a page and not a field: it begins with a slash, as the paths of URLs do. Those of a patch do as
+/// well (RFC 6902), but `op` stands beside them; and a parameter that begins with one stands under `name` or `key`.
+pub(crate) fn names_page(key: &str, name: &str) -> bool {
+    key.eq_ignore_ascii_case("path") && name.starts_with('/')
 }
 
 /// Whether the key holds the value of a name beside it.

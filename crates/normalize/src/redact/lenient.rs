@@ -30,7 +30,7 @@ pub(crate) fn read(tape: &mut Tape, bytes: &[u8], from: usize) -> usize {
                 after_key = false;
                 at += 1;
             }
-            // A tuple in braces is an array here.
+            // A tuple or a set in braces is an array here.
             b'}' | b']' | b')' if depth > 0 && !after_key && (byte == b'}' || !in_object) => {
                 at += 1;
                 depth -= 1;
@@ -51,7 +51,7 @@ pub(crate) fn read(tape: &mut Tape, bytes: &[u8], from: usize) -> usize {
                     let of_gap = |byte: &&u8| byte.is_ascii_whitespace() || **byte == b'>';
                     let colon = at + bytes[at..].iter().take_while(of_gap).count();
                     let is_first = open[depth - 1] + 2 == tape.tokens.len();
-                    if is_first && bytes.get(colon) == Some(&b',') {
+                    if is_first && matches!(bytes.get(colon), Some(b',' | b'}')) {
                         tape.tokens[open[depth - 1]].kind = Kind::Array;
                         if let Some(first) = tape.tokens.last_mut() {
                             first.kind = Kind::String;
@@ -158,6 +158,7 @@ mod tests {
         );
         assert_eq!(tokens("[(b'a', 'b')]"), "Array [(b'a', 'b')], Array (b'a', 'b'), String a, String b | ");
         assert_eq!(tokens("{<<\"a\">>, <<\"b\">>}"), "Array {<<\"a\">>, <<\"b\">>}, String a, String b | ");
+        assert_eq!(tokens("{'a'}"), "Array {'a'}, String a | ");
         for odd in ["{", "[", "{{", "[[[[", "{\"", "{]", "[}", "[\"\\", "{\"a\":}"] {
             tokens(odd);
         }

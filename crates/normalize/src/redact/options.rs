@@ -1,54 +1,161 @@
-//! Secrets behind the options of commands, as they stand in command lines. It refuses to take an option of one letter for a
-//! secret's where no command is known to take one behind it.
+//! Secrets of command lines: behind options, also where a list holds them, and behind the beginnings of commands that no
+//! option follows. It refuses to take an option of one letter for a secret's where no command is known to take one behind it.
 
-use super::Redactor;
+use std::sync::LazyLock;
+
+use aho_corasick::Span;
+use aho_corasick::packed::Searcher;
+
 use super::keys::{Meaning, Rule};
-use super::pairs::Reader;
-use super::values::{ABOUT_PASSWORDS, is_secret_text};
+use super::pairs::{QUOTE_ESCAPES_MAX, Reader, Value};
+use super::values::{ABOUT_PASSWORDS, is_secret_text, is_sentence};
+use super::views::KEY_END;
+use super::{Redactor, packed};
 
-/// Calls `hit` with the value of every option of a command whose name is a secret's, `--password x` and `-Password x`, and
-/// of those of one letter that a known command takes a secret behind.
+/// Whether an option may begin in the text: a letter behind its sign, which stands free, behind another or in the quotes of a
+/// list. All of the text is looked at without a branch, many bytes in one step, which for a message is quicker than a search
+/// that stops.
+pub(super) fn may_be_in(bytes: &[u8]) -> bool {
+    let (signs, letters) = (bytes.get(1..).unwrap_or_default(), bytes.get(2..).unwrap_or_default());
+    let is_option = |((before, sign), letter): ((&u8, &u8), &u8)| {
+        let is_before = u8::from(*before == b'-') | u8::from(*before == b' ');
+        let is_quote = u8::from(*before == b'"') | u8::from(*before == b'\'');
+        (is_before | is_quote) & u8::from(*sign == b'-') & u8::from(letter.is_ascii_alphabetic())
+    };
+    bytes.iter().zip(signs).zip(letters).fold(0, |any, window| any | is_option(window)) != 0
+}
+
+/// The last word of a command that takes a secret or its key by its place, where it begins an argument of a list.
+const LISTED: &[&str] = &["\"login", "'login", "\"set", "'set", "\"config", "'config"];
+
+/// Whether an argument is the last word of such a command.
+pub(super) fn names_command(argument: &str) -> bool {
+    LISTED.iter().any(|listed| listed[1..] == *argument)
+}
+
+/// What commands and statements begin with for a first look, each of at least three bytes.
+pub(super) fn commands<'l>() -> impl Iterator<Item = &'l [u8]> {
+    STATEMENTS.iter().map(|(literal, ..)| *literal).chain(LISTED.iter().copied()).map(str::as_bytes)
+}
+
+/// Whether a command begins at `at`, where the one of that number stands: in a list a further argument follows.
+pub(super) fn is_command(bytes: &[u8], at: usize, number: usize) -> bool {
+    let Some(listed) = number.checked_sub(STATEMENTS.len()).and_then(|number| LISTED.get(number)) else { return true };
+    let behind = &bytes[at + listed.len()..];
+    let escapes = behind.iter().take(QUOTE_ESCAPES_MAX).take_while(|byte| **byte == b'\\').count();
+    matches!(behind[escapes..], [b'"' | b'\'', b',', ..])
+}
+
+/// What stands behind the beginning of a command or statement.
+#[derive(Clone, Copy)]
+enum Behind {
+    /// The secret, behind options.
+    Word,
+    /// A key and its value, behind options.
+    Pair,
+    /// The secret in quotes.
+    Quoted,
+    /// The secret up to the end of the line.
+    Line,
+}
+
+/// Commands and statements that name a secret by its place: of Vault, Cargo, npm, yarn, pip, Pulumi, AWS, .NET, git and
+/// shells; PowerShell's and SQL's; and the commands of GitHub's and Azure's pipelines that say what to hide.
+const STATEMENTS: &[(&str, Behind, &str)] = &[
+    ("vault login ", Behind::Word, "token"),
+    ("cargo login ", Behind::Word, "token"),
+    ("config set ", Behind::Pair, ""),
+    ("configure set ", Behind::Pair, ""),
+    ("secrets set ", Behind::Pair, ""),
+    ("git config ", Behind::Pair, ""),
+    ("npm set ", Behind::Pair, ""),
+    ("setenv ", Behind::Pair, ""),
+    ("setx ", Behind::Pair, ""),
+    ("SecureString ", Behind::Quoted, "password"),
+    ("IDENTIFIED BY ", Behind::Quoted, "password"),
+    ("identified by ", Behind::Quoted, "password"),
+    ("PASSWORD '", Behind::Quoted, "password"),
+    ("password '", Behind::Quoted, "password"),
+    ("::add-mask::", Behind::Line, "secret"),
+    ("issecret=true]", Behind::Line, "secret"),
+];
+
+/// The search for the beginnings of statements; none where the processor has no packed search.
+static SEARCH: LazyLock<Option<Searcher>> =
+    LazyLock::new(|| packed(STATEMENTS.iter().map(|(literal, ..)| literal.as_bytes())));
+
+/// Where the next statement begins from `from` on, and which it is.
+fn next_statement(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+    if let Some(search) = &*SEARCH {
+        let found = search.find_in(bytes, Span { start: from, end: bytes.len() })?;
+        return Some((found.start(), found.pattern().as_usize()));
+    }
+    (from..bytes.len()).find_map(|at| {
+        let starts = |(literal, ..): &(&str, Behind, &str)| bytes[at..].starts_with(literal.as_bytes());
+        Some((at, STATEMENTS.iter().position(starts)?))
+    })
+}
+
+/// Calls `hit` with the value of every option of a command whose name is a secret's, `--password x` and `-Password x`, of
+/// those of one letter that a known command takes a secret behind, and of statements.
 pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, usize, &'static str)) {
     let mut reader = Reader::new(text);
     let bytes = text.as_bytes();
     for at in memchr::memchr_iter(b'-', bytes) {
-        let is_free = at.checked_sub(1).is_some_and(|before| bytes[before] == b' ');
+        let before = at.checked_sub(1).map(|before| bytes[before]);
+        let is_free = before.is_some_and(|before| before == b' ' || before == KEY_END as u8);
+        let quote = before.filter(|before| matches!(before, b'"' | b'\''));
         let is_long = bytes[at + 1..].starts_with(b"-");
         let name = at + 1 + usize::from(is_long);
         let is_option = bytes.get(name).is_some_and(u8::is_ascii_alphabetic)
-            && (is_free || is_long && !at.checked_sub(1).is_some_and(|before| is_of_option(bytes[before])));
+            && (is_free || quote.is_some() || is_long && !before.is_some_and(is_of_option));
         if !is_option {
             continue;
         }
-        let found = of_command(&mut reader, at, name, is_long).or_else(|| option(&mut reader, name, is_long, redactor));
+        let option = Flag { at, name, is_long, quote };
+        let found = of_command(&mut reader, &option).or_else(|| named(&mut reader, &option, redactor));
         if let Some((start, end, kind)) = found {
             hit(start, end, kind);
         }
     }
+    let mut from = 0;
+    while let Some((at, index)) = next_statement(bytes, from) {
+        let (literal, behind, kind) = STATEMENTS[index];
+        from = at + 1;
+        if let Some((start, end, kind)) = statement(&mut reader, at, literal, behind, kind, redactor) {
+            hit(start, end, kind);
+            from = end.max(from);
+        }
+    }
+}
+
+/// An option of a command: where its sign and its name begin, and the quote that it stands in.
+struct Flag {
+    at: usize,
+    name: usize,
+    is_long: bool,
+    quote: Option<u8>,
 }
 
 fn is_of_option(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-fn option(
-    reader: &mut Reader<'_>,
-    name: usize,
-    is_long: bool,
-    redactor: &Redactor,
-) -> Option<(usize, usize, &'static str)> {
-    const OPTION_BYTES_MAX: usize = 64;
-    let (text, bytes) = (reader.text, reader.bytes);
-    let length = bytes[name..].iter().take(OPTION_BYTES_MAX).take_while(|byte| is_of_option(**byte)).count();
-    let meaning = redactor.meaning(text.get(name..name + length)?)?;
-    let blanks = bytes[name + length..].iter().take(8).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-    // PowerShell's variables and calls are no values.
-    let is_code = !is_long && matches!(bytes.get(name + length + blanks), Some(b'$' | b'('));
-    if blanks == 0 || is_code {
-        return None;
-    }
-    // The separator before the value is the last blank.
-    let value = reader.any_value(name + length + blanks - 1)?;
+/// The last byte before the argument behind an option that ends at `end`: of a list, what stands before its quote.
+fn before_argument(bytes: &[u8], end: usize, quote: Option<u8>) -> Option<usize> {
+    const GAP_BYTES_MAX: usize = 64;
+    let is_closed = quote.is_some() && bytes.get(end).copied() == quote;
+    let from = end + usize::from(is_closed);
+    let of_gap = |byte: &&u8| matches!(byte, b' ' | b'\t') || is_closed && matches!(byte, b',' | b'\n' | b'\r');
+    let gap = bytes.get(from..)?.iter().take(GAP_BYTES_MAX).take_while(of_gap).count();
+    let is_argument = gap > 0 && (!is_closed || matches!(bytes.get(from + gap), Some(b'"' | b'\'' | b'b')));
+    is_argument.then_some(from + gap - 1)
+}
+
+/// The value behind an option or a key at `separator`, if it is one and no prose.
+fn argument(reader: &mut Reader<'_>, separator: usize, meaning: Meaning) -> Option<(usize, usize, &'static str)> {
+    let text = reader.text;
+    let value = reader.any_value(separator)?;
     let word = &text[value.start..value.end];
     let is_prose = !value.is_quoted
         && (ABOUT_PASSWORDS.iter().any(|about| word.eq_ignore_ascii_case(about))
@@ -60,24 +167,103 @@ fn option(
     ))
 }
 
+/// What an option with a secret's name has behind it.
+fn named(reader: &mut Reader<'_>, option: &Flag, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
+    const OPTION_BYTES_MAX: usize = 64;
+    let (text, bytes) = (reader.text, reader.bytes);
+    let length = bytes[option.name..].iter().take(OPTION_BYTES_MAX).take_while(|byte| is_of_option(**byte)).count();
+    let end = option.name + length;
+    let meaning = redactor.meaning(text.get(option.name..end)?)?;
+    let separator = before_argument(bytes, end, option.quote)?;
+    // PowerShell's variables and calls are no values.
+    let is_code = !option.is_long && matches!(bytes.get(separator + 1), Some(b'$' | b'('));
+    if is_code { None } else { argument(reader, separator, meaning) }
+}
+
+/// The secret that a statement, which begins with the literal at `at`, has behind it.
+fn statement(
+    reader: &mut Reader<'_>,
+    at: usize,
+    literal: &str,
+    behind: Behind,
+    kind: &'static str,
+    redactor: &Redactor,
+) -> Option<(usize, usize, &'static str)> {
+    let (text, bytes) = (reader.text, reader.bytes);
+    let meaning = Meaning { kind, rule: Rule::All };
+    let mut start = at + literal.len();
+    match behind {
+        Behind::Line => {
+            let stops = |byte: &u8| matches!(byte, b'\n' | b'\r' | b'"');
+            let end = bytes[start..].iter().position(stops).map_or(bytes.len(), |length| start + length);
+            is_secret_text(&text[start..end], meaning, true).then_some((start, end, kind))
+        }
+        Behind::Quoted => {
+            start -= usize::from(literal.ends_with('\''));
+            let rest = &bytes[start..];
+            let skipped = [&b"-String "[..], b"PASSWORD "].into_iter().find(|word| rest.starts_with(word));
+            start += skipped.map_or(0, <[u8]>::len);
+            if !matches!(bytes.get(start), Some(b'"' | b'\'')) {
+                return None;
+            }
+            let value = reader.any_value(start - 1).filter(|value| value.is_quoted)?;
+            let word = &text[value.start..value.end];
+            (!is_sentence(word) && is_secret_text(word, meaning, true)).then_some((value.start, value.end, kind))
+        }
+        Behind::Word | Behind::Pair => {
+            const FLAGS_MAX: usize = 4;
+            for _ in 0..FLAGS_MAX {
+                if matches!(&bytes[start..], [b'-', ..] | [b'"' | b'\'', b'-', ..]) {
+                    start += memchr::memchr2(b' ', b'\n', &bytes[start..])? + 1;
+                }
+            }
+            if matches!(behind, Behind::Pair) {
+                return pair(reader, start, redactor);
+            }
+            let value = reader.any_value(start - 1)?;
+            let word = &text[value.start..value.end];
+            let plain = word.trim_end_matches([':', '.', ',', '!']);
+            let is_word = plain.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-');
+            let is_other = is_word || word.contains('=') || word.starts_with('-');
+            (!is_other && is_secret_text(word, meaning, true)).then_some((value.start, value.end, kind))
+        }
+    }
+}
+
+/// The value behind a key that begins at `start` and is one word, with or without quotes.
+fn pair(reader: &mut Reader<'_>, start: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
+    const KEY_BYTES_MAX: usize = 128;
+    let (text, bytes) = (reader.text, reader.bytes);
+    let length = bytes[start..].iter().take(KEY_BYTES_MAX).position(|byte| byte.is_ascii_whitespace())?;
+    let key = text.get(start..start + length)?;
+    // With a separator it is a pair like any other.
+    let meaning = if key.contains('=') { None } else { redactor.meaning(key) }?;
+    argument(reader, start + length, meaning)
+}
+
 /// How a command takes a secret behind an option.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Given {
-    /// `-p x`.
+    /// `-p x`, `-p=x`, `--pass x`.
     Apart,
     /// `-px`.
     Joined,
-    /// `-u user:x`, `-U user%x`.
+    /// `-u user:x`, `-uuser:x`, `-U user%x`.
     BehindUser(u8),
+    /// `-b name=x`: without a sign it is a file.
+    Cookie,
 }
 
 /// Options that take a secret, by their commands: curl's, MySQL's, OpenLDAP's, Samba's, SQL Server's, Redis', MongoDB's,
-/// sshpass', HTTPie's and zip's manual pages, and `login` of Docker, Azure and OpenShift.
+/// Mosquitto's, etcd's, lftp's, sshpass', HTTPie's, twine's, NuGet's, macOS' keychain's, GitHub's and zip's manual pages, and
+/// `login` of Docker, Azure and OpenShift.
 const COMMANDS: &[(&str, &str, Given)] = &[
     ("curl", "u", Given::BehindUser(b':')),
     ("curl", "U", Given::BehindUser(b':')),
     ("curl", "user", Given::BehindUser(b':')),
     ("curl", "proxy-user", Given::BehindUser(b':')),
+    ("curl", "b", Given::Cookie),
+    ("curl", "cookie", Given::Cookie),
     ("http", "a", Given::BehindUser(b':')),
     ("https", "a", Given::BehindUser(b':')),
     ("ab", "A", Given::BehindUser(b':')),
@@ -110,49 +296,102 @@ const COMMANDS: &[(&str, &str, Given)] = &[
     ("unzip", "P", Given::Apart),
     ("smbclient", "U", Given::BehindUser(b'%')),
     ("rpcclient", "U", Given::BehindUser(b'%')),
+    ("lftp", "u", Given::BehindUser(b',')),
+    ("etcdctl", "user", Given::BehindUser(b':')),
+    ("mosquitto_pub", "P", Given::Apart),
+    ("mosquitto_sub", "P", Given::Apart),
+    ("twine", "p", Given::Apart),
+    ("nuget", "k", Given::Apart),
+    ("unlock-keychain", "p", Given::Apart),
+    ("secret", "body", Given::Apart),
+    ("secret", "b", Given::Apart),
 ];
 
-/// The secret behind an option that only means one to the command before it on its line.
-fn of_command(reader: &mut Reader<'_>, at: usize, name: usize, is_long: bool) -> Option<(usize, usize, &'static str)> {
+/// Options of curl that take nothing, which may stand before one that does: `-sSu user:x`.
+const CLUSTERED: &[u8] = b"sSfLkvigINOJGq";
+
+/// Whether the command stands before `at` on its line.
+fn is_called(bytes: &[u8], at: usize, command: &str) -> bool {
     const COMMAND_BYTES_MAX: usize = 256;
-    let (text, bytes) = (reader.text, reader.bytes);
-    let behind = &bytes[name..];
-    if !COMMANDS.iter().any(|(_, option, _)| behind.starts_with(option.as_bytes())) {
-        return None;
-    }
     let from = at.saturating_sub(COMMAND_BYTES_MAX);
-    let before = bytes[from..at].rsplit(|byte| matches!(byte, b'\n' | b'|' | b';')).next()?;
-    let of_gap =
-        |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'\'' | b'`' | b'(' | b'=' | b'>');
-    let mut run = [false; COMMANDS.len()];
-    for word in before.split(of_gap).filter(|word| !word.is_empty()) {
-        for (run, (command, ..)) in run.iter_mut().zip(COMMANDS) {
-            *run |= word == command.as_bytes();
-        }
-    }
-    if !run.contains(&true) {
-        return None;
-    }
-    let known = COMMANDS.iter().zip(run).filter(|((_, option, _), is_run)| {
-        *is_run && behind.starts_with(option.as_bytes()) && (option.len() > 1) == is_long
-    });
-    for ((_, option, given), _) in known {
-        let end = name + option.len();
-        let is_apart = matches!(bytes.get(end), Some(b' '));
-        if is_apart == matches!(given, Given::Joined) {
-            continue;
-        }
-        // A separator stands where the option's last letter or the blank does.
-        let Some(value) = reader.any_value(if is_apart { end } else { end - 1 }) else { continue };
-        let (mut start, end) = (value.start, value.end);
-        if let Given::BehindUser(sign) = given {
-            start += memchr::memchr(*sign, &bytes[start..end])? + 1;
-        }
+    let before = bytes[from..at]
+        .rsplit(|byte| matches!(byte, b'\n' | b'|' | b';') || *byte == KEY_END as u8)
+        .next()
+        .unwrap_or_default();
+    let before = memchr::memmem::rfind(before, b"&& ").map_or(before, |and| &before[and..]);
+    let of_gap = |byte: &u8| {
+        byte.is_ascii_whitespace()
+            || matches!(byte, b'/' | b'\\' | b'"' | b'\'' | b'`' | b'(' | b'[' | b'{' | b',' | b'=' | b'>')
+    };
+    before.split(of_gap).any(|word| word.strip_suffix(b".exe").unwrap_or(word) == command.as_bytes())
+}
+
+/// The secret behind an option that only means one to the command before it on its line.
+fn of_command(reader: &mut Reader<'_>, option: &Flag) -> Option<(usize, usize, &'static str)> {
+    let bytes = reader.bytes;
+    let clustered = if option.is_long { 0 } else { 8 };
+    let skipped = bytes[option.name..].iter().take(clustered).take_while(|letter| CLUSTERED.contains(letter)).count();
+    let is_clustered = matches!(bytes.get(option.name + skipped), Some(b'u' | b'U'));
+    let name = option.name + if is_clustered { skipped } else { 0 };
+    let is_meant =
+        |row: &(&str, &str, Given)| bytes[name..].starts_with(row.1.as_bytes()) && (row.1.len() > 1) == option.is_long;
+    let mut called = COMMANDS.iter().filter(|row| is_meant(row) && is_called(bytes, option.at, row.0));
+    called.find_map(|(_, letters, given)| {
+        let (start, end) = given_value(reader, option, name + letters.len(), *given)?;
         let meaning = Meaning { kind: "password", rule: Rule::All };
-        let word = &text[start..end];
-        if !word.is_empty() && !word.starts_with(['-', '$']) && is_secret_text(word, meaning, false) {
-            return Some((start, end, "password"));
+        let word = &reader.text[start..end];
+        let is_value = !word.is_empty() && !word.starts_with(['-', '$']);
+        (is_value && is_secret_text(word, meaning, false)).then_some((start, end, meaning.kind))
+    })
+}
+
+/// What is given to an option whose name ends at `end`.
+fn given_value(reader: &mut Reader<'_>, option: &Flag, end: usize, given: Given) -> Option<(usize, usize)> {
+    let bytes = reader.bytes;
+    let behind = bytes.get(end).copied();
+    let is_apart = matches!(behind, None | Some(b' ')) || behind == option.quote;
+    let Value { start, end, .. } = match given {
+        Given::Joined if is_apart => return None,
+        _ if is_apart => reader.any_value(before_argument(bytes, end, option.quote)?)?,
+        Given::Apart | Given::BehindUser(_) | Given::Cookie if behind == Some(b'=') => reader.any_value(end)?,
+        Given::Apart => return None,
+        _ if option.is_long => return None,
+        // A separator stands where the option's last letter does.
+        _ => match option.quote {
+            Some(quote) => Value::quoted(end, reader.closing_quote(end, quote, 0), false),
+            None => reader.any_value(end - 1)?,
+        },
+    };
+    let sign = match given {
+        Given::BehindUser(sign) => sign,
+        Given::Cookie => b'=',
+        _ => return Some((start, end)),
+    };
+    let found = memchr::memchr(sign, &bytes[start..end])?;
+    Some((start + found + 1, end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_is_seen_wherever_it_begins() {
+        for length in 3..80 {
+            for at in 0..length - 2 {
+                let text = |option: &str| {
+                    let mut text = "x".repeat(length);
+                    text.replace_range(at..at + 3, option);
+                    text
+                };
+                for option in [" -p", "--p", "\"-P", "'-z"] {
+                    assert!(may_be_in(text(option).as_bytes()), "{option} at {at} of {length}");
+                }
+                for none in ["a-p", " -1", " p-", "-->", "--1"] {
+                    assert!(!may_be_in(text(none).as_bytes()), "{none} at {at} of {length}");
+                }
+            }
         }
+        assert!(!may_be_in(b"") && !may_be_in(b"-") && !may_be_in(b" -"));
     }
-    None
 }

@@ -4,12 +4,14 @@
 //! It refuses to hide prose: what follows `token` or `Authorization` in a sentence is no secret. Where a value ends is said
 //! at [`word_end`] and [`clause_end`].
 
-use super::Redactor;
 use super::keys::{self, Meaning, Rule};
+use super::lines::{self, Below};
 use super::values::{
     ABOUT_PASSWORDS, SCHEMES, are_credentials, beginning, is_dense, is_secret_list, is_secret_text, is_sentence,
+    is_short_and_plain, is_told_in_brackets,
 };
-use super::views::escape;
+use super::views::{KEY_END, escape};
+use super::{CONFIGURED, Redactor, separators};
 
 /// How far a value may stand behind its name, or a name behind its value.
 const NAME_TO_VALUE_BYTES_MAX: usize = 256;
@@ -18,7 +20,7 @@ const NAME_TO_VALUE_BYTES_MAX: usize = 256;
 pub(crate) const NAME_BYTES_MAX: usize = 128;
 
 /// A quote within text within text is escaped fifteen times at the fourth nesting; more is no quote.
-const QUOTE_ESCAPES_MAX: usize = 15;
+pub(super) const QUOTE_ESCAPES_MAX: usize = 15;
 
 /// Where a value was found.
 pub(super) struct Value {
@@ -29,6 +31,22 @@ pub(super) struct Value {
     is_spaced: bool,
     /// Whether it is what stands between brackets: a list, or what a constructor was given.
     is_list: bool,
+    /// Whether it stands on the line below its key.
+    is_below: bool,
+}
+
+impl Value {
+    pub(super) fn quoted(start: usize, end: usize, is_spaced: bool) -> Value {
+        Value { start, end, is_quoted: true, is_spaced, is_list: false, is_below: false }
+    }
+
+    fn word(start: usize, end: usize, is_spaced: bool) -> Value {
+        Value { is_quoted: false, ..Value::quoted(start, end, is_spaced) }
+    }
+
+    fn list(start: usize, end: usize, is_spaced: bool) -> Value {
+        Value { is_list: true, ..Value::word(start, end, is_spaced) }
+    }
 }
 
 /// How far a search went: from where, to where it found its end.
@@ -41,6 +59,7 @@ pub(super) struct Reader<'t> {
     word: Memo,
     clauses: [Memo; 4],
     brackets: [Memo; 3],
+    rows: [Memo; 3],
     quotes: [[Memo; QUOTE_ESCAPES_MAX + 1]; 3],
 }
 
@@ -52,6 +71,14 @@ fn remembered(memo: &mut Memo, start: usize, find: impl FnOnce() -> usize) -> us
         *memo = (start, find());
     }
     memo.1
+}
+
+fn kind_of_bracket(bracket: u8) -> usize {
+    match bracket {
+        b']' => 0,
+        b')' => 1,
+        _ => 2,
+    }
 }
 
 /// Calls `hit` with the range and kind of every value of a pair that is a secret.
@@ -95,9 +122,9 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             covered = at + bytes[at..].iter().take_while(|byte| is_of_arn(**byte)).count();
             continue;
         }
-        // PHP writes `s:8:"password";s:7:"hunter2";`.
+        // PHP writes `s:8:"password";s:7:"hunter2";`, and `password|s:7:"hunter2";` in its sessions.
         if bytes[..key_start].ends_with(b"s:") && key.bytes().all(|byte| byte.is_ascii_digit()) {
-            if let Some((start, end, kind)) = reader.serialized(at, redactor) {
+            if let Some((start, end, kind)) = reader.serialized(key_start, at, redactor) {
                 covered = end;
                 hit(start, end, kind);
             }
@@ -115,16 +142,28 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             continue;
         }
         if let Some(meaning) = redactor.meaning(key).or_else(|| several_words(text, key_start, key_end, redactor)) {
-            if let Some((start, end)) = reader.secret_value(key_start, at, meaning) {
+            let is_asked_for = meaning.kind == CONFIGURED;
+            if !is_asked_for && separators::is_none(bytes, key_start, key_end, at) {
+                continue;
+            }
+            let separator = separators::before_value(bytes, at);
+            // What stands before it is a type.
+            covered = covered.max(separator);
+            let mut found = reader.secret_value(key_start, separator, meaning);
+            while let Some((start, end)) = found {
                 covered = end;
                 hit(start, end, meaning.kind);
+                found = reader.changed(end, meaning);
             }
         } else if keys::is_name(key) {
             let Some(value) = reader.any_value(at).filter(|value| value.end - value.start <= NAME_BYTES_MAX) else {
                 continue;
             };
             let name = &text[value.start..value.end];
-            let meaning = redactor.meaning(name).filter(|meaning| keys::may_name(key, name, *meaning));
+            let meaning = redactor.meaning(name).filter(|meaning| {
+                // Where a patch is one is seen by the shape of its JSON.
+                keys::may_name(key, name, *meaning) && !keys::names_page(key, name)
+            });
             let Some(meaning) = meaning.filter(|_| !names_source_file(name)) else { continue };
             if let Some((start, end)) = part_of_form(bytes, key_start, &value) {
                 covered = end;
@@ -303,52 +342,147 @@ impl<'t> Reader<'t> {
             word: NOT_LOOKED_AT,
             clauses: [NOT_LOOKED_AT; 4],
             brackets: [NOT_LOOKED_AT; 3],
+            rows: [NOT_LOOKED_AT; 3],
             quotes: [[NOT_LOOKED_AT; QUOTE_ESCAPES_MAX + 1]; 3],
         }
     }
 
-    /// Where the value behind the separator at `at` stands, if one does on its line.
+    /// Where the value behind the separator at `at` stands: on its line, or below it where the shape says so.
     pub(super) fn any_value(&mut self, at: usize) -> Option<Value> {
         let bytes = self.bytes;
-        let mut start = at + 1;
-        // `=>` and `:=` separate too; `::` parts the names of a path.
-        match bytes.get(start) {
-            Some(b'>' | b'=') => start += 1,
-            Some(b':') => return None,
-            _ => {}
+        let (mut start, is_spaced) = self.value_start(at)?;
+        if let Some((start, end)) = lines::block(bytes, at, start) {
+            return (end > start).then_some(Value::quoted(start, end, is_spaced));
         }
-        let spaces = bytes[start.min(bytes.len())..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-        start += spaces;
-        let is_spaced = spaces > 0;
-        if bytes.get(start..)?.starts_with(b"[redacted:") {
-            return None;
+        if let Some(line_end) = lines::behind_comment(bytes, at, start)
+            && let Some(value) = self.below(at, line_end)
+        {
+            return Some(value);
         }
-        if let Some((start, end)) = block(bytes, at, start) {
-            return (end > start).then_some(Value { start, end, is_quoted: true, is_spaced, is_list: false });
-        }
-        // PHP's var_dump writes the value on a line of its own.
-        if bytes[at..].starts_with(b"=>\n") {
+        if matches!(bytes.get(start), Some(b'\n' | b'\r')) {
+            // PHP writes the value on a line of its own: var_dump whatever it is, var_export only what it quotes.
+            if !bytes[at..].starts_with(b"=>") {
+                return self.below(at, start);
+            }
             start += 1 + bytes[start + 1..].iter().take(64).take_while(|byte| **byte == b' ').count();
+            let is_exported =
+                bytes.get(start..).is_some_and(|rest| rest.starts_with(b"'") || rest.starts_with(b"array ("));
+            if is_spaced && !is_exported {
+                return None;
+            }
         }
         let (inside, bracket) = inside_of_constructors(bytes, start);
         if let Some((start, end)) = self.quoted(inside) {
             let escapes = bytes[end..].iter().take_while(|byte| **byte == b'\\').count();
             let behind = (end + escapes + 1).min(bytes.len());
-            // Of a list of several texts all go.
-            let goes_on = bracket.is_some() && bytes[behind..].starts_with(b",");
+            if self.is_closing_quote(start, end) {
+                return None;
+            }
+            // Of a list of several texts, and of a map, all go.
+            let goes_on = bracket.is_some() && matches!(bytes[behind..].trim_ascii_start(), [b',' | b':' | b'=', ..]);
             if !goes_on {
-                return Some(Value { start, end, is_quoted: true, is_spaced, is_list: false });
+                return Some(Value { is_list: bracket == Some(b']'), ..Value::quoted(start, end, is_spaced) });
             }
         }
-        if let Some(bracket) = bracket {
-            let end = self.closing_bracket(inside, bracket);
-            return (end > inside).then_some(Value { start: inside, end, is_quoted: false, is_spaced, is_list: true });
+        match (bracket, bytes.get(inside)) {
+            (Some(bracket), _) => self.in_brackets(inside, bracket, is_spaced),
+            // A set of Python's has no colon behind its first text.
+            (None, Some(b'{')) => {
+                let (_, end) = self.quoted(inside + 1)?;
+                let is_set = matches!(bytes.get(end + 1), Some(b',' | b'}'));
+                is_set.then(|| Value::list(inside + 1, self.closing_bracket(inside + 1, b'}'), is_spaced))
+            }
+            (None, Some(b'(')) => None,
+            _ => {
+                let end = self.word_end(inside).min(bytes.len());
+                (end > inside).then_some(Value::word(inside, end, is_spaced))
+            }
         }
-        if matches!(bytes.get(inside), Some(b'{' | b'(')) {
+    }
+
+    /// Where what stands behind the separator at `at` begins, and whether blanks stand before it; none where that is no value.
+    fn value_start(&self, at: usize) -> Option<(usize, bool)> {
+        let bytes = self.bytes;
+        let mut start = at + 1;
+        // `=>`, `:=`, `==` and `===` separate too; `::` parts the names of a path.
+        match bytes.get(start) {
+            Some(b'>') => start += 1,
+            Some(b'=') => start += bytes[start..].iter().take(2).take_while(|byte| **byte == b'=').count(),
+            Some(b':') => return None,
+            _ => {}
+        }
+        let from = start;
+        start += bytes[start.min(bytes.len())..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+        let is_spaced = start > from;
+        // Spring says what it found in a field.
+        const REJECTED: &[u8] = b"rejected value ";
+        if bytes.get(start..)?.starts_with(REJECTED) {
+            start += REJECTED.len();
+        }
+        if bytes[start..].starts_with(b"[redacted:") || bytes[start..].starts_with(b"(*") {
             return None;
         }
-        let end = self.word_end(inside).min(bytes.len());
-        (end > inside).then_some(Value { start: inside, end, is_quoted: false, is_spaced, is_list: false })
+        Some((lines::behind_tag(bytes, at, start)?, is_spaced))
+    }
+
+    /// What stands from `start` up to the bracket that closes it, on its line or over rows.
+    fn in_brackets(&mut self, start: usize, bracket: u8, is_spaced: bool) -> Option<Value> {
+        let bytes = self.bytes;
+        // What an escape stands for is seen at the next nesting.
+        let is_escaped = bytes.get(start) == Some(&b'\\')
+            && escape(bytes, start).is_some_and(|(character, _)| character.is_whitespace());
+        if is_escaped {
+            return None;
+        }
+        let (start, end) = match lines::first_row(bytes, start) {
+            Some(first) => (first, self.rows_end(first, bracket)),
+            None => (start, self.closing_bracket(start, bracket)),
+        };
+        (end > start).then_some(Value::list(start, end, is_spaced))
+    }
+
+    /// What stands below a key that is alone on its line, which ends at `line_end`.
+    fn below(&mut self, at: usize, line_end: usize) -> Option<Value> {
+        match lines::below(self.bytes, at, line_end)? {
+            Below::List(start, end) => Some(Value::list(start, end, true)),
+            Below::Line(start, end) => {
+                let value = match self.quoted(start) {
+                    Some((start, end)) => Value::quoted(start, end, true),
+                    None => Value::word(start, end, true),
+                };
+                Some(Value { is_below: true, ..value })
+            }
+        }
+    }
+
+    /// Whether the quote before `start` closes a text in which the key stands: `"msg":"Password:"}`.
+    fn is_closing_quote(&self, start: usize, end: usize) -> bool {
+        let is_open = end == self.bytes.len();
+        match &self.bytes[start..end] {
+            [b' ' | b',' | b';' | b'}' | b']' | b')', ..] if is_open => true,
+            [b'}' | b']' | b')'] | [b'}' | b']' | b')' | b';', b' ' | b',' | b'}' | b']' | b')' | b'\n', ..] => true,
+            _ => false,
+        }
+    }
+
+    /// Where the rows of a list end whose bracket stands on a line of its own.
+    fn rows_end(&mut self, start: usize, bracket: u8) -> usize {
+        let bytes = self.bytes;
+        let end =
+            remembered(&mut self.rows[kind_of_bracket(bracket)], start, || lines::rows_end(bytes, start, bracket));
+        end - bytes[start..end].iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count()
+    }
+
+    /// What a value that ends at `end` was changed to: Terraform's `"old" -> "new"`.
+    fn changed(&mut self, end: usize, meaning: Meaning) -> Option<(usize, usize)> {
+        let rest = &self.bytes[end..];
+        let quotes = rest.iter().take(QUOTE_ESCAPES_MAX + 1).take_while(|byte| matches!(byte, b'"' | b'\\')).count();
+        const ARROW: &[u8] = b" -> ";
+        if quotes == 0 || !rest[quotes..].starts_with(ARROW) {
+            return None;
+        }
+        let (start, end) = self.quoted(end + quotes + ARROW.len())?;
+        is_secret_text(&self.text[start..end], meaning, true).then_some((start, end))
     }
 
     /// The text in quotes behind the keyword that the colon at `at` begins.
@@ -366,9 +500,21 @@ impl<'t> Reader<'t> {
         is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind))
     }
 
-    /// The text behind a name in what PHP serializes. The length of the name stands before the separator at `at`.
-    fn serialized(&mut self, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
+    /// The text behind a name in what PHP serializes. The length of the name, or of the text where a session's name stands
+    /// before it, stands between `length_start` and the separator at `at`.
+    fn serialized(
+        &mut self,
+        length_start: usize,
+        at: usize,
+        redactor: &Redactor,
+    ) -> Option<(usize, usize, &'static str)> {
         let (text, bytes) = (self.text, self.bytes);
+        if let Some(before) = bytes[..length_start].strip_suffix(b"|s:") {
+            let length = before.iter().rev().take(NAME_BYTES_MAX).take_while(|byte| is_of_key(**byte)).count();
+            let meaning = redactor.meaning(text.get(before.len() - length..before.len())?)?;
+            let (start, end) = self.quoted(at + 1)?;
+            return is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind));
+        }
         let (name, name_end) = self.quoted(at + 1).filter(|(start, end)| end - start <= NAME_BYTES_MAX)?;
         let meaning = redactor.meaning(&text[name..name_end])?;
         let escapes = bytes[name_end..].iter().take_while(|byte| **byte == b'\\').count();
@@ -382,7 +528,7 @@ impl<'t> Reader<'t> {
     /// What stands between the quotes at `start`, if there are any: one or three, escaped or doubled, behind the letters
     /// with which languages mark bytes and raw text.
     fn quoted(&mut self, start: usize) -> Option<(usize, usize)> {
-        const LETTERS: &[u8] = b"bBrRuUfF@$";
+        const LETTERS: &[u8] = b"bBrRuUfFcCsS@$~";
         let bytes = self.bytes;
         let letters = bytes.get(start..)?.iter().take(2).take_while(|byte| LETTERS.contains(byte)).count();
         for skipped in [letters, 0] {
@@ -406,12 +552,7 @@ impl<'t> Reader<'t> {
     /// The bracket that closes what begins at `start`, or the end of the line.
     fn closing_bracket(&mut self, start: usize, bracket: u8) -> usize {
         let bytes = self.bytes;
-        let kind = match bracket {
-            b']' => 0,
-            b')' => 1,
-            _ => 2,
-        };
-        remembered(&mut self.brackets[kind], start, || {
+        remembered(&mut self.brackets[kind_of_bracket(bracket)], start, || {
             memchr::memchr2_iter(bracket, b'\n', &bytes[start..])
                 .map(|ahead| start + ahead)
                 .find(|at| bytes[*at] == b'\n' || !bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric))
@@ -420,7 +561,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The quote that is escaped as often as the opening one, or the end of the text.
-    fn closing_quote(&mut self, start: usize, quote: u8, escapes: usize) -> usize {
+    pub(super) fn closing_quote(&mut self, start: usize, quote: u8, escapes: usize) -> usize {
         let bytes = self.bytes;
         let kind = match quote {
             b'"' => 0,
@@ -432,7 +573,9 @@ impl<'t> Reader<'t> {
                 .map(|ahead| start + ahead)
                 .find(|at| {
                     let most = escapes + 1;
-                    bytes[start..*at].iter().rev().take(most).take_while(|byte| **byte == b'\\').count() == escapes
+                    !is_doubled(bytes, start, *at)
+                        && bytes[start..*at].iter().rev().take(most).take_while(|byte| **byte == b'\\').count()
+                            == escapes
                 })
                 .map_or(bytes.len(), |at| at - escapes)
         })
@@ -454,25 +597,34 @@ impl<'t> Reader<'t> {
     fn secret_value(&mut self, key_start: usize, at: usize, meaning: Meaning) -> Option<(usize, usize)> {
         let (text, bytes) = (self.text, self.bytes);
         let value = self.any_value(at)?;
-        if value.is_quoted {
-            let is_secret = is_secret_text(&text[value.start..value.end], meaning, true);
-            return is_secret.then_some((value.start, value.end));
+        let whole = &text[value.start..value.end];
+        if meaning.kind == "token" && separators::is_of_parser(bytes, key_start) && is_short_and_plain(whole) {
+            return None;
         }
-        if value.is_list {
-            let list = &text[value.start..value.end];
-            return is_secret_list(list, meaning).then_some((value.start, value.end));
+        let is_header = matches!(meaning.kind, "authorization" | "cookie");
+        if value.is_below && !value.is_quoted && !is_header && whole.contains(' ') {
+            return None;
+        }
+        if value.is_quoted {
+            // What validators say of a field stands in lists.
+            let is_said = value.is_list && meaning.rule == Rule::All && is_sentence(whole);
+            return (!is_said && is_secret_text(whole, meaning, true)).then_some((value.start, value.end));
         }
         if let Some(default) = code(text, value.start) {
             return default;
         }
+        if value.is_list {
+            let is_told = is_told_in_brackets(&bytes[..value.start], whole);
+            return (!is_told && is_secret_list(whole, meaning)).then_some((value.start, value.end));
+        }
         let (start, end) = match meaning.kind {
             "authorization" => {
                 let (start, end) = self.authorization(value.start, bytes[at])?;
-                (start, folded(bytes, start, end))
+                (start, lines::folded(bytes, start, end))
             }
             "cookie" => {
                 let (start, end) = self.cookie(value.start, value.end, bytes[at]);
-                (start, folded(bytes, start, end))
+                (start, lines::folded(bytes, start, end))
             }
             _ if value.is_spaced => self.prose(key_start, &value, bytes[at], meaning)?,
             _ => (value.start, value.end),
@@ -480,9 +632,13 @@ impl<'t> Reader<'t> {
         let word = &text[start..end];
         let is_prose =
             matches!(meaning.kind, "token" | "cookie" | "credential" | "signature" | "secret" | "session" | "jwt");
-        let is_plain = word.len() < 16 && !word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=');
+        let is_plain = is_short_and_plain(word);
         let is_name = word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
         if is_prose && is_plain && (value.is_spaced || is_name) {
+            return None;
+        }
+        // `login: password -> confirm` goes from one state to another.
+        if bytes[at] == b'>' && is_plain && matches!(bytes.get(end), None | Some(b' ' | b'\n' | b'\r' | b'"' | b'\\')) {
             return None;
         }
         let key = text.get(key_start..at).unwrap_or_default();
@@ -532,7 +688,7 @@ impl<'t> Reader<'t> {
         }
         let end = self.clause_end(start, separator, false);
         // What follows the scheme may stand on the next line.
-        if is_scheme && end == first && folded(bytes, start, end) > end {
+        if is_scheme && end == first && lines::folded(bytes, start, end) > end {
             return Some((start, end));
         }
         // `auth=success user=bob`: what follows a plain word is another pair.
@@ -608,7 +764,7 @@ impl<'t> Reader<'t> {
         let line_start = bytes[..key_start]
             .iter()
             .rev()
-            .take_while(|byte| !matches!(byte, b'\n' | b'\r'))
+            .take_while(|byte| !matches!(**byte, b'\n' | b'\r') && **byte != KEY_END as u8)
             .take(16)
             .all(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'"' | b'\'' | b'{'));
         let is_plain = word.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -631,64 +787,13 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// The lines of YAML's block scalar whose sign, `|` or `>`, stands at `start`: those that stand deeper than the key before
-/// the separator at `at`.
-fn block(bytes: &[u8], at: usize, start: usize) -> Option<(usize, usize)> {
-    const INDENTATION_BYTES_MAX: usize = 64;
-    let sign = bytes.get(start)?;
-    if !matches!(sign, b'|' | b'>') || bytes[at] != b':' {
-        return None;
-    }
-    let marks = bytes[start + 1..].iter().take(2).take_while(|byte| matches!(byte, b'-' | b'+' | b'1'..=b'9')).count();
-    let line_end = start + 1 + marks;
-    let from = match bytes.get(line_end..)? {
-        [b'\n', ..] => line_end + 1,
-        [b'\r', b'\n', ..] => line_end + 2,
-        _ => return None,
-    };
-    let indentation = |line: &[u8]| line.iter().take(INDENTATION_BYTES_MAX).take_while(|byte| **byte == b' ').count();
-    const KEY_BYTES_MAX: usize = 512;
-    let window = at.saturating_sub(KEY_BYTES_MAX);
-    let line = memchr::memrchr(b'\n', &bytes[window..at]).map_or(window, |line| window + line + 1);
-    let depth = indentation(&bytes[line..at]);
-    let first = indentation(&bytes[from..]);
-    if first <= depth {
-        return Some((from, from));
-    }
-    let mut end = from;
-    while end < bytes.len() {
-        let next = memchr::memchr(b'\n', &bytes[end..]).map_or(bytes.len(), |length| end + length + 1);
-        let line = &bytes[end..next];
-        if indentation(line) <= depth && !line.iter().all(u8::is_ascii_whitespace) {
-            break;
-        }
-        end = next;
-    }
-    let trailing = bytes[from..end].iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
-    Some((from + first, (end - trailing).max(from + first)))
-}
-
-/// The end of a header that goes on over lines that begin with a blank (RFC 7230, section 3.2.4): what stands before is no
-/// end of it, a scheme, a comma or a semicolon.
-fn folded(bytes: &[u8], start: usize, end: usize) -> usize {
-    let mut end = end;
-    loop {
-        let ahead = bytes[end..].iter().take(2).take_while(|byte| matches!(byte, b';' | b',' | b' ')).count();
-        let line = match &bytes[end + ahead..] {
-            [b'\r', b'\n', b' ' | b'\t', ..] => end + ahead + 3,
-            [b'\n', b' ' | b'\t', ..] => end + ahead + 2,
-            _ => return end,
-        };
-        let is_scheme = !bytes[start..end].iter().any(u8::is_ascii_whitespace) && end - start <= 32;
-        let is_open = ahead > 0 || matches!(bytes[end - 1], b';' | b',');
-        let rest = &bytes[line..];
-        let length = memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len());
-        let text = rest[..length].trim_ascii();
-        if !(is_scheme || is_open) || text.is_empty() || text.starts_with(b"at ") {
-            return end;
-        }
-        end = line + length;
-    }
+/// Whether the quote at `at` is one of two that stand for one within a text of YAML or SQL: `'it''s'`.
+fn is_doubled(bytes: &[u8], start: usize, at: usize) -> bool {
+    let is_letter = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    let is_quote = |at: usize| bytes.get(at) == Some(&b'\'');
+    is_quote(at)
+        && at > start
+        && (is_quote(at + 1) && is_letter(at + 2) && is_letter(at - 1) || is_quote(at - 1) && is_letter(at + 1))
 }
 
 /// Functions and types that wrap a value and say nothing of it, as languages print optional values, lists and texts.
@@ -698,11 +803,13 @@ const CONSTRUCTORS: &[&str] = &[
     "String", "string", "str", "bytes", "SecretStr", "SecretString", "Secret", "Sensitive", "Password", "List",
     "ArrayList", "Array", "array", "Set", "HashSet", "Vector", "Seq", "ListBuffer", "ArrayBuffer", "ArraySeq", "Stream",
     "NonEmptyList", "Cow", "Owned", "Borrowed", "Box", "Rc", "Arc", "StringValue", "NullString", "StringValues",
-    "text", "atom", "NSString",
+    "text", "atom", "NSString", "byte", "uint8", "bytearray", "memoryview", "SecretBytes", "SecureString", "frozenset",
+    "set", "deque", "list", "tuple", "tostring", "tolist", "toset", "sensitive", "nonsensitive", "bool", "int", "float",
 ];
 
 /// Where the value behind constructors and brackets begins, and the bracket that closes it: `Some("x")`, `Optional[x]`,
-/// `[]string{"x"}`, `Just "x"`, `string(5) "x"`, `{String:x Valid:true}`, `<<"x">>`.
+/// `[]string{"x"}`, `Just "x"`, `string(5) "x"`, `(string) (len=1) "x"`, `map[string]string{"a":"x"}`, `Array ( [0] => x )`,
+/// `{String:x Valid:true}`, `<<"x">>`.
 fn inside_of_constructors(bytes: &[u8], start: usize) -> (usize, Option<u8>) {
     const NESTED_MAX: usize = 4;
     const NAME_BYTES_MAX: usize = 40;
@@ -714,6 +821,17 @@ fn inside_of_constructors(bytes: &[u8], start: usize) -> (usize, Option<u8>) {
             at += 2;
             continue;
         }
+        const RUBY_SET: &[u8] = b"#<Set: {";
+        if rest.starts_with(RUBY_SET) {
+            return (at + RUBY_SET.len(), Some(b'}'));
+        }
+        if let Some(length) = cast(rest) {
+            at += length;
+            continue;
+        }
+        if let Some(length) = map_literal(rest) {
+            return (at + length, Some(b'}'));
+        }
         let path = rest.strip_prefix(b"[]").or_else(|| rest.strip_prefix(b"new ")).unwrap_or(rest);
         let prefix = rest.len() - path.len();
         let length = path
@@ -723,16 +841,13 @@ fn inside_of_constructors(bytes: &[u8], start: usize) -> (usize, Option<u8>) {
             .count();
         let name = path[..length].rsplit(|byte| matches!(byte, b'.' | b':')).next().unwrap_or_default();
         let behind = prefix + length;
+        if let Some((length, closing)) = of_php(&rest[behind..], name) {
+            (at, bracket) = (at + behind + length, closing);
+            continue;
+        }
         let is_constructor = CONSTRUCTORS.iter().any(|known| known.as_bytes() == name);
         match rest.get(behind) {
             _ if !is_constructor => break,
-            // PHP tells the length.
-            Some(b'(') if name == b"string" => {
-                let digits = rest[behind + 1..].iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
-                let ends = rest[behind + 1 + digits..].starts_with(b") ");
-                at += behind + 1 + if ends { digits + 2 } else { 0 };
-                bracket = (!ends).then_some(b')');
-            }
             Some(b'(') => {
                 bracket = Some(b')');
                 at += behind + 1;
@@ -760,6 +875,57 @@ fn inside_of_constructors(bytes: &[u8], start: usize) -> (usize, Option<u8>) {
     (at, bracket)
 }
 
+/// The bytes that PHP writes between the name of a type and what is of it, and the bracket that closes it: `string(5) "x"`,
+/// `array(1) {`, `array ( 0 => 'x' )`, and `Array` with `( [0] => x )` on the next lines.
+fn of_php(bytes: &[u8], name: &[u8]) -> Option<(usize, Option<u8>)> {
+    const BLANKS_MAX: usize = 64;
+    if !matches!(name, b"string" | b"array" | b"Array") {
+        return None;
+    }
+    if name == b"Array" || bytes.starts_with(b" (") {
+        let blanks = bytes.iter().take(BLANKS_MAX).take_while(|byte| byte.is_ascii_whitespace()).count();
+        let is_array = name != b"string" && blanks > 0 && bytes.get(blanks) == Some(&b'(');
+        return is_array.then_some((blanks + 1, Some(b')')));
+    }
+    let inside = bytes.strip_prefix(b"(")?;
+    let digits = inside.iter().take(20).take_while(|byte| byte.is_ascii_digit()).count();
+    match &inside[digits..] {
+        [b')', b' ', b'{', ..] => Some((digits + 4, Some(b'}'))),
+        [b')', b' ', ..] => Some((digits + 3, None)),
+        _ => None,
+    }
+}
+
+/// The bytes of the type or length in parentheses that Go's spew writes before a value, with the blank behind.
+fn cast(bytes: &[u8]) -> Option<usize> {
+    const CAST_BYTES_MAX: usize = 48;
+    let inside = bytes.strip_prefix(b"(")?;
+    let of_cast =
+        |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'[' | b']' | b'=' | b':' | b' ');
+    let length = inside.iter().take(CAST_BYTES_MAX).take_while(of_cast).count();
+    match &inside[length..] {
+        [b')', b' ', b'(' | b'"' | b'\'' | b'`', ..] if length > 0 => Some(length + 3),
+        _ => None,
+    }
+}
+
+/// The bytes before the first entry of Go's `map[string]interface {}{"a":"x"}`.
+fn map_literal(bytes: &[u8]) -> Option<usize> {
+    const TYPE_BYTES_MAX: usize = 64;
+    let behind = bytes.strip_prefix(b"map[")?;
+    let of_type = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'*' | b'[' | b']' | b' ');
+    let mut at = 0;
+    while at < behind.len().min(TYPE_BYTES_MAX) {
+        match &behind[at..] {
+            [b'{', b'}', b'{', ..] => at += 2,
+            [b'{', ..] => return Some(b"map[".len() + at + 1),
+            [byte, ..] if of_type(byte) => at += 1,
+            _ => return None,
+        }
+    }
+    None
+}
+
 /// Where an unquoted value is code that says where the value comes from: `os.getenv("X")`, `process.env.X`, `config.token`.
 /// Within may be what is used otherwise, which is returned.
 fn code(text: &str, start: usize) -> Option<Option<(usize, usize)>> {
@@ -775,12 +941,19 @@ fn code(text: &str, start: usize) -> Option<Option<(usize, usize)>> {
     let is_path = memchr::memchr2(b'.', b':', path).is_some();
     const VERBS: &[&[u8]] = &[b"get", b"read", b"load", b"fetch", b"env", b"decrypt", b"require", b"find", b"input"];
     let is_verb = VERBS.iter().any(|verb| path.starts_with(verb)) || path.eq_ignore_ascii_case(b"env");
-    match rest.get(length) {
-        Some(b'(' | b'[') if is_path || is_verb => {
-            let inside = &rest[length + 1..];
-            let first = inside.first().copied();
-            match first {
-                Some(quote @ (b'"' | b'\'')) => {
+    let names_secret = |name: &[u8]| {
+        name.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+            && std::str::from_utf8(name).is_ok_and(|name| keys::meaning(name).is_some())
+    };
+    let bracket = rest.get(length).copied();
+    match bracket {
+        Some(b'(' | b'[') => {
+            let escapes = rest[length + 1..].iter().take(4).take_while(|byte| **byte == b'\\').count();
+            let inside = &rest[length + 1 + escapes..];
+            let is_index = bracket == Some(b'[') && !path.iter().any(u8::is_ascii_digit);
+            let is_call = is_path || is_verb;
+            match inside.first().copied() {
+                Some(quote @ (b'"' | b'\'')) if is_call || is_index => {
                     let closing = memchr::memchr(quote, &inside[1..])? + 2;
                     let comma = inside[closing..].iter().take_while(|byte| matches!(byte, b' ' | b',')).count();
                     let default = closing + comma;
@@ -789,21 +962,37 @@ fn code(text: &str, start: usize) -> Option<Option<(usize, usize)>> {
                         let end = memchr::memchr(quote, &inside[default + 1..])?;
                         return Some(Some((from, from + end)));
                     }
-                    matches!(inside.get(closing), Some(b')' | b']')).then_some(None)
+                    // What is escaped here is looked at again, and its default with it.
+                    (escapes > 0 || matches!(inside.get(closing), Some(b')' | b']'))).then_some(None)
                 }
-                Some(b')' | b':') => Some(None),
+                Some(b')' | b':') if is_call || is_index => Some(None),
                 Some(byte) if byte.is_ascii_alphabetic() => {
-                    let length = inside.iter().take_while(of_path).count();
-                    matches!(inside.get(length), Some(b')' | b']' | b',')).then_some(None)
+                    let name = inside.iter().take_while(of_path).count();
+                    let is_type = |name: &[u8]| name.first().is_some_and(u8::is_ascii_uppercase);
+                    match inside.get(name) {
+                        // `CharField(max_length=128)`, `Column(String(64))`, `bcrypt(password)`.
+                        Some(b')' | b']' | b',' | b'=') if is_call => Some(None),
+                        Some(b'(') if is_type(path) && is_type(inside) => Some(None),
+                        Some(b')' | b',') if names_secret(&inside[..name]) => Some(None),
+                        _ => None,
+                    }
                 }
+                // `tokens[0]`.
+                Some(byte) if byte.is_ascii_digit() && is_index && names_secret(path) => Some(None),
                 _ => None,
             }
         }
-        behind if is_path && behind.is_none_or(|byte| matches!(byte, b' ' | b';' | b',' | b')' | b'}' | b'\n')) => {
+        behind
+            if is_path
+                && behind.is_none_or(|byte| {
+                    matches!(byte, b' ' | b';' | b',' | b')' | b'}' | b'\n' | b'\r' | b'"' | b'\'' | b'\\')
+                }) =>
+        {
             let is_env = path.starts_with(b"process.env.") || path.starts_with(b"import.meta.env.");
-            let name = path.rsplit(|byte| matches!(byte, b'.' | b':')).next().unwrap_or_default();
-            let is_name = name.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
-                && std::str::from_utf8(name).is_ok_and(|name| keys::meaning(name).is_some());
+            let mut names = path.split(|byte| matches!(byte, b'.' | b':'));
+            // `random_password.db.result`
+            let last = names.next_back().unwrap_or_default();
+            let is_name = names_secret(last) || last == b"result" && names.next().is_some_and(names_secret);
             (is_env || is_name).then_some(None)
         }
         _ => None,
@@ -893,6 +1082,12 @@ fn element(
     // `<property name="password">`, `<name>password</name><value>…</value>`, and plists' `<key>` and `<string>`.
     let is_of_name = keys::is_value(local) || matches!(local, "string" | "data");
     let named = pending.take().filter(|(_, name)| *name > open || (is_of_name && is_near(bytes, *name, open, b'=')));
+    let is_empty = || bytes[at + 1..].trim_ascii_start().starts_with(b"<") && !bytes[at + 1..].starts_with(b"<!");
+    if redactor.meaning(local).is_none() && named.is_some() && is_empty() {
+        // `<property name="password"><value>…`: the value stands further in.
+        *pending = named.map(|(meaning, _)| (meaning, at));
+        return None;
+    }
     let Some(meaning) = redactor.meaning(local).or(named.map(|(meaning, _)| meaning)) else {
         if keys::is_name(local) {
             let name = &bytes[at + 1..bytes.len().min(at + 1 + NAME_BYTES_MAX)];
@@ -941,7 +1136,8 @@ pub(crate) fn tuples(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize,
 fn tuple(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(usize, usize, &'static str)> {
     const VALUE_BYTES_MAX: usize = 8192;
     let (text, bytes) = (reader.text, reader.bytes);
-    let name = at + 1;
+    // Elixir's names are atoms: `{:password, "x"}`.
+    let name = at + 1 + usize::from(bytes.get(at + 1) == Some(&b':'));
     let length = bytes[name..]
         .iter()
         .take(NAME_BYTES_MAX)
@@ -963,7 +1159,7 @@ fn tuple(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(usi
     };
     let end = reader.closing_bracket(start, bracket);
     let value = text[start..end].trim_end();
-    let is_plain = || value.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b' '));
+    let is_plain = || value.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.' | b' '));
     // With more elements it is a list.
     let is_value = start < end
         && value.len() <= VALUE_BYTES_MAX

@@ -6,10 +6,10 @@
 use super::keys::{self, Meaning, Rule};
 use super::pairs::{NAME_BYTES_MAX, names_source_file};
 use super::values::{is_long_number, is_secret_text, is_sentence, of_element};
-use super::{KeyLook, Redactor};
+use super::{Redactor, options};
 use crate::json::{Kind, Mark, Tape};
+use crate::keys::KeyFacts;
 use crate::limits::JSON_DEPTH_MAX;
-use crate::memo::Memo;
 
 /// Keys of an object that tells of an authorization and is none: what stands below is judged by its own keys.
 #[rustfmt::skip]
@@ -24,6 +24,8 @@ const DESCRIBES: &[&str] = &[
 struct Frame {
     container: u32,
     is_resolved: bool,
+    /// Whether its options were looked at.
+    is_called: bool,
     /// Whether one of its keys or short texts names a card, once that was asked.
     is_card: Option<bool>,
 }
@@ -32,28 +34,27 @@ struct Walk<'w> {
     tape: &'w mut Tape,
     text: &'w str,
     redactor: &'w Redactor,
-    looks: Option<&'w mut Memo<KeyLook>>,
+    facts: Option<&'w [KeyFacts]>,
     open: [Frame; JSON_DEPTH_MAX],
     depth: usize,
     replaced: u64,
     any_suspect: bool,
 }
 
-/// Marks every secret, and every string and key in which `is_suspect` says that there may be one; it is told whether a pair
-/// may stand in the text, where that is known. `looks` keeps what was said of keys. Returns how many values are replaced
-/// whole, and whether anything is suspect.
+/// Marks every secret, and every string and key in which `is_suspect` says that there may be one; it is not asked of keys
+/// of which `facts` say so. Returns how many values are replaced whole, and whether anything is suspect.
 pub(crate) fn mark(
     tape: &mut Tape,
     text: &str,
     redactor: &Redactor,
-    looks: Option<&mut Memo<KeyLook>>,
-    is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool,
+    facts: Option<&[KeyFacts]>,
+    is_suspect: &mut impl FnMut(&[u8], Kind) -> bool,
 ) -> (u64, bool) {
     let mut walk = Walk {
         tape,
         text,
         redactor,
-        looks,
+        facts,
         open: [Frame::default(); JSON_DEPTH_MAX],
         depth: 0,
         replaced: 0,
@@ -69,35 +70,33 @@ pub(crate) fn mark(
 impl Walk<'_> {
     /// Looks at the token and says which comes next.
     #[inline]
-    fn token(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool) -> usize {
+    fn token(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Kind) -> bool) -> usize {
         let token = self.tape.tokens[index];
         if matches!(token.mark, Mark::Secret(_)) {
             return token.next as usize;
         }
         match token.kind {
             Kind::Key => {
-                let raw = &self.text[token.start as usize..token.end as usize];
-                let unescaped = token.escaped.then(|| self.tape.text(self.text, index).into_owned());
-                let key = unescaped.as_deref().unwrap_or(raw);
-                let look = match &mut self.looks {
-                    Some(looks) => looks.get(key.as_bytes(), || self.redactor.look_at_key(key)),
-                    None => self.redactor.look_at_key(key),
+                let text = self.text;
+                let (look, may_hold) = match self.facts {
+                    Some(facts) if !token.escaped => (facts[index].look, Some(facts[index].look.may_hold)),
+                    _ => (self.redactor.glance_at_key(&self.tape.text(text, index)), None),
                 };
-                self.suspect(index, (!token.escaped).then_some(look.may_hold_pair), is_suspect);
+                self.suspect(index, may_hold, is_suspect);
                 let value = index + 1;
                 let Some(next) = self.tape.tokens.get(value).copied() else { return value };
                 if matches!(next.mark, Mark::Secret(_)) {
                     return next.next as usize;
                 }
                 if look.names_secret {
-                    if let Some(meaning) = self.redactor.meaning(key)
+                    if let Some(meaning) = self.redactor.meaning(&self.tape.text(text, index))
                         && self.is_secret(value, meaning)
                     {
                         self.hide(value, meaning.kind);
                         return next.next as usize;
                     }
                 } else if matches!(next.kind, Kind::String | Kind::Array) && look.is_name {
-                    self.name(value, key);
+                    self.name(value, &self.tape.text(text, index));
                 }
                 match next.kind {
                     Kind::String | Kind::Number => {
@@ -129,15 +128,10 @@ impl Walk<'_> {
     }
 
     #[inline]
-    fn suspect(
-        &mut self,
-        index: usize,
-        may_hold_pair: Option<bool>,
-        is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool,
-    ) {
+    fn suspect(&mut self, index: usize, known: Option<bool>, is_suspect: &mut impl FnMut(&[u8], Kind) -> bool) {
         let token = &mut self.tape.tokens[index];
         let raw = &self.text.as_bytes()[token.start as usize..token.end as usize];
-        if token.mark == Mark::Plain && is_suspect(raw, may_hold_pair) {
+        if token.mark == Mark::Plain && known.unwrap_or_else(|| is_suspect(raw, token.kind)) {
             token.mark = Mark::Suspect;
             self.any_suspect = true;
         }
@@ -158,7 +152,7 @@ impl Walk<'_> {
 
     /// A string or number: a card's, or suspect.
     #[inline]
-    fn scalar(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Option<bool>) -> bool) {
+    fn scalar(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Kind) -> bool) {
         const CARD_BYTES: std::ops::RangeInclusive<usize> = 15..=16;
         let token = self.tape.tokens[index];
         let raw = &self.text.as_bytes()[token.start as usize..token.end as usize];
@@ -269,11 +263,13 @@ impl Walk<'_> {
         }
         let is_weak = keys::is_weak_name(key);
         self.leave(value);
-        let Some(frame) = self.depth.checked_sub(1).map(|last| &mut self.open[last]) else { return };
-        if std::mem::replace(&mut frame.is_resolved, true) {
+        let Some(last) = self.depth.checked_sub(1) else { return };
+        let object = self.open[last].container as usize;
+        let is_page = keys::names_page(key, &self.tape.text(self.text, name))
+            && !self.tape.entries(object).any(|(key, _)| self.tape.text(self.text, key) == "op");
+        if is_page || std::mem::replace(&mut self.open[last].is_resolved, true) {
             return;
         }
-        let object = frame.container as usize;
         let values: Vec<usize> = self
             .tape
             .entries(object)
@@ -291,18 +287,28 @@ impl Walk<'_> {
 
     /// What a string means where it is a name of at most so many words.
     fn named(&self, string: usize, words_max: usize) -> Option<Meaning> {
+        // Every letter may be escaped.
+        const ESCAPED_BYTES_MAX: usize = NAME_BYTES_MAX * 6;
         let token = self.tape.tokens[string];
-        if (token.end - token.start) as usize > NAME_BYTES_MAX {
+        if (token.end - token.start) as usize > if token.escaped { ESCAPED_BYTES_MAX } else { NAME_BYTES_MAX } {
             return None;
         }
         let name = self.tape.text(self.text, string);
-        let is_name = !name.bytes().any(|byte| matches!(byte, b'=' | b'"' | b'{' | b'\n'))
+        // Asked first: few names mean anything.
+        let meaning = self.redactor.meaning(&name)?;
+        let is_name = name.len() <= NAME_BYTES_MAX
+            && !name.bytes().any(|byte| matches!(byte, b'=' | b'"' | b'{' | b'\n'))
             && name.split_ascii_whitespace().take(words_max + 1).count() <= words_max;
-        if is_name && !names_source_file(&name) { self.redactor.meaning(&name) } else { None }
+        (is_name && !names_source_file(&name)).then_some(meaning)
     }
 
-    /// A string in an array: where it names a secret, the next one is it, if the array lists names and values.
+    /// A string in an array: where it names a secret, the next one is it, if the array lists names and values or what a
+    /// command is called with.
     fn element(&mut self, index: usize) {
+        let raw = self.tape.raw(self.text, index);
+        if matches!(raw.as_bytes(), [b'-', _, ..]) || options::names_command(raw) {
+            self.arguments(index);
+        }
         // `password:hunter2` is a pair, not a name.
         if self.tape.raw(self.text, index).contains(':') || self.named(index, 1).is_none() {
             return;
@@ -334,8 +340,7 @@ impl Walk<'_> {
         let mut place = 0;
         while place + 1 < elements.len() {
             let (name, value) = (elements[place], elements[place + 1]);
-            let is_option = self.tape.raw(self.text, name).starts_with('-');
-            let is_place = is_option || (is_even && place % 2 == 0 && (is_tuple || !only_names));
+            let is_place = is_even && place % 2 == 0 && (is_tuple || !only_names);
             if is_place
                 && self.tape.tokens[name].kind == Kind::String
                 && let Some(meaning) = self.named(name, 1)
@@ -345,6 +350,49 @@ impl Walk<'_> {
                 place += 1;
             }
             place += 1;
+        }
+    }
+
+    /// An option in an array, or the name of a command: the array is what a command is called with, and is looked at as its
+    /// command line.
+    fn arguments(&mut self, index: usize) {
+        const ARGUMENTS_MAX: usize = 128;
+        const LINE_BYTES_MAX: usize = 8192;
+        self.leave(index);
+        let Some(last) = self.depth.checked_sub(1) else { return };
+        let array = self.open[last].container as usize;
+        if self.tape.tokens[array].kind != Kind::Array || std::mem::replace(&mut self.open[last].is_called, true) {
+            return;
+        }
+        let mut line = String::new();
+        let mut ends = Vec::new();
+        let mut is_command = true;
+        for element in self.tape.elements(array).take(ARGUMENTS_MAX) {
+            let text = self.tape.string(self.text, element).unwrap_or_default();
+            // The words before the first option are the command, as it stands in a line.
+            let of_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'/' | b':');
+            is_command &= !text.is_empty() && !text.starts_with('-') && text.bytes().all(of_word);
+            let quote = if is_command { "" } else { "\"" };
+            line.push_str(quote);
+            // Quotes and backslashes within would be the line's; those part a command from its folder.
+            line.extend(text.chars().map(|character| match character {
+                '"' => '.',
+                '\\' => '/',
+                character => character,
+            }));
+            line.push_str(quote);
+            line.push(' ');
+            if line.len() > LINE_BYTES_MAX {
+                break;
+            }
+            ends.push((line.len(), element));
+        }
+        let mut found = Vec::new();
+        options::find(&line, self.redactor, &mut |start, _, kind| {
+            found.extend(ends.iter().find(|(end, _)| start < *end).map(|(_, element)| (*element, kind)));
+        });
+        for (element, kind) in found {
+            self.hide(element, kind);
         }
     }
 }

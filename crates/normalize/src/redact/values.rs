@@ -14,12 +14,26 @@ pub(super) fn is_secret_list(list: &str, meaning: Meaning) -> bool {
     while !list.is_char_boundary(end) {
         end -= 1;
     }
-    list[..end].split(',').any(|element| {
-        let element = element.trim().trim_matches(['"', '\'', '\\']);
-        let is_plain = element.len() < 16 && !element.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=');
-        let is_word = is_prose && is_plain;
-        !is_word && !is_sentence(element) && is_secret_text(element, of_element(meaning), true)
+    list[..end].split([',', '\n']).any(|element| {
+        // YAML's sign of an entry, and Terraform's of a difference.
+        let element = element.trim();
+        let element = ["- ", "+ ", "~ "].iter().find_map(|sign| element.strip_prefix(sign)).unwrap_or(element);
+        let element = element.trim_matches(['"', '\'', '\\', '{', '}', '[', ']']);
+        let is_prose = is_sentence(element) || is_prose && is_short_and_plain(element);
+        !is_prose && is_secret_text(element, of_element(meaning), true)
     })
+}
+
+/// Whether a value is as short as a word and has no digit and no sign of a pair.
+pub(super) fn is_short_and_plain(word: &str) -> bool {
+    word.len() < 16 && !word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'=')
+}
+
+/// Whether what stands in bare parentheses says something of the value: `(sensitive value)`, `(known after apply)`. `before`
+/// ends with the bracket.
+pub(super) fn is_told_in_brackets(before: &[u8], inside: &str) -> bool {
+    let is_bare = matches!(before, [.., b' ' | b'=' | b':', b'(']);
+    is_bare && inside.contains(' ') && inside.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b' ')
 }
 
 /// What a key says of an element of its list: words are what a text falls into.
@@ -62,27 +76,12 @@ pub(super) fn is_sentence(text: &str) -> bool {
 pub(super) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> bool {
     let text = text.trim();
     let is_nothing = matches!(
-        text.trim_end_matches(','),
-        "" | "null"
-            | "none"
-            | "None"
-            | "nil"
-            | "true"
-            | "false"
-            | "True"
-            | "False"
-            | "undefined"
-            | "{"
-            | "["
-            | "("
-            | "|"
-            | ">"
-            | "|-"
-            | ">-"
+        text.trim_end_matches(',').trim_matches(['<', '>', '(', ')']),
+        "" | "null" | "none" | "None" | "nil" | "NULL" | "Array" | "true" | "false" | "True" | "False" | "undefined"
     );
     // What was hidden before, here or elsewhere, and what stands for a value.
     let is_hidden = text.starts_with("[redacted:")
-        || text.bytes().all(|byte| matches!(byte, b'*' | b'.' | b'-'))
+        || text.chars().all(is_sign)
         || text.len() > 3 && text.bytes().all(|byte| matches!(byte, b'x' | b'X'))
         || is_place_holder(text, is_quoted)
         || MASKS.iter().any(|mask| text.trim_matches(['[', ']', '<', '>', '(', ')']).eq_ignore_ascii_case(mask));
@@ -97,7 +96,7 @@ pub(super) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> b
     if meaning.kind == "connection-string" && !text.bytes().any(|byte| matches!(byte, b'=' | b':' | b'@' | b'/')) {
         return false;
     }
-    let is_number = || text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
+    let is_number = || is_measure(text);
     match meaning.rule {
         Rule::All => true,
         Rule::Text => !is_number(),
@@ -123,8 +122,23 @@ pub(super) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> b
     }
 }
 
+/// Whether a character says nothing by itself: dots in place of a secret, and what closes and parts.
+fn is_sign(character: char) -> bool {
+    "*.-•●…{}[](),;:<>|\"'`\\ ".contains(character)
+}
+
+/// Whether the text is a number with or without its unit, or one of another: `1.5`, `512/4096`, `1.2k/s`, `~500`, `50%`.
+fn is_measure(text: &str) -> bool {
+    const UNITS: &[&str] = &["", "%", "k", "K", "m", "M", "B", "ms", "s", "us", "ns", "h", "x"];
+    let text = text.trim_start_matches(['~', '<', '>', '≈']);
+    let of_number = |character: char| character.is_ascii_digit() || matches!(character, '.' | ',');
+    text.starts_with(|first: char| first.is_ascii_digit())
+        && text.split('/').all(|part| UNITS.contains(&part.trim_start_matches(of_number)))
+}
+
 /// What others write in place of a secret.
-const MASKS: &[&str] = &["redacted", "filtered", "secret", "masked", "hidden", "removed", "protected", "sensitive"];
+const MASKS: &[&str] =
+    &["redacted", "filtered", "secret", "masked", "hidden", "removed", "protected", "sensitive", "secure"];
 
 /// Whether the text stands for a value: `${NAME}`, `{{ name }}`, `#{name}`, `<your-token>`, `%(name)s`, and of a statement's
 /// `?`, `$1`, `%s`, and where no quotes are around it `:name` and `@name`.
@@ -132,7 +146,7 @@ fn is_place_holder(text: &str, is_quoted: bool) -> bool {
     const NAME_BYTES_MAX: usize = 64;
     let text = text.trim_end_matches([',', ';', ')']);
     if text.len() > NAME_BYTES_MAX + 8 {
-        return text.strip_prefix("${").is_some_and(is_name_of_value);
+        return ["${", "{{"].iter().any(|open| text.strip_prefix(open).is_some_and(is_name_of_value));
     }
     let between = |open: &str, close: &str| {
         text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close)).is_some_and(is_name_of_value)
@@ -161,7 +175,7 @@ fn is_place_holder(text: &str, is_quoted: bool) -> bool {
 fn is_name_of_value(rest: &str) -> bool {
     beginning(rest.trim_end_matches('}'))
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b' '))
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b'/' | b' '))
 }
 
 /// As much of a value as is looked at to tell what it is. What is hidden is always all of it.
@@ -203,6 +217,7 @@ pub(super) fn are_credentials(text: &str) -> bool {
             && word.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.' | b',' | b'\''))
     };
     match (second, words.next()) {
+        (None, _) if is_measure(first) => false,
         // A sentence.
         (Some(_), Some(_)) => text.split_whitespace().any(is_dense),
         _ => !text.split_whitespace().all(is_plain),

@@ -337,6 +337,22 @@ fn an_object_of_data_beside_a_message_states_nothing() {
     }
 }
 
+/// What a thread carries may come from a request: ids are, and a service is not.
+#[test]
+fn what_a_thread_carries_names_no_service() {
+    for name in ["mdc", "contextMap"] {
+        let line = serde_json::json!({"level": "INFO", "message": "x", "timestamp": "2026-11-21T08:42:53.100Z", name: {
+            "service": "payments", "service_version": "1.4.2", "release": "1.4.2", "correlationId": "c-1",
+            "dd.service": "payments", "dd": {"version": "1.4.2"},
+        }});
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            let record = one(group, stream, &line.to_string());
+            assert_eq!((&record.service_name, &record.service_version), (&None, &None), "{line}");
+            assert_eq!(record.correlation_id.as_deref(), Some("c-1"), "{line}");
+        }
+    }
+}
+
 /// A name that holds a request is no request: which of the two is the server's, nobody can tell.
 #[test]
 fn two_requests_on_an_access_line_are_none() {

@@ -13,6 +13,7 @@ mod payloads;
 mod properties;
 mod redaction;
 mod shapes;
+mod situations;
 
 use transect_normalize::{Normalizer, Options, Origin, Stats, decode};
 use transect_schema::{COLUMNS, Record, Value};
