@@ -978,7 +978,7 @@ ALARMS_NEEDED = {
     ("AWS/Lambda", "DestinationDeliveryFailures"): "what failed could not be kept: loss",
     ("AWS/Lambda", "Errors"): "the forwarder fails",
     ("AWS/Lambda", "Throttles"): "there are too few forwarders",
-    ("Transect/Forwarder", "OwnEvents"): "the forwarder reads its own log",
+    ("Transect/Forwarder", "OwnEvents"): "the forwarder reads its own log, or another's",
 }
 
 
@@ -986,7 +986,8 @@ ALARMS_NEEDED = {
 def own_metrics() -> tuple[str, set[str], set[str]]:
     """Namespace, metrics and dimensions of the forwarder, as its source has them."""
     source = (ROOT / "crates/forwarder/src/report.rs").read_text()
-    (namespace,) = re.findall(r'pub const NAMESPACE: &str = "([^"]+)"', source)
+    told_by = (ROOT / "crates/normalize/src/forwarder.rs").read_text()
+    (namespace,) = re.findall(r'pub const NAMESPACE: &str = "([^"]+)"', told_by)
     (block,) = re.findall(r"^report! \{\n(.*?)^\}", source, re.M | re.S)
     (dimensions,) = re.findall(r'"Dimensions": \[\[([^\]]*)\]\]', source)
     return namespace, set(re.findall(r'^\s+\w+ "(\w+)" "', block, re.M)), set(re.findall(r'"([^"]+)"', dimensions))
