@@ -146,7 +146,7 @@ pub async fn backfill(
     let groups = subscribe::groups(region, how.pace).await?;
     // What forwarders write stays out, as `subscribe` leaves it out.
     let names = groups.iter().map(|group| group.name.as_str());
-    let own = OwnGroups::find(how.names, names, std::iter::empty(), None);
+    let own = OwnGroups::find(how.names, names, &[], None);
     let mut brought = Brought::default();
     for group in groups {
         if own.contains(&group.name) || !patterns.iter().any(|pattern| pattern.matches(&group.name)) {

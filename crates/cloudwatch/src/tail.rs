@@ -472,7 +472,7 @@ impl Following<'_> {
 /// The groups that are wished, without those that forwarders write: who tails is not to read the tail's own trail.
 fn choose(groups: Vec<Group>, request: &Request) -> Vec<Group> {
     let names = groups.iter().map(|group| group.name.as_str());
-    let own = OwnGroups::find(&request.names, names, std::iter::empty(), None);
+    let own = OwnGroups::find(&request.names, names, &[], None);
     let patterns: Vec<WildMatch> = request.groups.iter().map(|pattern| WildMatch::new(pattern)).collect();
     let is_wished = |group: &Group| {
         !own.contains(&group.name)
