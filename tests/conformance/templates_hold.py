@@ -913,9 +913,18 @@ def _(template: Template, verdict: Verdict) -> None:
     verdict.that(found > 0, "no world has the account's policy")
 
 
+# What LogGroups takes, and what would feed deployments with themselves or each other, or make two filters of one.
+TRIAL_GROUPS = ("", "/aws/lambda/pay", "/aws/lambda/a,/ecs/forwarder,/b", "/aws/lambda/pay-forwarder-2", "/x/aws/lambda/a-forwarder", "/ab,/b", "/b,/ab,/bb")
+NO_TRIAL_GROUPS = ("/aws/lambda/transect-forwarder", "/a,/aws/lambda/blue-forwarder", "/aws/lambda/blue-forwarder,/a", "/a,/aws/kinesisfirehose/blue,/b",
+    "/aws/kinesisfirehose/transect", "/a,/a", "/a,/b,/a", "/b,/a,/a", "/a,/b,/c,/d", ",/a", "/a,", "/a b", "x" * 513)
+
+
 @rule("subscription-filters", "region.yaml")
 def _(template: Template, verdict: Verdict) -> None:
-    """Filters of groups go to the alias, too, are called as `transect subscribe` calls them, and spare the pipeline's own groups."""
+    """Filters of groups go to the alias, too, are called as `transect subscribe` calls them, and spare what forwarders and streams write."""
+    pattern = template.tree["Parameters"]["LogGroups"]["AllowedPattern"]
+    for groups, takes in [(one, True) for one in TRIAL_GROUPS] + [(one, False) for one in NO_TRIAL_GROUPS]:
+        verdict.that(bool(re.fullmatch(pattern, groups)) == takes, f"LogGroups {'does not take' if takes else 'takes'} {groups[:40]!r}")
     for world in template.worlds:
         _, _, alias = forwarder(world)
         own = {world.name_of(group) for group in world.resources("AWS::Logs::LogGroup")}
@@ -978,7 +987,7 @@ ALARMS_NEEDED = {
     ("AWS/Lambda", "DestinationDeliveryFailures"): "what failed could not be kept: loss",
     ("AWS/Lambda", "Errors"): "the forwarder fails",
     ("AWS/Lambda", "Throttles"): "there are too few forwarders",
-    ("Transect/Forwarder", "OwnEvents"): "the forwarder reads its own log",
+    ("Transect/Forwarder", "OwnEvents"): "the forwarder reads its own log, or another's",
 }
 
 
@@ -986,7 +995,8 @@ ALARMS_NEEDED = {
 def own_metrics() -> tuple[str, set[str], set[str]]:
     """Namespace, metrics and dimensions of the forwarder, as its source has them."""
     source = (ROOT / "crates/forwarder/src/report.rs").read_text()
-    (namespace,) = re.findall(r'pub const NAMESPACE: &str = "([^"]+)"', source)
+    told_by = (ROOT / "crates/normalize/src/forwarder.rs").read_text()
+    (namespace,) = re.findall(r'pub const NAMESPACE: &str = "([^"]+)"', told_by)
     (block,) = re.findall(r"^report! \{\n(.*?)^\}", source, re.M | re.S)
     (dimensions,) = re.findall(r'"Dimensions": \[\[([^\]]*)\]\]', source)
     return namespace, set(re.findall(r'^\s+\w+ "(\w+)" "', block, re.M)), set(re.findall(r'"([^"]+)"', dimensions))
@@ -1007,7 +1017,7 @@ def judge_metric(world: World, where: str, namespace: str, metric: str, dimensio
 
 
 # A query of Metrics Insights, as alarms and widgets here have it.
-QUERY = re.compile(r'SELECT (?:SUM|MAX|AVG|MIN|COUNT)\((\w+)\) FROM "([^"]+)"(?: GROUP BY (\w+))?')
+QUERY = re.compile(r"""SELECT (?:SUM|MAX|AVG|MIN|COUNT)\((\w+)\) FROM "([^"]+)"(?: WHERE \w+ = '\w+')?(?: GROUP BY (\w+))?""")
 
 
 def metrics_of(alarm: dict) -> Iterator[tuple[str, str, dict[str, str]]]:
@@ -1830,6 +1840,7 @@ MUTATIONS = [
     Mutation("account-policy", "a criterion of", of("AWS::Logs::AccountPolicy", "SelectionCriteria", sub(LONG_SELECTION))),
     Mutation("account-policy", "delivers to", of("AWS::Logs::AccountPolicy", "PolicyDocument", sub(WRONG_DELIVERY))),
     Mutation("subscription-filters", "does not wait for", lambda tree: set_at(body_of(tree, "AWS::Logs::AccountPolicy"), "DependsOn", ABSENT)),
+    Mutation("subscription-filters", "takes '/aws/lambda/transect-forwarder'", lambda tree: set_at(tree, "Parameters/LogGroups/AllowedPattern", "[-._/#,A-Za-z0-9]*")),
     Mutation("subscription-filters", "is called other", of("AWS::Logs::SubscriptionFilter", "FilterName", "other")),
     Mutation("alarms", "missing data are None", of_alarm("Errors", "TreatMissingData")),
     Mutation("alarms", "AWS/Lambda has no Error", another_alarm("Errors", "MetricName", "Error")),

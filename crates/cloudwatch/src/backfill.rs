@@ -9,7 +9,7 @@ use std::path::Path as Folder;
 
 use aws_sdk_cloudwatchlogs::types::FilteredLogEvent;
 use serde_json::json;
-use transect_lake::{Batch, LakeError, RegionStore};
+use transect_lake::{Batch, LakeError, Place, RegionStore};
 use transect_normalize::{Normalizer, Origin, decode};
 use twox_hash::XxHash3_128;
 use wildmatch::WildMatch;
@@ -19,15 +19,22 @@ use crate::{Account, Fault, Names, OwnGroups, Pace, Region, subscribe};
 /// A window of time that is fetched and delivered as one, unless it holds too much; and what it is divided into then.
 const WINDOW_MS: i64 = 24 * HOUR_MS;
 const HOUR_MS: i64 = 3_600_000;
+/// How its files begin.
+pub(crate) const FILE_PREFIX: &str = "backfill-";
 /// Pages of a whole window. Each has up to 1 MB (FilterLogEvents); a window with more is fetched by the hour, so that a run
 /// that is killed has little to fetch again.
 const WINDOW_PAGES_MAX: usize = 20;
+
+/// The code of a fault that is none of the service's: a page was told twice to be the next, and reading would never end.
+const CIRCLE: &str = "Circle";
 
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// Patterns of log groups, with `*` and `?`.
     pub groups: Vec<String>,
+    /// Patterns of those that are left out.
+    pub exclude: Vec<String>,
     /// From when on, in milliseconds since 1970.
     pub since_ms: i64,
     /// Until when, not included.
@@ -69,7 +76,7 @@ pub struct Brought {
     pub bytes: u64,
     /// Secrets that were replaced.
     pub redacted: u64,
-    /// Log groups that CloudWatch Logs does not search, and why: of a class without that, or without permission.
+    /// Log groups that CloudWatch Logs does not search, or not to the end, and why: of a class without that, without permission.
     pub refused: Vec<(String, Fault)>,
 }
 
@@ -96,8 +103,9 @@ struct Window {
 }
 
 impl Window {
-    fn key(&self, region: &str) -> String {
-        format!("{region} {} {} {}", self.since_ms, self.until_ms, self.group)
+    /// What is written down when it is done: in another lake nothing is.
+    fn key(&self, region: &str, place: u128) -> String {
+        format!("{region} {place:032x} {} {} {}", self.since_ms, self.until_ms, self.group)
     }
 
     /// The same window of the same group always has the same name.
@@ -109,7 +117,7 @@ impl Window {
         }
         hasher.write(&self.since_ms.to_le_bytes());
         hasher.write(&self.until_ms.to_le_bytes());
-        format!("backfill-{:032x}", hasher.finish_128())
+        format!("{FILE_PREFIX}{:032x}", hasher.finish_128())
     }
 
     /// The hours that it is made of.
@@ -130,7 +138,33 @@ fn windows(group: &str, since_ms: i64, until_ms: i64, length_ms: i64) -> Vec<Win
     windows
 }
 
-/// Brings what is wanted of one region. `done` are the windows that an earlier run has brought, and `on_done` writes one down.
+/// A place has the same number wherever it is named from.
+fn number_of(place: &Place) -> u128 {
+    let text = match place {
+        Place::Bucket(bucket) => format!("{:?}", (bucket.name(), bucket.prefix(), bucket.endpoint())),
+        Place::Directory(directory) => {
+            format!("{:?}", std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned()))
+        }
+    };
+    XxHash3_128::oneshot(text.as_bytes())
+}
+
+impl std::ops::AddAssign for Brought {
+    fn add_assign(&mut self, other: Brought) {
+        self.groups += other.groups;
+        self.windows += other.windows;
+        self.windows_done_before += other.windows_done_before;
+        self.events += other.events;
+        self.records += other.records;
+        self.files += other.files;
+        self.bytes += other.bytes;
+        self.redacted += other.redacted;
+        self.refused.extend(other.refused);
+    }
+}
+
+/// Brings what is wanted of one region. `done` are the windows that an earlier run has brought, `on_done` writes one down, and
+/// `brought` tells what came, however it ends.
 ///
 /// # Errors
 /// The region or the lake does not answer; windows that are done stay done.
@@ -141,15 +175,18 @@ pub async fn backfill(
     how: &Backfill<'_>,
     done: &HashSet<String>,
     on_done: &(dyn Fn(&str) -> std::io::Result<()> + Sync),
-) -> Result<Brought, BackfillError> {
-    let patterns: Vec<WildMatch> = wanted.groups.iter().map(|pattern| WildMatch::new(pattern)).collect();
+    brought: &mut Brought,
+) -> Result<(), BackfillError> {
+    let patterns = |texts: &[String]| -> Vec<WildMatch> { texts.iter().map(|text| WildMatch::new(text)).collect() };
+    let (included, excluded) = (patterns(&wanted.groups), patterns(&wanted.exclude));
+    let is_any = |patterns: &[WildMatch], group: &str| patterns.iter().any(|pattern| pattern.matches(group));
+    let place = number_of(store.location().place());
     let groups = subscribe::groups(region, how.pace).await?;
     // What forwarders write stays out, as `subscribe` leaves it out.
     let names = groups.iter().map(|group| group.name.as_str());
-    let own = OwnGroups::find(how.names, names, std::iter::empty(), None);
-    let mut brought = Brought::default();
+    let own = OwnGroups::find(how.names, names, &[], None);
     for group in groups {
-        if own.contains(&group.name) || !patterns.iter().any(|pattern| pattern.matches(&group.name)) {
+        if own.contains(&group.name) || !is_any(&included, &group.name) || is_any(&excluded, &group.name) {
             continue;
         }
         brought.groups += 1;
@@ -157,21 +194,21 @@ pub async fn backfill(
         // The last one is taken first.
         waiting.reverse();
         while let Some(window) = waiting.pop() {
-            let key = window.key(&region.name);
+            let key = window.key(&region.name, place);
             if done.contains(&key) {
                 brought.windows_done_before += 1;
                 continue;
             }
             let is_whole = window.until_ms - window.since_ms <= HOUR_MS;
             let pages_max = if is_whole { usize::MAX } else { WINDOW_PAGES_MAX };
-            match bring(region, store, &window, how, pages_max, &mut brought).await {
+            match bring(region, store, &window, how, pages_max, brought).await {
                 Ok(true) => {
                     brought.windows += 1;
                     on_done(&key).map_err(BackfillError::State)?;
                 }
                 Ok(false) => waiting.extend(window.hours().into_iter().rev()),
-                // It is this group that cannot be searched; the others can.
-                Err(BackfillError::Fault(fault)) if fault.is("InvalidOperationException") || fault.is_denied() => {
+                // It is this group that cannot be searched, or not to the end; the others can.
+                Err(BackfillError::Fault(fault)) if fault.is_refusal() || fault.is(CIRCLE) => {
                     brought.refused.push((group.name.clone(), fault));
                     break;
                 }
@@ -179,7 +216,7 @@ pub async fn backfill(
             }
         }
     }
-    Ok(brought)
+    Ok(())
 }
 
 /// Brings one window; false if it has more pages than it may have, and then nothing of it.
@@ -193,7 +230,7 @@ async fn bring(
 ) -> Result<bool, BackfillError> {
     let mut batch = Batch::new(how.scratch)?;
     let (mut events, mut records, mut redacted) = (0, 0, 0);
-    let (mut token, mut pages) = (None, 0);
+    let (mut token, mut pages, mut tokens) = (None, 0, HashSet::new());
     loop {
         if pages == pages_max {
             return Ok(false);
@@ -236,8 +273,10 @@ async fn bring(
             }
         }
         token = page.next_token().map(str::to_owned);
-        if token.is_none() {
-            break;
+        let Some(next) = &token else { break };
+        if !tokens.insert(next.clone()) {
+            let reason = "its pages lead in a circle".to_owned();
+            return Err(Fault { action: "logs:FilterLogEvents", reason, code: Some(CIRCLE.to_owned()) }.into());
         }
     }
     if records > 0 {
@@ -296,6 +335,20 @@ mod tests {
         assert_eq!(found[0].hours().len(), 12);
         assert!(windows("g", 7, 7, day).is_empty());
         assert_eq!(windows("g", -5, 5, day).len(), 2);
+    }
+
+    #[test]
+    fn what_is_done_in_one_lake_is_not_done_in_another() {
+        let here = tempfile::tempdir().unwrap();
+        let texts = ["s3://lake", "s3://lake/below", "s3://other"].map(str::to_owned);
+        let folder = here.path().to_str().unwrap().to_owned();
+        let places: Vec<Place> = texts.iter().chain([&folder]).map(|text| Place::parse(text).unwrap()).collect();
+        let window = &windows("g", 0, 5, WINDOW_MS)[0];
+        let keys: HashSet<String> = places.iter().map(|place| window.key("us-east-2", number_of(place))).collect();
+        assert_eq!(keys.len(), places.len());
+        // However a directory is named.
+        let round_about = Place::parse(&format!("{folder}/../{}", here.path().file_name().unwrap().to_str().unwrap()));
+        assert!(keys.contains(&window.key("us-east-2", number_of(&round_about.unwrap()))));
     }
 
     #[test]

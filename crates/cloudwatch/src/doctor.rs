@@ -257,7 +257,7 @@ impl<'r> Rows<'r> {
         } else if access::is_credentials(fault) {
             "what the row `credentials` says".to_owned()
         } else {
-            format!("`transect doctor --region {}` again", self.region)
+            format!("again: `transect doctor --region {}`", self.region)
         };
         self.unknown(format!("not looked at: {fault}"), fix);
     }

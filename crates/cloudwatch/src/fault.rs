@@ -63,6 +63,17 @@ impl Fault {
     pub fn is_denied(&self) -> bool {
         self.code.as_deref().is_some_and(is_denied)
     }
+
+    /// Whether the service has understood, and would refuse it again: nothing is wrong with the region.
+    pub fn is_refusal(&self) -> bool {
+        let codes = [
+            "InvalidParameterException",
+            "InvalidOperationException",
+            "ValidationException",
+            "ResourceNotFoundException",
+        ];
+        self.is_denied() || codes.iter().any(|code| self.is(code))
+    }
 }
 
 fn is_denied(code: &str) -> bool {

@@ -7,6 +7,7 @@
 mod account;
 mod alias;
 pub mod backfill;
+mod clock;
 pub mod doctor;
 mod fault;
 mod names;

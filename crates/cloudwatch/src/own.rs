@@ -1,5 +1,6 @@
-//! Which log groups pipelines write themselves: ours by its names, those of other deployments in the region by looking. To
-//! forward them is a loop: each line that a forwarder writes would make it, or another, write the next.
+//! Which log groups pipelines write themselves: ours by its names, those of other deployments in the region by looking, and
+//! those of whatever functions get what ours writes. To forward them is a loop: each line that a forwarder writes would make
+//! it, or another, write the next.
 //!
 //! It refuses to guess from one name alone: a deployment is known by the two groups that it writes, or by an alias that
 //! somebody delivers to.
@@ -17,6 +18,35 @@ pub enum Owner {
     Other(String),
     /// The function's that was named as a destination.
     Destination(String),
+    /// The function's that somebody's filter or policy hands what the pipeline writes, whoever made it.
+    Fed(String),
+}
+
+/// A filter or a policy as it is: what it covers, and where it delivers to.
+#[derive(Clone, Copy, Debug)]
+pub struct Subscription<'s> {
+    /// The log groups.
+    pub covers: Covers<'s>,
+    /// The ARN.
+    pub destination: &'s str,
+}
+
+/// The log groups of a subscription.
+#[derive(Clone, Copy, Debug)]
+pub enum Covers<'s> {
+    /// This one.
+    Group(&'s str),
+    /// All but these, those to come among them.
+    AllBut(&'s [String]),
+}
+
+impl Covers<'_> {
+    fn includes(&self, group: &str) -> bool {
+        match self {
+            Covers::Group(name) => *name == group,
+            Covers::AllBut(names) => names.iter().all(|name| name != group),
+        }
+    }
 }
 
 /// The log groups that must never be forwarded.
@@ -25,11 +55,12 @@ pub struct OwnGroups(BTreeMap<String, Owner>);
 
 impl OwnGroups {
     /// Those of a deployment, of every other one that is known by the names of its groups or by an alias among the
-    /// destinations of filters and policies, and that of the function which `destination` is.
+    /// destinations of subscriptions, that of the function which `destination` is, and those of all functions that get what
+    /// any of the deployment's writes.
     pub fn find<'g>(
         names: &Names,
         groups: impl Iterator<Item = &'g str>,
-        destinations: impl Iterator<Item = &'g str>,
+        subscriptions: &[Subscription<'_>],
         destination: Option<&str>,
     ) -> OwnGroups {
         let mut found = BTreeMap::new();
@@ -38,12 +69,15 @@ impl OwnGroups {
             let other = Names::of_function(group.strip_prefix(LAMBDA_GROUPS)?)?;
             other.own_groups().iter().all(|own| groups.contains(own.as_str())).then_some(other)
         });
-        let by_alias = destinations.filter_map(|arn| {
-            let (function, alias) = function_of(arn)?;
+        let by_alias = subscriptions.iter().filter_map(|subscription| {
+            let (function, alias) = function_of(subscription.destination)?;
             Names::of_function(function).filter(|other| alias == Some(other.alias()))
         });
         if let Some((function, _)) = destination.and_then(function_of) {
             found.insert(format!("{LAMBDA_GROUPS}{function}"), Owner::Destination(function.to_owned()));
+        }
+        for (group, function) in fed(names.own_groups().into_iter().chain(found.keys().cloned()), subscriptions) {
+            found.entry(group).or_insert(Owner::Fed(function));
         }
         for other in by_groups.chain(by_alias) {
             for group in other.own_groups() {
@@ -79,12 +113,30 @@ impl std::fmt::Display for Owner {
             Owner::Ours => formatter.write_str("the pipeline itself"),
             Owner::Other(name) => write!(formatter, "the deployment `{name}`"),
             Owner::Destination(function) => write!(formatter, "the function `{function}` that it is delivered to"),
+            Owner::Fed(function) => write!(formatter, "the function `{function}`, which gets what the pipeline writes"),
         }
     }
 }
 
 /// Where Lambda's log groups lie, unless somebody says otherwise.
 const LAMBDA_GROUPS: &str = "/aws/lambda/";
+
+/// The log groups of the functions that get what is written to some groups, of those that get what these write in turn, and so
+/// on, each with its function.
+fn fed(groups: impl Iterator<Item = String>, subscriptions: &[Subscription<'_>]) -> BTreeMap<String, String> {
+    let mut fed = BTreeMap::new();
+    let mut waiting: Vec<String> = groups.collect();
+    while let Some(group) = waiting.pop() {
+        for subscription in subscriptions.iter().filter(|subscription| subscription.covers.includes(&group)) {
+            let Some((function, _)) = function_of(subscription.destination) else { continue };
+            let of_function = format!("{LAMBDA_GROUPS}{function}");
+            if fed.insert(of_function.clone(), function.to_owned()).is_none() {
+                waiting.push(of_function);
+            }
+        }
+    }
+    fed
+}
 
 /// The name of a function, and its alias or version, of an ARN such as `arn:aws:lambda:us-east-2:123456789012:function:f:live`.
 fn function_of(arn: &str) -> Option<(&str, Option<&str>)> {
@@ -113,17 +165,18 @@ mod tests {
             "/aws/lambda/-forwarder",
             "/aws/lambda/green-forwarder",
         ];
-        let destinations = [
+        let subscriptions = [
             FORWARDER,
             "arn:aws:lambda:us-east-2:123456789012:function:mail-forwarder",
             "arn:aws:lambda:us-east-2:123456789012:function:mail-forwarder:prod",
             "arn:aws:firehose:us-east-2:123456789012:deliverystream/siem",
             "",
             "arn:aws:lambda:us-east-2:123456789012:function:",
-        ];
+        ]
+        .map(|destination| Subscription { covers: Covers::Group("/aws/lambda/pay"), destination });
         let names = Names::new("acme").unwrap();
         let custom = "arn:aws:lambda:us-east-2:123456789012:function:router:live";
-        let own = OwnGroups::find(&names, groups.into_iter(), destinations.into_iter(), Some(custom));
+        let own = OwnGroups::find(&names, groups.into_iter(), &subscriptions, Some(custom));
         let found: Vec<String> = own.iter().map(|(group, owner)| format!("{group} of {owner}")).collect();
         assert_eq!(
             found,
@@ -143,7 +196,51 @@ mod tests {
     #[test]
     fn ours_stay_ours_whoever_delivers_to_us() {
         let names = Names::new("green").unwrap();
-        let own = OwnGroups::find(&names, std::iter::empty(), [FORWARDER].into_iter(), Some(FORWARDER));
+        let to_us = [Subscription { covers: Covers::AllBut(&[]), destination: FORWARDER }];
+        let own = OwnGroups::find(&names, std::iter::empty(), &to_us, Some(FORWARDER));
         assert_eq!(own.iter().map(|(_, owner)| owner.clone()).collect::<Vec<_>>(), [Owner::Ours, Owner::Ours]);
+    }
+
+    /// Whoever gets what we write writes what we must not get, at whatever number of functions between.
+    #[test]
+    fn functions_that_get_what_the_pipeline_writes_are_known_by_it() {
+        const ACME: &str = "/aws/lambda/acme-forwarder";
+        let arn = |function: &str| format!("arn:aws:lambda:us-east-2:123456789012:function:{function}");
+        let left_out = [ACME, "/aws/kinesisfirehose/acme", "/aws/lambda/router"].map(str::to_owned);
+        let filters = |filters: &[(&'static str, &str)]| -> Vec<(Covers<'static>, String)> {
+            filters.iter().map(|(group, function)| (Covers::Group(group), arn(function))).collect()
+        };
+        let cases = [
+            (filters(&[(ACME, "datadog-forwarder"), ("/aws/lambda/pay", "splunk")]), vec!["datadog-forwarder"]),
+            (filters(&[("/aws/kinesisfirehose/acme", "dd:prod")]), vec!["dd"]),
+            // What the fed one writes goes on, round about and back.
+            (filters(&[(ACME, "a"), ("/aws/lambda/a", "b"), ("/aws/lambda/b", "a"), ("/c", "c")]), vec!["a", "b"]),
+            (vec![(Covers::AllBut(&[]), arn("vendor"))], vec!["vendor"]),
+            // Its policy leaves ours out, and what it then gets of others is nothing of ours.
+            (vec![(Covers::AllBut(&left_out), arn("vendor"))], vec![]),
+            (vec![(Covers::AllBut(&left_out), arn("vendor")), (Covers::Group(ACME), arn("a"))], vec!["a", "vendor"]),
+            // The destination by wish forwards in our place.
+            (filters(&[("/aws/lambda/router", "dd")]), vec!["dd"]),
+            (
+                vec![(Covers::Group(ACME), "arn:aws:firehose:us-east-2:123456789012:deliverystream/siem".to_owned())],
+                vec![],
+            ),
+        ];
+        let names = Names::new("acme").unwrap();
+        for (subscriptions, expected) in cases {
+            let subscriptions: Vec<Subscription<'_>> = subscriptions
+                .iter()
+                .map(|(covers, destination)| Subscription { covers: *covers, destination })
+                .collect();
+            let own = OwnGroups::find(&names, std::iter::empty(), &subscriptions, Some(&arn("router")));
+            let fed: Vec<&str> = own
+                .iter()
+                .filter_map(|(_, owner)| match owner {
+                    Owner::Fed(function) => Some(function.as_str()),
+                    _ => None,
+                })
+                .collect();
+            assert_eq!(fed, expected, "{subscriptions:?}");
+        }
     }
 }

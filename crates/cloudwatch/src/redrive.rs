@@ -27,6 +27,8 @@ use parse::{Parsed, cause_of_errors, cause_of_failed, parse_errors, parse_failed
 const FAILED: &str = "failed";
 const ERRORS: &str = "errors";
 const REDRIVEN: &str = "redriven";
+/// How the files begin that are made of objects.
+pub(crate) const FILE_PREFIX: &str = "redrive-";
 /// What could not be read of an object is called as the object with this behind.
 const LEFT: &str = ".left";
 
@@ -332,15 +334,15 @@ impl Stores {
         let mut batch = Batch::new(how.scratch)?;
         let mut append = |record: &Record<'_>| batch.append(&self.region, record);
         let parsed = match object.source {
-            Source::Failed => parse_failed(&bytes, &self.region, how, &mut append)?,
-            Source::Errors => parse_errors(&bytes, &self.region, how, &mut append)?,
+            Source::Failed => parse_failed(&bytes, self, how, &mut append)?,
+            Source::Errors => parse_errors(&bytes, self, how, &mut append)?,
         };
         let parsed = match parsed {
             Ok(parsed) => parsed,
             Err(reason) => return Ok(Outcome::Left(reason)),
         };
         let id = id_of(&object.meta.location, &bytes);
-        batch.deliver(&self.lake, &format!("redrive-{id}")).await?;
+        batch.deliver(&self.lake, &format!("{FILE_PREFIX}{id}")).await?;
         self.put_away(object, parsed.rest.as_deref(), &id).await?;
         Ok(Outcome::Delivered(parsed))
     }

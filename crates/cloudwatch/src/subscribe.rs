@@ -4,7 +4,7 @@
 //! It refuses to touch filters of others, and to subscribe the log groups that the pipeline itself writes, or another one in
 //! the region.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudwatchlogs::config::interceptors::InterceptorContext;
 use aws_sdk_cloudwatchlogs::config::retry::{ClassifyRetry, RetryAction};
@@ -14,6 +14,7 @@ use futures::StreamExt;
 use futures::stream;
 use wildmatch::WildMatch;
 
+use crate::own::{Covers, Subscription};
 use crate::{Account, Fault, Names, OwnGroups, Owner, Pace, Region};
 
 /// Calls a second of each kind, below what the service allows in all regions (CloudWatch Logs quotas: PutSubscriptionFilter and
@@ -124,13 +125,19 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// The log groups that must not be forwarded: our own, those of other deployments in the region, and that of the function
-    /// that is the destination.
+    /// The log groups that must not be forwarded: our own, those of other deployments in the region, that of the function that
+    /// is the destination, and those of functions that get what any of ours writes.
     pub fn own_groups(&self, names: &Names, destination: Option<&str>) -> OwnGroups {
-        let filters = self.groups.iter().flat_map(|group| &group.filters).map(|filter| filter.destination.as_str());
-        let policies = self.policies.iter().map(|policy| policy.document.destination.as_str());
-        let groups = self.groups.iter().map(|group| group.name.as_str());
-        OwnGroups::find(names, groups, filters.chain(policies), destination)
+        let filters = self.groups.iter().flat_map(|group| {
+            let covers = Covers::Group(&group.name);
+            group.filters.iter().map(move |filter| Subscription { covers, destination: &filter.destination })
+        });
+        let policies = self.policies.iter().map(|policy| Subscription {
+            covers: Covers::AllBut(&policy.excluded),
+            destination: &policy.document.destination,
+        });
+        let subscriptions: Vec<Subscription<'_>> = filters.chain(policies).collect();
+        OwnGroups::find(names, self.groups.iter().map(|group| group.name.as_str()), &subscriptions, destination)
     }
 }
 
@@ -220,10 +227,18 @@ pub struct Plan {
     pub rows: Vec<Row>,
     /// Where everything goes.
     pub destination: String,
-    /// The policy's document and selection, where the account's policy is wished.
-    policy: Option<(PolicyDocument, String)>,
+    /// The account's policy, where it is wished.
+    policy: Option<Put>,
     filter_pattern: String,
     name: String,
+}
+
+/// A policy as it is put, and how every group stands then.
+#[derive(Clone, Debug, PartialEq)]
+struct Put {
+    document: PolicyDocument,
+    selection: String,
+    afterwards: Vec<Row>,
 }
 
 /// Everything that a region holds, over all pages.
@@ -313,6 +328,10 @@ fn parse_selection(text: &str) -> Vec<String> {
     list.and_then(|list| serde_json::from_str(list.trim()).ok()).unwrap_or_default()
 }
 
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?'])
+}
+
 /// What is to be done so that a region is as wished. Pure.
 pub fn plan(survey: &Survey, wish: &Wish, account: &Account, region: &str) -> Plan {
     let destination = wish.destination.clone().unwrap_or_else(|| wish.names.destination(account, region));
@@ -323,28 +342,50 @@ pub fn plan(survey: &Survey, wish: &Wish, account: &Account, region: &str) -> Pl
         (included.is_empty() || included.iter().any(|pattern| pattern.matches(&group.name)))
             && !excluded.iter().any(|pattern| pattern.matches(&group.name))
     };
-    let view = View { wish, destination: &destination, policies: &survey.policies };
+    let view = View { wish, own: &own, destination: &destination, policies: &survey.policies };
     let mut rows = Vec::with_capacity(survey.groups.len() + 1);
     let mut policy = None;
     if wish.mode == Mode::Account {
         let mut left_out: Vec<&str> = own.iter().map(|(group, _)| group).collect();
         let unwished = survey.groups.iter().filter(|group| !is_wished(group) && !own.contains(&group.name));
         left_out.extend(unwished.map(|group| group.name.as_str()));
-        let (row, put) = view.policy_row(&left_out);
+        // What is named whole stays out before it is there, and after it was gone for a while.
+        let known: BTreeSet<&str> = left_out.iter().copied().collect();
+        let named: BTreeSet<&str> = wish.exclude.iter().map(String::as_str).filter(|name| !is_pattern(name)).collect();
+        left_out.extend(named.difference(&known));
+        let (row, document, selection) = view.policy_row(&left_out);
         rows.push(row);
-        policy = Some(put);
+        let excluded = left_out.into_iter().map(str::to_owned).collect();
+        let put = [Policy { name: wish.names.name().to_owned(), document: document.clone(), excluded }];
+        let afterwards = View { policies: &put, ..view };
+        let afterwards = survey.groups.iter().map(|group| afterwards.row(group, is_wished(group))).collect();
+        policy = Some(Put { document, selection, afterwards });
     }
-    for group in &survey.groups {
-        let (state, filter, detail) = match own.owner(&group.name) {
-            Some(owner) => view.own(group, owner),
-            None if !is_wished(group) => (State::Excluded, false, view.notes(group)),
-            None => view.group(group),
+    rows.extend(survey.groups.iter().map(|group| view.row(group, is_wished(group))));
+    Plan { rows, destination, policy, filter_pattern: wish.filter_pattern.clone(), name: wish.names.name().to_owned() }
+}
+
+/// What the rows are compared with.
+#[derive(Clone, Copy)]
+struct View<'v> {
+    wish: &'v Wish,
+    own: &'v OwnGroups,
+    destination: &'v str,
+    policies: &'v [Policy],
+}
+
+impl View<'_> {
+    fn row(&self, group: &Group, is_wished: bool) -> Row {
+        let (state, filter, detail) = match self.own.owner(&group.name) {
+            Some(owner) => self.own(group, owner),
+            None if !is_wished => (State::Excluded, false, self.notes(group)),
+            None => self.group(group),
         };
         let retention = match state {
             State::Own | State::Excluded => None,
-            _ => wish.retention_days.filter(|_| group.retention_days.is_none()),
+            _ => self.wish.retention_days.filter(|_| group.retention_days.is_none()),
         };
-        rows.push(Row {
+        Row {
             group: group.name.clone(),
             state,
             change: Change { filter, retention_days: retention, policy: false },
@@ -352,19 +393,9 @@ pub fn plan(survey: &Survey, wish: &Wish, account: &Account, region: &str) -> Pl
             retention_days: group.retention_days,
             stored_bytes: group.stored_bytes,
             monthly_usd: group.retention_days.is_none().then(|| group.stored_bytes as f64 / 1e9 * USD_PER_GB_MONTH),
-        });
+        }
     }
-    Plan { rows, destination, policy, filter_pattern: wish.filter_pattern.clone(), name: wish.names.name().to_owned() }
-}
 
-/// What the rows are compared with.
-struct View<'v> {
-    wish: &'v Wish,
-    destination: &'v str,
-    policies: &'v [Policy],
-}
-
-impl View<'_> {
     /// The policy that delivers a group to the destination already.
     fn covering_policy(&self, group: &Group) -> Option<&Policy> {
         self.policies
@@ -383,6 +414,10 @@ impl View<'_> {
             (true, Owner::Other(name)) => format!(
                 "forwarded, and `{name}` writes it, which is another forwarder of this region: a loop as soon as it forwards \
                  ours; take it out of the subscription"
+            ),
+            (true, Owner::Fed(function)) => format!(
+                "forwarded, and `{function}` writes it, which gets what the forwarder writes: a loop; take it out of the \
+                 subscription"
             ),
             (true, _) => {
                 "forwarded to the forwarder that writes it: a loop; take it out of the subscription".to_owned()
@@ -407,13 +442,14 @@ impl View<'_> {
         let own = self.own_filter(group);
         if let Some(policy) = self.covering_policy(group) {
             let twice = own.is_some_and(|filter| filter.destination == self.destination);
-            let detail = match twice {
-                true => {
+            let is_same = policy.document.pattern == self.wish.filter_pattern;
+            let detail = match (twice, is_same) {
+                (true, _) => {
                     format!("by the account's policy `{}` and by a filter of its own: delivered twice", policy.name)
                 }
-                false => format!("by the account's policy `{}`", policy.name),
+                (false, true) => format!("by the account's policy `{}`", policy.name),
+                (false, false) => format!("by the account's policy `{}`, with another filter pattern", policy.name),
             };
-            let is_same = policy.document.pattern == self.wish.filter_pattern;
             return (if is_same { State::Covered } else { State::Differs }, false, detail);
         }
         if self.wish.mode == Mode::Account {
@@ -446,8 +482,8 @@ impl View<'_> {
         }
     }
 
-    /// The row of the account's policy, and what is put.
-    fn policy_row(&self, left_out: &[&str]) -> (Row, (PolicyDocument, String)) {
+    /// The row of the account's policy, and what is put: document and selection.
+    fn policy_row(&self, left_out: &[&str]) -> (Row, PolicyDocument, String) {
         let document = PolicyDocument {
             destination: self.destination.to_owned(),
             pattern: self.wish.filter_pattern.clone(),
@@ -458,7 +494,7 @@ impl View<'_> {
         let own = self.policies.iter().find(|policy| policy.name == self.wish.names.name());
         let other = self.policies.iter().find(|policy| policy.name != self.wish.names.name());
         let is_same = |policy: &Policy| {
-            let sorted = |names: Vec<String>| names.into_iter().collect::<std::collections::BTreeSet<_>>();
+            let sorted = |names: Vec<String>| names.into_iter().collect::<BTreeSet<_>>();
             policy.document.destination == document.destination
                 && policy.document.pattern == document.pattern
                 && sorted(policy.excluded.clone()) == sorted(left_out.iter().map(|name| (*name).to_owned()).collect())
@@ -495,7 +531,7 @@ impl View<'_> {
             stored_bytes: 0,
             monthly_usd: None,
         };
-        (row, (document, selection))
+        (row, document, selection)
     }
 }
 
@@ -503,8 +539,19 @@ impl View<'_> {
 /// left; what could not be done is blocked, with the reason, and hinders nothing else.
 pub async fn apply(region: &Region, plan: &Plan) -> Vec<Row> {
     let pace = Pace::per_second(WRITES_PER_SECOND);
-    let mut done: BTreeMap<usize, Row> = stream::iter(plan.rows.iter().enumerate())
-        .filter(|(_, row)| std::future::ready(row.change.is_any()))
+    let mut rows = plan.rows.clone();
+    if let (Some(put), Some(row)) = (&plan.policy, rows.first_mut().filter(|row| row.change.policy)) {
+        match put_policy(region, &pace, &plan.name, put).await {
+            Ok(()) => {
+                (row.state, row.change.policy, row.detail) = (State::Covered, false, "put".to_owned());
+                rows.truncate(1);
+                rows.extend(put.afterwards.iter().cloned());
+            }
+            Err(fault) => (row.state, row.detail) = (State::Blocked, because(&[fault], &row.detail)),
+        }
+    }
+    let mut done: BTreeMap<usize, Row> = stream::iter(rows.iter().enumerate())
+        .filter(|(_, row)| std::future::ready(row.change.filter || row.change.retention_days.is_some()))
         .map(|(index, row)| {
             let pace = &pace;
             async move { (index, apply_row(region, plan, pace, row).await) }
@@ -512,18 +559,19 @@ pub async fn apply(region: &Region, plan: &Plan) -> Vec<Row> {
         .buffer_unordered(CALLS_IN_FLIGHT_MAX)
         .collect()
         .await;
-    plan.rows.iter().enumerate().map(|(index, row)| done.remove(&index).unwrap_or_else(|| row.clone())).collect()
+    rows.into_iter().enumerate().map(|(index, row)| done.remove(&index).unwrap_or(row)).collect()
+}
+
+/// What did not come about, before what was known of it.
+fn because(faults: &[Fault], detail: &str) -> String {
+    let mut reasons: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    reasons.extend(Some(detail.to_owned()).filter(|detail| !detail.is_empty()));
+    reasons.join("; ")
 }
 
 async fn apply_row(region: &Region, plan: &Plan, pace: &Pace, row: &Row) -> Row {
     let mut now = row.clone();
     let mut faults = Vec::new();
-    if let (true, Some((document, selection))) = (row.change.policy, &plan.policy) {
-        match put_policy(region, pace, &plan.name, document, selection).await {
-            Ok(()) => (now.state, now.change.policy, now.detail) = (State::Covered, false, "put".to_owned()),
-            Err(fault) => faults.push(fault),
-        }
-    }
     if row.change.filter {
         match put_filter(region, pace, plan, &row.group).await {
             Ok(()) => (now.state, now.change.filter, now.detail) = (State::Covered, false, "put".to_owned()),
@@ -539,14 +587,10 @@ async fn apply_row(region: &Region, plan: &Plan, pace: &Pace, row: &Row) -> Row 
         }
     }
     if !faults.is_empty() {
-        if now.change.filter || now.change.policy {
+        if now.change.filter {
             now.state = State::Blocked;
         }
-        let mut reasons: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        if !row.detail.is_empty() {
-            reasons.push(row.detail.clone());
-        }
-        now.detail = reasons.join("; ");
+        now.detail = because(&faults, &row.detail);
     }
     now
 }
@@ -595,13 +639,8 @@ async fn put_retention(region: &Region, pace: &Pace, group: &str, days: i32) -> 
     call.send().await.map(drop).map_err(|error| Fault::of("logs:PutRetentionPolicy", error))
 }
 
-async fn put_policy(
-    region: &Region,
-    pace: &Pace,
-    name: &str,
-    document: &PolicyDocument,
-    selection: &str,
-) -> Result<(), Fault> {
+async fn put_policy(region: &Region, pace: &Pace, name: &str, put: &Put) -> Result<(), Fault> {
+    let Put { document, selection, .. } = put;
     pace.permit().await;
     debug_assert_eq!(document.distribution, Distribution::Random.as_str());
     let call = region

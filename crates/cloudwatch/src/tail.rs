@@ -21,6 +21,7 @@ use wildmatch::WildMatch;
 use self::order::Order;
 use self::read::{Reader, Wanted};
 use self::standing::Standing;
+use crate::clock::Stopwatch;
 use crate::subscribe::{self, Group};
 use crate::{Account, Missing, Names, OwnGroups, Pace, Region, account_of};
 
@@ -170,6 +171,8 @@ struct Watch<'t> {
     region: &'t Region,
     /// Whose it is; unknown where the Security Token Service did not say.
     account: Option<Account>,
+    /// By how much this machine's clock is ahead of that of AWS, which dates what arrives.
+    ahead_ms: i64,
     standing: &'t Standing,
     pace: Pace,
     in_flight: Semaphore,
@@ -312,7 +315,7 @@ impl Watch<'_> {
     }
 
     fn now_ms(&self) -> i64 {
-        (self.shared.now_unix_nano)().div_euclid(1_000_000)
+        (self.shared.now_unix_nano)().div_euclid(1_000_000).saturating_sub(self.ahead_ms)
     }
 
     fn owner(&self) -> &str {
@@ -326,15 +329,19 @@ async fn follow(shared: &Shared<'_>, region: &Region, standing: &Standing, out: 
         shared,
         region,
         account: None,
+        ahead_ms: 0,
         standing,
         pace: Pace::per_second(POLLS_PER_SECOND),
         in_flight: Semaphore::new(POLLS_IN_FLIGHT_MAX),
         out,
     };
-    let since_ms = watch.now_ms() - poll::OVERLAP_MS;
+    let begun_ms = watch.now_ms();
+    let stopwatch = Stopwatch::default();
+    let sts = region.sts.config().to_builder().interceptor(stopwatch.clone()).build();
+    let dated = Region { sts: aws_sdk_sts::Client::from_conf(sts), ..region.clone() };
     let lists = Pace::per_second(LISTS_PER_SECOND);
     let (groups, account) = {
-        let mut asked = std::pin::pin!(join(subscribe::groups(region, &lists), account_of(region)));
+        let mut asked = std::pin::pin!(join(subscribe::groups(region, &lists), account_of(&dated)));
         match timeout(SLOW_AFTER, &mut asked).await {
             Ok(answers) => answers,
             Err(_) => {
@@ -343,6 +350,9 @@ async fn follow(shared: &Shared<'_>, region: &Region, standing: &Standing, out: 
             }
         }
     };
+    // An answer that refuses has a date, too.
+    watch.ahead_ms = stopwatch.skew().map_or(0, |skew| i64::try_from(skew.ahead.as_millis()).unwrap_or_default());
+    let since_ms = begun_ms.saturating_sub(watch.ahead_ms) - poll::OVERLAP_MS;
     shared.census.answered(groups.is_ok());
     let groups = match groups {
         Ok(groups) => groups,
@@ -472,7 +482,7 @@ impl Following<'_> {
 /// The groups that are wished, without those that forwarders write: who tails is not to read the tail's own trail.
 fn choose(groups: Vec<Group>, request: &Request) -> Vec<Group> {
     let names = groups.iter().map(|group| group.name.as_str());
-    let own = OwnGroups::find(&request.names, names, std::iter::empty(), None);
+    let own = OwnGroups::find(&request.names, names, &[], None);
     let patterns: Vec<WildMatch> = request.groups.iter().map(|pattern| WildMatch::new(pattern)).collect();
     let is_wished = |group: &Group| {
         !own.contains(&group.name)

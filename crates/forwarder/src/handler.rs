@@ -19,7 +19,7 @@ use transect_normalize::{Normalizer, Origin, decode_within};
 use crate::config::Config;
 use crate::deliver::{CALLS_IN_FLIGHT_MAX, Outcome, deliver};
 use crate::pack::{Call, Packer};
-use crate::report::{NAMESPACE, Report};
+use crate::report::Report;
 use crate::sampling::{Judge, Sampling, Verdict};
 
 /// Everything of an invocation ends this long before Lambda would end it, so that it can say what happened.
@@ -193,7 +193,6 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos().min(i64::MAX as u128) as i64);
     let origin = Origin { region: &rules.config.region, account: None, now_unix_nano };
     let mut judge = Judge::new(&rules.sampling);
-    let mut foreign = Foreign::default();
     let mut packer = Packer::default();
     let mut is_wanted = true;
     for document in decoded.documents() {
@@ -201,8 +200,8 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
             report.own += document.event_count() as f64;
             continue;
         }
-        let stats = rules.normalizer.normalize(document, &origin, &mut |record| {
-            if !is_wanted || foreign.includes(record) {
+        let (stats, own) = rules.normalizer.normalize_others(document, &origin, &mut |record| {
+            if !is_wanted {
                 return;
             }
             // Rows derived from an event have its time; its id alone has no slash.
@@ -230,6 +229,7 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
             }
         });
         report.events += stats.events as f64;
+        report.own += own as f64;
         report.redacted += stats.redacted as f64;
         report.oversize += stats.oversize as f64;
     }
@@ -237,64 +237,9 @@ fn work(rules: &Rules, payload: Box<RawValue>, calls: &mpsc::Sender<Call>) -> Re
         // Whoever went away has said why.
         let _ = calls.blocking_send(call);
     }
-    report.own += foreign.events as f64;
     report.bytes_billed = packer.billed_bytes() as f64;
     report.normalize_ms = milliseconds(start.elapsed());
     Ok(Work { report, too_large })
-}
-
-/// Finds the lines that another forwarder wrote: of a second installation in the region, whose lines would make this one
-/// write the next. They are told by the namespace of their metrics, whatever their group is called.
-#[derive(Debug, Default)]
-struct Foreign {
-    /// Lines found.
-    events: u64,
-    /// The id of the last one, which the rows that are derived of it begin with.
-    event_id: String,
-}
-
-impl Foreign {
-    /// Whether a record is such a line, or derived of the last one. Each event's log record comes before its metrics.
-    fn includes(&mut self, record: &transect_schema::Record<'_>) -> bool {
-        let (id, derived) = record.event_id.split_once('/').map_or((&*record.event_id, false), |(id, _)| (id, true));
-        if derived && self.events > 0 && id == self.event_id {
-            return true;
-        }
-        let is_line = record.event_name.as_deref() == Some("aws.emf")
-            && record.signal == "log"
-            && record.attributes.as_deref().is_some_and(declares_our_metrics);
-        if is_line {
-            self.events += 1;
-            id.clone_into(&mut self.event_id);
-        } else if !derived {
-            // Another event may have the same id in another stream.
-            self.event_id.clear();
-        }
-        is_line
-    }
-}
-
-/// Whether the attributes of an embedded-metric line name our namespace.
-fn declares_our_metrics(attributes: &str) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Attributes<'a> {
-        #[serde(rename = "_aws", borrow)]
-        metadata: Metadata<'a>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Metadata<'a> {
-        #[serde(rename = "CloudWatchMetrics", borrow)]
-        directives: Vec<Directive<'a>>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Directive<'a> {
-        #[serde(rename = "Namespace", borrow, default)]
-        namespace: std::borrow::Cow<'a, str>,
-    }
-    // Most lines with metrics are others', and need not be read.
-    attributes.contains("Transect")
-        && serde_json::from_str::<Attributes<'_>>(attributes)
-            .is_ok_and(|read| read.metadata.directives.iter().any(|directive| directive.namespace == NAMESPACE))
 }
 
 /// Prints a line at one stroke, so that Lambda sees one event.
@@ -340,10 +285,14 @@ mod tests {
 
     /// The rows that are handed over of a document with these messages, and the report.
     fn worked(rules: &Rules, messages: &[String]) -> (Vec<serde_json::Value>, Report) {
+        worked_of("/aws/lambda/shop", rules, messages)
+    }
+
+    fn worked_of(group: &str, rules: &Rules, messages: &[String]) -> (Vec<serde_json::Value>, Report) {
         let event =
             |(number, message)| serde_json::json!({ "id": format!("{number}"), "timestamp": 1, "message": message });
         let payload = serde_json::json!({
-            "messageType": "DATA_MESSAGE", "owner": "1", "logGroup": "/aws/lambda/shop", "logStream": "s",
+            "messageType": "DATA_MESSAGE", "owner": "1", "logGroup": group, "logStream": "s",
             "logEvents": messages.iter().enumerate().map(event).collect::<Vec<_>>(),
         });
         let (sender, mut calls) = mpsc::channel(64);
@@ -414,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_another_forwarder_are_dropped_and_counted() {
+    fn what_another_forwarder_wrote_is_dropped_and_counted_and_nothing_of_anybody_else() {
         let rules = rules(&[]);
         let theirs =
             Report { events: 3.0, ..Report::default() }.render("blue-forwarder", "id-1", 1_795_250_573_000, None);
@@ -424,7 +373,9 @@ mod tests {
                  \"Metrics\":[{{\"Name\":\"n\"}}]}}]}}}}"
             )
         };
+        let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
         let messages = [
+            format!("START RequestId: {id} Version: 7\n"),
             theirs.clone(),
             metric("\"Shop\""),
             theirs.replace("Transect/Forwarder", "Transect\\/Forwarder"),
@@ -433,15 +384,27 @@ mod tests {
             "{\"level\":\"INFO\",\"message\":\"m\",\"Namespace\":\"Transect/Forwarder\"}".to_owned(),
             metric("7"),
             metric("\"Transect/Forwarders\""),
-            theirs,
+            format!("END RequestId: {id}\n"),
+            format!("REPORT RequestId: {id}\tDuration: 1.00 ms\n"),
         ];
-        let (rows, report) = worked(&rules, &messages);
-        let mut ids: Vec<&str> =
-            rows.iter().map(|row| row["event_id"].as_str().unwrap().split('/').next().unwrap()).collect();
-        ids.dedup();
-        assert_eq!(ids, ["1", "3", "4", "5", "6"]);
-        assert!(!rows.iter().any(|row| row["metric_namespace"] == NAMESPACE));
-        assert_eq!((report.events, report.own), (8.0, 3.0));
+        let ids = |group: &str, messages: &[String]| {
+            let (rows, report) = worked_of(group, &rules, messages);
+            let mut ids: Vec<String> = rows
+                .iter()
+                .map(|row| row["event_id"].as_str().unwrap().split('/').next().unwrap().to_owned())
+                .collect();
+            ids.dedup();
+            (ids.join(" "), report.events, report.own)
+        };
+        let all = "0 1 2 3 4 5 6 7 8 9";
+        assert_eq!(ids("/aws/lambda/blue-forwarder", &messages), ("2 4 5 6 7".to_owned(), 10.0, 5.0));
+        // Whoever's words a group of another name holds, they stay.
+        for group in ["/aws/lambda/pay", "/aws/lambda/blue-forwarder-2", "/ecs/blue-forwarder", ""] {
+            assert_eq!(ids(group, &messages), (all.to_owned(), 10.0, 0.0), "{group}");
+        }
+        // So do the calls of somebody's function that is called as a forwarder.
+        let others: Vec<String> = messages.iter().filter(|message| !message.contains("CloudWatch")).cloned().collect();
+        assert_eq!(ids("/aws/lambda/mail-forwarder", &others), ("0 1 2 3 4".to_owned(), 5.0, 0.0));
     }
 
     #[test]

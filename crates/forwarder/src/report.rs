@@ -4,9 +4,7 @@
 //! It refuses to say a word of what was forwarded.
 
 use serde_json::{Map, Value, json};
-
-/// The namespace of the metrics.
-pub const NAMESPACE: &str = "Transect/Forwarder";
+pub use transect_normalize::forwarder::NAMESPACE;
 
 macro_rules! report {
     ($($field:ident $name:literal $unit:literal $meaning:literal;)+) => {
@@ -47,7 +45,7 @@ report! {
     sampled_out "SampledOut" "Count" "records left out by sampling or severity";
     oversize "Oversize" "Count" "events cut into several records for their size";
     late "LateEvents" "Count" "events more than 24 h old, which a question with the default lateness does not see";
-    own "OwnEvents" "Count" "events of the forwarder's own log group, and lines that another forwarder wrote, dropped so that none feeds itself or another";
+    own "OwnEvents" "Count" "events of the forwarder's own log group, and what another forwarder wrote: a loop; they are dropped, and the loop goes on";
     decode_ms "DecodeTime" "Milliseconds" "decoding the payload";
     normalize_ms "NormalizeTime" "Milliseconds" "normalising and packing, waits for delivery among it";
     delivery_ms "DeliveryTime" "Milliseconds" "from the first call to the last answer";

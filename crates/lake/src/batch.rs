@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use transect_schema::Record;
 use twox_hash::XxHash3_128;
 
-use crate::sources::FILE_PREFIX;
+use crate::sources::INGEST_PREFIX;
 use crate::writer::FinishedFile;
 use crate::{
     HourUtc, Lake, LakeError, LakeWriter, Partition, Published, RegionLocation, RegionStore, Result, SourceId,
@@ -78,7 +78,7 @@ impl Batch {
     pub async fn deliver_by_source(self, store_of: impl Fn(&str) -> Result<Arc<RegionStore>>) -> Result<Published> {
         self.lay(store_of, |partition, sources| {
             let digest = XxHash3_128::oneshot(format!("{}\n{sources}", partition.path()).as_bytes());
-            format!("{FILE_PREFIX}{digest:032x}")
+            format!("{INGEST_PREFIX}{digest:032x}")
         })
         .await
     }

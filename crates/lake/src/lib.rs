@@ -33,7 +33,7 @@ pub use partition::{HourUtc, LANDING, NANOS_PER_HOUR, Partition};
 pub use properties::BLOOM_FILTER_COLUMNS;
 pub use releases::{LATEST, Mapping, RELEASES, read_mappings, record_mapping};
 pub use requests::{RequestCounts, Requests};
-pub use sources::{SourceId, source_events, source_events_in_bucket};
+pub use sources::{INGEST_PREFIX, SourceId, source_events, source_events_in_bucket};
 pub use store::{Access, CredentialsError, Listed, REGION_TIMEOUT, RegionStore, Serving};
 pub use writer::{LakeWriter, Published, WriterOptions};
 

@@ -30,7 +30,7 @@ pub(crate) const WRITER_KEY: &str = "transect.writer";
 pub(crate) const SOURCES_KEY: &str = "transect.sources";
 
 /// Names of the files that [`crate::LakeWriter`] publishes begin with this. Firehose begins with the stream's name.
-pub(crate) const FILE_PREFIX: &str = "ingest-";
+pub const INGEST_PREFIX: &str = "ingest-";
 
 pub(crate) fn render_sources(sources: &BTreeMap<SourceId, u64>) -> String {
     let mut text = String::with_capacity(sources.len() * 28);
@@ -69,7 +69,7 @@ pub fn source_events(lake: &Lake, partition: &Partition) -> Result<HashMap<Sourc
     for entry in entries {
         let entry = entry.map_err(|error| LakeError::from_io("list", &directory, error))?;
         let written_here =
-            entry.file_name().to_str().is_some_and(|name| name.starts_with(FILE_PREFIX) && is_data_file(name));
+            entry.file_name().to_str().is_some_and(|name| name.starts_with(INGEST_PREFIX) && is_data_file(name));
         if !written_here {
             continue;
         }
@@ -99,7 +99,7 @@ pub async fn source_events_in_bucket(store: &RegionStore, partition: &Partition)
     let folder = StorePath::from(partition.path());
     let listed = store.list_all(&folder, None).await.map_err(|error| store.explain("list", error))?;
     let written_here = |file: &ObjectMeta| {
-        file.location.filename().is_some_and(|name| name.starts_with(FILE_PREFIX) && is_data_file(name))
+        file.location.filename().is_some_and(|name| name.starts_with(INGEST_PREFIX) && is_data_file(name))
     };
     let footers = stream::iter(listed.objects.into_iter().filter(written_here))
         .map(|file| async move { footer(store, &file).await })

@@ -18,7 +18,7 @@ use transect_schema::{Record, SCHEMA_VERSION};
 use crate::columns::{Rows, write_schema};
 use crate::living::{Living, TEMPORARY_SUFFIX};
 use crate::properties::writer_properties;
-use crate::sources::{FILE_PREFIX, SCHEMA_VERSION_KEY, SOURCES_KEY, SourceId, WRITER_KEY, render_sources};
+use crate::sources::{INGEST_PREFIX, SCHEMA_VERSION_KEY, SOURCES_KEY, SourceId, WRITER_KEY, render_sources};
 use crate::{LANDING, Lake, LakeError, Partition, Result};
 
 /// Rows handed to the encoder at once: enough that the cost of a call does not matter, few enough to stay in cache.
@@ -386,7 +386,7 @@ fn persist(file: FinishedFile) -> Result<PathBuf> {
     for attempt in 0..NAMES_TRIED_MAX {
         let mut hasher = DefaultHasher::new();
         (&partition, rows, bytes, &sources, attempt).hash(&mut hasher);
-        let name = directory.join(format!("{FILE_PREFIX}{:016x}.parquet", hasher.finish()));
+        let name = directory.join(format!("{INGEST_PREFIX}{:016x}.parquet", hasher.finish()));
         match path.persist_noclobber(&name) {
             Ok(()) => return Ok(name),
             Err(taken) if taken.error.kind() == std::io::ErrorKind::AlreadyExists => path = taken.path,

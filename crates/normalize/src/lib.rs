@@ -26,6 +26,7 @@ mod carrier;
 mod decode;
 mod draft;
 mod exception;
+pub mod forwarder;
 mod ids;
 mod json;
 mod keys;

@@ -65,6 +65,8 @@ pub struct Group {
     pub filters: Vec<Filter>,
     /// In the order in which they came.
     pub events: Vec<Event>,
+    /// Whether each page of `FilterLogEvents` leads to the first.
+    pub is_circular: bool,
 }
 
 /// A subscription filter of a group.
@@ -173,6 +175,7 @@ impl Region {
             class: "STANDARD".to_owned(),
             filters: Vec::new(),
             events: Vec::new(),
+            is_circular: false,
         })
     }
 

@@ -325,6 +325,7 @@ fn filter_log_events(region: &mut Region, body: &Value) -> Answer {
     let mut question = body.clone();
     question["limit"] = json!(1);
     let (range, next) = page(&question, pages, 1)?;
+    let next = if group.is_circular { page(&question, pages, 0)?.1 } else { next };
     let place = range.start / 2;
     let shown = if range.start.is_multiple_of(2) { 0..0 } else { place * step..((place + 1) * step).min(events.len()) };
     let shown: Vec<Value> = events[shown]

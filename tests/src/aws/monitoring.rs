@@ -25,7 +25,7 @@ pub(super) fn answer(region: &Region, operation: &str) -> Result<Value, Refusal>
         .map(|delivery| {
             json!({
                 "Id": if delivery.is_throttled { "throttled" } else { "refused" },
-                "Label": format!("{} {}", delivery.group, delivery.filter),
+                "Label": format!("{}:{}", delivery.group, delivery.filter),
                 "Timestamps": [{ TIME: delivery.minute_unix_milli / 1_000 }],
                 "Values": [delivery.events],
                 "StatusCode": "Complete",

@@ -243,6 +243,61 @@ fn groups_that_cannot_be_searched_are_told_and_the_others_come() {
     assert_whole(&world, &lake);
 }
 
+/// What came of a region stays told, whatever ends: a group whose pages lead in a circle, one that is refused on the way, and
+/// the region itself.
+#[test]
+fn what_ends_early_ends_nothing_else_and_what_came_is_told() {
+    let world = filled();
+    let circle = lake(&world, "circle");
+    world.aws.region("us-east-2", |region| region.group("/aws/lambda/carts").is_circular = true);
+    let of_region = |lake, more: &[&'static str]| {
+        let only = ["backfill", "--group", "/aws/lambda/*", "--since", SINCE, "--until", UNTIL, "--rate", "100"];
+        let where_to = ["--region", "us-east-2", "--format", "json", "--lake", text(lake)];
+        let answer = world.run(&[&only[..], &where_to, more].concat());
+        let summary: Value = serde_json::from_str(&answer.stdout).unwrap();
+        (answer.code, summary["groups"].as_i64().unwrap(), summary["events"].as_i64().unwrap(), answer.stderr)
+    };
+    let (code, groups, events, stderr) = of_region(&circle, &[]);
+    assert_eq!((code, groups, events), (3, 3, 2 * EVENTS), "{stderr}");
+    assert!(stderr.contains("/aws/lambda/carts") && stderr.contains("in a circle"), "{stderr}");
+    world.aws.region("us-east-2", |region| region.group("/aws/lambda/carts").is_circular = false);
+
+    let refused = lake(&world, "refused");
+    let fault = Fault::Error(400, "InvalidParameterException", "The specified nextToken is invalid.");
+    world.aws.fail("us-east-2", "FilterLogEvents", When::First(1), fault);
+    let (code, groups, events, stderr) = of_region(&refused, &[]);
+    assert_eq!((code, groups, events), (3, 3, 2 * EVENTS), "{stderr}");
+    assert!(stderr.contains("InvalidParameterException"), "{stderr}");
+
+    // One group has 9 pages: 40 events in tens, with an empty one before each and at the end.
+    world.aws.heal();
+    let gone = lake(&world, "gone");
+    let fault = Fault::Error(400, "ExpiredTokenException", "The security token included in the request is expired");
+    world.aws.fail("us-east-2", "FilterLogEvents", When::After(12), fault);
+    let (code, groups, events, stderr) = of_region(&gone, &[]);
+    assert_eq!((code, groups, events), (3, 2, EVENTS), "{stderr}");
+    assert_eq!(count(&world, &gone), EVENTS);
+    world.aws.heal();
+
+    // What is excluded is not asked for.
+    let without = lake(&world, "without");
+    let (code, groups, events, stderr) =
+        of_region(&without, &["--exclude", "*/carts", "--exclude", "/aws/lambda/pay*"]);
+    assert_eq!((code, groups, events), (0, 1, EVENTS), "{stderr}");
+}
+
+#[test]
+fn what_is_done_in_one_lake_is_brought_into_another() {
+    let world = filled();
+    let state = world.folder.path().join("state");
+    for name in ["one", "two"] {
+        let lake = lake(&world, name);
+        let answer = world.run(&arguments(&lake, &["--state", text(&state)]));
+        assert_eq!(answer.code, 0, "{}", answer.stderr);
+        assert_whole(&world, &lake);
+    }
+}
+
 #[test]
 fn nothing_that_matches_is_told() {
     let world = filled();

@@ -45,7 +45,10 @@ fn one_policy_a_region_leaves_the_pipelines_own_groups_out() {
     }
     assert_eq!(plan.count("action", "put_policy"), REGIONS.len());
 
-    apply(&world, &[]).well();
+    // What the policy covers is told as it is then.
+    let applied = apply(&world, &[]).well();
+    let row = applied.of("us-east-2", "/aws/lambda/orders");
+    assert_eq!((&row["state"], &row["detail"]), (&json!("covered"), &json!("by the account's policy `transect`")));
     let calls = world.aws.take_calls();
     assert!(changes(&calls).iter().all(|call| call.operation == "PutAccountPolicy"), "{calls:#?}");
     for region in REGIONS {
@@ -66,6 +69,10 @@ fn one_policy_a_region_leaves_the_pipelines_own_groups_out() {
     // Who asks group by group is told that they are covered, and nothing is delivered twice.
     let groups = world.rows(&["subscribe", "--apply"]).well();
     assert_eq!(groups.of("us-east-2", "/aws/lambda/orders")["state"], "covered");
+    assert_eq!(changes(&world.aws.take_calls()).len(), 0);
+    // A filter cannot change what the policy lets through: that is not as wished.
+    let otherwise = world.rows(&["subscribe", "--apply", "--filter", "ERROR"]);
+    assert_eq!((otherwise.code, otherwise.count("state", "differs")), (3, 2 * REGIONS.len()), "{}", otherwise.stderr);
     assert_eq!(changes(&world.aws.take_calls()).len(), 0);
 }
 

@@ -199,6 +199,19 @@ fn what_arrives_late_is_shown_once_when_it_arrives() {
     assert_eq!(all.iter().filter(|line| line.contains("late by")).count(), 3, "{all:#?}");
 }
 
+/// What arrives is dated by AWS: before a machine whose clock is ahead it would be of the time before it began.
+#[test]
+fn a_machine_whose_clock_is_ahead_is_shown_what_comes() {
+    let world = world();
+    world.aws.set_clock_ahead("us-east-2", -120);
+    let running = world.start(&["tail", "--poll", "--utc", "--region", "us-east-2", "--group", ORDERS]);
+    world.aws.wait_for_calls(|calls| !of_operation(calls, "FilterLogEvents").is_empty());
+    world.aws.region("us-east-2", |region| {
+        region.log(ORDERS, STREAM, now() - 119_000, &line("orders", "INFO", "of this moment"));
+    });
+    running.out_until("of this moment");
+}
+
 #[test]
 fn log_groups_that_are_made_meanwhile_are_followed() {
     let world = world();

@@ -102,6 +102,9 @@ pub struct Backfill {
     /// Log groups, with * for any text; repeatable
     #[arg(long, value_name = "GLOB", required = true)]
     pub group: Vec<String>,
+    /// None of these, with * for any text; repeatable
+    #[arg(long, value_name = "GLOB")]
+    pub exclude: Vec<String>,
     /// Write down here what is done, and leave out what is
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,

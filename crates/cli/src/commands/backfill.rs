@@ -12,7 +12,7 @@ use transect_cloudwatch::{Pace, Region};
 use transect_lake::{RegionLocation, RegionStore};
 use transect_normalize::Normalizer;
 
-use transect_query::FileNote;
+use transect_query::{Completeness, FileNote};
 
 use crate::arguments::{Backfill, Global};
 use crate::failure::{Failure, NOTHING_FOUND, USAGE};
@@ -53,11 +53,13 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
     let normalizer = Normalizer::new(&cloud::reading(&own.reading));
     let wanted = Wanted {
         groups: own.group.clone(),
+        exclude: own.exclude.clone(),
         since_ms: since / 1_000_000,
         until_ms: until.saturating_add(999_999) / 1_000_000,
     };
     let scratch = std::env::temp_dir();
-    let outcome = output::block_on(None, async {
+    let total = Mutex::new(Brought::default());
+    let mut completeness = output::block_on(None, async {
         let access = aws::access(&configured.lake, configured.region_timeout).await;
         let clients = cloud::connect(&regions).await;
         let account = cloud::account(&clients).await?;
@@ -67,7 +69,7 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
         }
         let bring = |region: &Region| {
             let (access, account, names, normalizer) = (access.clone(), account.clone(), names.clone(), &normalizer);
-            let (wanted, scratch, state, lake) = (&wanted, &scratch, state.as_ref(), &configured.lake);
+            let (wanted, scratch, state, lake, total) = (&wanted, &scratch, state.as_ref(), &configured.lake, &total);
             let region = region.clone();
             async move {
                 let location = lake.location_of(&region.name)?;
@@ -89,33 +91,24 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
                     // As `ingest`: a directory that is not there is begun.
                     std::fs::create_dir_all(directory).map_err(BackfillError::State)?;
                 }
-                backfill(&region, &store, wanted, &how, done, &on_done).await
+                let mut brought = Brought::default();
+                let ended = backfill(&region, &store, wanted, &how, done, &on_done, &mut brought).await;
+                // What came before it broke off is there.
+                *total.lock().unwrap_or_else(PoisonError::into_inner) += brought;
+                ended
             }
         };
         Ok::<_, Failure>(if global.dry_run {
-            (Vec::new(), Default::default())
+            Completeness::default()
         } else {
-            let (found, completeness) = cloud::in_each(&clients, |region| {
+            let asked = cloud::in_each(&clients, |region| {
                 let brought = bring(region);
                 async move { brought.await.map_err(|error| format!("{:#}", anyhow::Error::new(error))) }
-            })
-            .await;
-            (found.into_iter().map(|(_, brought)| brought).collect::<Vec<Brought>>(), completeness)
+            });
+            asked.await.1
         })
     })??;
-    let (brought, mut completeness) = outcome;
-    let total = brought.into_iter().fold(Brought::default(), |mut total, one| {
-        total.groups += one.groups;
-        total.windows += one.windows;
-        total.windows_done_before += one.windows_done_before;
-        total.events += one.events;
-        total.records += one.records;
-        total.files += one.files;
-        total.bytes += one.bytes;
-        total.redacted += one.redacted;
-        total.refused.extend(one.refused);
-        total
-    });
+    let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     let refused = total.refused.iter();
     completeness
         .unreadable_files
@@ -139,7 +132,7 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
-fn render(total: &Brought, completeness: &transect_query::Completeness, json: bool) -> String {
+fn render(total: &Brought, completeness: &Completeness, json: bool) -> String {
     if json {
         let members = completeness.json_members();
         return format!(

@@ -30,8 +30,13 @@ pub fn run(own: &Subscribe, global: &Global) -> Result<(), Failure> {
     })??;
     let rows: Vec<(&str, &Row)> =
         found.iter().flat_map(|(region, rows)| rows.iter().map(move |row| (region.as_str(), row))).collect();
-    // A policy that stands in the way leaves every group of its region as it was.
-    let is_left = |row: &Row| row.change.is_any() || (row.group == "*" && row.state == State::Blocked);
+    // A policy that stands in the way leaves every group of its region as it was. A group whose class takes no subscription is
+    // nobody's omission.
+    let is_left = |row: &Row| {
+        row.change.is_any()
+            || matches!(row.state, State::Missing | State::Differs)
+            || (row.group == "*" && row.state == State::Blocked)
+    };
     let left = rows.iter().filter(|(_, row)| is_left(row)).count();
     let answered = table(&rows).print(global, &completeness);
     summary(&rows, does, global);

@@ -48,7 +48,7 @@ pub(super) fn credentials(observed: &Observed) -> Vec<Finding> {
         None if are_missing(fault) => rows.fail("none", SIGN_IN),
         None => rows.unknown(
             format!("nothing is known: {fault}"),
-            format!("the network, or AWS_ENDPOINT_URL; then `transect doctor --region {region}` again"),
+            format!("the network, or AWS_ENDPOINT_URL; then again: `transect doctor --region {region}`"),
         ),
         Some(code) if code == TOO_SKEWED || code == "RequestExpired" || is_off(observed) => {
             rows.fail(format!("not accepted, for the clock of this machine ({code})"), SET_CLOCK);
@@ -66,7 +66,7 @@ pub(super) fn credentials(observed: &Observed) -> Vec<Finding> {
             format!("{fault}: the account or its organization denies this region"),
             format!("a region that is allowed, or the policy that denies {region}"),
         ),
-        Some(_) => rows.unknown(format!("not known: {fault}"), format!("`transect doctor --region {region}` again")),
+        Some(_) => rows.unknown(format!("not known: {fault}"), format!("again: `transect doctor --region {region}`")),
     }
     rows.found
 }

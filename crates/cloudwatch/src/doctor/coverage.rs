@@ -10,8 +10,6 @@ use crate::{OwnGroups, Owner};
 
 /// Retention that the fix proposes: long enough for a region that was down and `transect backfill`.
 const RETENTION_DAYS: i32 = 30;
-/// So many exclusions are repeated in a command.
-const EXCLUDED_MAX: usize = 20;
 
 pub(super) fn coverage(observed: &Observed, expected: &Expected) -> Vec<Finding> {
     let mut rows = Rows::of(observed, Check::Coverage);
@@ -81,6 +79,19 @@ fn usual_pattern(survey: &Survey, policy: Option<&Policy>, destination: &str) ->
     usual.map(|(pattern, _)| pattern.to_owned()).unwrap_or_default()
 }
 
+/// Where a stack has put the policy, its next update of it takes back what a command has changed.
+fn of_stack(group: &str, owner: &Owner) -> String {
+    let parameter = match owner {
+        // A stack leaves out its own by itself.
+        Owner::Ours => return String::new(),
+        Owner::Other(name) => format!("`{name}` into `OtherNames`"),
+        Owner::Destination(_) | Owner::Fed(_) => format!("`{group}` into `ExcludedLogGroups`"),
+    };
+    format!(
+        "; where the stack has the policy (Subscribe=policy), put {parameter} instead, or its next update undoes this"
+    )
+}
+
 struct Rule<'r> {
     observed: &'r Observed,
     wish: &'r Wish,
@@ -99,14 +110,13 @@ impl Rule<'_> {
             self.wish.names.name(),
             if self.policy.is_some() { "account" } else { "groups" }
         );
-        for pattern in &self.wish.include {
+        // A policy only leaves out.
+        for pattern in self.wish.include.iter().filter(|_| self.policy.is_none()) {
             command.push_str(&format!(" --match {}", words::quote(pattern)));
         }
-        for pattern in self.wish.exclude.iter().take(EXCLUDED_MAX) {
+        // All of them, however many: what the command does not name it would forward.
+        for pattern in &self.wish.exclude {
             command.push_str(&format!(" --exclude {}", words::quote(pattern)));
-        }
-        if self.wish.exclude.len() > EXCLUDED_MAX {
-            command.push_str(" --exclude …");
         }
         if !self.wish.filter_pattern.is_empty() {
             command.push_str(&format!(" --filter {}", words::quote(&self.wish.filter_pattern)));
@@ -120,7 +130,7 @@ impl Rule<'_> {
             if self.policy.is_some_and(|policy| policy.excluded.iter().all(|excluded| excluded != name)) {
                 rows.fail(
                     format!("the account's policy forwards `{name}`, written by {owner}: a loop"),
-                    self.subscribe(""),
+                    format!("{}{}", self.subscribe(""), of_stack(name, owner)),
                 );
             }
             let group = self.survey.groups.iter().find(|group| group.name == name);

@@ -100,9 +100,8 @@ impl Rule<'_> {
         let Stream { status, failure, source, .. } = self.stream;
         match status.as_str() {
             "ACTIVE" => {}
-            "CREATING" => {
-                rows.warn("CREATING: it takes nothing yet", format!("`transect doctor --region {}` again", rows.region))
-            }
+            "CREATING" => rows
+                .warn("CREATING: it takes nothing yet", format!("again: `transect doctor --region {}`", rows.region)),
             _ => {
                 let because = failure.as_ref().map(|kind| format!(" ({kind})")).unwrap_or_default();
                 rows.fail(format!("{status}{because}: it takes nothing"), self.anew());

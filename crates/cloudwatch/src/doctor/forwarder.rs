@@ -83,8 +83,10 @@ pub(super) fn releases(observed: &Observed) -> Vec<Finding> {
                 format!("{function}: no such function, or none with an alias `live`"),
                 format!("`aws lambda list-aliases --region {} --function-name {function}`", observed.region),
             ),
-            (Err(fault), _) | (_, Err(fault)) => rows.fault(fault),
-            (Ok(alias), Ok(_)) => {
+            (Err(fault), _) => rows.fault(fault),
+            // Readers do not see a function's configuration: version and release are known without it.
+            (Ok(_), Err(fault)) if !fault.is_denied() => rows.fault(fault),
+            (Ok(alias), _) => {
                 rollout(&mut rows, function, alias);
                 if release(&mut rows, observed, deployed).is_none() && known(observed).is_some() {
                     rows.warn(

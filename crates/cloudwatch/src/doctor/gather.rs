@@ -4,17 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
 use aws_sdk_cloudwatch::types::MetricDataQuery;
 use aws_sdk_firehose::types::{DeliveryStreamDescription, ExtendedS3DestinationDescription, S3BackupMode};
 use aws_sdk_lambda::operation::get_function_configuration::GetFunctionConfigurationOutput;
-use aws_sdk_sts::config::interceptors::{
-    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
-};
-use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
-use aws_sdk_sts::error::BoxError;
 use futures::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use object_store::path::Path;
@@ -24,10 +17,11 @@ use transect_lake::{DiskCache, LANDING, LakeError, Mapping, Partition, RegionSto
 
 use super::observed::{
     Alias, Asynchronous, Configuration, Conversion, Deployed, Deserializer, Forwarder, Invoker, LakeView, Newest,
-    Observed, Pile, S3Destination, Skew, Stream, Undelivered,
+    Observed, Pile, S3Destination, Stream, Undelivered,
 };
 use super::skipped;
-use crate::{Fault, Names, Region, account_of, subscribe};
+use crate::clock::Stopwatch;
+use crate::{Fault, Names, Region, account_of, backfill, redrive, subscribe};
 
 /// With so many objects it is a pile, and their exact number changes nothing. Folders are listed one after the other until so
 /// many were seen; a folder is a day.
@@ -37,12 +31,19 @@ const LISTINGS_AT_ONCE: usize = 8;
 /// Hours that are looked into for the newest object: the last with files in it, and the one before, because an object's hour
 /// is that of its oldest record.
 const HOURS_WITH_FILES: usize = 2;
-/// Folders of hours that are listed at most on the way there.
+/// Folders of hours that are listed at most on the way there, and while none of them has held any: of an outage that somebody has
+/// brought afterwards there are as many as it took hours.
 const HOURS_LISTED_MAX: usize = 8;
+const HOURS_WITHOUT_MAX: usize = 200;
 /// Pages of metrics, each with up to 100,800 points (GetMetricData).
 const METRIC_PAGES_MAX: usize = 10;
+/// Between the log group and the filter in a label: neither name may hold it (PutSubscriptionFilter: `[^:*]*`).
+const BETWEEN: char = ':';
 /// What the question about throttled deliveries is called.
 const THROTTLED: &str = "throttled";
+/// How files begin that `backfill`, `redrive` and `ingest` bring.
+const BROUGHT: [&str; 3] = [backfill::FILE_PREFIX, redrive::FILE_PREFIX, transect_lake::INGEST_PREFIX];
+const HASH_DIGITS_MIN: usize = 16;
 /// Clocks of regions differ by less: an hour that lies further ahead is somebody's mistake.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(1);
 
@@ -97,68 +98,6 @@ pub async fn gather(region: &Region, store: Option<&RegionStore>, scope: &Scope<
 }
 
 // --- The clock ---------------------------------------------------------------------------------------------------------------
-
-/// Reads what time it is at AWS from the answers of a client whose calls come one after the other.
-#[derive(Clone, Debug, Default)]
-struct Stopwatch(Arc<Mutex<Measured>>);
-
-#[derive(Debug, Default)]
-struct Measured {
-    sent: Option<SystemTime>,
-    skew: Option<Skew>,
-}
-
-impl Stopwatch {
-    fn skew(&self) -> Option<Skew> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).skew
-    }
-}
-
-/// Every answer carries a date, errors too. The SDK's own time source is this machine's clock.
-impl Intercept for Stopwatch {
-    fn name(&self) -> &'static str {
-        "Stopwatch"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _: &BeforeTransmitInterceptorContextRef<'_>,
-        components: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).sent = components.time_source().map(|clock| clock.now());
-        Ok(())
-    }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        components: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let headers = context.response().headers();
-        // What a cache answers tells when it was cached.
-        if headers.get("age").is_some() {
-            return Ok(());
-        }
-        let mut measured = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let received = components.time_source().map(|clock| clock.now());
-        if let (Some(sent), Some(received), Some(date)) = (measured.sent, received, headers.get("date")) {
-            measured.skew = skew(sent, received, date).or(measured.skew);
-        }
-        Ok(())
-    }
-}
-
-/// The least skew that explains a date of whole seconds, given between sending and receiving.
-pub(super) fn skew(sent: SystemTime, received: SystemTime, date: &str) -> Option<Skew> {
-    const RESOLUTION: SignedDuration = SignedDuration::from_secs(1);
-    let date = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
-    let least = Timestamp::try_from(sent).ok()?.duration_since(date).checked_sub(RESOLUTION)?;
-    let most = Timestamp::try_from(received).ok()?.duration_since(date);
-    let ahead = if least > SignedDuration::ZERO { least } else { most.min(SignedDuration::ZERO) };
-    Some(Skew { ahead })
-}
 
 /// The same clients, two of them with a stopwatch.
 fn watched(region: &Region, by_sts: &Stopwatch, by_firehose: &Stopwatch) -> Region {
@@ -368,7 +307,7 @@ async fn undelivered(region: &Region, now: Timestamp) -> Result<Vec<Undelivered>
         MetricDataQuery::builder()
             .id(id)
             .expression(format!("SEARCH('Namespace=\"AWS/Logs\" MetricName=\"{metric}\"', 'Sum', 60)"))
-            .label("${PROP('Dim.LogGroupName')} ${PROP('Dim.FilterName')}")
+            .label(format!("${{PROP('Dim.LogGroupName')}}{BETWEEN}${{PROP('Dim.FilterName')}}"))
             .build()
     };
     let time = |time: Timestamp| aws_sdk_cloudwatch::primitives::DateTime::from_secs(time.as_second());
@@ -398,8 +337,8 @@ async fn undelivered(region: &Region, now: Timestamp) -> Result<Vec<Undelivered>
             minutes.sort_by_key(|(at, _)| *at);
             // A metric of a policy has no filter, and what a label then says instead is not documented.
             let mut words =
-                label.split(' ').map(|word| Some(word).filter(|word| !word.is_empty() && !word.contains("${")));
-            let group = words.next().flatten().unwrap_or("*").to_owned();
+                label.split(BETWEEN).map(|word| Some(word).filter(|word| !word.is_empty() && !word.contains("${")));
+            let group = words.next().flatten().unwrap_or(skipped::ANY_GROUP).to_owned();
             let filter = words.next().flatten().map(str::to_owned);
             Undelivered { group, filter, is_throttled, minutes }
         })
@@ -472,7 +411,8 @@ async fn newest(store: &RegionStore, days: Vec<Path>, now: Timestamp) -> Result<
             if Partition::parse(hour.as_ref()).is_none_or(|partition| partition.hour() > latest) {
                 continue;
             }
-            if listed == HOURS_LISTED_MAX || with_files == HOURS_WITH_FILES {
+            let listed_max = if found.is_some() { HOURS_LISTED_MAX } else { HOURS_WITHOUT_MAX };
+            if listed >= listed_max || with_files == HOURS_WITH_FILES {
                 return Ok(found);
             }
             listed += 1;
@@ -489,10 +429,18 @@ async fn newest(store: &RegionStore, days: Vec<Path>, now: Timestamp) -> Result<
     Ok(found)
 }
 
-/// Names that begin with `.` or `_` are work in progress.
+/// Names that begin with `.` or `_` are work in progress, and what a person brought says nothing of the stream.
 fn is_delivered(object: &ObjectMeta) -> bool {
     let name = object.location.filename().unwrap_or_default();
-    name.ends_with(".parquet") && !name.starts_with(['.', '_'])
+    name.ends_with(".parquet") && !name.starts_with(['.', '_']) && !is_brought(name)
+}
+
+/// Firehose begins its names with the stream's, which may be such a word, and a small number follows; here it is a hash.
+fn is_brought(name: &str) -> bool {
+    BROUGHT.iter().filter_map(|what| name.strip_prefix(what)).any(|rest| {
+        let hash = rest.split(['-', '.']).next().unwrap_or_default();
+        hash.len() >= HASH_DIGITS_MIN && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
 fn modified(object: &ObjectMeta) -> Option<Timestamp> {

@@ -39,13 +39,13 @@ pub(super) fn bucket(observed: &Observed, expected: &Expected) -> Vec<Finding> {
                     "allow `s3:ListBucket` and `s3:GetObject` on it to the caller (ReaderPrincipals of deploy/cfn/global.yaml)"
                         .to_owned()
                 }
-                _ => format!("`transect doctor --region {region}` again; a `replica` in transect.toml would be read meanwhile"),
+                _ => format!("again: `transect doctor --region {region}`; a `replica` in transect.toml would be read meanwhile"),
             };
             rows.fail(format!("does not answer: {reason}"), fix);
         }
         (Ok(()), Serving::Replica(reason)) => rows.warn(
             format!("read from its replica, because of its own bucket: {reason}"),
-            format!("`transect doctor --region {region}` again; if it stays, the url of `{region}` in transect.toml"),
+            format!("again: `transect doctor --region {region}`; if it stays, the url of `{region}` in transect.toml"),
         ),
         (Ok(()), Serving::Primary | Serving::Nothing(_)) => {}
     }

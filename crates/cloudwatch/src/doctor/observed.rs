@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use transect_lake::{Mapping, Place, Serving};
 
+pub use crate::clock::Skew;
 use crate::subscribe::Survey;
 use crate::{Account, Fault};
 
@@ -45,13 +46,6 @@ pub struct Undelivered {
     pub is_throttled: bool,
     /// The minutes, by their beginning, and how many events of each.
     pub minutes: Vec<(Timestamp, f64)>,
-}
-
-/// How far this machine's clock is off: the least that explains what was seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Skew {
-    /// Positive where this machine is ahead.
-    pub ahead: SignedDuration,
 }
 
 /// What the region's part of the lake showed. An error is the reason, without the name of a bucket.

@@ -18,8 +18,12 @@ const DISABLED: SignedDuration = SignedDuration::from_mins(10);
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 /// So many spans have rows of their own: of a destination that fails for hours there may be many.
 const SPANS_MAX: usize = 5;
-/// So many log groups are repeated in a command.
-const GROUPS_MAX: usize = 20;
+/// CloudWatch Logs skips what arrives in that time, and `backfill` goes by the time of events, which agents and functions hand over
+/// later. What was delivered as well counts once.
+const ARRIVAL_LATE: SignedDuration = SignedDuration::from_mins(15);
+
+/// What stands for a log group that the metric does not name.
+pub(super) const ANY_GROUP: &str = "*";
 
 /// Minutes that belong together, and what came to nothing in them.
 struct Span<'o> {
@@ -111,16 +115,21 @@ impl Span<'_> {
     }
 }
 
-/// What brings just these minutes.
+/// What brings these minutes, and nothing of groups that are left out on purpose.
 fn backfill(span: &Span<'_>, observed: &Observed, expected: &Expected) -> String {
     let mut command = format!("transect backfill --region {} --name {}", observed.region, expected.names.name());
-    match span.groups.len() > GROUPS_MAX {
-        true => command.push_str(" --group '*'"),
-        false => {
-            for group in &span.groups {
-                command.push_str(&format!(" --group {}", words::quote(group)));
-            }
+    for group in &span.groups {
+        command.push_str(&format!(" --group {}", words::quote(group)));
+    }
+    // Of a policy CloudWatch may not say which groups they were.
+    if span.groups.contains(ANY_GROUP) {
+        let policies = observed.survey.iter().flat_map(|survey| &survey.policies);
+        let left_out: BTreeSet<&String> =
+            policies.flat_map(|policy| &policy.excluded).chain(&expected.exclude).collect();
+        for name in left_out {
+            command.push_str(&format!(" --exclude {}", words::quote(name)));
         }
     }
-    format!("`{command} --since {} --until {}`", words::second(span.since), words::second(span.until))
+    let since = span.since.saturating_sub(ARRIVAL_LATE).unwrap_or(span.since);
+    format!("`{command} --since {} --until {}`", words::second(since), words::second(span.until))
 }

@@ -12,8 +12,9 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
 use transect_lake::{Access, Mapping, Place, RegionLocation, RegionStore, Serving, record_mapping};
 
-use super::gather::{configured, described, lake_view, parse_invokers, skew};
+use super::gather::{configured, described, lake_view, parse_invokers};
 use super::*;
+use crate::clock::skew;
 use crate::subscribe::{Filter, Group, Policy, PolicyDocument, Survey};
 use crate::{Account, Fault};
 
@@ -273,7 +274,27 @@ fn minutes_that_cloudwatch_logs_skips_come_with_their_backfill() {
         State::Fail,
         "CloudWatch Logs was refused and skips: 6 events of /aws/lambda/cart, /aws/lambda/pay",
         "`transect backfill --region us-east-2 --name acme --group /aws/lambda/cart --group /aws/lambda/pay --since \
-         2026-11-21T08:12:00Z --until 2026-11-21T08:25:00Z`",
+         2026-11-21T07:57:00Z --until 2026-11-21T08:25:00Z`",
+    );
+    // Groups that are excluded on purpose do not come with many, nor with those that CloudWatch does not name.
+    let many: Vec<String> = (10..40).map(|number| format!("/aws/lambda/{number}")).collect();
+    let names: String = many.iter().map(|name| format!(" --group {name}")).collect();
+    rule.one(
+        |o| o.undelivered = Ok(many.iter().map(|name| of(name, Some("acme"), false, &[28])).collect()),
+        State::Fail,
+        "60 events of /aws/lambda/10",
+        &format!("--name acme{names} --since"),
+    );
+    rule.one(
+        |o| {
+            let survey = o.survey.as_mut().unwrap();
+            survey.groups.iter_mut().for_each(|group| group.filters.clear());
+            survey.policies = vec![policy(&[OWN[0], OWN[1], "/audit/keep out"])];
+            o.undelivered = Ok(vec![of("*", None, false, &[28])]);
+        },
+        State::Fail,
+        "2 events of *",
+        &format!("--group '*' --exclude '/audit/keep out' --exclude {} --exclude {} --since", OWN[1], OWN[0]),
     );
     // It never ends after now.
     rule.one(
@@ -713,6 +734,15 @@ fn further_functions_have_a_release_each() {
         },
         "pay: version 7, release 1.4.2",
     );
+    // Who may not see its configuration is told the release all the same.
+    release.ok(
+        |observed| {
+            with(observed);
+            observed.functions[0].configuration = Err(fault("AccessDeniedException"));
+            lake(observed).mappings = Ok(vec![pay("1.4.2")]);
+        },
+        "pay: version 7, release 1.4.2",
+    );
     release.warn(
         with,
         "pay: version 7 is no recorded release",
@@ -730,10 +760,18 @@ fn further_functions_have_a_release_each() {
     release.unknown(
         |observed| {
             with(observed);
-            observed.functions[0].configuration = Err(fault("AccessDeniedException"));
+            observed.functions[0].alias = Err(fault("AccessDeniedException"));
         },
         "not looked at",
         "allow `some:Action`",
+    );
+    release.unknown(
+        |observed| {
+            with(observed);
+            observed.functions[0].configuration = Err(silent());
+        },
+        "cannot connect",
+        "again: `transect doctor --region us-east-2`",
     );
 }
 
@@ -817,6 +855,22 @@ fn an_account_policy_covers_what_it_does_not_leave_out() {
         "the account's policy forwards `/aws/kinesisfirehose/acme`",
         "--policy account --exclude /noise`",
     );
+    // The command puts every name that the policy has left out, however many, whether they are there or not; a policy takes no
+    // `--match`; and what stays with the stack is said.
+    let mut observed = sound();
+    let trails: Vec<String> = (10..40).map(|number| format!("/trail/{number}")).collect();
+    let excluded: Vec<&str> = OWN.iter().copied().chain(trails.iter().map(String::as_str)).collect();
+    observed.survey.as_mut().unwrap().policies = vec![policy(&excluded)];
+    groups(&mut observed).extend(["/aws/kinesisfirehose/blue", "/aws/lambda/blue-forwarder"].map(group));
+    groups(&mut observed).iter_mut().for_each(|group| group.filters.clear());
+    let found = coverage::coverage(&observed, &Expected { include: vec!["/*".to_owned()], ..expected() });
+    let all: String = trails.iter().map(|trail| format!(" --exclude {trail}")).collect();
+    let fix = format!(
+        "`transect subscribe --apply --region us-east-2 --name acme --policy account{all}`; where the stack has the policy \
+         (Subscribe=policy), put `blue` into `OtherNames` instead, or its next update undoes this"
+    );
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert!(found.iter().all(|found| found.state == State::Fail && found.fix.as_deref() == Some(&*fix)), "{found:#?}");
     coverage.warn(
         |observed| {
             by_policy(&[OWN[0], OWN[1]])(observed);
@@ -846,6 +900,31 @@ fn the_pipeline_does_not_feed_itself() {
         },
         "forwards `/aws/lambda/acme-forwarder`",
         "--policy account",
+    );
+    // Whoever gets its lines hands them back, as long as it is forwarded itself.
+    let fed = |is_forwarded: bool| {
+        move |observed: &mut Observed| {
+            groups(observed)[2]
+                .filters
+                .push(filter("dd", "arn:aws:lambda:us-east-2:123456789012:function:dd-forwarder"));
+            let name = "/aws/lambda/dd-forwarder";
+            groups(observed).push(if is_forwarded { forwarded(name) } else { group(name) });
+        }
+    };
+    coverage.fail(
+        fed(true),
+        "forwards `/aws/lambda/dd-forwarder`, written by the function `dd-forwarder`, which gets what the pipeline writes: a loop",
+        "--log-group-name /aws/lambda/dd-forwarder --filter-name acme",
+    );
+    coverage.ok(fed(false), "3 of the pipeline's own");
+    coverage.fail(
+        |observed| {
+            fed(false)(observed);
+            groups(observed).iter_mut().take(2).for_each(|group| group.filters.clear());
+            observed.survey.as_mut().unwrap().policies = vec![policy(&OWN)];
+        },
+        "the account's policy forwards `/aws/lambda/dd-forwarder`",
+        "put `/aws/lambda/dd-forwarder` into `ExcludedLogGroups` instead",
     );
     // Somewhere else is no loop.
     coverage.ok(
@@ -1258,6 +1337,29 @@ async fn the_newest_object_is_looked_for_backwards_and_not_in_the_future() {
     }
     let newest = look(&over(store)).await.newest.unwrap().unwrap();
     assert_eq!(newest.hour, "date=2026-11-21/hour=09");
+}
+
+/// What a person brought an hour ago says nothing of the stream, which stands since the day before.
+#[tokio::test]
+async fn what_was_brought_by_hand_is_not_delivered() {
+    let hash = "0123456789abcdef0123456789abcdef";
+    let brought = ["backfill", "redrive", "ingest"].map(|what| format!("{what}-{hash}.parquet"));
+    let store = InMemory::new();
+    for hour in 0..9 {
+        for name in
+            brought.iter().chain([&format!("backfill-{hash}-2.parquet"), &format!("ingest-{}.parquet", &hash[..16])])
+        {
+            put(&store, &format!("landing/region=us-east-2/date=2026-11-21/hour={hour:02}/{name}")).await;
+        }
+    }
+    assert_eq!(look(&over(store.fork())).await.newest, Ok(None));
+    // A stream may be called so, too.
+    for name in ["ingest-1-2026-11-20-22-01-02-6ecd7e4c-3a5f-4b0e-9d3c-0a1b2c3d4e5f.parquet", "acme-1-x.parquet"] {
+        let store = store.fork();
+        put(&store, &format!("landing/region=us-east-2/date=2026-11-20/hour=22/{name}")).await;
+        let newest = look(&over(store)).await.newest.unwrap().unwrap();
+        assert_eq!(newest.hour, "date=2026-11-20/hour=22", "{name}");
+    }
 }
 
 #[tokio::test]

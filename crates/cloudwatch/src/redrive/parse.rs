@@ -10,7 +10,7 @@ use transect_lake::LakeError;
 use transect_normalize::{Origin, decode_within};
 use transect_schema::{COLUMNS, Column, ColumnType, Record, SCHEMA_VERSION, Value};
 
-use super::Redrive;
+use super::{Redrive, Stores};
 
 /// What a payload may inflate to: more than any forwarder's limit, because whoever redrives has looked at the cause.
 const DECODED_BYTES_MAX: usize = 1 << 30;
@@ -53,7 +53,7 @@ struct Context {
 /// Reads an event that Lambda kept. The inner error is the object's fault.
 pub(super) fn parse_failed(
     bytes: &[u8],
-    region: &str,
+    stores: &Stores,
     how: &Redrive<'_>,
     each: Each<'_>,
 ) -> Result<Result<Parsed, String>, LakeError> {
@@ -63,13 +63,13 @@ pub(super) fn parse_failed(
     let Some(payload) = invocation.request_payload else {
         return Ok(Err("Lambda has kept no payload".to_owned()));
     };
-    normalize(payload.get().as_bytes(), region, how, each)
+    normalize(payload.get().as_bytes(), stores, how, each)
 }
 
 /// Runs a payload of CloudWatch Logs through the normaliser.
 fn normalize(
     payload: &[u8],
-    region: &str,
+    stores: &Stores,
     how: &Redrive<'_>,
     each: Each<'_>,
 ) -> Result<Result<Parsed, String>, LakeError> {
@@ -78,16 +78,22 @@ fn normalize(
         // The message names places in the payload and none of its content.
         Err(error) => return Ok(Err(error.to_string())),
     };
-    let origin = Origin { region, account: None, now_unix_nano: how.now_unix_nano };
+    let origin = Origin { region: &stores.region, account: None, now_unix_nano: how.now_unix_nano };
     let (mut outcome, mut parsed) = (Ok(()), Parsed::default());
+    let own = stores.names.own_groups();
     for document in payload.documents() {
-        let stats = how.normalizer.normalize(document, &origin, &mut |record| {
+        // As the forwarder does it: what pipelines write of themselves is nobody's telemetry.
+        if own.iter().any(|group| group == document.log_group()) {
+            parsed.events += document.event_count() as u64;
+            continue;
+        }
+        let (stats, _) = how.normalizer.normalize_others(document, &origin, &mut |record| {
             if outcome.is_ok() {
                 outcome = each(record);
+                parsed.records += 1;
             }
         });
         parsed.events += stats.events;
-        parsed.records += stats.records;
     }
     outcome?;
     Ok(Ok(parsed))
@@ -119,13 +125,13 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// nothing can be read.
 pub(super) fn parse_errors(
     bytes: &[u8],
-    region: &str,
+    stores: &Stores,
     how: &Redrive<'_>,
     each: Each<'_>,
 ) -> Result<Result<Parsed, String>, LakeError> {
     let (mut whole, mut rest) = (Parsed::default(), Vec::new());
     for line in lines(bytes) {
-        match parse_error_line(line, region, how)? {
+        match parse_error_line(line, stores, how)? {
             Ok((events, records)) => {
                 for record in &records {
                     each(record)?;
@@ -151,7 +157,7 @@ pub(super) fn parse_errors(
 /// The records of one of Firehose's: all of them, or none and why.
 type Line = Result<(u64, Vec<Record<'static>>), String>;
 
-fn parse_error_line(line: &[u8], region: &str, how: &Redrive<'_>) -> Result<Line, LakeError> {
+fn parse_error_line(line: &[u8], stores: &Stores, how: &Redrive<'_>) -> Result<Line, LakeError> {
     let Ok(unconverted) = serde_json::from_slice::<Unconverted<'_>>(line) else {
         return Ok(Err("not a line of Firehose's error output".to_owned()));
     };
@@ -177,7 +183,7 @@ fn parse_error_line(line: &[u8], region: &str, how: &Redrive<'_>) -> Result<Line
             records.push(record.clone().into_owned());
             Ok(())
         };
-        if let Err(reason) = normalize(document, region, how, &mut push)? {
+        if let Err(reason) = normalize(document, stores, how, &mut push)? {
             return Ok(Err(reason));
         }
     }

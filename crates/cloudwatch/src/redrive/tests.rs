@@ -115,6 +115,32 @@ fn kept_event(number: u32) -> String {
     .to_string()
 }
 
+/// What the forwarder would have dropped is not delivered by another way.
+#[tokio::test]
+async fn what_pipelines_write_of_themselves_is_put_away_and_not_delivered() {
+    let report = r#"{"_aws":{"CloudWatchMetrics":[{"Namespace":"Transect/Forwarder","Dimensions":[[]],"Metrics":[{"Name":"Events"}]}]},"Events":1}"#;
+    let kept = |group: &str| {
+        serde_json::json!({"requestPayload": {
+            "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": group, "logStream": "s",
+            "logEvents": [{"id": "1", "timestamp": 1_795_250_573_000_i64, "message": report}],
+        }})
+        .to_string()
+    };
+    let rows_of = [
+        ("/aws/lambda/transect-forwarder", 0),
+        ("/aws/kinesisfirehose/transect", 0),
+        ("/aws/lambda/blue-forwarder", 0),
+        ("/aws/lambda/pay", 2),
+    ];
+    for (group, records) in rows_of {
+        let bucket = Arc::new(InMemory::new());
+        let key = Path::from("aws/lambda/async/transect-forwarder/2026/11/21/1");
+        bucket.put(&key, PutPayload::from(kept(group))).await.unwrap();
+        let done = redrive(&bucket, i64::MAX).await.unwrap();
+        assert_eq!((done.left(), done.rows[0].events, done.rows[0].records), (0, 1, records), "{group}: {done:?}");
+    }
+}
+
 fn unconverted(raw: &str) -> String {
     let data = base64_simd::STANDARD.encode_to_string(raw);
     format!("{}\n", serde_json::json!({"lastErrorCode": "DataFormatConversion.ParseError", "rawData": data}))
@@ -321,7 +347,8 @@ fn what_a_column_cannot_hold_goes_to_the_attributes() {
         records.push(record.clone().into_owned());
         Ok(())
     };
-    let parsed = parse_errors(line.as_bytes(), REGION, &how, &mut each).unwrap().unwrap();
+    let parsed =
+        parse_errors(line.as_bytes(), &stores(&Arc::new(InMemory::new()), 0), &how, &mut each).unwrap().unwrap();
     assert_eq!((parsed.events, parsed.records), (1, 1));
     assert_eq!(records[0].http_response_status_code, None);
     let attributes: serde_json::Value = serde_json::from_str(records[0].attributes.as_deref().unwrap()).unwrap();

@@ -149,7 +149,7 @@ fn two_installations_never_subscribe_each_other() {
     );
     let account_wide = Wish { mode: Mode::Account, ..theirs };
     let survey = Survey { groups: groups.to_vec(), policies: vec![] };
-    let (document, selection) = plan(&survey, &account_wide, &account(), "us-east-2").policy.unwrap();
+    let Put { document, selection, .. } = plan(&survey, &account_wide, &account(), "us-east-2").policy.unwrap();
     assert_eq!(document.destination, blue);
     assert_eq!(
         selection,
@@ -164,6 +164,33 @@ fn two_installations_never_subscribe_each_other() {
         (cart.state, cart.detail.as_str()),
         (State::Own, "written by the function `cart` that it is delivered to")
     );
+}
+
+/// Whoever gets what we write would hand it back to us, call by call.
+#[test]
+fn functions_that_get_what_the_pipeline_writes_are_never_forwarded() {
+    let dd = filter("dd", "arn:aws:lambda:us-east-2:123456789012:function:datadog-forwarder");
+    let groups = [
+        group("/aws/lambda/datadog-forwarder", &[filter("transect", OURS)]),
+        group("/aws/lambda/pay", &[dd.clone()]),
+        group("/aws/lambda/transect-forwarder", &[dd]),
+    ];
+    let loop_of_dd = "/aws/lambda/datadog-forwarder own none forwarded, and `datadog-forwarder` writes it, which gets what the forwarder writes: a loop; take it out of the subscription";
+    let of_transect = "/aws/lambda/transect-forwarder own none written by the pipeline itself";
+    check(&groups, &[], &wish(), &[loop_of_dd, "/aws/lambda/pay missing put_filter", of_transect]);
+    let survey = Survey { groups: groups.to_vec(), policies: vec![] };
+    let account_wide = Wish { mode: Mode::Account, ..wish() };
+    assert_eq!(
+        plan(&survey, &account_wide, &account(), "us-east-2").policy.unwrap().selection,
+        r#"LogGroupName NOT IN ["/aws/lambda/transect-forwarder","/aws/kinesisfirehose/transect","/aws/lambda/datadog-forwarder"]"#
+    );
+    // The same by the account's policy, of a vendor that leaves nothing out; where it leaves ours out, it is anybody.
+    let vendor = |excluded: &[&str]| policy("dd", "arn:aws:lambda:us-east-2:123456789012:function:vendor", excluded);
+    let groups = [group("/aws/lambda/vendor", &[])];
+    let own = "/aws/lambda/vendor own none written by the function `vendor`, which gets what the pipeline writes";
+    check(&groups, &[vendor(&[])], &wish(), &[own]);
+    let ours = ["/aws/lambda/transect-forwarder", "/aws/kinesisfirehose/transect"];
+    check(&groups, &[vendor(&ours)], &wish(), &["/aws/lambda/vendor missing put_filter"]);
 }
 
 #[test]
@@ -201,7 +228,7 @@ fn the_accounts_policy_leaves_out_the_real_own_groups() {
         ],
     );
     let survey = Survey { groups: groups.to_vec(), policies: vec![] };
-    let (document, selection) = plan(&survey, &account_wide, &account(), "us-east-2").policy.unwrap();
+    let Put { document, selection, .. } = plan(&survey, &account_wide, &account(), "us-east-2").policy.unwrap();
     assert_eq!(document.destination, OURS);
     assert_eq!(
         selection,
@@ -215,6 +242,18 @@ fn the_accounts_policy_leaves_out_the_real_own_groups() {
         &[put],
         &account_wide,
         &["* covered none", "/a covered none by the account's policy `transect`", "/ecs/shop excluded none"],
+    );
+}
+
+/// A group that is named whole is left out before it is made, and while it is gone; a pattern can name only what is there.
+#[test]
+fn the_accounts_policy_leaves_out_what_is_to_come() {
+    let exclude = ["/trail/to-come", "/ecs/*", "/ecs/shop", "/aws/lambda/transect-forwarder", "/trail/to-come", "/t?"];
+    let account_wide = Wish { mode: Mode::Account, exclude: exclude.map(str::to_owned).to_vec(), ..wish() };
+    let survey = Survey { groups: vec![group("/ecs/shop", &[])], policies: vec![] };
+    assert_eq!(
+        plan(&survey, &account_wide, &account(), "us-east-2").policy.unwrap().selection,
+        r#"LogGroupName NOT IN ["/aws/lambda/transect-forwarder","/aws/kinesisfirehose/transect","/ecs/shop","/trail/to-come"]"#
     );
 }
 
@@ -242,6 +281,13 @@ fn a_policy_of_others_stands_in_the_way_and_a_loop_in_ours_is_mended() {
         &[policy("transect", OURS, &[])],
         &wish(),
         &["/a covered none by the account's policy `transect` and by a filter of its own: delivered twice"],
+    );
+    // A filter cannot mend what the policy lets through.
+    check(
+        &[group("/a", &[])],
+        &[policy("transect", OURS, &[])],
+        &Wish { filter_pattern: "ERROR".into(), ..wish() },
+        &["/a differs none by the account's policy `transect`, with another filter pattern"],
     );
 }
 

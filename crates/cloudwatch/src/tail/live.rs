@@ -19,7 +19,7 @@ use aws_sdk_cloudwatchlogs::types::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use super::poll::{self, OVERLAP_MS, is_refusal};
+use super::poll::{self, OVERLAP_MS};
 use super::read::{Event, Source};
 use super::seen::{self, Seen};
 use super::{Arrival, Watch, backoff};
@@ -115,7 +115,7 @@ pub(super) async fn follow(watch: &Watch<'_>, groups: Vec<String>, arns: Vec<Str
                 (end, Some(begun.elapsed()))
             }
             // Whoever has seen nothing yet is not to wait for what may never come.
-            Err(fault) if heard.is_none() || is_refusal(&fault) => (End::Refused(fault.to_string()), None),
+            Err(fault) if heard.is_none() || fault.is_refusal() => (End::Refused(fault.to_string()), None),
             Err(fault) => {
                 if let Some(text) = watch.standing.failing(&groups, &fault.to_string()) {
                     watch.note(text).await;

@@ -199,7 +199,7 @@ async fn follow_new(watch: &Watch<'_>, group: &String, cursor: &Mutex<Cursor>, o
                 return;
             }
             // That a reading does not go on is no reason not to begin it again.
-            Err(fault) if is_refusal(&fault) && held(cursor).is_at_start() => {
+            Err(fault) if fault.is_refusal() && held(cursor).is_at_start() => {
                 let mut reason = fault.to_string();
                 if fault.is("InvalidParameterException") && watch.shared.request.pattern.is_some() {
                     reason.push_str(" (the filter pattern?)");
@@ -247,13 +247,6 @@ async fn follow_late(watch: &Watch<'_>, group: &str, cursor: &Mutex<Cursor>, onc
             token = next;
         }
     }
-}
-
-/// Whether it would be refused again.
-pub(super) fn is_refusal(fault: &Fault) -> bool {
-    let codes =
-        ["InvalidParameterException", "InvalidOperationException", "ValidationException", "ResourceNotFoundException"];
-    fault.is_denied() || codes.iter().any(|code| fault.is(code))
 }
 
 /// A page, in turn; `next` tells at that time what is to be asked for: from when on, until when, and which page.

@@ -42,10 +42,15 @@ locals {
       metric      = "OwnEvents", statistic = "Sum", period = 300, periods = 1, of_them = null, comparison = local.above, threshold = 0
       description = "The forwarder gets log lines of its own or of another deployment's, and each invocation brings the next. `transect doctor`"
     })
-    silence = merge(local.of_function, {
-      metric      = "Invocations", statistic = "Sum", period = 3600, periods = 1, of_them = null, comparison = local.below, threshold = 1, missing = "breaching"
+    # Without FILL an alarm looks at older hours, which have points, first.
+    silence = {
+      queries = [
+        { id = "filled", expression = "FILL(invocations, 0)" },
+        merge(local.of_function, { id = "invocations", metric = "Invocations", statistic = "Sum", period = 3600 }),
+      ]
+      periods     = 1, of_them = null, comparison = local.below, threshold = 1, missing = "breaching"
       description = "No event for an hour: the subscription may be gone or replaced. `transect doctor`"
-    })
+    }
     # An event that is tried again is another invocation: this finds much that is missing, and not all.
     forwarder-uninvoked = {
       queries = [
@@ -55,16 +60,16 @@ locals {
         merge(local.of_function, { id = "dropped", metric = "AsyncEventsDropped", statistic = "Sum", period = 86400 }),
       ]
       periods     = 1, of_them = null, comparison = local.above, threshold = 1
-      description = "LOSS: of a day's events Lambda took more than 1 % and neither invoked nor kept them. `transect backfill` over that day"
+      description = "Of a day's events more than 1 % were neither invoked nor kept. Where `forwarder-backlog` is silent none waits, and it is LOSS: `transect backfill` over that day"
     }
-    # By a query, because groups come and go: of every subscription of the region.
+    # By a query, because groups come and go: of all subscriptions of the region to functions.
     logs-skipped = {
-      queries     = [{ id = "errors", expression = "SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\"", period = 300 }]
+      queries     = [{ id = "errors", expression = "SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\" WHERE DestinationType = 'Lambda'", period = 300 }]
       periods     = 1, of_them = null, comparison = local.above, threshold = 0
       description = "LOSS: a subscription was refused, and CloudWatch Logs skips up to 10 min. `transect doctor` has the `backfill`"
     }
     logs-throttled = {
-      queries     = [{ id = "throttled", expression = "SELECT SUM(DeliveryThrottling) FROM \"AWS/Logs\"", period = 300 }]
+      queries     = [{ id = "throttled", expression = "SELECT SUM(DeliveryThrottling) FROM \"AWS/Logs\" WHERE DestinationType = 'Lambda'", period = 300 }]
       periods     = 3, of_them = null, comparison = local.above, threshold = 0
       description = "A subscription's destination throttles; CloudWatch Logs tries again for up to 24 h. `transect doctor`"
     }
@@ -134,10 +139,10 @@ locals {
       metrics = [["AWS/Firehose", "DeliveryToS3.Records", "DeliveryStreamName", var.name], [".", "DeliveryToS3.Bytes", ".", ".", { yAxis = "right" }]]
     },
     {
-      title = "Subscriptions of the region: refused (skipped), throttled", stat = "Sum", width = 24
+      title = "Subscriptions of the region to functions: refused (skipped), throttled", stat = "Sum", width = 24
       metrics = [
-        [{ expression = "SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\" GROUP BY LogGroupName" }],
-        [{ expression = "SELECT SUM(DeliveryThrottling) FROM \"AWS/Logs\" GROUP BY LogGroupName" }],
+        [{ expression = "SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\" WHERE DestinationType = 'Lambda' GROUP BY LogGroupName" }],
+        [{ expression = "SELECT SUM(DeliveryThrottling) FROM \"AWS/Logs\" WHERE DestinationType = 'Lambda' GROUP BY LogGroupName" }],
       ]
     },
   ]

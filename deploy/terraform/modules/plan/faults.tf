@@ -78,6 +78,10 @@ locals {
       why = "log_groups holds a group that the deployment writes itself, so that every event would bring the next: ${join(", ", local.own_groups)} stay out"
     },
     {
+      is  = length(setintersection(local.list[region].log_groups, local.groups_of_others[region])) > 0
+      why = "log_groups holds a group that another deployment writes, so that the two would feed each other: ${join(", ", local.groups_of_others[region])} stay out"
+    },
+    {
       is  = length(distinct(local.list[region].log_groups)) < length(local.list[region].log_groups)
       why = "log_groups names a group twice"
     },

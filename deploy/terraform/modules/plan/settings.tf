@@ -16,7 +16,7 @@ locals {
     enabled             = true
     subscribe           = "policy"
     log_groups          = []
-    excluded_log_groups = []
+    excluded_log_groups = [] # subscribe = "policy": those, too, of functions that the deployment's own groups are forwarded to
     other_names         = [] # subscribe = "policy": every other deployment in this region, or the two feed each other for ever
     filter_pattern      = ""
 
@@ -53,7 +53,8 @@ locals {
     replication_role_arn = null
     replica_key_arn      = null
 
-    # Who is told: an SNS topic by ARN, or by its name in this account and region. silence_alarm: an hour without an event is an alarm.
+    # Who is told: an SNS topic by ARN, or by its name in this account and region. silence_alarm: an hour without an event is an alarm,
+    # unless enabled is false or subscribe is "none".
     alarm_topic   = null
     silence_alarm = true
     dashboard     = true

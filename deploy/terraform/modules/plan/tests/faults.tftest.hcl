@@ -180,6 +180,7 @@ run "settings_must_fit_each_other" {
       ap-southeast-1 = { subscribe = "groups" }
       ap-southeast-2 = { subscribe = "groups", log_groups = ["/aws/lambda/cart", "/aws/lambda/transect-forwarder"] }
       ap-southeast-3 = { subscribe = "groups", log_groups = ["/aws/lambda/cart", "/aws/lambda/cart"] }
+      ap-southeast-7 = { subscribe = "groups", log_groups = ["/aws/lambda/blue-forwarder", "/aws/lambda/cart"], other_names = ["blue"] }
       ap-southeast-4 = { excluded_log_groups = [for number in range(60) : join("", [for digit in range(107) : "${number + 1000}"])] }
       ca-central-1   = { redact_keys = [for number in range(64) : join("", [for digit in range(16) : "${number + 1000}"])] }
       eu-central-1   = { replica_bucket_arn = "arn:aws:s3:::elsewhere" }
@@ -201,6 +202,7 @@ run "settings_must_fit_each_other" {
       "ap-southeast-2: log_groups holds a group that the deployment writes itself, so that every event would bring the next: /aws/lambda/transect-forwarder, /aws/kinesisfirehose/transect stay out",
       "ap-southeast-3: log_groups names a group twice",
       "ap-southeast-4: excluded_log_groups makes selection criteria of 25946 bytes, and CloudWatch Logs takes 25,600",
+      "ap-southeast-7: log_groups holds a group that another deployment writes, so that the two would feed each other: /aws/lambda/blue-forwarder, /aws/kinesisfirehose/blue stay out",
       "ca-central-1: the forwarder's environment is larger than Lambda's 4 KB: shorten redact_keys, redact_patterns, correlation_keys or release_keys",
       "cn-north-1: is in the partition aws-cn, and this deployment in aws: each partition has accounts of its own",
       "eu-central-1: replica_bucket_arn needs replication_role_arn, a role that S3 copies with",
