@@ -91,7 +91,7 @@ pub fn is_stdout(path: &Path) -> bool {
 }
 
 /// The file that an answer to `path` replaces; `None` where something is there that is no file and is written to instead.
-fn replaced(path: &Path) -> io::Result<Option<PathBuf>> {
+pub fn replaced(path: &Path) -> io::Result<Option<PathBuf>> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
         let kind = match fs::symlink_metadata(&path) {
@@ -115,7 +115,7 @@ fn replaced(path: &Path) -> io::Result<Option<PathBuf>> {
     Err(io::Error::other("too many links"))
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
