@@ -9,6 +9,7 @@ import bisect
 import concurrent.futures
 import dataclasses
 import datetime
+import fractions
 import functools
 import itertools
 import json
@@ -37,6 +38,9 @@ Z = 1.959963984540054
 LN_NEGLIGIBLE = -60.0
 # Tails of so few units are summed in whole numbers.
 EXACT_UNITS_MAX = 500
+# Beyond the specification, what forbids a pass: how small a baseline's share is when it has left, of how few units nothing is known, and for how long
+# nothing is heard of a region.
+LEFT_BELOW, KNOWN_UNITS, SILENT_WINDOWS = fractions.Fraction(1, 20), 20, 15
 # A tail so near the threshold may fall on either side of it in doubles; such tables are drawn again.
 NEAR = 1e-9
 
@@ -112,7 +116,6 @@ CHOICES = {
     "gate of FAIL": ("closed blocks", "closed blocks with both arms"),
     "S": ("regions in which a release ran", "regions of the file", "regions with canary units"),
 }
-BEFORE = ("baseline since the canary came", "all of the baseline")
 P_OVER_TIME = ("S of the last window", "S so far")
 
 
@@ -513,19 +516,22 @@ def ln_before_and_after(x_b, n_b, odds):
     return ln_average([x_b * math.log(ratio) - n_b * math.log1p((ratio - 1) * odds / (1 + odds)) for ratio in RATIOS])
 
 
-def before_and_after(minutes, reading=BEFORE[0]):
-    """The baseline of a region, and its canary units after the last minute of the baseline."""
+def before_and_after(minutes):
+    """What a region did before its baseline left, and since: the longest last part of it with the canary in which less than a twentieth is the baseline's."""
     known = begun(minutes)
-    with_baseline = [instant(minute.window) for minute in known if minute.counts.n_a]
-    if not with_baseline:
-        return Counts(), Counts()
-    before = total(minute.counts for minute in (known if reading == BEFORE[0] else minutes))
-    return before, total(minute.counts for minute in known if instant(minute.window) > max(with_baseline))
+    ends = [known[start:] for start in range(len(known))]
+    sums = list(itertools.accumulate(reversed([minute.counts for minute in known])))[::-1]
+    after = next(((end, counts) for end, counts in zip(ends, sums) if counts.n and fractions.Fraction(counts.n_a, counts.n) < LEFT_BELOW), ([], Counts()))
+    earlier = [minute.counts for minute in minutes if minute not in after[0]]
+    return total(earlier), after[1]
 
 
-def drift_explained(minutes, alpha, reading=BEFORE[0]):
+def drift_explained(minutes, alpha):
     """The largest D ≥ 1 for which a rate that rose D-fold by itself leaves E ≥ 2/α; else None."""
-    before, after = before_and_after(minutes, reading)
+    return drift_between(*before_and_after(minutes), alpha)
+
+
+def drift_between(before, after, alpha):
     if not before.n_a or not after.n_b or before.x_a == before.n_a:
         return None
     rate = clopper_pearson_upper(before.x_a, before.n_a, alpha / 2)
@@ -539,6 +545,28 @@ def drift_explained(minutes, alpha, reading=BEFORE[0]):
     while above(high) > 0 and high < 1e300:
         high *= 2
     return crossing(above, 1.0, high)
+
+
+def is_alone(table, region):
+    """Whether the canary of a region with next to no baseline fails more often than a baseline that is known."""
+    before, after = before_and_after(of_region(table.minutes, region))
+    own, all_of_them = total(minute.counts for minute in of_region(table.minutes, region)), total(minute.counts for minute in table.minutes)
+    return before.n_a < KNOWN_UNITS and drift_between(own if own.n_a >= KNOWN_UNITS else all_of_them, after, table.alpha) is not None
+
+
+def is_silent(table, region):
+    """Whether a region with the canary was heard, and for long is not, while others are."""
+    places = places_of(table.minutes)
+    heard = sorted(places[minute.window] for minute in of_region(table.minutes, region) if minute.counts.n)
+    if not total(minute.counts for minute in of_region(table.minutes, region)).n_b:
+        return False
+    last = max(places[minute.window] for minute in table.minutes if minute.counts.n)
+    return last - heard[-1] > max(SILENT_WINDOWS, 2 * max(map(lambda one, other: other - one, heard, heard[1:]), default=0))
+
+
+def lowest_rate(x, n, alpha):
+    """The smallest rate that is never excluded: what the largest is of successes."""
+    return 1 - upper_rate(n - x, n, alpha)
 
 
 # ---- Verdict ----
@@ -575,7 +603,10 @@ def is_pass(table, closed, evidence, reading):
     by_evidence = bool(covered) and evidence.ln_pass >= line and all(evidence.ln_pass_of[region] >= line for region in covered)
     canary = total(one.counts for one in counted(table, closed, reading["--slo over"]))
     is_enough = table.slo is not None and canary.n_b >= max(1, table.requests_min)
-    return by_evidence or is_enough and upper_rate(canary.x_b, canary.n_b, table.alpha) <= table.slo
+    is_below = is_enough and upper_rate(canary.x_b, canary.n_b, table.alpha) <= table.slo
+    # Beyond the specification: a limit for all regions is disproved by one that is above it for sure.
+    regions = [total(one.counts for one in units if one.region == region) for region in regions_of(table.minutes)] if is_below else []
+    return by_evidence or is_below and not any(lowest_rate(one.x_b, one.n_b, table.alpha) > table.slo for one in regions if one.n_b)
 
 
 def verdict(table, closed, evidence, reading=READINGS[0]):
@@ -586,9 +617,13 @@ def verdict(table, closed, evidence, reading=READINGS[0]):
         return "INVALID"
     if not total(minute.counts for minute in table.minutes).n_b:
         return "NO_DATA"
-    # Beyond the specification: what failed once a region's baseline was gone, and no drift is likely to explain, forbids a pass.
-    drifted = any(drift_explained(of_region(table.minutes, region), table.alpha) is not None for region in regions_of(table.minutes))
-    return "PASS" if is_pass(table, closed, evidence, reading) and not drifted else "INCONCLUSIVE"
+    if not is_pass(table, closed, evidence, reading):
+        return "INCONCLUSIVE"
+    # Beyond the specification: what failed once a region's baseline was gone, or without one, and no drift is likely to explain, forbids a pass; so does
+    # a region of which nothing more is heard.
+    unseen = (drift_explained(of_region(table.minutes, region), table.alpha) is not None or is_alone(table, region) or is_silent(table, region)
+              for region in regions_of(table.minutes))
+    return "INCONCLUSIVE" if any(unseen) else "PASS"
 
 
 def to_roll_back(table, evidence, told, reading=READINGS[0]):
@@ -797,6 +832,7 @@ def the_oracle_is_right():
 
 SEED = 20261201
 KINDS = {"low": 60, "middle": 60, "high": 30, "step": 60, "gaps": 40, "times": 30, "before and after": 30, "bursts": 20, "odd ends": 30, "even": 30}
+UNSEEN_TABLES = 60
 NAMES_OF_REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-north-1", "ap-south-1", "ap-southeast-2", "sa-east-1", "ca-central-1")
 
 
@@ -883,6 +919,7 @@ def damaged(generator, kind, minutes, count):
     """What happens to the minutes of a region: they are missing, have no units, one arm alone, end or begin late."""
     begin, end = (generator.randint(0, count // 2), generator.randint(count // 2, count)) if kind in ("odd ends", "gaps") else (0, count)
     leaves = generator.randint(1, count) if kind == "before and after" and generator.random() < 0.8 else count
+    strays = generator.choice([0, 0, 0.05, 0.5, 1]) if kind == "before and after" else 0
     only = generator.choice(["baseline", "canary", None, None, None, None, None, None]) if kind == "odd ends" else None
     kept = []
     for at, minute in enumerate(minutes):
@@ -891,6 +928,9 @@ def damaged(generator, kind, minutes, count):
             counts = dataclasses.replace(counts, n_b=0, x_b=0)
         if at >= leaves or only == "canary":
             counts = dataclasses.replace(counts, n_a=0, x_a=0, n_b=counts.n, x_b=min(counts.n, counts.m))
+            if strays and chance < strays and counts.n_b:
+                stray = generator.randint(1, 3)
+                counts = dataclasses.replace(counts, n_a=stray, x_a=generator.randint(0, stray))
         if kind in ("odd ends", "gaps") and chance < 0.1:
             counts = Counts() if chance < 0.05 else dataclasses.replace(counts, n_b=0, x_b=0) if chance < 0.08 else dataclasses.replace(counts, n_a=0, x_a=0)
         is_missing = kind in ("gaps", "low") and generator.random() < 0.25
@@ -937,8 +977,36 @@ def with_policy(generator, kind, minutes):
                  generator.choice([None, None, None, None, 0.005, 0.05, 0.2]), "bursts" in kind or generator.random() < 0.2)
 
 
+def unseen_table(number):
+    """Two regions that would pass, but for what happens in the second: it falls silent, its baseline leaves or never was, or it is above a limit alone."""
+    generator = random.Random(f"{SEED} unseen {number}")
+    while True:
+        count, rate, minutes = generator.randint(30, 50), generator.uniform(0.01, 0.05), []
+        what, since = ("silent", "seldom", "left", "left", "alone", "limit")[number % 6], count - generator.randint(1, 25)
+        stray, factor, size = generator.choice([0, 0.004, 0.02, 0.04, 0.06, 0.1]), generator.choice([1, 1, 1, 1.3, 2, 8]), generator.choice([1, 3, 2_000])
+        for at in range(count):
+            n_a, n_b, own = 2_000, 2_000, rate
+            minutes.append(Minute("a", at, Counts(n_a, draw(generator, n_a, rate), n_b, draw(generator, n_b, rate))))
+            if what == "silent" and at >= since or what == "seldom" and (at >= since or at % 6):
+                continue
+            if what == "left" and at >= since:
+                n_a, own = round(n_b * stray), rate * factor
+            if what == "alone":
+                n_a, n_b, own = generator.randint(0, round(size * stray)), size if size < 10 else 2, generator.choice([rate, 0.3, 1])
+            if what == "limit":
+                n_b, own = generator.choice([20, 200]), rate * 2
+            minutes.append(Minute("b", at, Counts(n_a, draw(generator, n_a, rate), n_b, draw(generator, n_b, min(1, own)))))
+        table = Table(f"unseen {number}", tuple(minutes), margin=4.0, slo=generator.choice([rate * 1.3, 0.2]) if what == "limit" else None)
+        if what == "limit":
+            table = dataclasses.replace(table, minutes=tuple(dataclasses.replace(one, counts=dataclasses.replace(one.counts, n_a=0, x_a=0)) for one in minutes))
+        nearest[0] = math.inf
+        blocks_of(table.minutes)
+        if nearest[0] > NEAR:
+            return table
+
+
 def random_tables():
-    return [random_table(kind, number) for kind in KINDS for number in range(KINDS[kind])]
+    return [random_table(kind, number) for kind in KINDS for number in range(KINDS[kind])] + [unseen_table(number) for number in range(UNSEEN_TABLES)]
 
 
 # ---- What the program says ----
@@ -1042,7 +1110,6 @@ class All:
     """All that is open, and what is left of it."""
     blocks: Survivors = dataclasses.field(default_factory=lambda: Survivors("blocks", READINGS_OF_BLOCKS, CHOICES_OF_BLOCKS))
     verdicts: Survivors = dataclasses.field(default_factory=lambda: Survivors("verdict", READINGS, CHOICES))
-    before: Survivors = dataclasses.field(default_factory=lambda: Survivors("before and after", BEFORE))
     over_time: Survivors = dataclasses.field(default_factory=lambda: Survivors("p over time", P_OVER_TIME))
 
 
@@ -1059,10 +1126,10 @@ def numbers_differ(document, table, evidence, s):
     return text
 
 
-def drifts_differ(document, table, reading):
+def drifts_differ(document, table):
     found = {one[NAMES["region"]]: one for one in document[NAMES["regions"]]}
     return "".join(differs(f"drift of {region}", found.get(region, {}).get(NAMES["drift"], "missing"),
-                           drift_explained(of_region(table.minutes, region), table.alpha, reading)) for region in regions_that_share(table.minutes))
+                           drift_explained(of_region(table.minutes, region), table.alpha)) for region in regions_that_share(table.minutes))
 
 
 def extras_differ(document, table, closed):
@@ -1096,7 +1163,8 @@ def judge(table, document, left, number):
     evidence = evidence_of(closed, table)
     said = {s: numbers_differ(document, table, evidence, s) for s in CHOICES["S"]}
     check(f"{name}: evidence", left.verdicts.explain(lambda reading: not said[reading["S"]]), said[left.verdicts.left[0]["S"]], True)
-    check(f"{name}: drift", left.before.explain(lambda reading: not drifts_differ(document, table, reading)), drifts_differ(document, table, left.before.left[0]), True)
+    drifts = drifts_differ(document, table)
+    check(f"{name}: drift", not drifts, drifts, True)
     given = document[NAMES["verdict"]]
     verdicts = {at: verdict(table, closed, evidence, reading) for at, reading in enumerate(READINGS) if reading in left.verdicts.left}
     check(f"{name}: {given}", left.verdicts.explain(lambda reading: verdicts[READINGS.index(reading)] == given), set(verdicts.values()), True)

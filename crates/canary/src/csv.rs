@@ -111,6 +111,9 @@ pub fn parse_csv(text: impl Read) -> Result<(Counts, Vec<String>), CsvError> {
             })
         };
         let cell = Cell { n_a: count(2)?, x_a: count(3)?, n_b: count(4)?, x_b: count(5)? };
+        if text(0).is_empty() {
+            return Err(CsvError::Row { line, reason: "it names no region".to_owned() });
+        }
         let window = text(1);
         let (at, is_time) = match (window.parse::<i64>(), window.parse::<jiff::Timestamp>()) {
             (Ok(number), _) => (i128::from(number), false),
@@ -169,6 +172,7 @@ mod tests {
         };
         assert_eq!(wrong("eu,0,1000.5,2,100,1"), "line 2: n_a is `1000.5`, not a whole number");
         assert!(wrong("eu,0,1000.,2,100,1").contains("`1000.`"));
+        assert_eq!(wrong(" ,0,1000,2,100,1"), "line 2: it names no region");
         let error = parse_csv("region:window:n_a\n".as_bytes()).unwrap_err();
         assert!(error.to_string().starts_with("there is no column region: the first line names"), "{error}");
     }

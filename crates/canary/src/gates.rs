@@ -46,6 +46,11 @@ pub fn rate_upper(x: u64, n: u64, alpha: f64) -> f64 {
     highest_rate(x, n, |p, q| ln_likelihood(p, q) > limit)
 }
 
+/// The lowest rate that is not ruled out, likewise: 0 if nothing was counted.
+pub fn rate_lower(x: u64, n: u64, alpha: f64) -> f64 {
+    1.0 - rate_upper(n - x, n, alpha)
+}
+
 /// ln of the evidence that the canary does not get the share `weight` of units.
 pub fn sample_ratio(n_a: u64, n_b: u64, weight: f64) -> f64 {
     let (n_a, n_b, k) = (n_a as f64, n_b as f64, SAMPLE_RATIO_PRIOR);

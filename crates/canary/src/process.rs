@@ -8,7 +8,7 @@ use crate::blocks::{Block, Blocks};
 use crate::counts::{Cell, Counts};
 use crate::described::{Estimate, Strata, newcombe, wilson};
 use crate::evidence::{Grid, LnLikelihoods, e_bh, odds_ratio};
-use crate::gates::{SAMPLE_RATIO_MAX, drift_explained, rate_upper, sample_ratio};
+use crate::gates::{SAMPLE_RATIO_MAX, drift_explained, rate_lower, rate_upper, sample_ratio};
 use crate::hypergeometric::Likelihood;
 use crate::special::ln_sum_exp;
 use crate::verdict::{
@@ -19,6 +19,15 @@ use crate::words;
 /// Failed units of both releases, and of the canary, in closed blocks that a failure takes at least.
 const FAILED_MIN: u64 = 5;
 const FAILED_CANARY_MIN: u64 = 3;
+/// A baseline that has less than one unit in so many has left: what it still does is too little to tell a canary's failures
+/// from those of both. A rollout leaves it twice as much.
+const LEFT_BASELINE_UNITS: u128 = 20;
+/// Units of a baseline without which its rate is as good as unknown.
+const BASELINE_UNITS_MIN: u64 = 20;
+/// A region of which nothing is heard for longer, while others are, is silent: as long as a state counts again. One with so
+/// little traffic that it was silent before is so from twice its longest silence on.
+const SILENT_MINUTES: i64 = 15;
+const SILENT_TIMES: i64 = 2;
 /// How many times as much as was counted is looked ahead to.
 const AHEAD_MAX: f64 = 1e6;
 
@@ -97,9 +106,64 @@ struct OfRegion {
     aside: Cell,
     /// The canary's first minute.
     begins: Option<i64>,
-    /// Failed units, and units, of the baseline since the canary came, and of the canary since the baseline's last minute.
+    /// The last minute in which either release ran, and the longest time between two of them.
+    heard: Option<i64>,
+    silence: i64,
+}
+
+impl OfRegion {
+    fn hear(&mut self, minute: i64) {
+        self.silence = self.heard.map_or(0, |heard| minute.saturating_sub(heard)).max(self.silence);
+        self.heard = Some(minute);
+    }
+
+    /// A region begins with its canary: before, a wave has not reached it, and there is neither share nor comparison.
+    fn is_counted(&self, minute: i64, exclude_first: i64) -> bool {
+        self.begins.is_some_and(|begins| minute >= begins.saturating_add(exclude_first))
+    }
+
+    /// Failed units, and units, of its baseline, before the canary came as well.
+    fn baseline(&self) -> (u64, u64) {
+        let Cell { x_a, n_a, .. } = self.running.counts + self.aside;
+        (x_a, n_a)
+    }
+}
+
+/// Failed units, and units: of a region's baseline until it left, and of the canary since.
+#[derive(Clone, Copy, Default)]
+struct Left {
     before: (u64, u64),
     after: (u64, u64),
+}
+
+/// What forbids a pass, whatever the evidence says, because nobody has seen it or because it speaks against the canary where
+/// there is nothing to compare it with.
+pub(crate) struct Unseen<'c> {
+    /// A region that was asked for and in which nothing ran.
+    pub unheard: Option<&'c str>,
+    /// A region in which something ran, and of which nothing more is heard while others are.
+    pub silent: Option<&'c str>,
+    /// By how much the rate would have had to rise by itself, in each region in which the canary has failed more often since
+    /// its baseline is gone than the baseline did before.
+    drifts: Vec<Option<f64>>,
+    /// Regions with next to no baseline in which the canary fails more often than a baseline does elsewhere.
+    alone: Vec<bool>,
+    /// The releases never ran side by side, and no limit is left by which the canary could be judged.
+    pub is_without_baseline: bool,
+}
+
+impl Unseen<'_> {
+    fn is_some(&self) -> bool {
+        self.unheard.is_some()
+            || self.silent.is_some()
+            || self.is_without_baseline
+            || (0..self.drifts.len()).any(|place| self.is_against(place))
+    }
+
+    /// Whether it speaks against the canary in this region.
+    fn is_against(&self, place: usize) -> bool {
+        self.drifts[place].is_some() || self.alone[place]
+    }
 }
 
 /// A comparison while windows pass.
@@ -156,8 +220,8 @@ impl<'c> Process<'c> {
             taken: 0,
             aside: Cell::default(),
             begins,
-            before: (0, 0),
-            after: (0, 0),
+            heard: None,
+            silence: 0,
         });
         Process {
             counts,
@@ -198,10 +262,10 @@ impl<'c> Process<'c> {
         for (_, region, cell) in &counts.cells[self.at..until] {
             let of_region = &mut self.regions[*region as usize];
             of_region.taken += 1;
-            // A region begins with its canary: before, a wave has not reached it, and there is neither share nor comparison.
-            let is_counted =
-                of_region.begins.is_some_and(|begins| minute >= begins.saturating_add(counts.exclude_first));
-            if !is_counted {
+            if cell.units() > 0 {
+                of_region.hear(minute);
+            }
+            if !of_region.is_counted(minute, counts.exclude_first) {
                 of_region.aside += *cell;
                 continue;
             }
@@ -213,14 +277,6 @@ impl<'c> Process<'c> {
                 self.due.insert((due, *region));
             }
             of_region.running.counts += *cell;
-            of_region.before.0 += cell.x_a;
-            of_region.before.1 += cell.n_a;
-            if cell.n_a > 0 {
-                of_region.after = (0, 0);
-            } else {
-                of_region.after.0 += cell.x_b;
-                of_region.after.1 += cell.n_b;
-            }
             self.all.counts += *cell;
             of_window += *cell;
         }
@@ -349,16 +405,74 @@ impl<'c> Process<'c> {
         }
     }
 
-    /// A region that was asked for and in which nothing ran: as good as missing.
-    fn unheard(&self) -> Option<&str> {
-        let mut named = self.counts.regions.iter().zip(&self.regions).filter(|_| self.counts.are_named);
-        named.find(|(_, region)| region.taken == 0).map(|(name, _)| name.as_str())
+    fn named_regions(&self) -> impl Iterator<Item = (&'c str, &OfRegion)> {
+        self.counts.regions.iter().map(String::as_str).zip(&self.regions)
     }
 
-    /// By how much the rate would have had to rise by itself, in each region in which the canary has failed more often since
-    /// its baseline is gone than the baseline did before.
-    fn drifts(&self) -> Vec<Option<f64>> {
-        self.regions.iter().map(|region| drift_explained(region.before, region.after, self.policy.alpha)).collect()
+    /// Whether it was heard, and is no more, while others are: its rows may be late.
+    fn is_silent(&self, region: &OfRegion, latest: Option<i64>) -> bool {
+        let least = SILENT_MINUTES.max(region.silence.saturating_mul(SILENT_TIMES));
+        (self.counts.are_named || region.begins.is_some())
+            && latest.zip(region.heard).is_some_and(|(latest, heard)| latest.saturating_sub(heard) > least)
+    }
+
+    /// When the baseline of each region left: its longest last part in which the baseline is next to nothing.
+    fn left(&self) -> Vec<Left> {
+        let mut since = vec![(Cell::default(), Cell::default()); self.regions.len()];
+        for (window, region, cell) in self.counts.cells[..self.at].iter().rev() {
+            let minute = self.counts.clock.minute(*window);
+            if self.regions[*region as usize].is_counted(minute, self.counts.exclude_first) {
+                let (sum, left) = &mut since[*region as usize];
+                *sum += *cell;
+                if u128::from(sum.n_a) * LEFT_BASELINE_UNITS < u128::from(sum.units()) {
+                    *left = *sum;
+                }
+            }
+        }
+        let of = |(region, (_, left)): (&OfRegion, (Cell, Cell))| {
+            let own = region.baseline();
+            Left { before: (own.0 - left.x_a, own.1 - left.n_a), after: (left.x_b, left.n_b) }
+        };
+        self.regions.iter().zip(since).map(of).collect()
+    }
+
+    fn unseen(&self, left: &[Left]) -> Unseen<'c> {
+        let alpha = self.policy.alpha;
+        let baselines = self.regions.iter().map(OfRegion::baseline);
+        let everywhere = baselines.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let is_alone = |(region, left): (&OfRegion, &Left)| {
+            let own = region.baseline();
+            let known = if own.1 >= BASELINE_UNITS_MIN { own } else { everywhere };
+            left.before.1 < BASELINE_UNITS_MIN && drift_explained(known, left.after, alpha).is_some()
+        };
+        // Before the canary has come anywhere nothing can pass, and nothing is missed.
+        let has_canary = self.all.counts.n_b > 0;
+        let mut named = self.named_regions().filter(|_| self.counts.are_named && has_canary);
+        let latest = self.regions.iter().filter_map(|region| region.heard).max();
+        Unseen {
+            unheard: named.find(|(_, region)| region.heard.is_none()).map(|(name, _)| name),
+            silent: self.named_regions().find(|(_, region)| self.is_silent(region, latest)).map(|(name, _)| name),
+            drifts: left.iter().map(|left| drift_explained(left.before, left.after, alpha)).collect(),
+            alone: self.regions.iter().zip(left).map(is_alone).collect(),
+            is_without_baseline: has_canary && !self.is_overlap() && (self.policy.slo.is_none() || self.is_above_slo()),
+        }
+    }
+
+    /// Whether the canary fails less often than the limit for sure, in all regions together.
+    fn is_within_slo(&self) -> bool {
+        let Cell { n_b, x_b, .. } = self.all.counts;
+        n_b >= self.policy.min_requests.max(1)
+            && self.policy.slo.is_some_and(|slo| rate_upper(x_b, n_b, self.policy.alpha) <= slo)
+    }
+
+    /// Whether the canary fails more often than the limit for sure, in one region or more.
+    fn is_above_slo(&self) -> bool {
+        self.regions.iter().any(|region| self.is_region_above_slo(region))
+    }
+
+    fn is_region_above_slo(&self, region: &OfRegion) -> bool {
+        let Cell { n_b, x_b, .. } = region.running.counts;
+        self.policy.slo.is_some_and(|slo| rate_lower(x_b, n_b, self.policy.alpha) > slo)
     }
 
     fn ln_pass_line(&self) -> f64 {
@@ -375,15 +489,14 @@ impl<'c> Process<'c> {
 
     /// The evidence for a pass, if there is enough, and whether it is of the failure rate alone.
     fn passes(&self) -> Option<(f64, bool)> {
-        let counts = &self.all.counts;
         // A region in which the canary ran without a baseline shows nothing, and so nothing passes by comparison.
         let least = self.covered().map(|region| region.running.ln_region_pass()).reduce(f64::min);
         let line = self.ln_pass_line();
         let passes = least.filter(|least| *least >= line && self.evidence.ln_pass >= line);
-        let upper = || rate_upper(counts.x_b, counts.n_b, self.policy.alpha);
-        let is_below_slo =
-            counts.n_b >= self.policy.min_requests.max(1) && self.policy.slo.is_some_and(|slo| upper() <= slo);
-        passes.map(|_| (self.evidence.ln_pass, false)).or_else(|| is_below_slo.then(|| (-self.policy.alpha.ln(), true)))
+        let is_below_slo = || self.is_within_slo() && !self.is_above_slo();
+        passes
+            .map(|_| (self.evidence.ln_pass, false))
+            .or_else(|| is_below_slo().then(|| (-self.policy.alpha.ln(), true)))
     }
 
     /// ln of the evidence that traffic is not shared as it was meant to be.
@@ -422,15 +535,11 @@ impl<'c> Process<'c> {
     /// What is said of it, as one of so many comparisons.
     pub(crate) fn report(&self, fails: bool, history: History, comparisons: usize) -> Report {
         let (all, policy) = (&self.all, self.policy);
-        let (unheard, drifts) = (self.unheard(), self.drifts());
-        let drifted = self.counts.regions.iter().zip(&drifts).find(|(_, drift)| drift.is_some());
-        let drifted = drifted.map(|(name, _)| name.as_str());
-        // Something was not seen: nothing passes then.
-        let is_hindered = self.looks.is_region_missing
-            || self.looks.is_sampled
-            || self.is_late_against
-            || unheard.is_some()
-            || drifted.is_some();
+        let left = self.left();
+        let unseen = self.unseen(&left);
+        // Nothing passes then.
+        let is_hindered =
+            self.looks.is_region_missing || self.looks.is_sampled || self.is_late_against || unseen.is_some();
         // What was set aside is described where there is nothing else: of regions without a canary, and of releases that
         // never ran side by side.
         let told = |region: &OfRegion| match self.is_overlap() && region.begins.is_some() {
@@ -461,17 +570,20 @@ impl<'c> Process<'c> {
             .map(|((name, region), _)| (name.as_str(), region.running.compared))
             .collect();
         let with_canary = self.regions.iter().filter(|region| region.running.counts.n_b > 0).count();
-        let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back.regions).zip(drifts);
+        let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back.regions).enumerate();
         let regions: Vec<Region> = named
-            .map(|(((name, region), roll_back), drift_explained)| {
+            .map(|(place, ((name, region), roll_back))| {
                 let (running, counts) = (&region.running, told(region));
                 Region {
                     region: name.clone(),
                     totals: running.totals(&counts, region.ln_fail, running.ln_region_pass()),
                     risk_difference: newcombe(&counts),
-                    verdict: self.of_region(region, roll_back, drift_explained),
+                    verdict: match roll_back {
+                        true => RegionVerdict::Fail,
+                        false => self.of_region(region, verdict == Verdict::Invalid || unseen.is_against(place)),
+                    },
                     roll_back,
-                    drift_explained,
+                    drift_explained: unseen.drifts[place],
                     rate_upper: rate_upper(running.counts.x_b, running.counts.n_b, policy.alpha),
                 }
             })
@@ -480,12 +592,20 @@ impl<'c> Process<'c> {
             .iter()
             .filter(|one| one.totals.counts.n_b > 0 && policy.slo.is_some_and(|slo| one.rate_upper > slo));
         let above_limit = above.map(|one| (one.region.as_str(), one.totals.counts, one.rate_upper)).collect();
+        let over_limit = match self.is_within_slo() {
+            true => self.named_regions().filter(|(_, region)| self.is_region_above_slo(region)).collect(),
+            false => Vec::new(),
+        };
+        let over_limit = over_limit.into_iter().map(|(name, region)| (name, region.running.counts)).collect();
+        let name_of = |place: Option<usize>| place.map(|place| self.counts.regions[place].as_str());
         let facts = words::Facts {
             counts: described,
             worse: if worse.len() < with_canary { worse } else { Vec::new() },
             above_limit,
-            unheard,
-            drifted,
+            over_limit,
+            unseen: &unseen,
+            drifted: name_of(unseen.drifts.iter().position(Option::is_some)),
+            alone: name_of(unseen.alone.iter().position(|is_alone| *is_alone)),
             policy,
             decided,
             is_overlap: self.is_overlap(),
@@ -516,7 +636,7 @@ impl<'c> Process<'c> {
             first_crossing,
             blocks: self.sorted_blocks(),
             open_blocks: self.regions.iter().filter_map(|region| region.blocks.open().copied()).collect(),
-            needs: if is_hindered { None } else { self.needs(verdict, comparisons) },
+            needs: if is_hindered { None } else { self.needs(verdict, comparisons, &left) },
             is_hindered,
             is_observational: !self.is_overlap() && described.has_both(),
         }
@@ -562,14 +682,12 @@ impl<'c> Process<'c> {
         }
     }
 
-    fn of_region(&self, region: &OfRegion, roll_back: bool, drift: Option<f64>) -> RegionVerdict {
-        if roll_back {
-            return RegionVerdict::Fail;
-        }
+    /// What is said of a region that is not to be rolled back, where something speaks against a pass or nothing does.
+    fn of_region(&self, region: &OfRegion, is_against: bool) -> RegionVerdict {
         if !self.is_covered(region) {
             return RegionVerdict::Uncovered;
         }
-        match region.running.ln_region_pass() >= self.ln_pass_line() && drift.is_none() {
+        match region.running.ln_region_pass() >= self.ln_pass_line() && !is_against {
             true => RegionVerdict::Pass,
             false => RegionVerdict::Inconclusive,
         }
@@ -584,10 +702,10 @@ impl<'c> Process<'c> {
 
     /// What would decide: the evidence of what was counted, several times over. One of several comparisons fails by itself
     /// where its evidence is so many times as large as that of the only one.
-    fn needs(&self, verdict: Verdict, comparisons: usize) -> Option<Needs> {
+    fn needs(&self, verdict: Verdict, comparisons: usize, left: &[Left]) -> Option<Needs> {
         let counts = &self.all.counts;
         // Without a baseline beside it no more requests of the canary tell anything.
-        let is_alone = self.regions.iter().any(|region| region.after.1 > region.before.1);
+        let is_alone = left.iter().any(|left| left.after.1 > left.before.1);
         if verdict != Verdict::Inconclusive || !counts.has_both() || is_alone {
             return None;
         }

@@ -15,7 +15,7 @@ pub use markdown::render_markdown;
 pub use text::render_text;
 
 use crate::counts::Cell;
-use crate::verdict::{Needs, Policy, Report, Verdict, decisive};
+use crate::verdict::{Needs, Policy, Region, RegionVerdict, Report, Verdict, decisive};
 use crate::words;
 
 /// What the comparison of mixed traces is called.
@@ -128,14 +128,11 @@ impl<'a> Told<'a> {
         if let Some(fails) = needs().filter(|needs| needs.verdict == Verdict::Fail).min_by(sooner) {
             return Some(fails);
         }
-        // Mixed traces can fail a canary, and it passes without them.
-        let mut must = self.comparisons.iter().filter(|one| one.metric != MIXED);
         let is_open = |one: &Comparison<'_>| one.report.verdict != Verdict::Pass && one.report.needs.is_none();
-        if must.any(is_open) {
+        if self.must_pass().any(is_open) {
             return None;
         }
-        let must = self.comparisons.iter().filter(|one| one.metric != MIXED).filter_map(|one| one.report.needs);
-        must.max_by(sooner)
+        self.must_pass().filter_map(|one| one.report.needs).max_by(sooner)
     }
 
     fn window(&self, number: i64) -> &'a str {
@@ -145,9 +142,13 @@ impl<'a> Told<'a> {
 
     /// The regions to roll back, over all comparisons.
     pub fn roll_back(&self) -> Vec<&'a str> {
+        self.regions_where(|region| region.roll_back)
+    }
+
+    /// Regions of which this is so in any comparison, by name.
+    fn regions_where(&self, is_so: impl Fn(&Region) -> bool) -> Vec<&'a str> {
         // Traces that met both releases are of no region.
-        let of_regions = self.comparisons.iter().filter(|one| one.metric != MIXED);
-        let regions = of_regions.flat_map(|one| &one.report.regions).filter(|region| region.roll_back);
+        let regions = self.must_pass().flat_map(|one| &one.report.regions).filter(|region| is_so(region));
         let mut names: Vec<&str> = regions.map(|region| region.region.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -156,7 +157,7 @@ impl<'a> Told<'a> {
 
     /// Whether all regions that have the canary are among them because none is worse for sure by itself.
     pub fn is_roll_back_of_all(&self) -> bool {
-        self.comparisons.iter().any(|one| one.metric != MIXED && one.report.is_roll_back_of_all)
+        self.must_pass().any(|one| one.report.is_roll_back_of_all)
     }
 
     /// In one sentence, why.
@@ -171,9 +172,14 @@ impl<'a> Told<'a> {
         }
     }
 
+    /// What must pass for a pass: mixed traces can fail a canary, and it passes without them.
+    fn must_pass(&self) -> impl Iterator<Item = &'a Comparison<'a>> {
+        self.comparisons.iter().filter(|one| one.metric != MIXED)
+    }
+
     /// Whether something was not seen, so that nothing may pass, by no policy either.
     pub fn is_hindered(&self) -> bool {
-        !self.is_complete || self.comparisons.iter().any(|one| one.report.is_hindered)
+        !self.is_complete || self.must_pass().any(|one| one.report.is_hindered)
     }
 
     /// What to do now, in a sentence.
@@ -181,7 +187,9 @@ impl<'a> Told<'a> {
         let more = self.outlook();
         let report = self.decisive().report;
         let is_alone = report.totals.counts.n_a == 0 || report.regions.iter().any(|one| one.drift_explained.is_some());
-        words::action(self.verdict, &self.roll_back(), self.is_roll_back_of_all(), is_alone, more.as_deref())
+        let uncovered = self.regions_where(|region| region.verdict == RegionVerdict::Uncovered);
+        let is_of_all = self.is_roll_back_of_all();
+        words::action(self.verdict, &self.roll_back(), is_of_all, is_alone, &uncovered, more.as_deref())
     }
 
     /// What would decide, with the time that it takes at today's traffic.
@@ -219,13 +227,14 @@ impl<'a> Told<'a> {
 
     /// What a canary did once its baseline was gone, where that would take a rise of the rate by itself to explain.
     fn drifts(&self) -> Vec<String> {
-        let regions = self.comparisons.iter().flat_map(|one| &one.report.regions);
+        let regions = self.must_pass().flat_map(|one| &one.report.regions);
         regions
             .filter_map(|region| {
                 let drift = region.drift_explained?;
                 Some(format!(
-                    "In {} the canary fails more often since its baseline is gone than the baseline did before, unless the \
-                     rate rose {}-fold by itself: it is no failure, because nothing runs beside it, and nothing passes",
+                    "In {} the canary fails more often since its baseline is gone, or all but gone, than the baseline did \
+                     before, unless the rate rose {}-fold by itself: it is no failure, because too little runs beside it, and \
+                     nothing passes",
                     region.region,
                     digits(drift)
                 ))

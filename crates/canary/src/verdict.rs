@@ -341,19 +341,22 @@ pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Repor
 }
 
 /// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must. Windows
-/// are those of one clock. What came too late to be counted decides nothing, and they pass only if they also did with it.
+/// are those of one clock. What came too late to be counted decides nothing, and speaks against them where they would not
+/// pass with it, or would fail.
 pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<Report>) {
     let judged = judge_counted(hypotheses, looks, false);
-    if judged.0 != Verdict::Pass || hypotheses.iter().all(|hypothesis| hypothesis.late.is_none()) {
+    let is_open = matches!(judged.0, Verdict::Pass | Verdict::Inconclusive);
+    if !is_open || hypotheses.iter().all(|hypothesis| hypothesis.late.is_none()) {
         return judged;
     }
     let with_late: Vec<Hypothesis<'_>> = hypotheses
         .iter()
         .map(|hypothesis| Hypothesis { counts: hypothesis.late.unwrap_or(hypothesis.counts), ..*hypothesis })
         .collect();
-    match judge_counted(&with_late, looks, false).0 {
-        Verdict::Pass => judged,
-        _ => judge_counted(hypotheses, looks, true),
+    match (judged.0, judge_counted(&with_late, looks, false).0) {
+        (Verdict::Pass, Verdict::Pass) => judged,
+        (Verdict::Pass, _) | (_, Verdict::Fail) => judge_counted(hypotheses, looks, true),
+        _ => judged,
     }
 }
 

@@ -2,6 +2,7 @@
 //! to say what the counts beside it seem to deny.
 
 use crate::counts::Cell;
+use crate::process::Unseen;
 use crate::verdict::{Crossing, Policy, Verdict};
 
 /// Regions that a sentence names.
@@ -15,10 +16,13 @@ pub(crate) struct Facts<'f> {
     /// Regions in which the canary's rate may be above the limit for all that is known of them alone: what was counted there,
     /// and how high it may be.
     pub above_limit: Vec<(&'f str, Cell, f64)>,
-    /// A region that was asked for and in which nothing ran.
-    pub unheard: Option<&'f str>,
+    /// Regions in which it is above the limit for sure, where all together are below it, and what was counted there.
+    pub over_limit: Vec<(&'f str, Cell)>,
+    pub unseen: &'f Unseen<'f>,
     /// A region in which the canary has failed since its baseline is gone.
     pub drifted: Option<&'f str>,
+    /// A region with next to no baseline in which it fails.
+    pub alone: Option<&'f str>,
     pub policy: &'f Policy,
     /// What decided, and what had been counted by then.
     pub decided: Option<Crossing>,
@@ -98,13 +102,8 @@ fn above_limit(regions: &[(&str, Cell, f64)]) -> String {
     let of = |(name, cell, upper): &(&str, Cell, f64)| {
         format!("{name} ({} failed, and up to {} is not ruled out)", self::of(cell.x_b, cell.n_b), percent(*upper))
     };
-    let (shown, left) = regions.split_at(regions.len().min(NAMES_MAX));
-    let mut named: Vec<String> = shown.iter().map(of).collect();
-    if !left.is_empty() {
-        named.push(format!("{} more", left.len()));
-    }
-    let names: Vec<&str> = named.iter().map(String::as_str).collect();
-    format!("; that is of all regions together, and alone it is not shown in {}", list(&names))
+    let named: Vec<String> = regions.iter().map(of).collect();
+    format!("; that is of all regions together, and alone it is not shown in {}", some_of(&named))
 }
 
 /// Why, in one sentence.
@@ -201,6 +200,15 @@ fn passes(facts: &Facts<'_>) -> String {
 fn undecided(facts: &Facts<'_>) -> String {
     let counts = &facts.counts;
     let rates = rates(counts);
+    if let Some(limit) = facts.policy.slo.filter(|_| !facts.over_limit.is_empty()) {
+        let named = facts.over_limit.iter().map(|(name, cell)| format!("{name} ({} failed)", of(cell.x_b, cell.n_b)));
+        return format!(
+            "the canary fails less often than {} in all regions together, and more often for sure in {}, so it does not pass by \
+             that limit: {rates}",
+            percent(limit),
+            some_of(&named.collect::<Vec<_>>())
+        );
+    }
     if counts.n_a == 0 {
         return format!("there is no baseline to compare the canary with: {rates}");
     }
@@ -215,17 +223,28 @@ fn undecided(facts: &Facts<'_>) -> String {
     }
     if facts.is_late_against {
         return format!(
-            "it passes by what was counted, and would not by what is held against nobody (what came too late, failed because \
-             of something else, or names no request), so nothing passes: {rates}"
+            "what is held against nobody speaks against it (what came too late, failed because of something else, or names \
+             no request), and nothing passes then: {rates}"
         );
     }
-    if let Some(region) = facts.unheard {
+    if let Some(region) = facts.unseen.unheard {
         return format!("nothing was heard of {region}, which was asked for, and nothing passes then: {rates}");
+    }
+    if let Some(region) = facts.unseen.silent {
+        return format!(
+            "nothing more is heard of {region}, while others are heard: its rows may be late, and nothing passes then: {rates}"
+        );
     }
     if let Some(region) = facts.drifted {
         return format!(
-            "in {region} the canary has failed more often since its baseline is gone than the baseline did before; nothing \
-             runs beside it to tell why, and nothing passes then: {rates}"
+            "in {region} the canary has failed more often since its baseline is gone, or all but gone, than the baseline did \
+             before; too little runs beside it to tell why, and nothing passes then: {rates}"
+        );
+    }
+    if let Some(region) = facts.alone {
+        return format!(
+            "in {region} the canary fails more often than the baseline of all regions together, and next to no baseline runs \
+             beside it to tell why, and nothing passes then: {rates}"
         );
     }
     if facts.has_closed && !facts.is_overlap {
@@ -258,6 +277,7 @@ pub(crate) fn action(
     roll_back: &[&str],
     is_of_all: bool,
     is_alone: bool,
+    uncovered: &[&str],
     more: Option<&str>,
 ) -> String {
     match verdict {
@@ -277,7 +297,11 @@ pub(crate) fn action(
             "Do not promote. See whether the canary gets traffic at all, and whether its logs arrive (`transect doctor`)"
                 .to_owned()
         }
-        Verdict::Pass => "Go on: promote it, or begin the next wave".to_owned(),
+        Verdict::Pass if uncovered.is_empty() => "Go on: promote it, or begin the next wave".to_owned(),
+        Verdict::Pass => format!(
+            "Go on: promote it, or begin the next wave; too few requests came to the canary in {} to say anything of it there",
+            some_of(uncovered)
+        ),
         Verdict::Inconclusive if is_alone => {
             "Bring the baseline back beside the canary, or decide by hand: alone it cannot be judged".to_owned()
         }
@@ -286,6 +310,13 @@ pub(crate) fn action(
             None => "Keep canary and baseline as they are, both with traffic in each region, and ask again".to_owned(),
         },
     }
+}
+
+/// The first of them, and how many more there are.
+fn some_of(names: &[impl AsRef<str>]) -> String {
+    let (shown, left) = names.split_at(names.len().min(NAMES_MAX));
+    let more = (!left.is_empty()).then(|| format!("{} more", left.len()));
+    list(&shown.iter().map(AsRef::as_ref).chain(more.as_deref()).collect::<Vec<_>>())
 }
 
 /// `a, b and c`.
@@ -308,7 +339,7 @@ mod tests {
         assert_eq!(shares, ["0 %", "10 %", "25 %", "0.033 %", "5.7 %", "100 %", "50 %"]);
         assert_eq!([0.996, 0.999_5, 0.95, 0.999_999].map(percent), ["99.6 %", "99.95 %", "95 %", "99.9999 %"]);
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
-        let all = action(Verdict::Fail, &["a", "b"], true, false, None);
+        let all = action(Verdict::Fail, &["a", "b"], true, false, &[], None);
         assert!(all.starts_with("Roll the canary back in a and b: none of these is worse for sure by itself"), "{all}");
     }
 }

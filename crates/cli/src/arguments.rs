@@ -416,8 +416,9 @@ pub struct Trace {
 ///
 /// A unit is a trace, for each release and region by itself, else an invocation. It has failed if something of the service
 /// in it did: a record of severity ERROR or above, a failed or timed-out invocation, an error span, or HTTP 500 or above;
-/// but not if that began in another service. Minutes are looked at one after the other, once they are over for --settle,
-/// and the first that decides counts. A region that does not answer, or holds too little, never passes.
+/// but not if that began in another service. A minute is counted once it is over for --settle,
+/// and the evidence at the last counted minute decides; with --state a failure stays, and a pass until there is one. Nothing
+/// passes while a region does not answer, and a region that holds too little is not covered by a pass.
 ///
 /// A pipeline waits with --watch, or asks again and again with --state. Counts of one's own come with --counts: a
 /// comma-separated file with the columns region, window, n_a, x_a, n_b and x_b, units and failed units of baseline and canary;
@@ -523,7 +524,8 @@ pub struct CanaryPolicy {
 #[derive(Debug, Args)]
 pub struct CanaryWaiting {
     /// Keep what was counted here between calls: minutes are counted once, a failure stays, and a pass until there is one. The last
-    /// 15 minutes of it are looked through again each time: what came late is told, and nothing passes that would not with it
+    /// 15 minutes of it are looked through again each time, and all of it before a pass: what came late is told, and nothing passes
+    /// that would not with it
     #[arg(long, value_name = "FILE", help_heading = "Waiting")]
     pub state: Option<PathBuf>,
     /// Forget what the state has counted and decided, and count anew from its beginning, or from another --since than it was begun

@@ -252,13 +252,38 @@ struct Asking<'p> {
     must_pass: bool,
 }
 
-/// Counts what is new, and judges all.
+/// Counts what is new, judges all, and keeps it.
 fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global) -> Result<Judged, Failure> {
     // A failure stays, and nothing that comes later changes it.
-    let look = match series.decided() {
-        Some(look) => look,
-        None => counting.look(series, global)?,
+    let found = match series.decided() {
+        Some(found) => found,
+        None => counting.look(series, false, global)?,
     };
+    let mut judged = judge_series(counting, series, found, asked, global)?;
+    // What came later than each look reads again may speak against a pass.
+    if judged.verdict == Verdict::Pass && !series.is_all_read() {
+        let found = counting.look(series, true, global)?;
+        judged = judge_series(counting, series, found, asked, global)?;
+    }
+    let kept = match judged.verdict {
+        Verdict::Fail => series.decide(judged.verdict, &judged.look),
+        _ => series.save(),
+    };
+    match kept {
+        // A failure is told, whether it can be kept or not.
+        Err(failure) if judged.verdict == Verdict::Fail => drop(failure.report()),
+        kept => kept?,
+    }
+    Ok(judged)
+}
+
+fn judge_series(
+    counting: &Counting,
+    series: &Series,
+    look: Look,
+    asked: &Asked,
+    global: &Global,
+) -> Result<Judged, Failure> {
     let errors_policy = asked.policy;
     let latency_policy = Policy { slo: None, ..errors_policy };
     let mixed_policy = Policy { slo: None, weight: None, ..errors_policy };
@@ -312,18 +337,7 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
             (name, service.baseline.clone(), canary, one.metric, service.source(one.metric == "latency"), report)
         })
         .collect();
-    let judged =
-        Judged { verdict, comparisons, counts: first, windows: steps.names(), mixed, look, policy: asked.policy };
-    let kept = match judged.verdict {
-        Verdict::Fail => series.decide(judged.verdict, &judged.look),
-        _ => series.save(),
-    };
-    match kept {
-        // A failure is told, whether it can be kept or not.
-        Err(failure) if judged.verdict == Verdict::Fail => drop(failure.report()),
-        kept => kept?,
-    }
-    Ok(judged)
+    Ok(Judged { verdict, comparisons, counts: first, windows: steps.names(), mixed, look, policy: asked.policy })
 }
 
 /// Cells of minutes as counts of steps.

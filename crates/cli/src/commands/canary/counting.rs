@@ -109,10 +109,10 @@ impl Counting {
     }
 
     /// The minutes that a look is about: from the one after those that were counted, to the last that is over.
-    fn question(&self, series: &Series, options: &EngineOptions) -> UnitQuestion {
+    fn question(&self, series: &Series, is_all: bool, options: &EngineOptions) -> UnitQuestion {
         let minute = |time: i64| time.div_euclid(WINDOW_NANO) * WINDOW_NANO;
         let now = options.now_unix_nano;
-        let since = series.since_unix_nano(|| minute(options.since_unix_nano.unwrap_or(now - SINCE_NANO)));
+        let since = series.since_unix_nano(is_all, || minute(options.since_unix_nano.unwrap_or(now - SINCE_NANO)));
         let over = minute(now.saturating_sub(self.settle_nano));
         let until = options.until_unix_nano.map_or(over, |until| minute(until).min(over)).max(since);
         // What was counted is not taken back, whatever end is asked for.
@@ -142,7 +142,7 @@ impl Counting {
     /// Prints what a look would read.
     pub fn dry_run(&self, series: &Series, global: &Global) -> Result<(), Failure> {
         let (options, open) = self.options(global)?;
-        let question = self.question(series, &options);
+        let question = self.question(series, false, &options);
         let engine = output::open(config::configured(global)?, open)?;
         let sql = format!(
             "SELECT count(*) FROM telemetry WHERE time_unix_nano BETWEEN {} AND {}",
@@ -152,11 +152,12 @@ impl Counting {
         output::dry_run(&engine, &sql, &[], global)
     }
 
-    /// Counts the minutes that are over and were not counted yet, and adds them to the series.
-    pub fn look(&self, series: &mut Series, global: &Global) -> Result<Look, Failure> {
+    /// Counts the minutes that are over and were not counted yet, and adds them to the series. What was counted is looked
+    /// through again, the last of it or all.
+    pub fn look(&self, series: &mut Series, is_all: bool, global: &Global) -> Result<Look, Failure> {
         let (options, open) = self.options(global)?;
         series.check_clock(options.now_unix_nano)?;
-        let question = self.question(series, &options);
+        let question = self.question(series, is_all, &options);
         let engine = output::open(config::configured(global)?, open)?;
         let watch = output::Watch::new(&engine, global);
         let units = output::block_on(Some(&watch), engine.units(&question))??;
@@ -211,7 +212,7 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
         look.missing.push((file.path.clone(), file.reason.clone()));
     }
     for path in series.unreadable() {
-        look.warnings.push(format!("{path} could not be read, and nothing passes without it"));
+        look.warnings.push(format!("{path} could not be read, and nothing passes until it can be"));
     }
     look.warnings.extend(series.services().iter().filter_map(|service| service.late_sentence(is_slow_asked)));
     look.warnings.extend(series.services().iter().flat_map(super::state::Service::doubt_sentences));

@@ -67,10 +67,14 @@ fn traffic(service: &str, global: &Global) -> Result<f64, Failure> {
     output::finish(global, &units.completeness, &transect_query::NamesSeen::default())?;
     let calls: u64 = units.services.iter().flat_map(|of| of.releases.values()).sum();
     if calls == 0 {
+        let names = match units.services_seen.is_empty() {
+            true => String::new(),
+            false => format!(", or name one of {}", units.services_seen.join(", ")),
+        };
         return Err(Failure::Because {
             code: NOTHING_FOUND,
             error: anyhow::anyhow!("{service} did nothing in that time"),
-            hint: Some(format!("widen --since, or name one of {}", units.services_seen.join(", "))),
+            hint: Some(format!("widen --since{names}")),
         });
     }
     Ok(calls as f64 * WINDOW_NANO as f64 / (question.until_unix_nano - since) as f64)

@@ -15,11 +15,15 @@ use twox_hash::XxHash3_64;
 
 use super::counting::Counting;
 use crate::failure::{Failure, USAGE};
+use crate::output;
+use crate::range::duration_nano;
 
 const VERSION: u32 = STATISTICS_VERSION;
 /// So many minutes before what is kept are counted again at each look: twice the longest buffer that is usual for delivery
 /// (5 min), and half as much once more.
 pub const RECOUNT_MINUTES: i64 = 15;
+/// Parts of a question that are the same however they are written.
+const DURATIONS: [&str; 5] = ["since", "settle", "slow", "exclude_first", "lateness"];
 /// A state goes on for a year at most.
 const MINUTES_MAX: i64 = 366 * 24 * 60;
 /// A month of minutes in thirty regions is a tenth of this.
@@ -134,7 +138,7 @@ struct Kept {
     incomplete: BTreeSet<i64>,
     /// Regions that did not answer, and from which minute on they are to be counted.
     behind: BTreeMap<String, i64>,
-    /// Files that could not be read when their minutes were counted: nothing passes any more.
+    /// Files that could not be read: nothing passes until they can, and all is read at each look.
     unreadable: BTreeSet<String>,
     services: Vec<Service>,
     decided: Option<Decided>,
@@ -224,7 +228,7 @@ impl Kept {
                 "it keeps a decision that is never kept",
             ),
             (
-                self.digest.as_ref().is_some_and(|digest| *digest != self.digest()),
+                self.digest.as_ref().is_none_or(|digest| *digest != self.digest()),
                 "what it holds is not what was written",
             ),
         ];
@@ -238,9 +242,12 @@ impl Kept {
     fn other_than(&self, new: &Kept) -> Option<String> {
         let (was, is) = (&self.asked, &new.asked);
         let keys = was.as_object().into_iter().chain(is.as_object()).flat_map(|object| object.keys());
-        // What an older program did not write down is as it is asked now.
-        let is_newer = |key: &String| ["lake", "since", "lateness"].contains(&key.as_str());
-        let differs = |key: &&String| was.get(*key) != is.get(*key) && !(was.get(*key).is_none() && is_newer(key));
+        let nano = |value: &Value| value.as_str().and_then(duration_nano);
+        let is_same_time = |was: &Value, is: &Value| nano(was).is_some_and(|was| nano(is) == Some(was));
+        let differs = |key: &&String| {
+            let (was, is) = (&was[key.as_str()], &is[key.as_str()]);
+            was != is && !(DURATIONS.contains(&key.as_str()) && is_same_time(was, is))
+        };
         let (key, was, is) = keys.into_iter().find(differs).map(|key| (key, &was[key], &is[key]))?;
         if key != "lake" {
             return Some(format!("it was begun with {key} {was}, and this asks with {is}"));
@@ -284,6 +291,8 @@ pub struct Series {
     path: Option<PathBuf>,
     kept: Kept,
     is_begun: bool,
+    /// Whether the last look has read all minutes, and not the last ones alone.
+    is_all_read: bool,
     /// Where a state is counted anew: since when.
     recounted_since: Option<i64>,
 }
@@ -316,7 +325,8 @@ impl Series {
             digest: None,
         };
         let begun = |path: Option<&Path>, kept, recounted_since| {
-            Ok(Series { path: path.map(Path::to_owned), kept, is_begun: false, recounted_since })
+            let path = path.map(Path::to_owned);
+            Ok(Series { path, kept, is_begun: false, is_all_read: false, recounted_since })
         };
         let Some(path) = path else { return begun(None, new, None) };
         let refuse = |error: anyhow::Error, hint: &str| Failure::Because {
@@ -365,7 +375,7 @@ impl Series {
                 "go on with the program that began it until the canary is decided, or count anew from the lake with --recount",
             ));
         }
-        let mut kept: Kept = serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other))?;
+        let kept: Kept = serde_json::from_slice(&text).context(none).map_err(|error| refuse(error, other))?;
         if let Some(what) = kept.other_than(&new) {
             let hint =
                 "a running canary keeps its question: name another file for another one, or count anew with --recount";
@@ -377,12 +387,13 @@ impl Series {
                 && (is.baseline.is_none() || was.baseline == is.baseline)
         };
         let are_of = kept.services.len() == new.services.len() && kept.services.iter().zip(&new.services).all(is_of);
-        let damage = kept.check().err().or((!are_of).then_some("it counts other releases than it was begun with"));
+        let is_other = (!are_of).then_some("it counts other releases than it was begun with");
+        let damage = is_other.or(kept.check().err());
         if let Some(what) = damage {
             return Err(damaged(path, what));
         }
-        kept.asked = new.asked;
-        Ok(Series { path: Some(path.to_owned()), is_begun: !kept.looks.is_empty(), kept, recounted_since: None })
+        let is_begun = !kept.looks.is_empty();
+        Ok(Series { path: Some(path.to_owned()), kept, is_begun, is_all_read: false, recounted_since: None })
     }
 
     /// Refuses minutes that had not been when they were counted: none that follow would be counted until the clock came there.
@@ -429,7 +440,12 @@ impl Series {
         })
     }
 
-    /// Whether all files could be read when their minutes were counted.
+    /// Whether the last look has read all minutes.
+    pub fn is_all_read(&self) -> bool {
+        self.is_all_read
+    }
+
+    /// Whether all files could be read.
     pub fn is_whole(&self) -> bool {
         self.kept.unreadable.is_empty()
     }
@@ -443,10 +459,13 @@ impl Series {
         &self.kept.services
     }
 
-    /// From when on a look reads: what is new, and a little before.
-    pub fn since_unix_nano(&self, first: impl FnOnce() -> i64) -> i64 {
+    /// From when on a look reads: what is new, and a little before; or all of it.
+    pub fn since_unix_nano(&self, is_all: bool, first: impl FnOnce() -> i64) -> i64 {
         if !self.is_begun {
             return self.recounted_since.unwrap_or_else(first);
+        }
+        if is_all || !self.is_whole() {
+            return self.kept.since_unix_nano;
         }
         let recounted = self.next_minute() - RECOUNT_MINUTES;
         let next = self.kept.behind.values().copied().chain([recounted]).min().unwrap_or(0).max(0);
@@ -495,6 +514,7 @@ impl Series {
         let look = i64::try_from(kept.looks.len()).unwrap_or(i64::MAX);
         let (counted, until) = (kept.looks.last().copied().unwrap_or(0), minute(question.until_unix_nano));
         let since = minute(question.since_unix_nano);
+        self.is_all_read = since <= 0;
         let missing: BTreeSet<&str> =
             units.completeness.missing_regions.iter().map(|missing| missing.region.as_str()).collect();
         let recount = Recount { looks: &kept.looks, since, is_whole: units.completeness.is_complete() };
@@ -549,6 +569,9 @@ impl Series {
         if !units.completeness.is_complete() {
             kept.incomplete.insert(look);
         }
+        if self.is_all_read && units.completeness.missing_regions.is_empty() {
+            kept.unreadable.clear();
+        }
         kept.unreadable.extend(units.completeness.unreadable_files.iter().map(|file| file.path.clone()));
         kept.looks.push(until.max(counted));
     }
@@ -571,8 +594,8 @@ impl Series {
     pub fn save(&self) -> Result<(), Failure> {
         let Some(path) = &self.path else { return Ok(()) };
         let write = || {
-            let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let mut file = NamedTempFile::new_in(directory)?;
+            let path = output::replaced(path)?.ok_or_else(|| std::io::Error::other("it is no file"))?;
+            let mut file = NamedTempFile::new_in(output::folder_of(&path))?;
             serde_json::to_writer(&mut file, &Written { kept: &self.kept, digest: self.kept.digest() })?;
             file.flush()?;
             file.as_file().sync_all()?;
@@ -883,6 +906,50 @@ mod tests {
             doubts: Vec::new(),
             late: Vec::new(),
         }
+    }
+
+    /// A state that was counted until minute 40 of 1970, with this decision.
+    fn series(verdict: Option<Verdict>) -> Series {
+        let decided = verdict.map(|verdict| Decided {
+            verdict: verdict.name().to_owned(),
+            is_complete: true,
+            missing_regions: Vec::new(),
+            warnings: Vec::new(),
+        });
+        let kept = Kept {
+            transect_canary_state: VERSION,
+            asked: Value::Null,
+            since_unix_nano: 0,
+            looks: vec![20, 40],
+            incomplete: BTreeSet::new(),
+            behind: BTreeMap::new(),
+            unreadable: BTreeSet::new(),
+            services: vec![service(&[("us", 30, 1, [[90, 1, 0], [10, 0, 0]])])],
+            decided,
+            digest: None,
+        };
+        Series { path: Some("state".into()), kept, is_begun: true, is_all_read: false, recounted_since: None }
+    }
+
+    #[test]
+    fn what_does_not_follow_from_its_counts_and_what_was_counted_ahead_of_the_clock_is_refused() {
+        let refused = |answer: Result<(), Failure>, sentence: &str| {
+            let Err(Failure::Because { code, error, hint }) = answer else { panic!("{sentence}") };
+            assert_eq!(code, USAGE);
+            assert!(format!("{error:#}").contains(sentence), "{error:#}");
+            assert!(hint.is_some_and(|hint| hint.contains("--recount")), "{sentence}");
+        };
+        assert!(series(Some(Verdict::Fail)).check_decision(Verdict::Fail).is_ok());
+        assert!(series(None).check_decision(Verdict::Pass).is_ok());
+        for verdict in [Verdict::Pass, Verdict::Inconclusive] {
+            let answer = series(Some(Verdict::Fail)).check_decision(verdict);
+            refused(answer, "the decision that it keeps does not follow from what it has counted");
+        }
+        // Clocks that are kept differ by less than a minute: nothing would be counted until one that was ahead came there.
+        for minute in [39, 40, 50] {
+            assert!(series(None).check_clock(minute * WINDOW_NANO).is_ok(), "{minute}");
+        }
+        refused(series(None).check_clock(38 * WINDOW_NANO), "by this machine's clock it is 1970-01-01T00:38:00Z");
     }
 
     #[test]
