@@ -548,7 +548,7 @@ impl Series {
             for doubt in &found.doubts {
                 let minute = minute(doubt.window_unix_nano);
                 // Those of a region that is caught up with are of minutes before.
-                if minute >= counted || kept.behind.contains_key(&doubt.region) {
+                if minute >= counted || kept.behind.get(&doubt.region).is_some_and(|from| minute >= *from) {
                     let (region, excused, untied) = (doubt.region.clone(), doubt.excused, doubt.untied);
                     of.doubts.push(Doubt { region, minute, look, excused, untied });
                 }
@@ -617,9 +617,10 @@ impl Series {
         };
         let mut from = 0;
         for (look, until) in (0..).zip(&self.kept.looks) {
-            let all = self.kept.services.iter().flat_map(|of| &of.counted);
-            let late: BTreeSet<i64> =
-                all.filter(|cell| cell.look == look && cell.minute < from).map(|cell| cell.minute).collect();
+            let counted = self.kept.services.iter().flat_map(|of| &of.counted).map(|cell| (cell.look, cell.minute));
+            let doubts = self.kept.services.iter().flat_map(|of| &of.doubts).map(|doubt| (doubt.look, doubt.minute));
+            let of_look = counted.chain(doubts).filter(|(at, minute)| *at == look && *minute < from);
+            let late: BTreeSet<i64> = of_look.map(|(_, minute)| minute).collect();
             for minute in late.into_iter().chain(from..*until) {
                 let place = i64::try_from(steps.minutes.len()).unwrap_or(i64::MAX);
                 steps.places.insert((look, minute), place);
@@ -661,13 +662,13 @@ impl Service {
         let of = |of: &Late| (of.region.clone(), of.minute, of.look, cell([of.baseline, of.canary], slow));
         cells.extend(self.late.iter().map(of));
         if !slow {
-            let places: HashMap<(String, i64), usize> =
+            let mut places: HashMap<(String, i64), usize> =
                 cells.iter().enumerate().map(|(at, (region, minute, ..))| ((region.clone(), *minute), at)).collect();
             for doubt in &self.doubts {
-                let place = places.get(&(doubt.region.clone(), doubt.minute)).copied().unwrap_or_else(|| {
+                let place = *places.entry((doubt.region.clone(), doubt.minute)).or_insert(cells.len());
+                if place == cells.len() {
                     cells.push((doubt.region.clone(), doubt.minute, doubt.look, Cell::default()));
-                    cells.len() - 1
-                });
+                }
                 let cell = &mut cells[place].3;
                 let add = |n: &mut u64, x: &mut u64, side: usize| {
                     *n += doubt.untied[side];
