@@ -1,27 +1,47 @@
 -- Failed requests by route and release, most failed first.
 --
--- A request is what a trace did at a route of a service, or where no trace is named what an invocation did, else one record:
--- tries within one trace count once. It has failed if one of its records or server spans says so: HTTP status 500 and above,
+-- A request is what a trace did at a route of a service, or where no trace is known what an invocation did, else one record:
+-- tries within one trace count once. A record that names its invocation alone is of the trace that the invocation is of, where
+-- that is one. It has failed if one of its records or server spans says so: HTTP status 500 and above,
 -- status ERROR, severity ERROR and above. Records that name no route say nothing here. Where a sample rate kept part of the
 -- requests, they are counted as those that they stand for.
 --
 -- Parameters:
 --   service (text, default '')    only this service; empty for all
 --   limit (integer, default 50)   rows at most
-WITH seen AS (
+WITH traced AS (
+  SELECT faas_invocation_id, cloud_region, max(trace_id) AS trace_id
+  FROM telemetry
+  WHERE faas_invocation_id IS NOT NULL AND trace_id IS NOT NULL
+  GROUP BY faas_invocation_id, cloud_region
+  HAVING min(trace_id) = max(trace_id)
+),
+runs AS (
+  -- A request id that stands under two functions is still one run.
+  SELECT faas_invocation_id, cloud_region, service_name, faas_name, release
+  FROM (
+    SELECT
+      faas_invocation_id, cloud_region, service_name, faas_name, release,
+      row_number() OVER (PARTITION BY faas_invocation_id, cloud_region ORDER BY faas_name, service_name, release) AS place
+    FROM invocations
+  ) AS numbered
+  WHERE place = 1
+),
+seen AS (
   SELECT
-    coalesce(service_name, faas_name, aws_log_group) AS service,
-    http_request_method, http_route, release, trace_id, faas_invocation_id, event_id, time_unix_nano,
-    http_response_status_code, status_code, severity_number, sample_weight(attributes) AS weight
-  FROM logs
-  WHERE http_route IS NOT NULL
+    coalesce(l.service_name, l.faas_name, l.aws_log_group) AS service,
+    l.http_request_method, l.http_route, l.release, coalesce(l.trace_id, t.trace_id) AS trace_id, l.faas_invocation_id, l.event_id,
+    l.time_unix_nano, l.http_response_status_code, l.status_code, l.severity_number, sample_weight(l.attributes) AS weight
+  FROM logs AS l
+  LEFT JOIN traced AS t ON t.faas_invocation_id = l.faas_invocation_id AND t.cloud_region = l.cloud_region
+  WHERE l.http_route IS NOT NULL
   UNION ALL
   SELECT
     coalesce(s.service_name, i.service_name, s.faas_name, i.faas_name, s.span_name) AS service,
     s.http_request_method, s.http_route, coalesce(s.release, i.release) AS release, s.trace_id, s.faas_invocation_id, s.event_id,
     s.time_unix_nano, s.http_response_status_code, s.status_code, s.severity_number, sample_weight(s.attributes) AS weight
   FROM spans AS s
-  LEFT JOIN invocations AS i ON i.faas_invocation_id = s.faas_invocation_id AND i.cloud_region = s.cloud_region
+  LEFT JOIN runs AS i ON i.faas_invocation_id = s.faas_invocation_id AND i.cloud_region = s.cloud_region
   WHERE s.http_route IS NOT NULL AND s.span_kind = 'SERVER'
 ),
 requests AS (

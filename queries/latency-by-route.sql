@@ -8,7 +8,18 @@
 -- Parameters:
 --   service (text, default '')    only this service; empty for all
 --   limit (integer, default 50)   rows at most
-WITH of_spans AS (
+WITH runs AS (
+  -- A request id that stands under two functions is still one run.
+  SELECT faas_invocation_id, cloud_region, service_name, faas_name, release
+  FROM (
+    SELECT
+      faas_invocation_id, cloud_region, service_name, faas_name, release,
+      row_number() OVER (PARTITION BY faas_invocation_id, cloud_region ORDER BY faas_name, service_name, release) AS place
+    FROM invocations
+  ) AS numbered
+  WHERE place = 1
+),
+of_spans AS (
   SELECT
     coalesce(s.service_name, i.service_name, s.faas_name, i.faas_name, s.span_name) AS service,
     coalesce(s.http_route, s.span_name) AS route,
@@ -17,7 +28,7 @@ WITH of_spans AS (
     s.duration_nano / 1e6 AS ms,
     sample_weight(s.attributes) AS weight
   FROM spans AS s
-  LEFT JOIN invocations AS i ON i.faas_invocation_id = s.faas_invocation_id AND i.cloud_region = s.cloud_region
+  LEFT JOIN runs AS i ON i.faas_invocation_id = s.faas_invocation_id AND i.cloud_region = s.cloud_region
   WHERE s.span_kind = 'SERVER' AND s.duration_nano IS NOT NULL AND NOT s.in_progress
 ),
 requests AS (

@@ -21,9 +21,28 @@ pub mod trace;
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
 
+/// What writes and cannot say beforehand what it would write takes no `--dry-run`, rather than pass over it.
+fn refuse_dry_run(arguments: &Arguments) -> Result<(), Failure> {
+    let name = match &arguments.command {
+        Command::Demo(_) => "demo",
+        Command::Ingest(_) => "ingest",
+        Command::Releases(own) if own.command.is_some() => "releases record` and `import",
+        Command::Man(_) => "man",
+        _ => return Ok(()),
+    };
+    match arguments.global.dry_run {
+        false => Ok(()),
+        true => Err(Failure::usage(
+            format!("`transect {name}` has no --dry-run: it would write"),
+            "nothing was read or written; leave --dry-run out to have it done",
+        )),
+    }
+}
+
 /// Carries out a command.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let global = &arguments.global;
+    refuse_dry_run(arguments)?;
     match &arguments.command {
         Command::Demo(own) => demo::run(own, global),
         Command::Ingest(own) => ingest::run(own, global),

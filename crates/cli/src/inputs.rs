@@ -1,4 +1,5 @@
-//! Which files are meant: those named, those that a list names, and those below a folder. It refuses to open any of them.
+//! Which files are meant: those named, those that a list names, and those below a folder; and how one is read. It refuses to
+//! know what is in them, and to hold more of one than its reader allows.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -42,20 +43,34 @@ pub fn expand(files: &[PathBuf], files_from: Option<&Path>) -> Result<Expanded, 
     Ok((found, rejected))
 }
 
-fn read_list(list: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// The bytes of a file, or for `-` of stdin; none if there are more than so many.
+pub fn read(path: &Path, bytes_max: u64) -> std::io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    let read = if list == Path::new("-") {
-        std::io::stdin().lock().take(LIST_BYTES_MAX).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(list).and_then(|file| file.take(LIST_BYTES_MAX).read_to_end(&mut bytes))
+    let limit = bytes_max.saturating_add(1);
+    match path == Path::new("-") {
+        true => std::io::stdin().lock().take(limit).read_to_end(&mut bytes)?,
+        false => std::fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?,
     };
+    Ok((bytes.len() as u64 <= bytes_max).then_some(bytes))
+}
+
+/// As [`read`], of a text that people write: without the byte order mark that some editors put before it.
+pub fn read_written(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
+    const MARK: &[u8] = "\u{feff}".as_bytes();
+    let Some(mut bytes) = read(path, bytes_max)? else {
+        return Err(std::io::Error::other(format!("it is larger than {} MiB", bytes_max >> 20)));
+    };
+    if bytes.starts_with(MARK) {
+        bytes.drain(..MARK.len());
+    }
+    Ok(bytes)
+}
+
+fn read_list(list: &Path) -> Result<Vec<PathBuf>, Failure> {
     let usage = |reason: String| {
         Failure::usage(format!("--files-from {}: {reason}", list.display()), "it holds a file name a line")
     };
-    read.map_err(|error| usage(error.to_string()))?;
-    if bytes.len() as u64 == LIST_BYTES_MAX {
-        return Err(usage(format!("it is larger than {} MiB", LIST_BYTES_MAX >> 20)));
-    }
+    let bytes = read_written(list, LIST_BYTES_MAX).map_err(|error| usage(error.to_string()))?;
     // As `find -print0` has it, where a name may hold a line feed.
     let between = if bytes.contains(&0) { 0 } else { b'\n' };
     let names = bytes.split(|byte| *byte == between).map(|name| match between {
@@ -134,11 +149,13 @@ mod tests {
         assert_eq!(expanded(), (folder.clone(), vec![dangling.clone()]));
         let (other, empty) = (path("other"), path("empty"));
         let all = ([&folder[..], &["other".to_owned()]].concat(), vec![dangling, "empty: holds no file".to_owned()]);
-        for text in ["{o}\r\n\n{e}", "{o}\n{e}\n", "{o}\0{e}\0"] {
+        for text in ["{o}\r\n\n{e}", "\u{feff}{o}\n{e}\n", "{o}\0{e}\0"] {
             list(&text.replace("{o}", other.to_str().unwrap()).replace("{e}", empty.to_str().unwrap()));
             assert_eq!(expanded(), all, "{text:?}");
         }
         assert!(expand(&[PathBuf::from("-")], Some(Path::new("-"))).is_err());
+        assert_eq!(read(&path("list"), 3).unwrap(), None);
+        assert!(read_written(Path::new("/dev/zero"), 3).is_err());
         assert!(expand(&[], Some(&path("none"))).is_err());
     }
 }

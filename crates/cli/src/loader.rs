@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context;
 use transect_lake::{
@@ -24,6 +25,7 @@ use crate::aws;
 use crate::config::Configured;
 use crate::exports::{self, Named};
 use crate::failure::Failure;
+use crate::inputs;
 
 /// Bytes of one input file, as it lies there and as it decodes. It is held in memory, so that a fault at its end leaves
 /// none of it in the lake.
@@ -31,6 +33,9 @@ pub const INPUT_BYTES_MAX: usize = 256 << 20;
 
 /// Memory for rows that are not written yet, over all threads.
 const WRITER_BYTES_MAX: usize = 96 << 20;
+
+/// How often it is looked whether the run is to end, while an input keeps it waiting.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// What to load and how.
 pub struct Load<'l> {
@@ -255,7 +260,7 @@ impl Shared<'_> {
             if self.load.interrupted.load(Ordering::Relaxed) {
                 return Ok(worker);
             }
-            let bytes = match read(path) {
+            let bytes = match read(path, self.load.interrupted) {
                 Ok(bytes) => bytes,
                 Err(reject) => {
                     worker.rejected.push((index, reject));
@@ -394,16 +399,28 @@ fn decode(bytes: &[u8], path: &Path, named: Named<'_>) -> Result<Option<Payload>
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Reject> {
-    let mut bytes = Vec::new();
-    let limit = INPUT_BYTES_MAX as u64 + 1;
-    let outcome = if path == Path::new("-") {
-        std::io::stdin().lock().take(limit).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes))
+/// The bytes of an input. A pipe may keep whoever reads it waiting for ever, but not beyond the signal that ends the run.
+fn read(path: &Path, interrupted: &AtomicBool) -> Result<Vec<u8>, Reject> {
+    let bounded = |path: &Path| match inputs::read(path, INPUT_BYTES_MAX as u64) {
+        Ok(Some(bytes)) => Ok(bytes),
+        Ok(None) => Err(Reject::TooLarge),
+        Err(error) => Err(Reject::Read(error)),
     };
-    outcome.map_err(Reject::Read)?;
-    if bytes.len() > INPUT_BYTES_MAX { Err(Reject::TooLarge) } else { Ok(bytes) }
+    let may_wait = path == Path::new("-") || std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    if !may_wait {
+        return bounded(path);
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let input = path.to_owned();
+    // If it is still reading at the end, it ends with the program.
+    std::thread::spawn(move || sender.send(bounded(&input)));
+    loop {
+        match receiver.recv_timeout(LOOK_EVERY) {
+            Ok(read) => return read,
+            Err(RecvTimeoutError::Timeout) if !interrupted.load(Ordering::Relaxed) => {}
+            Err(_) => return Err(Reject::Read(std::io::ErrorKind::Interrupted.into())),
+        }
+    }
 }
 
 /// The region that a folder of the path names: `us-east-2`, `us-gov-west-1` or `region=us-east-2`, the innermost first.

@@ -24,13 +24,14 @@ use crate::arguments::{FormatName, Global};
 use crate::config::{Configured, cache_directory};
 use crate::failure::Failure;
 use crate::range::{Clock, parse_bytes, parse_duration};
-use crate::signals::Attention;
+use crate::signals::{Attention, Paging};
 use crate::{aws, names, signals, zone};
 
 /// The format of an answer made of rows.
 pub fn row_format(global: &Global) -> Result<Format, Failure> {
     let by_ending = || {
-        let ending = global.output.as_deref()?.extension()?.to_str()?;
+        let ending = global.output.as_deref()?.extension()?.to_str()?.to_ascii_lowercase();
+        let ending = if ending == "jsonl" { "ndjson" } else { ending.as_str() };
         Format::NAMES.iter().find(|(name, _)| *name == ending).map(|(_, format)| *format)
     };
     match global.format {
@@ -68,10 +69,7 @@ pub fn wants_json(global: &Global, command: &str) -> Result<bool, Failure> {
 /// A place for an answer.
 pub enum Destination {
     Stdout(io::Stdout),
-    Pager {
-        child: Child,
-        input: ChildStdin,
-    },
+    Pager(Pager),
     /// Appears at its path when the answer is complete.
     File {
         file: NamedTempFile,
@@ -79,6 +77,32 @@ pub enum Destination {
     },
     /// A pipe, a device or what else is there and no file: written as the answer comes.
     Through(File),
+}
+
+/// A pager that shows an answer. Whoever lets go of it waits until it has ended, so that nobody else has the terminal meanwhile.
+pub struct Pager {
+    child: Child,
+    /// None once everything is said.
+    input: Option<ChildStdin>,
+    _paging: Paging,
+}
+
+impl Drop for Pager {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // It has shown what it got, however it ends.
+        let _ = self.child.wait();
+    }
+}
+
+impl Write for Pager {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.input.as_mut().map_or(Ok(0), |input| input.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.input.as_mut().map_or(Ok(()), Write::flush)
+    }
 }
 
 /// Links that lead to links; the kernel follows as many.
@@ -164,16 +188,20 @@ impl Destination {
         if !is_there(name) {
             return Ok(destination);
         }
-        match command.spawn().map(|mut child| (child.stdin.take(), child)) {
-            Ok((Some(input), child)) => Ok(Destination::Pager { child, input }),
-            _ => Ok(destination),
+        let paging = Paging::new();
+        match command.spawn() {
+            Ok(mut child) => {
+                let input = child.stdin.take();
+                Ok(Destination::Pager(Pager { child, input, _paging: paging }))
+            }
+            Err(_) => Ok(destination),
         }
     }
 
     pub fn writer(&mut self) -> &mut (dyn Write + Send) {
         match self {
             Destination::Stdout(stdout) => stdout,
-            Destination::Pager { input, .. } => input,
+            Destination::Pager(pager) => pager,
             Destination::File { file, .. } => file,
             Destination::Through(file) => file,
         }
@@ -183,9 +211,9 @@ impl Destination {
     pub fn publish(self, global: &Global) -> Result<(), Failure> {
         match self {
             Destination::Stdout(mut stdout) => stdout.flush().map_err(Failure::from),
-            Destination::Pager { mut child, input } => {
-                drop(input);
-                child.wait().map(drop).map_err(Failure::from)
+            Destination::Pager(pager) => {
+                drop(pager);
+                Ok(())
             }
             Destination::File { file, path } => {
                 let temporary = file.path().to_owned();
@@ -202,7 +230,7 @@ impl Destination {
     pub fn is_terminal(&self) -> bool {
         match self {
             Destination::Stdout(stdout) => stdout.is_terminal(),
-            Destination::Pager { .. } => true,
+            Destination::Pager(_) => true,
             Destination::File { .. } => false,
             Destination::Through(file) => file.is_terminal(),
         }

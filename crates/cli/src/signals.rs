@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, Once, PoisonError};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// What a shell adds to the number of the signal that ended a program.
@@ -18,6 +18,8 @@ const SIGNALLED: u8 = 128;
 const HANGUP: u8 = 1;
 const INTERRUPT: u8 = 2;
 const TERMINATE: u8 = 15;
+/// As Linux and the BSDs have it.
+const FILE_SIZE: u8 = 25;
 
 /// Set by the first signal, for work that looks at it now and then.
 static IS_STOPPED: AtomicBool = AtomicBool::new(false);
@@ -25,6 +27,8 @@ static IS_STOPPED: AtomicBool = AtomicBool::new(false);
 static BY: AtomicU8 = AtomicU8::new(INTERRUPT);
 /// How many attend.
 static ATTENDING: AtomicUsize = AtomicUsize::new(0);
+/// How many pagers show an answer.
+static PAGING: AtomicUsize = AtomicUsize::new(0);
 /// The same as the flag, for work that waits.
 static STOPPED: LazyLock<watch::Sender<bool>> = LazyLock::new(|| watch::Sender::new(false));
 /// Files that are not to be seen unless they are finished.
@@ -66,6 +70,25 @@ impl Drop for Attention {
     }
 }
 
+/// While it lives, Ctrl-C is for the pager that shows an answer: work that goes on for it ends, and the program waits until the
+/// pager has ended.
+#[derive(Debug)]
+pub struct Paging(());
+
+impl Paging {
+    pub fn new() -> Paging {
+        listen();
+        PAGING.fetch_add(1, Ordering::SeqCst);
+        Paging(())
+    }
+}
+
+impl Drop for Paging {
+    fn drop(&mut self) {
+        PAGING.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// The exit code of a program that a signal has ended.
 pub fn exit_code() -> u8 {
     SIGNALLED + BY.load(Ordering::SeqCst)
@@ -96,23 +119,18 @@ fn listen() {
             // Taken before anything else goes on: none comes too early.
             let _within = runtime.enter();
             let take = |number: u8| signal(SignalKind::from_raw(i32::from(number))).ok();
-            let hangup = is_hangup_wanted().then(|| take(HANGUP)).flatten();
-            (take(INTERRUPT), take(TERMINATE), hangup)
+            // A file that grows beyond `ulimit -f` is then an error of writing it, which leaves nothing half-written.
+            let _ = take(FILE_SIZE);
+            [INTERRUPT, TERMINATE, HANGUP].map(|number| is_wanted(number).then(|| take(number)).flatten())
         };
-        let (Some(mut interrupt), Some(mut terminate), mut hangup) = taken else { return };
+        let [mut interrupt, mut terminate, mut hangup] = taken;
         let serve = move || {
             runtime.block_on(async {
                 loop {
-                    let hung_up = async {
-                        match &mut hangup {
-                            Some(hangup) => hangup.recv().await,
-                            None => std::future::pending().await,
-                        }
-                    };
                     let number = tokio::select! {
-                        _ = interrupt.recv() => INTERRUPT,
-                        _ = terminate.recv() => TERMINATE,
-                        _ = hung_up => HANGUP,
+                        () = received(&mut interrupt) => INTERRUPT,
+                        () = received(&mut terminate) => TERMINATE,
+                        () = received(&mut hangup) => HANGUP,
                     };
                     take_note(number);
                 }
@@ -122,12 +140,22 @@ fn listen() {
     });
 }
 
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
 fn take_note(number: u8) {
     let is_second = IS_STOPPED.load(Ordering::SeqCst);
     if !is_second {
         BY.store(number, Ordering::SeqCst);
         IS_STOPPED.store(true, Ordering::SeqCst);
         STOPPED.send_replace(true);
+    }
+    if number == INTERRUPT && PAGING.load(Ordering::SeqCst) > 0 {
+        return;
     }
     if is_second || ATTENDING.load(Ordering::SeqCst) == 0 {
         for path in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
@@ -137,11 +165,11 @@ fn take_note(number: u8) {
     }
 }
 
-/// Whoever started the program so that it outlives its terminal (`nohup`) has had SIGHUP ignored, and that stays. Only
-/// Linux tells; elsewhere the signal does what it does to any program.
-fn is_hangup_wanted() -> bool {
+/// Whoever started the program so that it outlives its terminal (`nohup`), or a Ctrl-C that is for others (`trap '' INT`), has had
+/// the signal ignored, and that stays. Only Linux tells; elsewhere SIGHUP does what it does to any program.
+fn is_wanted(number: u8) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    ignored(&status).is_some_and(|ignored| ignored & (1 << (HANGUP - 1)) == 0)
+    ignored(&status).map_or(number != HANGUP, |ignored| ignored & (1 << (number - 1)) == 0)
 }
 
 /// The signals that are ignored, a bit each from the lowest, of what proc(5) says of a process.

@@ -42,7 +42,8 @@ impl Batch {
             .tempdir_in(scratch)
             .map_err(|error| LakeError::from_io("write to", scratch, error))?;
         let lake = Lake::new(vec![RegionLocation::directory_of(None, folder.path())?])?;
-        let options = WriterOptions { file_bytes_max: FILE_BYTES_MAX, sources_last: true, ..options };
+        let file_bytes_max = options.file_bytes_max.min(FILE_BYTES_MAX);
+        let options = WriterOptions { file_bytes_max, sources_last: true, ..options };
         Ok(Batch { writer: LakeWriter::new(&lake, options)?, _folder: folder })
     }
 
@@ -67,18 +68,23 @@ impl Batch {
     /// # Errors
     /// The place does not take it. Some hours may be there then, under the names that the next attempt uses again.
     pub async fn deliver(self, store: &RegionStore, name: &str) -> Result<Published> {
-        self.lay(|_| Ok(store), |_, _| name.to_owned()).await
+        self.lay(|_| Ok(store), |_, _| Ok(name.to_owned())).await
     }
 
     /// Lays everything into the hours of the places of their regions, under names made of the payloads that were noted for the
     /// hour: the same payloads take the place of what was there of them. The file that names them comes last.
     ///
     /// # Errors
-    /// As [`Batch::deliver`].
+    /// As [`Batch::deliver`]; and an hour of which no payload was noted has no name.
     pub async fn deliver_by_source(self, store_of: impl Fn(&str) -> Result<Arc<RegionStore>>) -> Result<Published> {
         self.lay(store_of, |partition, sources| {
+            // All hours without one would have the same name, and take each other's place.
+            if sources.is_empty() {
+                let source = "no payload was noted for it".into();
+                return Err(LakeError::Io { action: "name a file in", path: partition.path().into(), source });
+            }
             let digest = XxHash3_128::oneshot(format!("{}\n{sources}", partition.path()).as_bytes());
-            format!("{INGEST_PREFIX}{digest:032x}")
+            Ok(format!("{INGEST_PREFIX}{digest:032x}"))
         })
         .await
     }
@@ -86,7 +92,7 @@ impl Batch {
     async fn lay<S: Deref<Target = RegionStore>>(
         self,
         store_of: impl Fn(&str) -> Result<S>,
-        name_of: impl Fn(&Partition, &str) -> String,
+        name_of: impl Fn(&Partition, &str) -> Result<String>,
     ) -> Result<Published> {
         let (files, _living) = self.writer.into_files()?;
         let mut hours: BTreeMap<Partition, Vec<FinishedFile>> = BTreeMap::new();
@@ -96,7 +102,7 @@ impl Batch {
         let mut published = Published::default();
         for (partition, files) in hours {
             let store = store_of(partition.region())?;
-            let name = name_of(&partition, files.last().map_or("", |file| &file.sources));
+            let name = name_of(&partition, files.last().map_or("", |file| &file.sources))?;
             for (index, file) in files.into_iter().enumerate() {
                 let number = if index == 0 { String::new() } else { format!("-{}", index + 1) };
                 let bytes = std::fs::read(&file.path).map_err(|error| LakeError::from_io("read", &file.path, error))?;
@@ -162,6 +168,34 @@ mod tests {
         for file in &files {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o077, 0);
+        }
+    }
+
+    /// Wherever the last rows fall: into a file that they fill, that is full already, or that is not begun yet.
+    #[tokio::test]
+    async fn payloads_of_one_hour_never_take_each_others_place() {
+        for rows in [1, 700, 4_000, 4_096, 5_000] {
+            let (scratch, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+            let location = RegionLocation::directory_of(None, place.path()).unwrap();
+            let store = Arc::new(RegionStore::new(location.clone(), Access::default()));
+            let options = WriterOptions { row_group_rows: 50, file_bytes_max: 10 << 10, ..WriterOptions::default() };
+            let partition = Partition::new("us-east-2", HourUtc::from_unix_nano(0)).unwrap();
+            for payload in [1, 2, 1] {
+                let mut batch = Batch::with(scratch.path(), options.clone()).unwrap();
+                batch.note_source(&partition, [payload; 16], rows);
+                for row in 0..rows {
+                    let body = Some(format!("{:032x}", XxHash3_128::oneshot(&row.to_le_bytes())).into());
+                    batch.append_to(&partition, &Record { body, ..record(&row.to_string(), 0) }).unwrap();
+                }
+                assert_eq!(batch.deliver_by_source(|_| Ok(Arc::clone(&store))).await.unwrap().rows, rows);
+            }
+            let lake = Lake::new(vec![location]).unwrap();
+            let noted = crate::source_events(&lake, &partition).unwrap();
+            assert_eq!(noted, [([1; 16], rows), ([2; 16], rows)].into(), "{rows} rows");
+            // Nobody can tell it from another hour's of which nothing was noted.
+            let mut batch = Batch::with(scratch.path(), options.clone()).unwrap();
+            batch.append_to(&partition, &record("1", 0)).unwrap();
+            batch.deliver_by_source(|_| Ok(Arc::clone(&store))).await.unwrap_err();
         }
     }
 

@@ -20,6 +20,7 @@ use object_store::{
 };
 
 use crate::LakeError;
+use crate::listing::is_data_file;
 use crate::odd::{OddKey, fault_of};
 
 #[derive(Debug)]
@@ -82,21 +83,35 @@ impl ObjectStore for Directory {
         let folder = prefix.map_or(String::new(), |prefix| prefix.to_string());
         let mut listed = ListResult { common_prefixes: Vec::new(), objects: Vec::new() };
         let path = self.root.join(&folder);
-        let entries = match std::fs::read_dir(&path) {
-            Ok(entries) => entries,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(listed),
-            Err(error) => {
+        let unlisted = |error: std::io::Error| match folder.contains('/') {
+            true => OddKey { key: folder.clone(), reason: error.to_string(), is_folder: true }.into_error(),
+            // All that the place holds of a kind: it is the place that does not answer.
+            false => {
                 let source = Box::new(LakeError::from_io("list", &path, error));
-                return Err(Error::Generic { store: "directory", source });
+                Error::Generic { store: "directory", source }
             }
         };
-        for entry in entries.flatten() {
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) => match blocked(&self.root, &folder) {
+                Some(odd) => return Err(odd.into_error()),
+                None if is_absence(&error) => return Ok(listed),
+                None => return Err(unlisted(error)),
+            },
+        };
+        for entry in entries {
+            let entry = entry.map_err(unlisted)?;
             let Some(name) = entry.file_name().to_str().map(|name| join(&folder, name)) else { continue };
-            let (Ok(path), Ok(metadata)) = (Path::parse(&name), std::fs::metadata(entry.path())) else { continue };
-            if metadata.is_dir() {
-                listed.common_prefixes.push(path);
-            } else if metadata.is_file() {
-                listed.objects.push(meta_of(path, &metadata));
+            let Ok(path) = Path::parse(&name) else { continue };
+            match std::fs::metadata(entry.path()) {
+                Ok(metadata) if metadata.is_dir() => listed.common_prefixes.push(path),
+                Ok(metadata) if metadata.is_file() => listed.objects.push(meta_of(path, &metadata)),
+                Ok(_) => {}
+                // Removed meanwhile.
+                Err(_) if std::fs::symlink_metadata(entry.path()).is_err_and(|error| is_absence(&error)) => {}
+                // Whoever looks into it is told why nobody can.
+                Err(_) if is_taken_for_folder(&name) => listed.common_prefixes.push(path),
+                Err(_) => {}
             }
         }
         Ok(listed)
@@ -124,9 +139,12 @@ impl Walk {
         let path = self.root.join(folder);
         let entries = match std::fs::read_dir(&path) {
             Ok(entries) => entries,
-            // One that is not there, or went meanwhile, holds nothing.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return,
-            Err(error) => return self.odd(folder, error.to_string(), true),
+            Err(error) => match blocked(&self.root, folder) {
+                Some(odd) => return self.found.push(Err(odd.into_error())),
+                // One that is not there, or went meanwhile, holds nothing.
+                None if is_absence(&error) => return,
+                None => return self.odd(folder, error.to_string(), true),
+            },
         };
         self.above.push(path);
         for entry in entries {
@@ -149,11 +167,11 @@ impl Walk {
         let metadata = match std::fs::metadata(entry.path()) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == ErrorKind::NotFound && is_link => {
-                return self.odd(&key, "it is a link that leads nowhere", false);
+                return self.odd(&key, LEADS_NOWHERE, is_taken_for_folder(&key));
             }
             // Removed meanwhile.
             Err(error) if error.kind() == ErrorKind::NotFound => return,
-            Err(error) => return self.odd(&key, error.to_string(), false),
+            Err(error) => return self.odd(&key, error.to_string(), is_taken_for_folder(&key)),
         };
         if metadata.is_dir() {
             match () {
@@ -179,6 +197,33 @@ impl Walk {
         let Ok(target) = std::fs::canonicalize(link) else { return true };
         self.above.iter().any(|folder| std::fs::canonicalize(folder).is_ok_and(|folder| folder.starts_with(&target)))
     }
+}
+
+const LEADS_NOWHERE: &str = "it is a link that leads nowhere";
+
+fn is_absence(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// Whether something that nobody can look at may be a folder with files in it.
+fn is_taken_for_folder(key: &str) -> bool {
+    !is_data_file(key.rsplit('/').next().unwrap_or_default())
+}
+
+/// What is in the way to a folder that seems not to be there: a link that leads nowhere, on the way or in its place.
+fn blocked(root: &std::path::Path, folder: &str) -> Option<OddKey> {
+    let keys = std::iter::successors(Some(folder), |key| key.rsplit_once('/').map(|(above, _)| above));
+    for key in keys.filter(|key| !key.is_empty()) {
+        let path = root.join(key);
+        let error = match (std::fs::symlink_metadata(&path), std::fs::metadata(&path)) {
+            (Ok(_), Err(error)) => error,
+            (Ok(_), Ok(_)) => return None,
+            (Err(_), _) => continue,
+        };
+        let reason = if is_absence(&error) { LEADS_NOWHERE.to_owned() } else { error.to_string() };
+        return Some(OddKey { key: key.to_owned(), reason, is_folder: true });
+    }
+    None
 }
 
 fn join(folder: &str, name: &str) -> String {
@@ -267,6 +312,15 @@ mod tests {
         let folders = Directory::new(root).unwrap().list_with_delimiter(Some(&Path::from("a"))).await.unwrap();
         let mut folders: Vec<String> = folders.common_prefixes.iter().map(Path::to_string).collect();
         folders.sort();
-        assert_eq!(folders, ["a/b", "a/c", "a/dot"]);
+        assert_eq!(folders, ["a/b", "a/c", "a/dangling", "a/dot", "a/itself"]);
+        // What lies behind a link that leads nowhere is not known to be nothing.
+        for folder in ["a/dangling", "a/dangling/date=2026-11-21"] {
+            assert_eq!(
+                listed(root, folder).await,
+                (vec![], vec!["a/dangling: it is a link that leads nowhere".to_owned()])
+            );
+            let error = Directory::new(root).unwrap().list_with_delimiter(Some(&Path::from(folder))).await.unwrap_err();
+            assert_eq!(OddKey::of(error).unwrap().key, "a/dangling");
+        }
     }
 }

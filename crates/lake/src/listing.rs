@@ -88,10 +88,17 @@ pub async fn list_hours(
     let wanted = |region: &str| regions.is_empty() || regions.iter().any(|wanted| wanted == region);
     // Of a place whose name is known no siblings are listed.
     let regions = list_regions(store).await?.into_iter().filter(|region| wanted(region));
-    let mut listings = Vec::new();
+    let (mut listings, mut odd) = (Vec::new(), Vec::new());
     for region in regions {
         let folder = format!("{LANDING}/region={region}");
-        for day in days(store, &folder, range).await? {
+        let days = match days(store, &folder, range).await {
+            Ok(days) => days,
+            Err(error) => {
+                odd.push(OddKey::of(error)?);
+                continue;
+            }
+        };
+        for day in days {
             listings.extend(listings_of(&format!("{folder}/date={}", render_day(day)), day, range, now));
         }
     }
@@ -102,7 +109,6 @@ pub async fn list_hours(
         .await?;
 
     let mut hours: BTreeMap<Partition, Vec<ObjectMeta>> = BTreeMap::new();
-    let mut odd = Vec::new();
     for file in listed.into_iter().flat_map(|Listed { objects, odd: of_listing }| {
         odd.extend(of_listing.into_iter().filter(|odd| may_hide_rows(odd, range)));
         objects
@@ -124,11 +130,15 @@ pub async fn list_hours(
 
 /// Whether rows of an hour within the range may be missing because of it.
 fn may_hide_rows(odd: &OddKey, range: &HourRange) -> bool {
-    const HOUR_PARTS: usize = 4;
-    let name = odd.key.rsplit('/').next().unwrap_or_default();
-    let hour: Vec<&str> = odd.key.split('/').take(HOUR_PARTS).collect();
-    let partition = Partition::parse(&hour.join("/"));
-    (odd.is_folder || is_data_file(name)) && partition.is_none_or(|partition| range.contains(partition.hour()))
+    const HOUR_PARTS: [&str; 4] = ["", "region=", "date=", "hour="];
+    let parts: Vec<&str> = odd.key.split('/').collect();
+    let hour = parts.get(..HOUR_PARTS.len()).and_then(|hour| Partition::parse(&hour.join("/")));
+    let is_on_the_way = || {
+        parts.len() <= HOUR_PARTS.len() && parts.iter().zip(HOUR_PARTS).all(|(part, begins)| part.starts_with(begins))
+    };
+    let name = parts.last().copied().unwrap_or_default();
+    (odd.is_folder && is_on_the_way() || is_data_file(name))
+        && hour.is_none_or(|partition| range.contains(partition.hour()))
 }
 
 /// The regions that a place holds: its own where it has a name, else those of its folders.

@@ -35,6 +35,11 @@ impl OddKey {
         Error::Generic { store: "region", source: Box::new(self) }
     }
 
+    /// Whether an error of a listing is about one key.
+    pub(crate) fn is(error: &Error) -> bool {
+        matches!(error, Error::Generic { source, .. } if source.is::<OddKey>())
+    }
+
     /// The odd key that an entry of a listing is.
     pub(crate) fn of(error: Error) -> Result<OddKey, Error> {
         match error {

@@ -7,6 +7,7 @@ use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutO
 use serde::{Deserialize, Serialize};
 use twox_hash::XxHash3_128;
 
+use crate::odd::OddKey;
 use crate::partition::is_region_name;
 use crate::store::{RegionStore, Serving};
 use crate::{DiskCache, LakeError, Result};
@@ -51,20 +52,47 @@ struct File {
 }
 
 impl Mapping {
-    /// The path of the record. The same statement has the same path, whenever it is made; what `$LATEST` means is stated
-    /// anew by every deployment.
+    /// The path of the record. The same statement has the same path, whenever it is made for the first time; what `$LATEST`
+    /// means is stated anew by every deployment.
     fn path(&self) -> StorePath {
-        let recorded = if self.function_version == LATEST { self.recorded_unix_nano } else { 0 };
+        self.path_at(if self.function_version == LATEST { self.recorded_unix_nano } else { 0 })
+    }
+
+    fn path_at(&self, recorded: i64) -> StorePath {
         let text = serde_json::json!([self.function_version, self.release, self.service, self.code_sha256, recorded]);
         let digest = XxHash3_128::oneshot(text.to_string().as_bytes());
-        StorePath::from(format!("{RELEASES}/region={}/{}.{digest:032x}.json", self.region, self.function))
+        StorePath::from(format!("{}{digest:032x}.json", self.path_prefix()))
+    }
+
+    /// How the paths of all records of its function begin.
+    fn path_prefix(&self) -> String {
+        format!("{RELEASES}/region={}/{}.", self.region, self.function)
+    }
+
+    /// Of the records of a version the one that is greatest counts.
+    pub fn rank(&self) -> (i64, &str) {
+        (self.recorded_unix_nano, &self.release)
+    }
+
+    fn is_of_same_version(&self, other: &Mapping) -> bool {
+        (&self.region, &self.function, &self.function_version)
+            == (&other.region, &other.function, &other.function_version)
+    }
+
+    fn says_the_same(&self, other: &Mapping) -> bool {
+        (&self.release, &self.service, &self.code_sha256) == (&other.release, &other.service, &other.code_sha256)
     }
 
     /// Whether the names can stand in a path and mean what they say.
-    fn check(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// They do not, and [`record_mapping`] would refuse it.
+    pub fn check(&self) -> Result<()> {
         const VERSION_BYTES_MAX: usize = 20;
         let refuse = |reason: String| Err(LakeError::Release { reason });
-        let is_number = self.function_version.bytes().all(|byte| byte.is_ascii_digit());
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        // Lambda writes no zero in front, and what is written otherwise is found nowhere.
+        let is_number = digits(&self.function_version) && !self.function_version.starts_with('0');
         if !is_region_name(&self.region) {
             return Err(LakeError::RegionName(self.region.clone()));
         }
@@ -82,20 +110,41 @@ impl Mapping {
     }
 }
 
-/// Writes a record; false if the very same one is there.
+/// Writes a record; false if the very same one is there and is what counts. One that another has corrected meanwhile is
+/// written once more, and counts again.
 pub async fn record_mapping(store: &RegionStore, mapping: &Mapping) -> Result<bool> {
     mapping.check()?;
-    let path = mapping.path();
+    if write_mapping(store, mapping, &mapping.path()).await? {
+        return Ok(true);
+    }
+    if mapping.function_version == LATEST {
+        return Ok(false);
+    }
+    let recorded = read_below(store, None, &mapping.path_prefix()).await;
+    let (recorded, _) = recorded.map_err(|error| store.explain("read the records of", error))?;
+    let last = recorded.iter().filter(|other| other.is_of_same_version(mapping)).max_by_key(|other| other.rank());
+    match last {
+        Some(last) if !last.says_the_same(mapping) => {
+            // Later than what it corrects, whatever the clock of whoever wrote that.
+            let recorded_unix_nano = mapping.recorded_unix_nano.max(last.recorded_unix_nano.saturating_add(1));
+            let again = Mapping { recorded_unix_nano, ..mapping.clone() };
+            write_mapping(store, &again, &again.path_at(recorded_unix_nano)).await
+        }
+        _ => Ok(false),
+    }
+}
+
+async fn write_mapping(store: &RegionStore, mapping: &Mapping, path: &StorePath) -> Result<bool> {
     let file = File { schema_version: RECORD_SCHEMA_VERSION, mapping: mapping.clone() };
     let mut text = serde_json::to_vec(&file).map_err(|error| LakeError::Release { reason: error.to_string() })?;
     text.push(b'\n');
     let payload = PutPayload::from(text);
-    let put = |mode| store.put_opts(&path, payload.clone(), PutOptions { mode, ..PutOptions::default() });
+    let put = |mode| store.put_opts(path, payload.clone(), PutOptions { mode, ..PutOptions::default() });
     let written = match put(PutMode::Create).await {
         // A store without conditional writes. The path is made of the content, so that nothing else can be there, and
         // writing it twice changes nothing.
         Err(error) if !matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. }) => {
-            match store.head(&path).await {
+            match store.head(path).await {
                 Ok(_) => return Ok(false),
                 Err(Error::NotFound { .. }) => put(PutMode::Overwrite).await,
                 Err(_) => Err(error),
@@ -110,27 +159,37 @@ pub async fn record_mapping(store: &RegionStore, mapping: &Mapping) -> Result<bo
     }
 }
 
-/// The records of a region's store, and the paths of files that are none. An error means that the region does not
+/// The records of a region's store, and what lies there and cannot be read as one. An error means that the region does not
 /// answer; its store knows why.
 pub async fn read_mappings(
     store: &RegionStore,
     cache: Option<&DiskCache>,
-) -> object_store::Result<(Vec<Mapping>, Vec<String>)> {
+) -> object_store::Result<(Vec<Mapping>, Vec<OddKey>)> {
     let folder = match store.location().name() {
         Some(name) => format!("{RELEASES}/region={name}"),
         None => RELEASES.to_owned(),
     };
+    read_below(store, cache, &folder).await
+}
+
+/// The same of the records whose paths begin so.
+async fn read_below(
+    store: &RegionStore,
+    cache: Option<&DiskCache>,
+    prefix: &str,
+) -> object_store::Result<(Vec<Mapping>, Vec<OddKey>)> {
+    let folder = if prefix.ends_with('.') { prefix.rsplit_once('/').map_or("", |(folder, _)| folder) } else { prefix };
     let listed = store.list_all(&StorePath::from(folder), None).await?;
-    let mut unreadable: Vec<String> = listed.odd.into_iter().map(|odd| odd.key).collect();
+    let mut unreadable = listed.odd;
     let mut files = listed.objects;
-    files.retain(|file| file.location.as_ref().ends_with(".json"));
-    let read: Vec<Result<Mapping, String>> =
+    files.retain(|file| file.location.as_ref().starts_with(prefix) && file.location.as_ref().ends_with(".json"));
+    let read: Vec<Result<Mapping, OddKey>> =
         stream::iter(files).map(|file| read(store, cache, file)).buffer_unordered(READS_AT_ONCE).try_collect().await?;
     let mut mappings = Vec::new();
     for mapping in read {
         match mapping {
             Ok(mapping) => mappings.push(mapping),
-            Err(path) => unreadable.push(path),
+            Err(odd) => unreadable.push(odd),
         }
     }
     mappings.sort();
@@ -142,10 +201,10 @@ async fn read(
     store: &RegionStore,
     cache: Option<&DiskCache>,
     file: ObjectMeta,
-) -> object_store::Result<Result<Mapping, String>> {
+) -> object_store::Result<Result<Mapping, OddKey>> {
     let path = file.location.to_string();
     if file.size > RECORD_BYTES_MAX {
-        return Ok(Err(path));
+        return Ok(Err(OddKey::file(path, format!("it is no release record: it has {} bytes", file.size))));
     }
     let key = DiskCache::key("release", store.location().place(), &file);
     let kept = cache.zip(key.as_deref()).and_then(|(cache, key)| cache.get(key));
@@ -155,7 +214,7 @@ async fn read(
             let bytes = match store.get(&file.location).await {
                 Ok(found) => found.bytes().await?.to_vec(),
                 Err(error) if matches!(store.serving(), Serving::Nothing(_)) => return Err(error),
-                Err(_) => return Ok(Err(path)),
+                Err(error) => return Ok(Err(OddKey::file(path, store.reason(&error)))),
             };
             if let Some((cache, key)) = cache.zip(key.as_deref()) {
                 cache.put(key, &bytes);
@@ -164,9 +223,13 @@ async fn read(
         }
     };
     // The folder says where the record counts: a record copied elsewhere says nothing there.
-    let folder = |mapping: &Mapping| path.contains(&format!("/region={}/", mapping.region));
-    let parsed = serde_json::from_slice::<File>(&bytes).ok().map(|file| file.mapping);
-    Ok(parsed.filter(folder).ok_or(path.clone()))
+    let reason = match serde_json::from_slice::<File>(&bytes) {
+        Ok(File { mapping, .. }) if path.contains(&format!("/region={}/", mapping.region)) => return Ok(Ok(mapping)),
+        Ok(File { mapping, .. }) => format!("it is a release record of {}", mapping.region),
+        // What serde says may be somebody's text.
+        Err(_) => "it is no release record".to_owned(),
+    };
+    Ok(Err(OddKey::file(path, reason)))
 }
 
 #[cfg(test)]
@@ -210,7 +273,41 @@ mod tests {
         let (mut found, unreadable) = read_mappings(&store, None).await.unwrap();
         found.sort_by_key(|mapping| (mapping.function_version.clone(), mapping.recorded_unix_nano));
         assert_eq!(found, [latest[0].clone(), latest[1].clone(), first, correction]);
-        assert_eq!(unreadable, ["releases/region=eu-west-2/copied.json", "releases/region=us-east-2/other.json"]);
+        let unreadable: Vec<String> = unreadable.iter().map(OddKey::to_string).collect();
+        assert_eq!(
+            unreadable,
+            [
+                "releases/region=eu-west-2/copied.json: it is a release record of us-east-2",
+                "releases/region=us-east-2/other.json: it is no release record"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_correction_can_be_corrected_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = RegionStore::new(RegionLocation::directory_of(None, directory.path()).unwrap(), Access::default());
+        // Another function's records, whose name begins alike, play no part.
+        assert!(record_mapping(&store, &mapping("pay", "8", "x", 90)).await.unwrap());
+        assert!(record_mapping(&store, &mapping("pays", "7", "x", 90)).await.unwrap());
+        for (release, recorded, is_written) in [
+            ("A", 1, true),
+            ("A", 2, false),
+            ("B", 3, true),
+            ("B", 4, false),
+            ("A", 5, true),
+            ("A", 6, false),
+            // A clock that is behind.
+            ("B", 2, true),
+            ("B", 9, false),
+            ("A", 5, true),
+        ] {
+            let mapping = mapping("pay", "7", release, recorded);
+            assert_eq!(record_mapping(&store, &mapping).await.unwrap(), is_written, "{release} at {recorded}");
+            let (all, odd) = read_mappings(&store, None).await.unwrap();
+            let last = all.iter().filter(|other| other.is_of_same_version(&mapping)).max_by_key(|other| other.rank());
+            assert_eq!((last.unwrap().release.as_str(), odd.len()), (release, 0), "{release} at {recorded}");
+        }
     }
 
     #[tokio::test]
@@ -221,6 +318,8 @@ mod tests {
             mapping("../pay", "7", "1", 1),
             mapping("pay", "seven", "1", 1),
             mapping("pay", "", "1", 1),
+            mapping("pay", "07", "1", 1),
+            mapping("pay", "0", "1", 1),
             mapping("pay", "7", " ", 1),
             Mapping { region: "a/b".into(), ..mapping("pay", "7", "1", 1) },
         ] {

@@ -74,6 +74,10 @@ pub fn source_events(lake: &Lake, partition: &Partition) -> Result<HashMap<Sourc
             continue;
         }
         let path = entry.path();
+        // A pipe or a device says nothing of payloads, and opening one waits.
+        if std::fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            continue;
+        }
         let file = File::open(&path).map_err(|error| LakeError::from_io("read", &path, error))?;
         let metadata = ParquetMetaDataReader::new()
             .with_page_index_policy(PageIndexPolicy::Skip)

@@ -374,6 +374,7 @@ fn is_about_object(error: &Error) -> bool {
         | Error::NotSupported { .. }
         | Error::NotImplemented { .. }
         | Error::InvalidPath { .. } => true,
+        _ if OddKey::is(error) => true,
         _ => matches!(http_status(error), Some(416 | 501)),
     }
 }
@@ -392,6 +393,9 @@ fn reason(error: &Error) -> String {
     }
     if let Some(error) = find::<LakeError>(error) {
         return error.to_string();
+    }
+    if let Some(odd) = find::<OddKey>(error) {
+        return odd.to_string();
     }
     if let Some(http) = find::<HttpError>(error) {
         return match http.kind() {

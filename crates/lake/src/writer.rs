@@ -172,6 +172,7 @@ impl LakeWriter {
         self.memory_bytes += added;
         if full {
             self.encode(partition)?;
+            self.finish_grown(partition)?;
         }
         while self.memory_bytes > self.options.memory_bytes_max {
             if !self.relieve()? {
@@ -263,10 +264,8 @@ impl LakeWriter {
         if self.hour(partition).file.is_none() {
             self.open(partition)?;
         }
-        let file_bytes_max = self.options.file_bytes_max;
         let hour = self.hour(partition);
         let before = hour.memory_bytes();
-        let mut grown = false;
         if let Some(file) = &mut hour.file
             && hour.rows.len() > 0
         {
@@ -274,11 +273,20 @@ impl LakeWriter {
             let batch = hour.rows.take().map_err(|error| LakeError::from_error("write", &file.path, error))?;
             file.writer.write(&batch).map_err(|error| LakeError::from_error("write", &file.path, error))?;
             hour.file_bytes = file.writer.memory_size() + file.footer_bytes();
-            grown = file.writer.bytes_written() >= file_bytes_max;
         }
         let after = hour.memory_bytes();
         self.memory_bytes = (self.memory_bytes + after).saturating_sub(before);
-        if grown { self.finish(partition, false) } else { Ok(()) }
+        Ok(())
+    }
+
+    /// Completes the file of an hour if it has grown large enough.
+    fn finish_grown(&mut self, partition: &Partition) -> Result<()> {
+        let file_bytes_max = self.options.file_bytes_max;
+        let file = self.hour(partition).file.as_ref();
+        match file.is_some_and(|file| file.writer.bytes_written() >= file_bytes_max) {
+            true => self.finish(partition, false),
+            false => Ok(()),
+        }
     }
 
     /// Frees the memory of the hour that holds most; false if there is nothing to free.
@@ -288,6 +296,7 @@ impl LakeWriter {
         };
         let partition = partition.clone();
         self.encode(&partition)?;
+        self.finish_grown(&partition)?;
         let hour = self.hour(&partition);
         let before = hour.memory_bytes();
         let Some(file) = &mut hour.file else { return Ok(true) };
@@ -352,7 +361,6 @@ impl LakeWriter {
         }
         let hour = self.hour(partition);
         let before = hour.memory_bytes();
-        // Absent if encoding the last rows has just filled and finished the file.
         let Some(mut file) = hour.file.take() else { return Ok(()) };
         let sources = if names_sources { render_sources(&std::mem::take(&mut hour.sources)) } else { String::new() };
         hour.file_bytes = 0;

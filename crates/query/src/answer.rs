@@ -105,6 +105,24 @@ impl Completeness {
         self.missing_regions.is_empty() && self.unreadable_files.is_empty()
     }
 
+    /// Of an answer that rests on two: what either of them had to do without.
+    #[must_use]
+    pub fn and(mut self, other: Completeness) -> Completeness {
+        fn add<T: PartialEq>(to: &mut Vec<T>, notes: Vec<T>) {
+            for note in notes {
+                if !to.contains(&note) {
+                    to.push(note);
+                }
+            }
+        }
+        add(&mut self.missing_regions, other.missing_regions);
+        add(&mut self.replicas, other.replicas);
+        add(&mut self.unreadable_files, other.unreadable_files);
+        let rates = [self.sample_rate_min, other.sample_rate_min].into_iter().flatten();
+        self.sample_rate_min = rates.reduce(f64::min);
+        self
+    }
+
     /// What JSON answers hold behind their rows, without braces: `"complete":true,"missing_regions":[]`.
     pub fn json_members(&self) -> String {
         self.json_members_if(self.is_complete())

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -30,8 +30,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 use futures::lock::Mutex;
 use transect_lake::{
-    Access, CACHE_BYTES_MAX, DiskCache, LANDING, Lake, NANOS_PER_HOUR, RegionStore, RequestCounts, Serving,
-    list_regions, read_mappings,
+    Access, CACHE_BYTES_MAX, DiskCache, LANDING, Lake, NANOS_PER_HOUR, OddKey, RELEASES, RegionStore, RequestCounts,
+    Serving, list_regions, read_mappings,
 };
 
 use crate::amplify::{bound_functions, bound_recursion};
@@ -100,6 +100,8 @@ pub struct Engine {
     extent: Extent,
     tables: Mutex<Tables>,
     releases: Arc<OnceLock<ReleaseMap>>,
+    /// What could not be read of the release records, by location.
+    unread_records: std::sync::Mutex<BTreeSet<(usize, OddKey)>>,
     cache: Option<Arc<DiskCache>>,
     progress: Arc<Progress>,
     least_rate: Arc<LeastRate>,
@@ -188,7 +190,7 @@ impl Engine {
             if failed.len() == stores.len() {
                 return Err(failed.swap_remove(0).into());
             }
-            if !directories.iter().any(|directory| directory.join(LANDING).exists()) {
+            if !directories.iter().any(|directory| directory.join(LANDING).symlink_metadata().is_ok()) {
                 let places: Vec<String> = directories.iter().map(|place| place.display().to_string()).collect();
                 return Err(QueryError::NoTelemetry { place: places.join(", ") });
             }
@@ -214,6 +216,7 @@ impl Engine {
             extent,
             tables: Mutex::new(Tables::None),
             releases: Arc::default(),
+            unread_records: std::sync::Mutex::default(),
             cache,
             progress,
             least_rate,
@@ -289,7 +292,7 @@ impl Engine {
         Ok((self.landing.readings(), self.completeness()))
     }
 
-    /// The rows of an answer that is small, all of them.
+    /// The rows of an answer that is small, all of them. Where there are none, a batch still says which columns they would have.
     pub async fn collect(
         &self,
         text: &str,
@@ -302,6 +305,9 @@ impl Engine {
                 let mut batches = Vec::new();
                 while let Some(batch) = answer.next().await {
                     batches.push(batch?);
+                }
+                if batches.is_empty() {
+                    batches.push(RecordBatch::new_empty(answer.schema()));
                 }
                 Ok::<_, QueryError>(batches)
             }
@@ -433,7 +439,10 @@ impl Engine {
             };
             let files = place.footers.unreadable();
             let notes = files.into_iter().map(|(name, reason)| FileNote { path: path(name.as_ref()), reason });
-            let odd = self.landing.odd(index).into_iter();
+            let unread = self.unread_records.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let unread = unread.into_iter().filter(|(place, _)| *place == index);
+            let unread = unread.map(|(_, odd)| FileNote { path: odd.key, reason: odd.reason });
+            let odd = self.landing.odd(index).into_iter().chain(unread);
             let odd = odd.map(|odd| FileNote { path: path(&visible_key(&odd.path)), reason: odd.reason });
             completeness.unreadable_files.extend(notes.chain(odd));
         }
@@ -526,14 +535,31 @@ impl Engine {
         bound_recursion(state.query_planner().create_physical_plan(&plan, state).await?)
     }
 
-    /// The release records of all regions. One that does not answer is missing from the answer altogether.
+    /// The release records of all regions. A region that does not answer is missing from the answer altogether, and from now
+    /// on answers say which records could not be read.
     pub(crate) async fn read_releases(&self) -> ReleaseMap {
         let read = |place: &'_ LandingPlace| {
             let store = Arc::clone(&place.store);
-            async move { read_mappings(&store, self.cache.as_deref()).await }
+            async move { read_mappings(&store, self.cache.as_deref()).await.map_err(|error| store.reason(&error)) }
         };
         let read = futures::future::join_all(self.landing.places().iter().map(read)).await;
-        ReleaseMap::new(read.into_iter().flatten().flat_map(|(mappings, _)| mappings).collect())
+        let mut mappings = Vec::new();
+        let mut unread = BTreeSet::new();
+        for (index, read) in read.into_iter().enumerate() {
+            let is_missing = || matches!(self.landing.places()[index].store.serving(), Serving::Nothing(_));
+            match read {
+                Ok((of_place, odd)) => {
+                    mappings.extend(of_place);
+                    unread.extend(odd.into_iter().map(|odd| (index, odd)));
+                }
+                Err(_) if is_missing() => {}
+                Err(reason) => {
+                    unread.insert((index, OddKey { key: RELEASES.to_owned(), reason, is_folder: true }));
+                }
+            }
+        }
+        *self.unread_records.lock().unwrap_or_else(PoisonError::into_inner) = unread;
+        ReleaseMap::new(mappings)
     }
 
     /// Puts the tables into the catalog, in place of those that are there.

@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arrow::datatypes::{DataType, TimeUnit};
 use bytes::Bytes;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::ParquetFileReaderFactory;
@@ -15,11 +16,14 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
-use parquet::arrow::arrow_reader::ArrowReaderOptions;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
 use parquet::arrow::async_reader::AsyncFileReader;
+use parquet::basic::{ConvertedType, Type as PhysicalType};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::schema::types::ColumnDescPtr;
 use transect_lake::{DiskCache, RegionStore, Serving};
+use transect_schema::{COLUMNS, ColumnType};
 
 /// Footers kept, in bytes of memory: a view that reads a file twice reads its footer once.
 const KEPT_BYTES_MAX: usize = 256 << 20;
@@ -197,7 +201,7 @@ impl AsyncFileReader for Reader {
             let file = match kept {
                 Some(file) if !lacks_index(&file) => file,
                 _ => {
-                    let opened = self.open(policy).await;
+                    let opened = self.open(policy).await.and_then(|file| check(&file.footer).map(|()| file));
                     let file = opened.map_err(|error| self.footers.note(&self.file.location, error))?;
                     self.keep(file)
                 }
@@ -320,6 +324,47 @@ impl SplitChecked for Bytes {
     fn split_to_checked(&mut self, at: usize) -> Option<Bytes> {
         (at <= self.len()).then(|| self.split_to(at))
     }
+}
+
+/// Columns that every file of the lake has had from the beginning: one without them is another program's.
+const ALWAYS_THERE: [&str; 3] = ["event_id", "signal", "schema_version"];
+
+/// Whether the columns hold what the table has them for. What is refused here would not fail when it is read: DataFusion takes
+/// bytes for text without looking at them, and every time for nanoseconds.
+fn check(footer: &Arc<ParquetMetaData>) -> Result<()> {
+    let refuse = |reason: String| Err(ParquetError::General(reason));
+    let descriptor = footer.file_metadata().schema_descr();
+    let is_there = |name: &&str| descriptor.columns().iter().any(|column| column.path().string() == **name);
+    if let Some(name) = ALWAYS_THERE.iter().find(|name| !is_there(name)) {
+        return refuse(format!("it has no column {name}, and is none of this lake's"));
+    }
+    let as_read = ArrowReaderMetadata::try_new(Arc::clone(footer), ArrowReaderOptions::new())?;
+    for ours in COLUMNS {
+        let name = ours.name;
+        match ours.column_type {
+            ColumnType::String => {
+                let column = descriptor.columns().iter().find(|column| column.path().string() == name);
+                // Only what is marked so is looked at when it is read.
+                let is_marked = |column: &ColumnDescPtr| column.converted_type() == ConvertedType::UTF8;
+                let is_bytes = |column: &ColumnDescPtr| column.physical_type() == PhysicalType::BYTE_ARRAY;
+                if column.is_some_and(|column| is_bytes(column) && !is_marked(column)) {
+                    return refuse(format!("its column {name} is bytes and not marked as UTF-8 text"));
+                }
+            }
+            ColumnType::BigInt | ColumnType::Int | ColumnType::Double | ColumnType::Boolean => {
+                let Ok(field) = as_read.schema().field_with_name(name) else { continue };
+                let is = field.data_type();
+                let is_nanoseconds = matches!(
+                    is,
+                    DataType::Timestamp(TimeUnit::Nanosecond, _) | DataType::Duration(TimeUnit::Nanosecond)
+                );
+                if is.is_temporal() && !is_nanoseconds {
+                    return refuse(format!("its column {name} is {is}, and no number of nanoseconds"));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn parse(tail: &Tail, size: u64, policy: PageIndexPolicy) -> Result<ParquetMetaData> {

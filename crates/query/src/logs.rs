@@ -127,7 +127,7 @@ impl LogFilter {
         if let Some(sought) = &self.text {
             let (like, equal) = (bind(text(&format!("%{}%", escape_like(sought)))), bind(text(sought)));
             let operator = if self.ignore_case { "ILIKE" } else { "LIKE" };
-            let texts = ["body", "exception_type", "exception_message", "attributes"];
+            let texts = ["body", "exception_type", "exception_message", "exception_stacktrace", "attributes"];
             let ids = ["correlation_id", "trace_id", "faas_invocation_id"];
             let texts = texts.iter().map(|column| format!("{column} {operator} {like}"));
             let ids = ids.iter().map(|column| format!("{column} = {equal}"));
@@ -137,7 +137,7 @@ impl LogFilter {
             let place = bind(text(pattern));
             let flags = if self.ignore_case { ", 'i'" } else { "" };
             let of = |column: &str| format!("coalesce(regexp_like({column}, {place}{flags}), false)");
-            let matches = ["body", "exception_type", "exception_message"].map(of).join(" OR ");
+            let matches = ["body", "exception_type", "exception_message", "exception_stacktrace"].map(of).join(" OR ");
             terms.push(if self.invert { format!("NOT ({matches})") } else { format!("({matches})") });
         }
         (terms.join(" AND "), params)
@@ -324,7 +324,7 @@ impl Engine {
         }
         let shown: Vec<u32> = (0_u32..).zip(&is_shown).filter(|(_, shown)| **shown).map(|(row, _)| row).collect();
         let is_match = shown.iter().map(|row| wanted.contains(&all_keys[*row as usize])).collect();
-        let completeness = if now.is_complete() { completeness } else { now };
+        let completeness = completeness.and(now);
         Ok(Logs { rows: rows_at(&all, &shown)?, is_match, is_cut, completeness })
     }
 }

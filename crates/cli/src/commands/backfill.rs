@@ -48,7 +48,8 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
     let configured = config::configured(global)?;
     let regions =
         cloud::known(if global.region.is_empty() { cloud::of_lake(&configured)? } else { cloud::named(global) })?;
-    let state = own.state.as_deref().map(State::open).transpose()?;
+    // Whoever looks only begins no file.
+    let state = own.state.as_deref().filter(|_| !global.dry_run).map(State::open).transpose()?;
     let names = cloud::names(&own.deployment)?;
     let normalizer = Normalizer::new(&cloud::reading(&own.reading));
     let wanted = Wanted {
@@ -115,10 +116,11 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
         .extend(refused.map(|(group, fault)| FileNote { path: group.clone(), reason: fault.to_string() }));
     if global.dry_run {
         let hours = (wanted.until_ms - wanted.since_ms) as f64 / 3.6e6;
-        return output::print(
-            global,
-            &format!("would read {hours:.1} hours of {} in {}\n", own.group.join(", "), regions.join(", ")),
-        );
+        let text = match json {
+            true => format!("{}\n", serde_json::json!({"hours": hours, "groups": own.group, "regions": regions})),
+            false => format!("would read {hours:.1} hours of {} in {}\n", own.group.join(", "), regions.join(", ")),
+        };
+        return output::print(global, &text);
     }
     output::print(global, &render(&total, &completeness, json))?;
     output::finish(global, &completeness, &transect_query::NamesSeen::default())?;

@@ -1,10 +1,11 @@
 //! `transect ingest`: payload files into the lake. It refuses to stop at a broken file: it names it and goes on.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use transect_lake::Lake;
 use transect_normalize::{Normalizer, Options};
+use transect_query::visible;
 
 use crate::arguments::{Global, Ingest};
 use crate::config;
@@ -12,7 +13,7 @@ use crate::exports::Named;
 use crate::failure::{Failure, INCOMPLETE, USAGE};
 use crate::inputs;
 use crate::loader::{Buckets, Load, Loaded, Reject, load};
-use crate::output::{print, wants_json};
+use crate::output::{self, print, wants_json};
 use crate::signals::Attention;
 
 pub fn run(own: &Ingest, global: &Global) -> Result<(), Failure> {
@@ -90,7 +91,7 @@ pub fn load_files(
 pub fn finish(loaded: &Loaded) -> Result<(), Failure> {
     for (path, reject) in &loaded.rejected {
         // An error, so it is said even to those who want no talk.
-        let _ = writeln!(std::io::stderr().lock(), "transect: {}: {reject}", path.display());
+        output::warn(&visible(&format!("transect: {}: {reject}", path.display())));
     }
     if loaded.rejected.is_empty() {
         return Ok(());

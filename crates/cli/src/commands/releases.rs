@@ -2,17 +2,18 @@
 //! refuses to judge one: that is `transect canary`'s.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
+use std::fmt;
+use std::marker::PhantomData;
 
 use anyhow::Context;
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use transect_lake::{Access, LATEST, Mapping, RegionStore, record_mapping};
 use transect_query::{LogFilter, ScalarValue};
 
 use crate::arguments::{Global, Releases, ReleasesCommand, ReleasesImport, ReleasesRecord};
 use crate::failure::{Failure, NOTHING_FOUND, USAGE};
-use crate::{aws, config, output};
+use crate::{aws, config, inputs, output};
 
 /// A map of a whole system has some thousand functions.
 const MAP_BYTES_MAX: u64 = 64 << 20;
@@ -94,7 +95,36 @@ enum Version {
 }
 
 /// Release, region, function.
-type ReleaseMap = BTreeMap<String, BTreeMap<String, BTreeMap<String, Deployed>>>;
+type ReleaseMap = Once<Once<Once<Deployed>>>;
+
+/// The members of an object, each of which stands there once: JSON has no rule for which of two counts.
+#[derive(Debug)]
+struct Once<V>(BTreeMap<String, V>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Once<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Once<V>, D::Error> {
+        struct Members<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Members<V> {
+            type Value = BTreeMap<String, V>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<BTreeMap<String, V>, A::Error> {
+                let mut members = BTreeMap::new();
+                while let Some((name, value)) = map.next_entry::<String, V>()? {
+                    if members.contains_key(&name) {
+                        return Err(A::Error::custom(format!("`{name}` stands there twice")));
+                    }
+                    members.insert(name, value);
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Members(PhantomData)).map(Once)
+    }
+}
 
 fn import_map(own: &ReleasesImport, global: &Global) -> Result<(), Failure> {
     let name = own.file.display();
@@ -103,12 +133,12 @@ fn import_map(own: &ReleasesImport, global: &Global) -> Result<(), Failure> {
         error: error.context(format!("release map {name}")),
         hint: Some("it is {release: {region: {function: {\"version\": \"7\", \"codeSha256\": \"…\"}}}}".into()),
     };
-    let text = read(&own.file).context("read").map_err(failure)?;
+    let text = inputs::read_written(&own.file, MAP_BYTES_MAX).context("read").map_err(failure)?;
     let map: ReleaseMap = serde_json::from_slice(&text).map_err(|error| failure(error.into()))?;
     let recorded_unix_nano = now();
     let mut mappings = Vec::new();
-    for (release, regions) in map {
-        for (region, functions) in regions {
+    for (release, Once(regions)) in map.0 {
+        for (region, Once(functions)) in regions {
             if !global.region.is_empty() && !global.region.contains(&region) {
                 continue;
             }
@@ -128,23 +158,26 @@ fn import_map(own: &ReleasesImport, global: &Global) -> Result<(), Failure> {
             }
         }
     }
+    let mut releases: BTreeMap<(&str, &str, &str), &str> = BTreeMap::new();
+    for mapping in &mappings {
+        let version = (mapping.region.as_str(), mapping.function.as_str(), mapping.function_version.as_str());
+        if let Some(other) = releases.insert(version, &mapping.release) {
+            let (region, function, version) = version;
+            let release = &mapping.release;
+            return Err(failure(anyhow::anyhow!(
+                "version {version} of {function} in {region} is {other} and {release}, and can be one of them only"
+            )));
+        }
+    }
     write(mappings, global)
-}
-
-fn read(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    match path == Path::new("-") {
-        true => std::io::stdin().take(MAP_BYTES_MAX).read_to_end(&mut text)?,
-        false => std::fs::File::open(path)?.take(MAP_BYTES_MAX).read_to_end(&mut text)?,
-    };
-    Ok(text)
 }
 
 fn now() -> i64 {
     i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }
 
-/// Writes the records, each into its region's place. All places are looked up before the first is written.
+/// Writes the records, each into its region's place. All of them are checked, and their places looked up, before the first is
+/// written.
 fn write(mappings: Vec<Mapping>, global: &Global) -> Result<(), Failure> {
     let json = output::wants_json(global, "releases record")?;
     let configured = config::configured(global)?;
@@ -152,6 +185,7 @@ fn write(mappings: Vec<Mapping>, global: &Global) -> Result<(), Failure> {
     let (written, already) = output::block_on(None, async {
         let access: Access = aws::access(&configured.lake, configured.region_timeout).await;
         for mapping in &mappings {
+            mapping.check()?;
             if !stores.contains_key(&mapping.region) {
                 let location = configured.lake.location_of(&mapping.region)?.clone();
                 stores.insert(mapping.region.clone(), RegionStore::new(location, access.clone()));

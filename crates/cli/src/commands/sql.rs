@@ -1,13 +1,15 @@
 //! `transect sql`: one query, its rows. It refuses to change anything: a lake is only read.
 
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::Context;
 
 use crate::arguments::{Global, Sql};
 use crate::failure::Failure;
-use crate::{config, output};
+use crate::{config, inputs, output};
+
+/// A query that a program has written has some megabytes.
+const QUERY_BYTES_MAX: u64 = 64 << 20;
 
 pub fn run(own: &Sql, global: &Global) -> Result<(), Failure> {
     let text = match (&own.query, &own.file) {
@@ -21,15 +23,8 @@ pub fn run(own: &Sql, global: &Global) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    let text = if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = text
+    let text = inputs::read_written(path, QUERY_BYTES_MAX).map_err(anyhow::Error::from);
+    text.and_then(|text| Ok(String::from_utf8(text).context("it is no UTF-8")?))
         .with_context(|| format!("read query from {}", path.display()))
-        .map_err(|error| Failure::Because { code: crate::failure::USAGE, error, hint: None })?;
-    // Editors put a byte order mark before what they write.
-    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+        .map_err(|error| Failure::Because { code: crate::failure::USAGE, error, hint: None })
 }

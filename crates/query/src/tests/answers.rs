@@ -200,9 +200,16 @@ async fn json_in_attributes_is_within_reach() {
 fn write_foreign(fixture: &Fixture, name: &str, columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) {
     let folder = fixture.directory.path().join("landing/region=us-east-2/date=2026-11-21/hour=08");
     std::fs::create_dir_all(&folder).unwrap();
+    let rows = columns.first().map_or(0, |(_, column)| column.len());
+    let version = ("schema_version", Arc::new(Int32Array::from(vec![1; rows])) as ArrayRef);
+    let columns = [columns, vec![version]].concat();
+    write_strange(&folder.join(name), columns, properties);
+}
+
+fn write_strange(path: &std::path::Path, columns: Vec<(&str, ArrayRef)>, properties: WriterProperties) {
     let batch = RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true)));
     let batch = batch.unwrap();
-    let file = File::create(folder.join(name)).unwrap();
+    let file = File::create(path).unwrap();
     let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
@@ -474,4 +481,112 @@ async fn links_and_odd_names_are_files_that_are_left_out() {
     // Another hour's question has nothing to do with them.
     let later = "select count(*) as n from telemetry where timestamp > '2026-11-29T00:00:00Z'";
     assert_eq!(give(&fixture, later).await.unwrap(), ("n\n0\n".into(), vec![]));
+}
+
+#[tokio::test]
+async fn what_would_be_read_as_something_else_is_left_out() {
+    use arrow::array::{BinaryArray, DurationMillisecondArray, TimestampMicrosecondArray, TimestampNanosecondArray};
+
+    let texts = |text: &str| text_column(&[Some(text)]);
+    let numbers = |number: i64| Arc::new(Int64Array::from(vec![number])) as ArrayRef;
+    let bytes = |bytes: &[u8]| Arc::new(BinaryArray::from(vec![bytes])) as ArrayRef;
+    let ours = || {
+        vec![
+            ("event_id", texts("z")),
+            ("signal", texts("log")),
+            ("schema_version", Arc::new(Int32Array::from(vec![1])) as ArrayRef),
+            ("time_unix_nano", numbers(HOUR_8)),
+            ("body", texts("b")),
+        ]
+    };
+    let with = |name: &'static str, column: ArrayRef| {
+        let rest = ours().into_iter().filter(|(other, _)| *other != name);
+        rest.chain([(name, column)]).collect::<Vec<_>>()
+    };
+    let without = |name: &str| ours().into_iter().filter(|(other, _)| *other != name).collect::<Vec<_>>();
+    let bytes_reason = "its column body is bytes and not marked as UTF-8 text";
+    let none_of_ours = |name: &str| format!("it has no column {name}, and is none of this lake's");
+    for (columns, reason) in [
+        (with("body", bytes(b"caf\xe9 \xff\xfe\x1b[2J error")), bytes_reason.to_owned()),
+        (with("body", bytes(b"plain")), bytes_reason.to_owned()),
+        (
+            with("time_unix_nano", Arc::new(TimestampMicrosecondArray::from(vec![HOUR_8 / 1000]))),
+            "its column time_unix_nano is Timestamp(\u{b5}s), and no number of nanoseconds".to_owned(),
+        ),
+        (
+            with("duration_nano", Arc::new(DurationMillisecondArray::from(vec![7]))),
+            "its column duration_nano is Duration(ms), and no number of nanoseconds".to_owned(),
+        ),
+        (vec![("x", texts("1"))], none_of_ours("event_id")),
+        (vec![("EVENT_ID", texts("1")), ("SIGNAL", texts("log"))], none_of_ours("event_id")),
+        (without("signal"), none_of_ours("signal")),
+        (without("schema_version"), none_of_ours("schema_version")),
+    ] {
+        let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+        let folder = fixture.directory.path().join("landing/region=us-east-2/date=2026-11-21/hour=08");
+        write_strange(&folder.join("strange.parquet"), columns, WriterProperties::builder().build());
+        for sql in ["select count(*) as n from telemetry", "select count(event_id) as n from logs where body is null"] {
+            let (rows, files) = give(&fixture, sql).await.unwrap();
+            assert_eq!(
+                (rows.as_str(), files),
+                ("n\n1\n", vec![("strange.parquet".to_owned(), reason.clone())]),
+                "{sql}"
+            );
+        }
+    }
+    // A type that says that it is nanoseconds is what the name says.
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let folder = fixture.directory.path().join("landing/region=us-east-2/date=2026-11-21/hour=08");
+    let columns = with("time_unix_nano", Arc::new(TimestampNanosecondArray::from(vec![HOUR_8 + 5])));
+    write_strange(&folder.join("other.parquet"), columns, WriterProperties::builder().build());
+    let (rows, files) = give(&fixture, "select max(time_unix_nano) as t from telemetry").await.unwrap();
+    assert_eq!((rows, files), (format!("t\n{}\n", HOUR_8 + 5), vec![]));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_nobody_can_look_into_is_missed() {
+    use std::os::unix::fs::symlink;
+
+    for (gone, question) in [
+        ("region=us-west-2", "select count(*) as n from telemetry"),
+        ("region=us-west-2", "select count(*) as n from telemetry where timestamp > '2026-11-21T00:00:00Z'"),
+        ("region=us-east-2/date=2026-11-22", "select count(*) as n from telemetry"),
+        ("region=us-east-2/date=2026-11-21/hour=09", "select count(*) as n from telemetry"),
+    ] {
+        for target in ["/nonexistent/place", "itself"] {
+            let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+            let link = fixture.directory.path().join("landing").join(gone);
+            let target = if target == "itself" { link.clone() } else { target.into() };
+            symlink(target, link).unwrap();
+            let (rows, files) = give(&fixture, question).await.unwrap();
+            assert_eq!((rows.as_str(), files.len()), ("n\n1\n", 1), "{gone}: {files:?}");
+            assert_eq!(files[0].0, gone.rsplit('/').next().unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn release_records_that_cannot_be_read_are_missed() {
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let folder = fixture.directory.path().join("releases/region=us-east-2");
+    std::fs::create_dir_all(&folder).unwrap();
+    for text in ["", "{\"schema_version\":1,", "{}"] {
+        std::fs::write(folder.join("cart.json"), text).unwrap();
+        let missed = vec![("cart.json".to_owned(), "it is no release record".to_owned())];
+        let answer = give(&fixture, "select release from logs").await.unwrap();
+        assert_eq!(answer, ("release\n7\n".to_owned(), missed), "{text}");
+        // Who asks for no release does not need them.
+        assert_eq!(give(&fixture, "select count(*) as n from logs").await.unwrap(), ("n\n1\n".to_owned(), vec![]));
+    }
+}
+
+#[tokio::test]
+async fn logs_that_find_nothing_still_have_their_columns() {
+    let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
+    let filter = crate::LogFilter { text: Some("nowhere".into()), ..crate::LogFilter::default() };
+    let window = crate::LogWindow { limit: 10, before: 1, after: 1 };
+    let found = fixture.engine().logs(&filter, &window).await.unwrap();
+    assert_eq!((found.rows.num_rows(), found.is_match.len()), (0, 0));
+    assert!(found.rows.column_by_name("event_id").is_some());
 }

@@ -453,3 +453,46 @@ async fn who_is_on_call_is_answered() {
         assert_eq!(answer, expected, "{name}\n{answer}");
     }
 }
+
+#[tokio::test]
+async fn a_request_counts_once_whoever_names_it() {
+    let invocation = || Some("11111111-2222-3333-4444-555555555555".into());
+    let request = |event_id: &str| Record {
+        faas_invocation_id: invocation(),
+        http_request_method: Some("GET".into()),
+        http_route: Some("/r".into()),
+        http_response_status_code: Some(200),
+        ..log("us-east-2", event_id, HOUR_8)
+    };
+    let fixture = Fixture::of(&[
+        // Its log names the invocation alone, its span the trace as well.
+        request("1"),
+        Record {
+            signal: "span".into(),
+            trace_id: Some("6b0c4aa8000000000000000000000702".into()),
+            span_id: Some("ffffffffffffffff".into()),
+            span_name: Some("GET /r".into()),
+            span_kind: Some("SERVER".into()),
+            duration_nano: Some(100_000_000),
+            ..request("2")
+        },
+        // Another function that says the same id.
+        Record {
+            aws_log_group: Some("/aws/lambda/pay".into()),
+            aws_log_stream: Some("2026/11/21/[7]bb".into()),
+            faas_name: Some("pay".into()),
+            http_route: None,
+            ..request("3")
+        },
+    ]);
+    let engine = fixture.engine();
+    for (name, expected) in
+        [("failures-by-route", "service,requests\ncart,1\n"), ("latency-by-route", "service,requests\ncart,1\n")]
+    {
+        let query = crate::saved_query(name).unwrap();
+        let sql = query.sql.trim_end().trim_end_matches(';');
+        let params = query.bind(&[]).unwrap();
+        let answer = ask_with(&engine, &format!("SELECT service, requests FROM (\n{sql}\n) AS rows"), &params).await;
+        assert_eq!(answer, expected, "{name}");
+    }
+}
