@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use transect_lake::{Mapping, Place, Serving};
 
 pub use crate::clock::Skew;

@@ -172,7 +172,7 @@ fn functions_that_get_what_the_pipeline_writes_are_never_forwarded() {
     let dd = filter("dd", "arn:aws:lambda:us-east-2:123456789012:function:datadog-forwarder");
     let groups = [
         group("/aws/lambda/datadog-forwarder", &[filter("transect", OURS)]),
-        group("/aws/lambda/pay", &[dd.clone()]),
+        group("/aws/lambda/pay", std::slice::from_ref(&dd)),
         group("/aws/lambda/transect-forwarder", &[dd]),
     ];
     let loop_of_dd = "/aws/lambda/datadog-forwarder own none forwarded, and `datadog-forwarder` writes it, which gets what the forwarder writes: a loop; take it out of the subscription";
