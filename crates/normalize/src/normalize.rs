@@ -250,7 +250,7 @@ impl Normalizer {
             self.extracted_fields(fields, fields_tape, &mut draft, &mut extracted, redacted);
         }
 
-        let object = object_at_start(roles, line.text, tape);
+        let object = object_at_start(roles, line.text, context.is_lambda, tape);
         let (mut json, behind) = match object {
             Some((json, place, behind)) => (Some((json, place)), behind),
             None => (None, ""),
@@ -620,9 +620,15 @@ pub(crate) fn without_outcome<'r>(record: &Record<'r>) -> Record<'r> {
 }
 
 /// The object that a line begins with, how it stands in it, and the text behind it.
-fn object_at_start<'e>(roles: &mut Roles<'_>, text: &'e str, tape: &mut Tape) -> Option<(&'e str, Place, &'e str)> {
+fn object_at_start<'e>(
+    roles: &mut Roles<'_>,
+    text: &'e str,
+    is_lambda: bool,
+    tape: &mut Tape,
+) -> Option<(&'e str, Place, &'e str)> {
+    let line = text;
     let text = text.trim_start();
-    if !text.starts_with('{') {
+    if !text.starts_with('{') || is_lambda && exception::is_javas_report(line) {
         return None;
     }
     match tape.parse_prefix(text.as_bytes(), 0) {

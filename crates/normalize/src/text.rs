@@ -12,7 +12,7 @@ use crate::json::{Tape, is_number};
 use crate::keys::Slot;
 use crate::normalize::Place;
 use crate::prefix::{self, Form, Head};
-use crate::{access, ids, logfmt, platform, severity, time};
+use crate::{access, exception, ids, logfmt, platform, severity, time};
 
 /// What Node's runtime writes before the JSON of an error that nobody caught.
 const NODE_SENTENCES: [&str; 4] =
@@ -37,6 +37,11 @@ pub(crate) fn line<'m>(
 ) -> Option<(&'m str, Place)> {
     let message = text.trim_end_matches(['\n', '\r']);
     draft.record.body = Some(Cow::Borrowed(message));
+    if draft.is_lambda && exception::is_javas_report(message) {
+        // The body tells all of it.
+        draft.record.severity_number = Some(severity::ERROR);
+        return None;
+    }
     if draft.is_lambda && platform::text_line(draft, message) {
         return None;
     }

@@ -369,3 +369,54 @@ fn nobody_logs_a_sample_rate() {
         assert_eq!(transect_schema::sample_rate(&attributes), None, "{attributes}");
     }
 }
+
+/// Java's runtime writes the message of an error that nobody caught at the start of the line, and a stranger may choose it.
+#[test]
+fn the_message_of_javas_report_is_read_as_nothing_else() {
+    let other = "11111111-2222-4333-8444-555555555555";
+    let kind = "java.lang.IllegalArgumentException";
+    for sent in [
+        FORGED,
+        "{\"message\":\"bad\",\"status\":400}",
+        "[INFO] fine",
+        "DEBUG x",
+        "WARN: odd input",
+        "[main] DEBUG a.b.C - x",
+        "I1121 08:42:53.429000 1 a.go:9] x",
+        "2026-11-21T08:42:53.429Z INFO fine",
+        &format!("2026-11-21T08:42:53.429Z\t{other}\tINFO\tx"),
+        &format!("[INFO]\t2026-11-21T08:42:53.429Z\t{other}\tx"),
+        &format!("REPORT RequestId: {other}\tDuration: 1.00 ms\tStatus: success"),
+        &format!("START RequestId: {other} Version: 9"),
+        &format!("END RequestId: {other}"),
+        &format!("RequestId: {other} Error: Runtime exited with error: x"),
+        &format!("2026-11-21T08:42:53.429Z {other} Task timed out after 3.00 seconds"),
+        "INIT_START Runtime Version: x",
+        "EXTENSION\tName: x\tState: Ready",
+        r#"{"time":"2026-11-21T08:42:53.429Z","type":"platform.start","record":{"requestId":"11111111-2222-4333-8444-555555555555"}}"#,
+        "Traceback (most recent call last):\n  File \"x\", line 1, in y\nKeyError: 1",
+        "panic: boom",
+        "com.evil.Fake: x\n\tat a.b.C(D.java:1)",
+        "a: b.C\nb.C: a",
+        "java.lang.IllegalArgumentException",
+        "java.lang.IllegalArgumentException: x",
+        "level=info msg=x",
+        "é ",
+        " x",
+    ] {
+        for stack in ["\n\tat com.acme.Pay.charge(Pay.java:31)\nCaused by: a.B: x\n\t... 2 more\n\n", "\n\n"] {
+            let line = format!("{sent}: {kind}\n{kind}: {sent}{stack}");
+            let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+            assert_eq!(record.exception_type.as_deref(), Some(kind), "{line}\n{}", columns(&record));
+            assert_eq!(record.exception_message.as_deref(), Some(sent.trim()), "{line}");
+            assert_eq!(record.event_name.as_deref(), Some("exception"), "{line}");
+            let honest = format!("x: {kind}\n{kind}: x{stack}");
+            check(EDGE_GROUP, LAMBDA_STREAM, &honest, &line);
+        }
+    }
+    for kind in ["java.lang.NullPointerException", "java.lang.StackOverflowError", "CardException"] {
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &format!("{kind}: {kind}\n{kind}\n\tat a.B.c(B.java:1)\n\n"));
+        assert_eq!((record.severity_number, record.exception_type.as_deref()), (Some(17), Some(kind)));
+        assert_eq!(record.exception_message, None, "{kind}");
+    }
+}
