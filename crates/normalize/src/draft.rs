@@ -138,6 +138,8 @@ pub(crate) const RECORD_RANK: u16 = 256;
 pub(crate) const INNER_RANK: u16 = 512;
 /// The rank of a level and a time that a runtime states of whatever is written: a record within knows better.
 pub(crate) const RUNTIME_RANK: u16 = 1024;
+/// The rank of what stands where a level is expected and is none.
+const WORST_RANK: u16 = u16::MAX - 1;
 
 const NO_TOKEN: u32 = u32::MAX;
 
@@ -304,6 +306,9 @@ impl<'m> Draft<'m> {
             return;
         }
         let Some(whole) = self.convert(slot, rank, layer, value) else { return };
+        // Any other level says more than a word that is none.
+        let is_no_level = slot == Slot::Level && self.record.severity_number.is_none();
+        let rank = if is_no_level { WORST_RANK } else { rank };
         let token = if whole { holder as u32 } else { NO_TOKEN };
         self.claims[slot as usize] = Claim { rank, layer: layer.number, token };
     }
@@ -358,11 +363,11 @@ impl<'m> Draft<'m> {
                 };
                 // Names such as `status` and `priority` are a level's only if they hold one.
                 const SURE_RANKS: u16 = 104;
-                if number.is_none() && rank % RECORD_RANK >= SURE_RANKS {
+                if number.is_none() && (rank % RECORD_RANK >= SURE_RANKS || self.is_filled(Slot::Level)) {
                     return None;
                 }
-                record.severity_text = Some(text);
-                if !self.is_filled(Slot::SeverityNumber) {
+                self.record.severity_text = Some(text);
+                if number.is_some() && !self.is_filled(Slot::SeverityNumber) {
                     self.record.severity_number = number;
                 }
                 Some(true)

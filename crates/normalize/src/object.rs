@@ -258,7 +258,7 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                 let level = (kind == Kind::Number).then(|| self.layer.raw(value).parse().ok()).flatten();
                 if let (Some(number), false, true) = (
                     level.and_then(|level| severity::from_number(Scale::Python, level)),
-                    self.draft.is_filled(Slot::Level),
+                    self.draft.record.severity_number.is_some(),
                     self.layer.authority.may_fill(Slot::Level),
                 ) {
                     self.draft.record.severity_number = Some(number);

@@ -420,3 +420,32 @@ fn the_message_of_javas_report_is_read_as_nothing_else() {
         assert_eq!(record.exception_message, None, "{kind}");
     }
 }
+
+/// Another thing that somebody calls `level` erases none that was stated, on whichever side of it it stands.
+#[test]
+fn a_level_that_is_none_erases_none() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    for none in ["3", "0", "99", "2.5", "\"high\"", "\"gold\"", "\"\"", "null", "[1]", "{\"a\":1}"] {
+        let own = format!(r#"{{"message":"refused","level":{none}}}"#);
+        for line in [
+            format!("2026-11-21T08:42:53.429Z\t{id}\tERROR\t{own}"),
+            format!("[ERROR]\t2026-11-21T08:42:53.429Z\t{id}\t{own}"),
+            format!(r#"{{"timestamp":"2026-11-21T08:42:53.429Z","level":"ERROR","requestId":"{id}","message":{own}}}"#),
+            format!(
+                r#"{{"timestamp":"2026-11-21T08:42:53.429Z","level":"ERROR","requestId":"{id}","message":{{"errorType":"XmlError","errorMessage":"bad","stackTrace":["XmlError: bad"],"level":{none}}}}}"#
+            ),
+            format!(r#"{{"level":{none},"severity":"ERROR","message":"x"}}"#),
+            format!(r#"{{"severity":"ERROR","level":{none},"message":"x"}}"#),
+            format!(r#"{{"level":{none},"severityNumber":17,"message":"x"}}"#),
+            format!(r#"{{"severityNumber":17,"level":{none},"message":"x"}}"#),
+            r#"{"levelname":"high","levelno":40,"message":"x"}"#.to_owned(),
+            r#"{"levelno":40,"levelname":"high","message":"x"}"#.to_owned(),
+        ] {
+            let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+            assert_eq!(record.severity_number, Some(17), "{line}\n{}", columns(&record));
+        }
+    }
+    // Where nothing else is one, the word is kept.
+    let record = one(EDGE_GROUP, LAMBDA_STREAM, r#"{"level":"high","message":"x"}"#);
+    assert_eq!((record.severity_number, record.severity_text.as_deref()), (None, Some("high")));
+}
