@@ -162,6 +162,9 @@ pub(crate) struct Draft<'m> {
     pub form: Option<RecordForm>,
     /// Whether a bare `version` is the release.
     pub version_is_release: bool,
+    /// Whether `status` and `PRIORITY` are levels.
+    pub status_is_level: bool,
+    pub priority_is_level: bool,
     /// The longer text beside a short message.
     pub full_text: Option<Cow<'m, str>>,
     /// Entries for `attributes` that stand in no JSON layer, each `"key":value` with a comma behind.
@@ -188,6 +191,8 @@ impl<'m> Draft<'m> {
             body_value: None,
             form: None,
             version_is_release: false,
+            status_is_level: false,
+            priority_is_level: false,
             full_text: None,
             extras: String::new(),
         }
@@ -358,10 +363,11 @@ impl<'m> Draft<'m> {
                 const LEVEL_BYTES_MAX: usize = 64;
                 let text = layer.word(value).map(without_colours).filter(|text| text.len() <= LEVEL_BYTES_MAX)?;
                 let number = match text.parse() {
+                    Ok(level @ 0..=7) if self.priority_is_level => severity::from_number(Scale::Syslog, level),
                     Ok(level) => scale(layer, level).and_then(|scale| severity::from_number(scale, level)),
                     Err(_) => severity::from_name(&text),
                 };
-                // Names such as `status` and `priority` are a level's only if they hold one.
+                // Names such as `status` and `PRIORITY` are a level's only if they hold one.
                 const SURE_RANKS: u16 = 104;
                 if number.is_none() && (rank % RECORD_RANK >= SURE_RANKS || self.is_filled(Slot::Level)) {
                     return None;

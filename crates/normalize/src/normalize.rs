@@ -276,6 +276,8 @@ impl Normalizer {
             let layer = Layer { authority: authority(&draft, roles, &shape, layer, place), ..layer };
             let mut taken = Vec::new();
             draft.version_is_release = shape.version_is_release && !shape.is_span;
+            draft.status_is_level = shape.status_is_level;
+            draft.priority_is_level = shape.priority_is_level;
             draft.form = shape.form;
             match shape.platform {
                 Some((kind, record)) if context.is_lambda && place == Place::Whole => {

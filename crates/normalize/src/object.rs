@@ -31,6 +31,10 @@ pub(crate) struct Shape {
     pub form: Option<RecordForm>,
     /// Whether a bare `version` in it may be a release.
     pub version_is_release: bool,
+    /// Whether `status` in it may be a level, as in Datadog's records.
+    pub status_is_level: bool,
+    /// Whether `PRIORITY` in it is a level, as in journald's records.
+    pub priority_is_level: bool,
 }
 
 /// What a key makes of the object that it stands in.
@@ -58,6 +62,12 @@ pub(crate) enum Member {
     Time,
     /// Of GELF, whose `version` is its own.
     Gelf,
+    /// What names the service that writes.
+    Service,
+    /// Of Datadog, whose `status` is a level.
+    Datadog,
+    /// Of journald, whose `PRIORITY` is one.
+    Journald,
     ApiVersion,
     #[default]
     Other,
@@ -95,6 +105,9 @@ impl Member {
             "text" => Member::Text,
             "time" => Member::Time,
             "short_message" | "full_message" => Member::Gelf,
+            "dd" | "ddsource" | "ddtags" => Member::Datadog,
+            name if name.starts_with("dd.") => Member::Datadog,
+            "MESSAGE" | "SYSLOG_IDENTIFIER" | "__REALTIME_TIMESTAMP" => Member::Journald,
             "apiVersion" => Member::ApiVersion,
             _ => Member::Other,
         }
@@ -111,6 +124,7 @@ impl Shape {
         let (mut kind, mut record, mut metadata, mut ids, mut metrics) = (None, None, None, 0, None);
         let (mut is_format, mut is_event, mut is_audit, mut has_time) = (false, false, false, false);
         let mut form = None;
+        let (mut is_datadogs, mut is_journalds) = (false, false);
         let (mut key_count, mut wrapper_keys, mut wrapper_needs) = (0, 0, 0);
         for (key, value) in layer.tape.entries(0) {
             key_count += 1;
@@ -140,6 +154,8 @@ impl Shape {
                 Member::Text if value_kind == Kind::String => form = form.or(Some(RecordForm::Loguru)),
                 Member::Time => has_time = true,
                 Member::Gelf => is_format = true,
+                Member::Service | Member::Datadog => is_datadogs = true,
+                Member::Journald => is_journalds = true,
                 Member::ApiVersion if layer.raw(value).starts_with("audit.k8s.io/") => is_audit = true,
                 Member::Type | Member::Target | Member::Text | Member::ApiVersion | Member::Other => {}
             }
@@ -155,6 +171,8 @@ impl Shape {
             is_lambda_wrapper: wrapper_needs == 4 && wrapper_keys == key_count,
             has_no_severity: is_audit,
             version_is_release: !is_format && metric_directives.is_none() && metadata.is_none(),
+            status_is_level: is_datadogs,
+            priority_is_level: is_journalds,
         }
     }
 }
@@ -245,8 +263,9 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                         self.member(slot, rank, value, &["$date", "timestamp", "iso", "repr"])
                     }
                     (Slot::HttpStatus, Kind::String) if severity::from_name(self.layer.raw(value)).is_some() => {
-                        // Datadog's `status` is a level.
-                        self.draft.offer(Slot::Level, self.base + STATUS_AS_LEVEL_RANK, self.layer, value, holder);
+                        if self.draft.status_is_level && depth == 0 && key.eq_ignore_ascii_case("status") {
+                            self.other_level(value);
+                        }
                     }
                     _ => self.draft.offer(slot, rank, self.layer, value, holder),
                 }
@@ -264,6 +283,12 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                     self.draft.record.severity_number = Some(number);
                 }
             }
+            Role::Priority if self.draft.priority_is_level && depth == 0 => {
+                if matches!(self.layer.raw(value).parse::<u8>(), Ok(0..=7)) {
+                    self.other_level(value);
+                }
+            }
+            Role::Priority => {}
             Role::RequestId if self.draft.is_lambda => {
                 self.draft.offer(Slot::InvocationId, self.base + 150, self.layer, value, holder);
             }
@@ -297,6 +322,14 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                 (self.base, self.layer.authority) = (base, authority);
             }
             Role::Prefix | Role::Transparent | Role::TransparentOf(_) | Role::Carried => {}
+        }
+    }
+
+    /// Offers a level under a name that is a level's in one format alone: a task has a `status` and a `priority` too. It
+    /// never takes the place of one that a runtime or a logger stated.
+    fn other_level(&mut self, value: usize) {
+        if !self.draft.is_filled(Slot::Level) {
+            self.draft.offer(Slot::Level, self.base + OTHER_LEVEL_RANK, self.layer, value, value);
         }
     }
 
@@ -396,8 +429,8 @@ impl<'m> Walk<'_, '_, 'm, '_> {
 /// Added to the rank of a key in an object whose keys mean what they would outside of it.
 const NESTED_RANK: u16 = 64;
 
-/// The rank of a level that stands under `status`.
-const STATUS_AS_LEVEL_RANK: u16 = 105;
+/// The rank of a level that stands under `status` or `PRIORITY`.
+const OTHER_LEVEL_RANK: u16 = 105;
 
 /// Takes what AWS's own records state in ways of their own: the failure of a step of a state machine, the error code of a
 /// call that CloudTrail tells of. It refuses to look at anything in a stream of a function.

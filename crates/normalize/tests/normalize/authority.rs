@@ -449,3 +449,42 @@ fn a_level_that_is_none_erases_none() {
     let record = one(EDGE_GROUP, LAMBDA_STREAM, r#"{"level":"high","message":"x"}"#);
     assert_eq!((record.severity_number, record.severity_text.as_deref()), (None, Some("high")));
 }
+
+/// A task has a `status` and a ticket a `priority`: they are levels in one format each, and there beside no other level.
+#[test]
+fn a_status_and_a_priority_are_no_levels() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    for own in [
+        r#""status":"error""#,
+        r#""status":"critical""#,
+        r#""status":"success""#,
+        r#""priority":"critical""#,
+        r#""priority":"3""#,
+        r#""priority":50"#,
+        r#""priority":500"#,
+        r#""res":{"status":"error"}"#,
+        r#""PRIORITY":"critical","MESSAGE":"m""#,
+        r#""PRIORITY":50,"MESSAGE":"m""#,
+    ] {
+        let own = format!(r#"{{"message":"import finished",{own}}}"#);
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            let timed = own.replace('}', r#","timestamp":"2026-11-21T08:42:53.000Z"}"#);
+            for line in [&own, &timed] {
+                assert_eq!(one(group, stream, line).severity_number, None, "{line}");
+            }
+        }
+        for (level, number) in [("INFO", 9), ("ERROR", 17)] {
+            for line in [
+                format!("2026-11-21T08:42:53.429Z\t{id}\t{level}\t{own}"),
+                format!(
+                    r#"{{"timestamp":"2026-11-21T08:42:53.429Z","level":"{level}","requestId":"{id}","message":{own}}}"#
+                ),
+                own.replacen('{', &format!(r#"{{"level":"{level}","service":"edge","#), 1),
+                own.replacen('{', &format!(r#"{{"service":"edge","severity":"{level}","#), 1),
+            ] {
+                let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+                assert_eq!(record.severity_number, Some(number), "{line}\n{}", columns(&record));
+            }
+        }
+    }
+}

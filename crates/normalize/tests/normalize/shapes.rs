@@ -150,6 +150,10 @@ fn levels_by_number_and_by_name() {
         ("{\"level\":\"\\u001b[31merror\\u001b[39m\",\"message\":\"m\"}", 17),
         (r#"{"log":{"level":"warn","logger":"a"},"message":"m"}"#, 13),
         (r#"{"status":"error","message":"m","ddsource":"java"}"#, 17),
+        (r#"{"status":"error","message":"m","service":"payments"}"#, 17),
+        (r#"{"message":"m","status":"error","dd.trace_id":"1"}"#, 17),
+        (r#"{"MESSAGE":"m","PRIORITY":"3","SYSLOG_IDENTIFIER":"sshd"}"#, 17),
+        (r#"{"PRIORITY":"6","__REALTIME_TIMESTAMP":"1795250573429000","MESSAGE":"m"}"#, 9),
     ] {
         check(CONTAINER, line, &[&format!("severity_number = {number}")]);
     }
