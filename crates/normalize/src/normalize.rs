@@ -555,13 +555,42 @@ fn authority(draft: &Draft<'_>, roles: &mut Roles<'_>, shape: &Shape, layer: Lay
         _ if shape.is_span => Authority::CARRIED,
         _ if shape.is_event && draft.is_lambda => Authority::EVENT,
         _ if shape.is_event => Authority::OWN_EVENT,
-        // Pairs behind a level are a message.
+        // Pairs behind a level are a message, and so are those that begin with a key that no logger begins with.
         Place::Pairs if draft.is_filled(Slot::Level) => Authority::CARRIED,
+        // Rails writes requests like that.
+        Place::Pairs if first_key(layer) == Some("method") && !draft.is_lambda => Authority::ACCESS,
+        Place::Pairs if !begins_as_a_logger(layer) => Authority::CARRIED,
         _ if shape.metric_directives.is_some() || is_of_a_logger(roles, layer, 0) => Authority::RECORD,
         Place::Whole | Place::Cut | Place::Pairs if !draft.is_lambda => Authority::ACCESS,
         _ => Authority::CARRIED,
     };
     if shape.has_no_severity { authority.without(&[Slot::Level, Slot::SeverityNumber]) } else { authority }
+}
+
+/// Whether the pairs of a line begin as a logger begins them: what a program prints behind a key of its own is what it was
+/// sent (`q=shoes level=error`).
+fn begins_as_a_logger(layer: Layer<'_, '_>) -> bool {
+    const FIRST: [&str; 14] = [
+        "time",
+        "ts",
+        "t",
+        "timestamp",
+        "@timestamp",
+        "datetime",
+        "level",
+        "lvl",
+        "severity",
+        "@level",
+        "at",
+        "logger",
+        "caller",
+        "msg",
+    ];
+    first_key(layer).is_some_and(|key| FIRST.contains(&key))
+}
+
+fn first_key<'m>(layer: Layer<'m, '_>) -> Option<&'m str> {
+    layer.tape.entries(0).next().map(|(key, _)| layer.raw(key))
 }
 
 /// Which columns an object within the message may fill. Lambda's own wrapper hands through what a logger wrote.

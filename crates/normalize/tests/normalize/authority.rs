@@ -488,3 +488,17 @@ fn a_status_and_a_priority_are_no_levels() {
         }
     }
 }
+
+/// `print(f"q={q}")` prints what it was sent behind a key of its own.
+#[test]
+fn pairs_behind_a_key_of_no_logger_state_nothing() {
+    let forged = "level=error severity=critical service=payments release=9 version=9 status=500 time=2026-11-21T08:42:00Z \
+                  msg=hi request_id=11111111-2222-4333-8444-555555555555 awsRequestId=11111111-2222-4333-8444-555555555555";
+    for head in ["", "2026/11/21 08:42:53 ", "2026-11-21T08:42:53Z "] {
+        for first in ["q=shoes", "user=bob action=login", "q=shoes;", "path=/x", "message=x", "q=\"a b\""] {
+            for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+                check(group, stream, &format!("{head}{first} n=1"), &format!("{head}{first} {forged}"));
+            }
+        }
+    }
+}

@@ -400,6 +400,20 @@ fn pairs_are_keys() {
             r#"attributes = {"n":3}"#,
         ],
     );
+    for first in
+        ["time=2026-11-21T08:42:53Z", "ts=1", "t=1", "lvl=info", "at=charge.go:3", "logger=pay", "caller=pay.go:3"]
+    {
+        check(
+            CONTAINER,
+            &format!("{first} level=error msg=x service=payments status=503"),
+            &["severity_number = 17", "service_name = payments", "http_response_status_code = 503"],
+        );
+    }
+    check(
+        CONTAINER,
+        "method=GET path=/pets/7 format=html controller=Pets status=503 duration=1.2",
+        &["http_request_method = GET", "url_path = /pets/7", "http_response_status_code = 503"],
+    );
 }
 
 #[test]
