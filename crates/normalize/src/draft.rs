@@ -41,7 +41,8 @@ impl Authority {
     pub const EVENT: Authority = Authority::of(&[Slot::HttpRoute]);
     /// An event in a group of the service that it is of.
     pub const OWN_EVENT: Authority = Authority::EVENT.and(&[Slot::Time]);
-    /// An object without a logger's shape where no function writes, such as a line of an access log.
+    /// An object without a logger's shape where no function writes, such as a line of an access log. Status and invocation
+    /// count only if it is one, see [`Draft::doubt_request`].
     pub const ACCESS: Authority = Authority::CARRIED.and(&[
         Slot::HttpMethod,
         Slot::HttpRoute,
@@ -266,6 +267,24 @@ impl<'m> Draft<'m> {
         }
     }
 
+    /// Gives back an HTTP status and an invocation of an object that no logger wrote, where no method, route or path says
+    /// that it is a request's.
+    pub fn doubt_request(&mut self) {
+        let record = &self.record;
+        if record.http_request_method.is_some() || record.http_route.is_some() || record.url_path.is_some() {
+            return;
+        }
+        let free = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
+        if self.is_filled(Slot::HttpStatus) {
+            self.record.http_response_status_code = None;
+            self.claims[Slot::HttpStatus as usize] = free;
+        }
+        if self.is_filled(Slot::InvocationId) {
+            self.record.faas_invocation_id = None;
+            self.claims[Slot::InvocationId as usize] = free;
+        }
+    }
+
     /// Notes an object or a string with one where a message is expected.
     pub fn offer_body_value(&mut self, rank: u16, value: usize) {
         if self.body_value.is_none_or(|(_, earlier)| rank < earlier) {
@@ -352,6 +371,9 @@ impl<'m> Draft<'m> {
                     Kind::Array => Cow::Owned(joined_words(layer, value)?),
                     _ => return None,
                 };
+                if body.is_empty() {
+                    return None;
+                }
                 record.body = Some(without_colours(body));
                 Some(layer.kind(value) != Kind::Array)
             }

@@ -331,6 +331,9 @@ impl Normalizer {
                 None => {}
             }
             draft.doubt_path();
+            if layer.authority == Authority::ACCESS {
+                draft.doubt_request();
+            }
             // The level of a runtime's prefix gives way to the message's own, but is not lost.
             if let Some(level) = prefix_level
                 && draft.record.severity_text.as_ref() != Some(&level)

@@ -502,3 +502,29 @@ fn pairs_behind_a_key_of_no_logger_state_nothing() {
         }
     }
 }
+
+/// Where no function writes, an object without a logger's shape may be a line of an access log: one of those has a method, a
+/// route or a path.
+#[test]
+fn a_status_without_a_request_is_none() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    for (beside, is_request) in [
+        (r#""q":"shoes""#, false),
+        (r#""path":"shoes""#, false),
+        (r#""httpMethod":"GET""#, true),
+        (r#""routeKey":"GET /pets""#, true),
+        (r#""path":"/pets/7""#, true),
+        (r#""req":{"method":"GET"}"#, true),
+    ] {
+        for line in [
+            format!(r#"{{{beside},"status":503,"awsRequestId":"{id}"}}"#),
+            format!(r#"{{"awsRequestId":"{id}","status":"503",{beside}}}"#),
+        ] {
+            let record = one("/ecs/edge", "edge/app/0123456789", &line);
+            let found = (record.http_response_status_code, record.faas_invocation_id.as_deref());
+            assert_eq!(found, if is_request { (Some(503), Some(id)) } else { (None, None) }, "{line}");
+            let is_kept = record.attributes.as_deref().unwrap_or_default().contains("503");
+            assert_eq!(is_kept, !is_request, "{line}");
+        }
+    }
+}

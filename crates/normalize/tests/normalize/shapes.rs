@@ -174,6 +174,9 @@ fn what_says_nothing_is_absent() {
             "-event_name",
         ],
     );
+    check(CONTAINER, r#"{"level":"info","message":"","msg":"x"}"#, &["body = x"]);
+    check(CONTAINER, r#"{"level":"info","message":"","event":"x"}"#, &["body = x"]);
+    check(CONTAINER, r#"{"level":"info","message":""}"#, &["-body"]);
     check(
         CONTAINER,
         r#"{"level":"info","message":"saved","path":"/var/task/app.py","uri":"s3://b/k"}"#,
