@@ -72,7 +72,7 @@ pub(crate) enum Role {
     Instant,
     /// `exception`, `error`, `err`: text of a stack or message, or an object to look into.
     Exception,
-    /// A bare `version`: the release in a logger's own record, of a format or an event anywhere else.
+    /// A bare `version`: the release beside a service in a logger's own record, of anything else anywhere else.
     Version,
     /// An object whose keys mean what they mean together with this one: `http.request.method`.
     Prefix,

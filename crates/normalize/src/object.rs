@@ -124,7 +124,7 @@ impl Shape {
         let (mut kind, mut record, mut metadata, mut ids, mut metrics) = (None, None, None, 0, None);
         let (mut is_format, mut is_event, mut is_audit, mut has_time) = (false, false, false, false);
         let mut form = None;
-        let (mut is_datadogs, mut is_journalds) = (false, false);
+        let (mut has_service, mut is_datadogs, mut is_journalds) = (false, false, false);
         let (mut key_count, mut wrapper_keys, mut wrapper_needs) = (0, 0, 0);
         for (key, value) in layer.tape.entries(0) {
             key_count += 1;
@@ -154,7 +154,8 @@ impl Shape {
                 Member::Text if value_kind == Kind::String => form = form.or(Some(RecordForm::Loguru)),
                 Member::Time => has_time = true,
                 Member::Gelf => is_format = true,
-                Member::Service | Member::Datadog => is_datadogs = true,
+                Member::Service => has_service = true,
+                Member::Datadog => is_datadogs = true,
                 Member::Journald => is_journalds = true,
                 Member::ApiVersion if layer.raw(value).starts_with("audit.k8s.io/") => is_audit = true,
                 Member::Type | Member::Target | Member::Text | Member::ApiVersion | Member::Other => {}
@@ -170,8 +171,8 @@ impl Shape {
             is_event,
             is_lambda_wrapper: wrapper_needs == 4 && wrapper_keys == key_count,
             has_no_severity: is_audit,
-            version_is_release: !is_format && metric_directives.is_none() && metadata.is_none(),
-            status_is_level: is_datadogs,
+            version_is_release: has_service && !is_format && metric_directives.is_none() && metadata.is_none(),
+            status_is_level: has_service || is_datadogs,
             priority_is_level: is_journalds,
         }
     }

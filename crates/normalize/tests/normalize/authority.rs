@@ -227,12 +227,21 @@ fn a_line_does_not_rename_its_function() {
     assert_eq!(elsewhere.faas_name.as_deref(), Some("payments"));
 }
 
-/// `version` is the release in a logger's record, and not of a format, an event or a schema.
+/// `version` is the release beside a service in a logger's record, and not of a format, a protocol, an event or a schema.
 #[test]
 fn a_version_is_a_release_only_in_a_loggers_record() {
     for (line, expected) in [
-        (r#"{"level":"info","msg":"x","version":"1.4.2"}"#, Some("1.4.2")),
-        (r#"{"level":"info","msg":"x","version":"1.4.2","service.version":"2.0.0"}"#, Some("2.0.0")),
+        (r#"{"level":"info","msg":"x","service":"edge","version":"1.4.2"}"#, Some("1.4.2")),
+        (r#"{"version":"1.4.2","level":"info","msg":"x","service.name":"edge"}"#, Some("1.4.2")),
+        (r#"{"level":"info","msg":"x","service":"edge","version":"1.4.2","service.version":"2.0.0"}"#, Some("2.0.0")),
+        (r#"{"level":"info","msg":"handshake","version":"TLSv1.3"}"#, None),
+        (r#"{"level":"info","msg":"request","version":"HTTP/1.1"}"#, None),
+        (r#"{"context":{"logLevel":30},"message":"x","sequence":"0","time":1795250573429,"version":"2.0.0"}"#, None),
+        (
+            r#"{"EventId":0,"LogLevel":"Information","Category":"Pay","Message":"client 9.9","State":{"Message":"client 9.9","version":"9.9","{OriginalFormat}":"client {version}"}}"#,
+            None,
+        ),
+        (r#"{"level":"info","msg":"x","http":{"service":"edge"},"version":"9.9"}"#, None),
         (r#"{"version":"1.1","host":"h","short_message":"x","level":6,"timestamp":1795250573.4}"#, None),
         (
             r#"{"version":"0","id":"a","detail-type":"Paid","source":"shop","account":"1","time":"2026-11-21T08:42:53Z","region":"us-east-2","resources":[],"detail":{}}"#,
