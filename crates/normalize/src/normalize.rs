@@ -669,11 +669,19 @@ fn object_at_start<'e>(
         Ok(end) => {
             let (json, behind) = (&text[..end], text[end..].trim());
             let layer = Layer { text: json, tape, number: 0, authority: Authority::RECORD };
-            // `{} of 3 done` is a sentence.
-            (behind.is_empty() || is_of_a_logger(roles, layer, 0)).then_some((json, Place::Whole, behind))
+            // `{} of 3 done` and `{…} is invalid` are sentences.
+            let is_line = behind.is_empty() || (goes_on_as_a_record(behind) && is_of_a_logger(roles, layer, 0));
+            is_line.then_some((json, Place::Whole, behind))
         }
         Err(_) => tape.parse_cut(text).then_some((text.trim_end(), Place::Cut, "")),
     }
+}
+
+/// Whether what stands behind an object is another one or the exception that it tells of. Behind anything else the object is
+/// what somebody put into a sentence.
+fn goes_on_as_a_record(behind: &str) -> bool {
+    let is_object = behind.strip_prefix('{').is_some_and(|inside| inside.trim_start().starts_with(['"', '}']));
+    is_object || !behind.contains(char::is_alphanumeric) || exception::find(behind).is_some()
 }
 
 /// Notes the exception that the record states, the text behind it tells of, or its message. Text behind a record that is

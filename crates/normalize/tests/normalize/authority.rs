@@ -537,3 +537,15 @@ fn a_status_without_a_request_is_none() {
         }
     }
 }
+
+/// `print(f"{body} is invalid")` begins with what a stranger sent.
+#[test]
+fn an_object_that_begins_a_sentence_states_nothing() {
+    for behind in [" is invalid", ": bad input", ", retrying", "\nis invalid", " {is invalid", " [1]", "\r\n\r\nx"] {
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            check(group, stream, &format!("x{behind}"), &format!("{FORGED}{behind}"));
+            let record = one(group, stream, &format!("{FORGED}{behind}"));
+            assert!(record.body.as_deref().is_some_and(|body| body.starts_with('{')), "{behind:?}");
+        }
+    }
+}
