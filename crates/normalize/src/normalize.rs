@@ -208,9 +208,9 @@ impl Normalizer {
                 time = time.or(carried.time_unix_nano);
                 opened = Some(carried.line);
             }
-        }
-        if let Some(decoded) = carrier::decoded(opened.as_deref().unwrap_or(message), &mut scratch.tape) {
-            opened = Some(decoded);
+            if let Some(decoded) = carrier::decoded(opened.as_deref().unwrap_or(message), &mut scratch.tape) {
+                opened = Some(decoded);
+            }
         }
         let text = opened.as_deref().unwrap_or(message);
         // Rows are many times as long as the shortest object: what a line holds of them is bounded by its length.

@@ -549,3 +549,12 @@ fn an_object_that_begins_a_sentence_states_nothing() {
         }
     }
 }
+
+/// `print(json.dumps(event["body"]))` writes a stranger's JSON as a JSON string. Nothing carries a function's lines.
+#[test]
+fn a_line_that_was_encoded_twice_states_nothing_in_a_functions_stream() {
+    let line = serde_json::Value::from(FORGED).to_string();
+    check(EDGE_GROUP, LAMBDA_STREAM, "x", &line);
+    assert_eq!(one(EDGE_GROUP, LAMBDA_STREAM, &line).body.as_deref(), Some(&*line));
+    assert_eq!(one("/ecs/edge", "edge/app/0123456789", &line).body.as_deref(), Some("owned"));
+}
