@@ -16,7 +16,10 @@ use crate::json::{Kind, Tape, unescape_into};
 use crate::keys::{KeyFacts, Keys, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::memo::Memo;
-use crate::object::{Shape, aws_record, is_event, is_of_a_logger, span, terse_level, walk, walk_wrapper};
+use crate::object::{
+    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_runtimes_report, span, terse_level, walk,
+    walk_wrapper,
+};
 use crate::redact::{KeyLook, Pattern, Redactor, redact_columns};
 use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
 
@@ -255,6 +258,7 @@ impl Normalizer {
             Some((json, place, behind)) => (Some((json, place)), behind),
             None => (None, ""),
         };
+        let is_alone = line.rows == 0 && behind.is_empty();
         let (rest, behind) = if is_open && behind.starts_with('{') { (Some(behind), "") } else { (None, behind) };
         if json.is_none() {
             let colourless: &str = match prefix::strip_colours(line.text) {
@@ -326,6 +330,14 @@ impl Normalizer {
                         if !draft.is_filled(Slot::Body) {
                             draft.put_back(outer_body);
                         }
+                        // Go's runtime writes by the `log` package, which a program may lead into a logger of its own.
+                        if context.is_lambda
+                            && matches!(draft.record.severity_number, None | Some(severity::INFO))
+                            && is_runtimes_report(within, 0)
+                            && is_bare_record(roles, layer)
+                        {
+                            draft.record.severity_number = Some(severity::ERROR);
+                        }
                     }
                 }
                 None => {}
@@ -386,8 +398,10 @@ impl Normalizer {
                 draft.record.body = Some(Cow::Borrowed(json));
                 suspect = true;
             }
-            // What a runtime writes before its JSON of an error, and no level in it: nobody caught that error.
-            let is_raised = context.is_lambda && place == Place::Record && draft.record.exception_type.is_some();
+            // Nobody caught an error that a runtime reports, and no level is in it.
+            let is_raised = context.is_lambda
+                && (place == Place::Record || place == Place::Whole && is_alone)
+                && is_runtimes_report(Layer { text: json, tape, number: 0, authority: Authority::RECORD }, 0);
             note_exception(&mut draft, behind, is_raised);
             attributes.push_str(&self.extras(&draft, line.text, redacted));
             if place != Place::Cut {

@@ -183,6 +183,25 @@ pub(crate) fn is_event(layer: Layer<'_, '_>, object: usize) -> bool {
     layer.tape.entries(object).any(|(key, value)| Member::of(layer.raw(key)).is_of_an_event(layer.kind(value)))
 }
 
+/// Whether an object is what Lambda's runtimes for Go and Ruby write of an error that nobody caught: message, type and perhaps
+/// a stack in this order, and nothing else.
+pub(crate) fn is_runtimes_report(layer: Layer<'_, '_>, object: usize) -> bool {
+    let mut entries = layer.tape.entries(object).map(|(key, value)| (layer.raw(key), layer.kind(value)));
+    entries.next() == Some(("errorMessage", Kind::String))
+        && entries.next() == Some(("errorType", Kind::String))
+        && matches!(entries.next(), None | Some(("stackTrace", Kind::Array | Kind::Null)))
+        && entries.next().is_none()
+}
+
+/// Whether a record has no key but those that a logger writes of itself.
+pub(crate) fn is_bare_record(roles: &mut Roles<'_>, layer: Layer<'_, '_>) -> bool {
+    layer.tape.entries(0).all(|(key, _)| {
+        let key = layer.raw(key);
+        matches!(key, "source" | "caller" | "logger" | "file" | "func")
+            || roles.of(&Folded::EMPTY, key).is_some_and(Role::is_of_a_logger)
+    })
+}
+
 /// Whether an object has a logger's shape: a level, a time or a message beside the rest.
 pub(crate) fn is_of_a_logger(roles: &mut Roles<'_>, layer: Layer<'_, '_>, object: usize) -> bool {
     let mut tells = |key: usize| roles.of(&Folded::EMPTY, layer.raw(key)).is_some_and(Role::is_of_a_logger);

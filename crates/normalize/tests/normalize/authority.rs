@@ -558,3 +558,34 @@ fn a_line_that_was_encoded_twice_states_nothing_in_a_functions_stream() {
     assert_eq!(one(EDGE_GROUP, LAMBDA_STREAM, &line).body.as_deref(), Some(&*line));
     assert_eq!(one("/ecs/edge", "edge/app/0123456789", &line).body.as_deref(), Some("owned"));
 }
+
+/// An error that a program tells of is not one that nobody caught.
+#[test]
+fn an_error_that_was_handled_fails_no_call() {
+    let report = r#"{"errorMessage":"boom","errorType":"errorString"}"#;
+    let within = serde_json::Value::from(report).to_string();
+    for line in [
+        r#"2026/11/21 08:42:53 {"order":"o-7","error":{"type":"Retry","message":"later"}}"#.to_owned(),
+        r#"2026/11/21 08:42:53 {"msg":"upstream answered","errorType":"Throttled","attempt":2}"#.to_owned(),
+        r#"2026-11-21T08:42:53.429Z {"user":"bob","exception":{"type":"Retry","message":"later"}}"#.to_owned(),
+        r#"2026/11/21 08:42:53 {"q":"shoes","errorType":"evil"}"#.to_owned(),
+        r#"{"errorMessage":"boom","errorType":"errorString","requestId":"1"}"#.to_owned(),
+        r#"{"errorType":"errorString","errorMessage":"boom"}"#.to_owned(),
+        r#"{"errorMessage":"boom"}"#.to_owned(),
+        format!("downstream said {report}"),
+        format!("2026/11/21 08:42:53 downstream said {report}"),
+        format!("2026/11/21 08:42:53 q 2026/11/21 08:42:53 {report}"),
+        format!("q\n2026/11/21 08:42:53 {report}"),
+        format!(r#"{report} came back"#),
+        format!(r#"{{"time":"2026-11-21T08:42:53Z","level":"DEBUG","msg":{within}}}"#),
+        format!(r#"{{"time":"2026-11-21T08:42:53Z","level":"INFO","order":"o-7","msg":{within}}}"#),
+        format!(r#"{{"time":"2026-11-21T08:42:53Z","level":"INFO","msg":"said {}}}"#, &within[1..]),
+    ] {
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+        assert!(record.severity_number.is_none_or(|number| number <= 9), "{line}\n{}", columns(&record));
+    }
+    for line in [report.to_owned(), format!(r#"{{"level":"INFO","msg":{within}}}"#)] {
+        let record = one("/ecs/edge", "edge/app/0123456789", &line);
+        assert!(record.severity_number.is_none_or(|number| number <= 9), "{line}\n{}", columns(&record));
+    }
+}

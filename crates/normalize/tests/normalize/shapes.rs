@@ -224,6 +224,35 @@ fn what_runtimes_print_of_an_error_that_nobody_caught() {
             "2026/11/21 08:42:53 {\"errorMessage\":\"card is expired\",\"errorType\":\"string\",\"stackTrace\":[{\"path\":\"main.go\",\"line\":12,\"label\":\"main.charge\"}]}\n",
             "string",
         ),
+        ("{\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}\n", "errorString"),
+        (
+            "payments: 2026/11/21 08:42:53 {\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}\n",
+            "errorString",
+        ),
+        (
+            "[pay] 2026/11/21 08:42:53.429000 {\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}\n",
+            "errorString",
+        ),
+        (
+            r#"{"time":"2026-11-21T08:42:53.429Z","level":"INFO","source":{"function":"f","file":"a.go","line":3},"msg":"{\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}"}"#,
+            "errorString",
+        ),
+        (
+            r#"{"level":"info","ts":1795250573.429,"caller":"a.go:3","msg":"{\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}"}"#,
+            "errorString",
+        ),
+        (
+            r#"{"time":1795250573429,"message":"{\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}\n"}"#,
+            "errorString",
+        ),
+        (
+            r#"time="2026-11-21T08:42:53Z" level=info msg="{\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}""#,
+            "errorString",
+        ),
+        (
+            "{\n  \"errorMessage\": \"card is expired\",\n  \"errorType\": \"Init<CardExpired>\",\n  \"stackTrace\": []\n}\n",
+            "Init<CardExpired>",
+        ),
         (
             "Error raised from handler method\n{\n  \"errorMessage\": \"card is expired\",\n  \"errorType\": \"Function<CardExpired>\",\n  \"stackTrace\": [\"/var/task/app.rb:9:in `charge'\"]\n}\n",
             "Function<CardExpired>",
