@@ -17,8 +17,8 @@ use crate::keys::{KeyFacts, Keys, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::memo::Memo;
 use crate::object::{
-    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_runtimes_report, span, terse_level, walk,
-    walk_wrapper,
+    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_runtimes_report, is_thrown, span, terse_level,
+    walk, walk_wrapper,
 };
 use crate::redact::{KeyLook, Pattern, Redactor, redact_columns};
 use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
@@ -149,6 +149,8 @@ pub(crate) enum Place {
     Cut,
     /// Behind what a runtime or a logger writes before a record.
     Record,
+    /// Behind a runtime's own words about an error that nobody caught.
+    Raised,
     /// The line is made of pairs, which are an object.
     Pairs,
     /// Behind free text: data of the message.
@@ -445,7 +447,9 @@ impl Normalizer {
         // What stands around the JSON of a line is text as well.
         let around = match json {
             Some((_, Place::Whole)) => behind,
-            Some((json, Place::Record | Place::Data)) => line.text.trim_end().strip_suffix(json).unwrap_or(line.text),
+            Some((json, Place::Record | Place::Raised | Place::Data)) => {
+                line.text.trim_end().strip_suffix(json).unwrap_or(line.text)
+            }
             _ => line.text,
         };
         // Colours part a key from its value, and are gone from the columns.
@@ -567,6 +571,9 @@ impl Normalizer {
 fn authority(draft: &Draft<'_>, roles: &mut Roles<'_>, shape: &Shape, layer: Layer<'_, '_>, place: Place) -> Authority {
     let authority = match place {
         Place::Data => Authority::NOTHING,
+        // The properties of an error are whatever a program or a service gave it.
+        Place::Raised => Authority::CARRIED,
+        Place::Record if draft.is_lambda && is_thrown(layer, 0) => Authority::CARRIED,
         // Spans are AWS's own in a group of their own; what looks like one elsewhere may be anybody's.
         _ if shape.is_span && draft.record.aws_log_group.as_deref() == Some(SPANS_GROUP) => Authority::RECORD,
         _ if shape.is_span => Authority::CARRIED,
@@ -621,7 +628,7 @@ fn authority_within(
     if is_event(layer, object) {
         return Authority::EVENT;
     }
-    let is_record = is_record && is_of_a_logger(roles, layer, object);
+    let is_record = is_record && !is_thrown(layer, object) && is_of_a_logger(roles, layer, object);
     draft.authority_within(if is_record { Authority::RECORD } else { Authority::CARRIED })
 }
 

@@ -193,6 +193,14 @@ pub(crate) fn is_runtimes_report(layer: Layer<'_, '_>, object: usize) -> bool {
         && entries.next().is_none()
 }
 
+/// Whether an object is an error as Node's runtime writes it: its type first, its stack, and whatever properties it has, of
+/// which one may be called `level`.
+pub(crate) fn is_thrown(layer: Layer<'_, '_>, object: usize) -> bool {
+    let mut entries = layer.tape.entries(object);
+    entries.next().is_some_and(|(key, _)| layer.raw(key) == "errorType")
+        && entries.any(|(key, _)| matches!(layer.raw(key), "stackTrace" | "stack" | "trace"))
+}
+
 /// Whether a record has no key but those that a logger writes of itself.
 pub(crate) fn is_bare_record(roles: &mut Roles<'_>, layer: Layer<'_, '_>) -> bool {
     layer.tape.entries(0).all(|(key, _)| {

@@ -143,7 +143,7 @@ fn json_in(
             && tape.parse(&rest[at..]).is_ok()
         {
             draft.record.severity_number.get_or_insert(severity::ERROR);
-            return Some((at, Place::Record));
+            return Some((at, Place::Raised));
         }
         let (sentences, separator): (&[&str], _) =
             if opens_record { (&NODE_SENTENCES, '\t') } else { (&RUBY_SENTENCES, '\n') };
@@ -153,7 +153,7 @@ fn json_in(
             && tape.parse(&rest[at..]).is_ok()
         {
             draft.record.severity_number.get_or_insert(severity::ERROR);
-            return Some((at, Place::Record));
+            return Some((at, Place::Raised));
         }
     }
     let braces = memchr::memchr_iter(b'{', rest.as_bytes())

@@ -589,3 +589,32 @@ fn an_error_that_was_handled_fails_no_call() {
         assert!(record.severity_number.is_none_or(|number| number <= 9), "{line}\n{}", columns(&record));
     }
 }
+
+/// An error has the properties that a program or a service gave it, and may be called like a logger's.
+#[test]
+fn the_properties_of_an_error_state_nothing() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    let properties = &FORGED[1..FORGED.len() - 1];
+    let with = |more: &str, stack: &str| {
+        format!(r#"{{"errorType":"ApiError","errorMessage":"refused",{more}"{stack}":["ApiError: refused"]}}"#)
+    };
+    let heads = [
+        (format!("2026-11-21T08:42:52.101Z\t{id}\tERROR\tInvoke Error \t"), "stack", ""),
+        (format!("2026-11-21T08:42:52.101Z\t{id}\tERROR\tUncaught Exception \t"), "stack", ""),
+        (format!("2026-11-21T08:42:52.101Z\t{id}\tERROR\t"), "stack", ""),
+        (format!("{id}\tInvoke Error\t"), "stack", ""),
+        ("Error raised from handler method\n".to_owned(), "stackTrace", ""),
+        (
+            format!(r#"{{"timestamp":"2026-11-21T08:42:52.101Z","level":"ERROR","requestId":"{id}","message":"#),
+            "stackTrace",
+            "}",
+        ),
+    ];
+    for (head, stack, tail) in heads {
+        let honest = format!("{head}{}{tail}", with("", stack));
+        let line = format!("{head}{}{tail}", with(&format!("{properties},"), stack));
+        check(EDGE_GROUP, LAMBDA_STREAM, &honest, &line);
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+        assert_eq!((record.severity_number, record.exception_type.as_deref()), (Some(17), Some("ApiError")), "{line}");
+    }
+}
