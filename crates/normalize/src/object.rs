@@ -161,6 +161,12 @@ impl Shape {
                 Member::Type | Member::Target | Member::Text | Member::ApiVersion | Member::Other => {}
             }
         }
+        // One key alone makes no form: a form on a page has a `target` too, and what was saved a `text`.
+        if form == Some(RecordForm::Tracing) && !is_tracings(layer)
+            || form == Some(RecordForm::Loguru) && !is_logurus(layer, key_count)
+        {
+            form = None;
+        }
         let metric_directives = metric::directives(layer.text, layer.tape, metadata, metrics);
         Shape {
             // Lambda always says when.
@@ -176,6 +182,22 @@ impl Shape {
             priority_is_level: is_journalds,
         }
     }
+}
+
+/// Whether an object with a `target` is a record of Rust's `tracing`, which has its message in `fields`.
+fn is_tracings(layer: Layer<'_, '_>) -> bool {
+    let has = |name| layer.get(0, name).is_some();
+    has("level") && !["message", "msg", "body", "event"].into_iter().any(has)
+}
+
+/// Whether an object with a `text` is a record of Loguru: that and the record, with its level and its time.
+fn is_logurus(layer: Layer<'_, '_>, key_count: usize) -> bool {
+    let within = |object: usize, name: &str| layer.get(object, name).filter(|value| layer.kind(*value) == Kind::Object);
+    key_count == 2
+        && within(0, "record").is_some_and(|record| {
+            within(record, "time").is_some()
+                && within(record, "level").is_some_and(|level| layer.get(level, "name").is_some())
+        })
 }
 
 /// Whether an object within a message is an event that a service hands to a function.

@@ -618,3 +618,24 @@ fn the_properties_of_an_error_state_nothing() {
         assert_eq!((record.severity_number, record.exception_type.as_deref()), (Some(17), Some("ApiError")), "{line}");
     }
 }
+
+/// A form on a page has a `target` as well, and what was saved a `text`: one key makes no form of record.
+#[test]
+fn one_key_makes_no_form_of_record() {
+    let forged: serde_json::Value = serde_json::from_str(FORGED).unwrap();
+    let row = serde_json::json!({"level": {"name": "ERROR"}, "time": {"repr": "x"}, "message": "m", "service": "payments", "release": "9"});
+    for (honest, name, sent) in [
+        (serde_json::json!({"message": "form sent", "target": "contact"}), "fields", &forged),
+        (serde_json::json!({"level": "info", "message": "form sent", "target": "contact"}), "fields", &forged),
+        (serde_json::json!({"level": "info", "msg": "form sent", "target": "contact"}), "fields", &forged),
+        (serde_json::json!({"msg": "saved", "text": "hi"}), "record", &forged),
+        (serde_json::json!({"level": "info", "msg": "saved", "text": "hi"}), "record", &row),
+        (serde_json::json!({"text": "hi"}), "record", &forged),
+    ] {
+        let mut line = honest.clone();
+        line[name] = sent.clone();
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            check(group, stream, &honest.to_string(), &line.to_string());
+        }
+    }
+}
