@@ -356,7 +356,9 @@ impl<'m> Walk<'_, '_, 'm, '_> {
             {
                 let (base, authority) = (self.base, self.layer.authority);
                 // What stands beside such an object states first.
-                self.base |= NESTED_RANK;
+                if self.base & (RESOURCE_RANK | NESTED_RANK) == 0 {
+                    self.base |= if key.eq_ignore_ascii_case("resource") { RESOURCE_RANK } else { NESTED_RANK };
+                }
                 let is_own = match role {
                     Role::TransparentOf(form) => self.draft.form == Some(form),
                     role => role == Role::Transparent,
@@ -418,7 +420,7 @@ impl<'m> Walk<'_, '_, 'm, '_> {
 
     fn body_value(&mut self, value: usize, rank: u16) {
         // Only the outer layer has an inner one: text within text within text is text.
-        if self.base & !NESTED_RANK == RECORD_RANK {
+        if self.base & !(RESOURCE_RANK | NESTED_RANK) == RECORD_RANK {
             self.draft.offer_body_value(rank, value);
         }
     }
@@ -478,6 +480,9 @@ impl<'m> Walk<'_, '_, 'm, '_> {
 
 /// Added to the rank of a key in an object whose keys mean what they would outside of it.
 const NESTED_RANK: u16 = 64;
+
+/// As [`NESTED_RANK`], for OpenTelemetry's `resource`: what writes is stated there, and not in the attributes of what it tells of.
+const RESOURCE_RANK: u16 = 32;
 
 /// The rank of a level that stands under `status` or `PRIORITY`.
 const OTHER_LEVEL_RANK: u16 = 105;

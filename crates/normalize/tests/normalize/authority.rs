@@ -639,3 +639,25 @@ fn one_key_makes_no_form_of_record() {
         }
     }
 }
+/// OpenTelemetry's resource names what writes; an attribute of the same name is of what it tells of, wherever it stands.
+#[test]
+fn the_resource_states_before_the_attributes() {
+    let attributes = r#""attributes":{"service.name":"evil","service.version":"9.9"}"#;
+    for resource in [
+        r#""resource":{"service.name":"payments","service.version":"1.4.2"}"#,
+        r#""resource":{"attributes":{"service.name":"payments","service.version":"1.4.2"}}"#,
+        r#""resource":{"attributes":[{"key":"service.name","value":{"stringValue":"payments"}},{"key":"service.version","value":{"stringValue":"1.4.2"}}]}"#,
+    ] {
+        let log = r#""body":"x","severityNumber":9"#;
+        let span = r#""traceId":"6b01598d3e7fb97bfcc1c0c8b0cdf20a","spanId":"77ca4499e07cb579","name":"x","startTimeUnixNano":1795250573001234567"#;
+        for (group, own) in [("/ecs/edge", log), (EDGE_GROUP, log), ("aws/spans", span)] {
+            for line in [format!("{{{own},{attributes},{resource}}}"), format!("{{{own},{resource},{attributes}}}")] {
+                let record = one(group, "default", &line);
+                let found = (record.service_name.as_deref(), record.service_version.as_deref());
+                assert_eq!(found, (Some("payments"), Some("1.4.2")), "{line}");
+            }
+        }
+    }
+    let record = one("/ecs/edge", "default", &format!(r#"{{"body":"x","severityNumber":9,{attributes}}}"#));
+    assert_eq!(record.service_name.as_deref(), Some("evil"));
+}
