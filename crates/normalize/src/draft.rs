@@ -41,7 +41,8 @@ impl Authority {
     pub const EVENT: Authority = Authority::of(&[Slot::HttpRoute]);
     /// An event in a group of the service that it is of.
     pub const OWN_EVENT: Authority = Authority::EVENT.and(&[Slot::Time]);
-    /// An object without a logger's shape where no function writes, such as a line of an access log.
+    /// An object without a logger's shape where no function writes, such as a line of an access log. Status and invocation
+    /// count only if it is one, see [`Draft::doubt_request`].
     pub const ACCESS: Authority = Authority::CARRIED.and(&[
         Slot::HttpMethod,
         Slot::HttpRoute,
@@ -140,6 +141,8 @@ pub(crate) const RECORD_RANK: u16 = 256;
 pub(crate) const INNER_RANK: u16 = 512;
 /// The rank of a level and a time that a runtime states of whatever is written: a record within knows better.
 pub(crate) const RUNTIME_RANK: u16 = 1024;
+/// The rank of what stands where a level is expected and is none.
+const WORST_RANK: u16 = u16::MAX - 1;
 
 const NO_TOKEN: u32 = u32::MAX;
 
@@ -162,6 +165,9 @@ pub(crate) struct Draft<'m> {
     pub form: Option<RecordForm>,
     /// Whether a bare `version` is the release.
     pub version_is_release: bool,
+    /// Whether `status` and `PRIORITY` are levels.
+    pub status_is_level: bool,
+    pub priority_is_level: bool,
     /// The longer text beside a short message.
     pub full_text: Option<Cow<'m, str>>,
     /// Entries for `attributes` that stand in no JSON layer, each `"key":value` with a comma behind.
@@ -188,6 +194,8 @@ impl<'m> Draft<'m> {
             body_value: None,
             form: None,
             version_is_release: false,
+            status_is_level: false,
+            priority_is_level: false,
             full_text: None,
             extras: String::new(),
         }
@@ -261,6 +269,24 @@ impl<'m> Draft<'m> {
         }
     }
 
+    /// Gives back an HTTP status and an invocation of an object that no logger wrote, where no method, route or path says
+    /// that it is a request's.
+    pub fn doubt_request(&mut self) {
+        let record = &self.record;
+        if record.http_request_method.is_some() || record.http_route.is_some() || record.url_path.is_some() {
+            return;
+        }
+        let free = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
+        if self.is_filled(Slot::HttpStatus) {
+            self.record.http_response_status_code = None;
+            self.claims[Slot::HttpStatus as usize] = free;
+        }
+        if self.is_filled(Slot::InvocationId) {
+            self.record.faas_invocation_id = None;
+            self.claims[Slot::InvocationId as usize] = free;
+        }
+    }
+
     /// Notes an object or a string with one where a message is expected.
     pub fn offer_body_value(&mut self, rank: u16, value: usize) {
         if self.body_value.is_none_or(|(_, earlier)| rank < earlier) {
@@ -306,6 +332,9 @@ impl<'m> Draft<'m> {
             return;
         }
         let Some(whole) = self.convert(slot, rank, layer, value) else { return };
+        // Any other level says more than a word that is none.
+        let is_no_level = slot == Slot::Level && self.record.severity_number.is_none();
+        let rank = if is_no_level { WORST_RANK } else { rank };
         let token = if whole { holder as u32 } else { NO_TOKEN };
         self.claims[slot as usize] = Claim { rank, layer: layer.number, token };
     }
@@ -344,6 +373,9 @@ impl<'m> Draft<'m> {
                     Kind::Array => Cow::Owned(joined_words(layer, value)?),
                     _ => return None,
                 };
+                if body.is_empty() {
+                    return None;
+                }
                 record.body = Some(without_colours(body));
                 Some(layer.kind(value) != Kind::Array)
             }
@@ -355,16 +387,17 @@ impl<'m> Draft<'m> {
                 const LEVEL_BYTES_MAX: usize = 64;
                 let text = layer.word(value).map(without_colours).filter(|text| text.len() <= LEVEL_BYTES_MAX)?;
                 let number = match text.parse() {
+                    Ok(level @ 0..=7) if self.priority_is_level => severity::from_number(Scale::Syslog, level),
                     Ok(level) => scale(layer, level).and_then(|scale| severity::from_number(scale, level)),
                     Err(_) => severity::from_name(&text),
                 };
-                // Names such as `status` and `priority` are a level's only if they hold one.
+                // Names such as `status` and `PRIORITY` are a level's only if they hold one.
                 const SURE_RANKS: u16 = 104;
-                if number.is_none() && rank % RECORD_RANK >= SURE_RANKS {
+                if number.is_none() && (rank % RECORD_RANK >= SURE_RANKS || self.is_filled(Slot::Level)) {
                     return None;
                 }
-                record.severity_text = Some(text);
-                if !self.is_filled(Slot::SeverityNumber) {
+                self.record.severity_text = Some(text);
+                if number.is_some() && !self.is_filled(Slot::SeverityNumber) {
                     self.record.severity_number = number;
                 }
                 Some(true)

@@ -6,6 +6,7 @@
 
 mod frames;
 mod header;
+mod java;
 mod lines;
 mod panic;
 mod python;
@@ -153,7 +154,7 @@ fn search_anywhere(text: &str) -> Option<Found<'_>> {
     {
         return Some(found);
     }
-    if has_lines && let Some(found) = by_lines(text) {
+    if has_lines && let Some(found) = java::reported(text).or_else(|| by_lines(text)) {
         return Some(found);
     }
     alone(text)
@@ -379,6 +380,12 @@ fn behind_prefix(line: &str) -> &str {
         rest = rest[end..].trim_start();
     }
     rest
+}
+
+/// Whether a text is what Lambda's runtime for Java writes of an error that nobody caught. It begins with the message,
+/// which a stranger may have chosen, so that nobody may read its start before.
+pub(crate) fn is_javas_report(text: &str) -> bool {
+    java::reported(text).is_some()
 }
 
 /// Fills the open exception columns with what `text` tells, and returns who tells of it.

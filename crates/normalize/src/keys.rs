@@ -67,13 +67,15 @@ pub(crate) enum Role {
     Fill(Slot, u8),
     /// A level counted as Python does.
     PythonLevel,
+    /// journald's level, and in anybody else's record the priority of something.
+    Priority,
     /// Lambda's `requestId`, an invocation id only in a function's log group.
     RequestId,
     /// Log4j's `{epochSecond, nanoOfSecond}`.
     Instant,
     /// `exception`, `error`, `err`: text of a stack or message, or an object to look into.
     Exception,
-    /// A bare `version`: the release in a logger's own record, of a format or an event anywhere else.
+    /// A bare `version`: the release beside a service in a logger's own record, of anything else anywhere else.
     Version,
     /// An object whose keys mean what they mean together with this one: `http.request.method`.
     Prefix,
@@ -96,7 +98,7 @@ const BUILT_IN: u8 = 100;
 /// of an object.
 const NO_LOGGERS_WORD: u8 = 40;
 
-/// Times from here on are of other things as well (`date`, `created`), and levels (`priority`): they make no record either.
+/// Times from here on are of other things as well (`date`, `created`), and levels: they make no record either.
 const PERHAPS_A_LOGGERS_TIME: u8 = 4;
 /// See [`PERHAPS_A_LOGGERS_TIME`].
 const PERHAPS_A_LEVEL: u8 = 4;
@@ -204,7 +206,7 @@ const TABLE: &[(&str, Role)] = &[
     ("@l", fill(Slot::Level, 3)),
     ("syslogseverity", fill(Slot::Level, 4)),
     ("errorseverity", fill(Slot::Level, 4)),
-    ("priority", fill(Slot::Level, 5)),
+    ("priority", Role::Priority),
     ("severitynumber", fill(Slot::SeverityNumber, 0)),
     ("levelno", Role::PythonLevel),
     ("traceid", fill(Slot::TraceId, 0)),
@@ -459,10 +461,15 @@ impl Roles<'_> {
                 return KeyFacts::default();
             }
             let key = tape.raw(text, index);
-            self.memo.get(key.as_bytes(), || KeyFacts {
-                role: self.keys.role(Folded::new(key).as_bytes()),
-                member: Member::of(key),
-                look: self.redactor.map(|redactor| redactor.look_at_key(key)).unwrap_or_default(),
+            self.memo.get(key.as_bytes(), || {
+                let role = self.keys.role(Folded::new(key).as_bytes());
+                let is_service =
+                    matches!(role, Some(Role::Fill(Slot::ServiceName, _) | Role::PrefixOrFill(Slot::ServiceName, _)));
+                KeyFacts {
+                    role,
+                    member: if is_service { Member::Service } else { Member::of(key) },
+                    look: self.redactor.map(|redactor| redactor.look_at_key(key)).unwrap_or_default(),
+                }
             })
         }));
     }

@@ -17,7 +17,10 @@ use crate::json::{Kind, Tape, unescape_into};
 use crate::keys::{KeyFacts, Keys, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::memo::Memo;
-use crate::object::{Shape, aws_record, is_event, is_of_a_logger, span, terse_level, walk, walk_wrapper};
+use crate::object::{
+    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_runtimes_report, is_thrown, span, terse_level,
+    walk, walk_wrapper,
+};
 use crate::redact::{Pattern, Redactor, redact_columns};
 use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
 
@@ -162,6 +165,8 @@ pub(crate) enum Place {
     Cut,
     /// Behind what a runtime or a logger writes before a record.
     Record,
+    /// Behind a runtime's own words about an error that nobody caught.
+    Raised,
     /// The line is made of pairs, which are an object.
     Pairs,
     /// Behind free text: data of the message.
@@ -229,9 +234,9 @@ impl Normalizer {
                 time = time.or(carried.time_unix_nano);
                 opened = Some(carried.line);
             }
-        }
-        if let Some(decoded) = carrier::decoded(opened.as_deref().unwrap_or(message), &mut scratch.tape) {
-            opened = Some(decoded);
+            if let Some(decoded) = carrier::decoded(opened.as_deref().unwrap_or(message), &mut scratch.tape) {
+                opened = Some(decoded);
+            }
         }
         let text = opened.as_deref().unwrap_or(message);
         // Rows are many times as long as the shortest object: what a line holds of them is bounded by its length.
@@ -272,11 +277,12 @@ impl Normalizer {
             self.extracted_fields(fields, fields_tape, &mut draft, &mut extracted, redacted);
         }
 
-        let object = object_at_start(roles, line.text, tape, facts);
+        let object = object_at_start(roles, line.text, context.is_lambda, tape, facts);
         let (mut json, behind) = match object {
             Some((json, place, behind)) => (Some((json, place)), behind),
             None => (None, ""),
         };
+        let is_alone = line.rows == 0 && behind.is_empty();
         let (rest, behind) = if is_open && behind.starts_with('{') { (Some(behind), "") } else { (None, behind) };
         if json.is_none() {
             let colourless: &str = match prefix::strip_colours(line.text) {
@@ -302,6 +308,8 @@ impl Normalizer {
             let layer = Layer { authority: authority(&draft, roles, &shape, layer, place), ..layer };
             let mut taken = Vec::new();
             draft.version_is_release = shape.version_is_release && !shape.is_span;
+            draft.status_is_level = shape.status_is_level;
+            draft.priority_is_level = shape.priority_is_level;
             draft.form = shape.form;
             match shape.platform {
                 Some((kind, record)) if context.is_lambda && place == Place::Whole => {
@@ -352,11 +360,22 @@ impl Normalizer {
                         if !draft.is_filled(Slot::Body) {
                             draft.put_back(outer_body);
                         }
+                        // Go's runtime writes by the `log` package, which a program may lead into a logger of its own.
+                        if context.is_lambda
+                            && matches!(draft.record.severity_number, None | Some(severity::INFO))
+                            && is_runtimes_report(within, 0)
+                            && is_bare_record(roles, layer)
+                        {
+                            draft.record.severity_number = Some(severity::ERROR);
+                        }
                     }
                 }
                 None => {}
             }
             draft.doubt_path();
+            if layer.authority == Authority::ACCESS {
+                draft.doubt_request();
+            }
             // The level of a runtime's prefix gives way to the message's own, but is not lost.
             if let Some(level) = prefix_level
                 && draft.record.severity_text.as_ref() != Some(&level)
@@ -409,8 +428,10 @@ impl Normalizer {
                 draft.record.body = Some(Cow::Borrowed(json));
                 suspect = true;
             }
-            // What a runtime writes before its JSON of an error, and no level in it: nobody caught that error.
-            let is_raised = context.is_lambda && place == Place::Record && draft.record.exception_type.is_some();
+            // Nobody caught an error that a runtime reports, and no level is in it.
+            let is_raised = context.is_lambda
+                && (place == Place::Record || place == Place::Whole && is_alone)
+                && is_runtimes_report(Layer { text: json, tape, facts, number: 0, authority: Authority::RECORD }, 0);
             note_exception(&mut draft, behind, is_raised);
             attributes.push_str(&self.extras(&draft, &mut may_hold_line, redacted));
             if place != Place::Cut {
@@ -454,7 +475,9 @@ impl Normalizer {
         // What stands around the JSON of a line is text as well.
         let around = match json {
             Some((_, Place::Whole)) => behind,
-            Some((json, Place::Record | Place::Data)) => line.text.trim_end().strip_suffix(json).unwrap_or(line.text),
+            Some((json, Place::Record | Place::Raised | Place::Data)) => {
+                line.text.trim_end().strip_suffix(json).unwrap_or(line.text)
+            }
             _ => line.text,
         };
         if let Some(redactor) = &self.redactor
@@ -573,18 +596,50 @@ impl Normalizer {
 fn authority(draft: &Draft<'_>, roles: &Roles<'_>, shape: &Shape, layer: Layer<'_, '_>, place: Place) -> Authority {
     let authority = match place {
         Place::Data => Authority::NOTHING,
+        // The properties of an error are whatever a program or a service gave it.
+        Place::Raised => Authority::CARRIED,
+        Place::Record if draft.is_lambda && is_thrown(layer, 0) => Authority::CARRIED,
         // Spans are AWS's own in a group of their own; what looks like one elsewhere may be anybody's.
         _ if shape.is_span && draft.record.aws_log_group.as_deref() == Some(SPANS_GROUP) => Authority::RECORD,
         _ if shape.is_span => Authority::CARRIED,
         _ if shape.is_event && draft.is_lambda => Authority::EVENT,
         _ if shape.is_event => Authority::OWN_EVENT,
-        // Pairs behind a level are a message.
+        // Pairs behind a level are a message, and so are those that begin with a key that no logger begins with.
         Place::Pairs if draft.is_filled(Slot::Level) => Authority::CARRIED,
+        // Rails writes requests like that.
+        Place::Pairs if first_key(layer) == Some("method") && !draft.is_lambda => Authority::ACCESS,
+        Place::Pairs if !begins_as_a_logger(layer) => Authority::CARRIED,
         _ if shape.metric_directives.is_some() || is_of_a_logger(roles, layer, 0) => Authority::RECORD,
         Place::Whole | Place::Cut | Place::Pairs if !draft.is_lambda => Authority::ACCESS,
         _ => Authority::CARRIED,
     };
     if shape.has_no_severity { authority.without(&[Slot::Level, Slot::SeverityNumber]) } else { authority }
+}
+
+/// Whether the pairs of a line begin as a logger begins them: what a program prints behind a key of its own is what it was
+/// sent (`q=shoes level=error`).
+fn begins_as_a_logger(layer: Layer<'_, '_>) -> bool {
+    const FIRST: [&str; 14] = [
+        "time",
+        "ts",
+        "t",
+        "timestamp",
+        "@timestamp",
+        "datetime",
+        "level",
+        "lvl",
+        "severity",
+        "@level",
+        "at",
+        "logger",
+        "caller",
+        "msg",
+    ];
+    first_key(layer).is_some_and(|key| FIRST.contains(&key))
+}
+
+fn first_key<'m>(layer: Layer<'m, '_>) -> Option<&'m str> {
+    layer.tape.entries(0).next().map(|(key, _)| layer.raw(key))
 }
 
 /// Which columns an object within the message may fill. Lambda's own wrapper hands through what a logger wrote.
@@ -598,7 +653,7 @@ fn authority_within(
     if is_event(layer, object) {
         return Authority::EVENT;
     }
-    let is_record = is_record && is_of_a_logger(roles, layer, object);
+    let is_record = is_record && !is_thrown(layer, object) && is_of_a_logger(roles, layer, object);
     draft.authority_within(if is_record { Authority::RECORD } else { Authority::CARRIED })
 }
 
@@ -648,11 +703,13 @@ pub(crate) fn without_outcome<'r>(record: &Record<'r>) -> Record<'r> {
 fn object_at_start<'e>(
     roles: &mut Roles<'_>,
     text: &'e str,
+    is_lambda: bool,
     tape: &mut Tape,
     facts: &mut Vec<KeyFacts>,
 ) -> Option<(&'e str, Place, &'e str)> {
+    let line = text;
     let text = text.trim_start();
-    if !text.starts_with('{') {
+    if !text.starts_with('{') || is_lambda && exception::is_javas_report(line) {
         return None;
     }
     match tape.parse_prefix(text.as_bytes(), 0) {
@@ -660,8 +717,9 @@ fn object_at_start<'e>(
             let (json, behind) = (&text[..end], text[end..].trim());
             roles.look_up(tape, json, facts);
             let layer = Layer { text: json, tape, facts, number: 0, authority: Authority::RECORD };
-            // `{} of 3 done` is a sentence.
-            (behind.is_empty() || is_of_a_logger(roles, layer, 0)).then_some((json, Place::Whole, behind))
+            // `{} of 3 done` and `{…} is invalid` are sentences.
+            let is_line = behind.is_empty() || (goes_on_as_a_record(behind) && is_of_a_logger(roles, layer, 0));
+            is_line.then_some((json, Place::Whole, behind))
         }
         Err(_) if tape.parse_cut(text) => {
             roles.look_up(tape, text, facts);
@@ -669,6 +727,13 @@ fn object_at_start<'e>(
         }
         Err(_) => None,
     }
+}
+
+/// Whether what stands behind an object is another one or the exception that it tells of. Behind anything else the object is
+/// what somebody put into a sentence.
+fn goes_on_as_a_record(behind: &str) -> bool {
+    let is_object = behind.strip_prefix('{').is_some_and(|inside| inside.trim_start().starts_with(['"', '}']));
+    is_object || !behind.contains(char::is_alphanumeric) || exception::find(behind).is_some()
 }
 
 /// Notes the exception that the record states, the text behind it tells of, or its message. Text behind a record that is

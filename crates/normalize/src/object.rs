@@ -31,6 +31,10 @@ pub(crate) struct Shape {
     pub form: Option<RecordForm>,
     /// Whether a bare `version` in it may be a release.
     pub version_is_release: bool,
+    /// Whether `status` in it may be a level, as in Datadog's records.
+    pub status_is_level: bool,
+    /// Whether `PRIORITY` in it is a level, as in journald's records.
+    pub priority_is_level: bool,
 }
 
 /// What a key makes of the object that it stands in.
@@ -58,6 +62,12 @@ pub(crate) enum Member {
     Time,
     /// Of GELF, whose `version` is its own.
     Gelf,
+    /// What names the service that writes.
+    Service,
+    /// Of Datadog, whose `status` is a level.
+    Datadog,
+    /// Of journald, whose `PRIORITY` is one.
+    Journald,
     ApiVersion,
     #[default]
     Other,
@@ -95,6 +105,9 @@ impl Member {
             "text" => Member::Text,
             "time" => Member::Time,
             "short_message" | "full_message" => Member::Gelf,
+            "dd" | "ddsource" | "ddtags" => Member::Datadog,
+            name if name.starts_with("dd.") => Member::Datadog,
+            "MESSAGE" | "SYSLOG_IDENTIFIER" | "__REALTIME_TIMESTAMP" => Member::Journald,
             "apiVersion" => Member::ApiVersion,
             _ => Member::Other,
         }
@@ -111,6 +124,7 @@ impl Shape {
         let (mut kind, mut record, mut metadata, mut ids, mut metrics) = (None, None, None, 0, None);
         let (mut is_format, mut is_event, mut is_audit, mut has_time) = (false, false, false, false);
         let mut form = None;
+        let (mut has_service, mut is_datadogs, mut is_journalds) = (false, false, false);
         let (mut key_count, mut wrapper_keys, mut wrapper_needs) = (0, 0, 0);
         for (key, value) in layer.tape.entries(0) {
             key_count += 1;
@@ -140,9 +154,18 @@ impl Shape {
                 Member::Text if value_kind == Kind::String => form = form.or(Some(RecordForm::Loguru)),
                 Member::Time => has_time = true,
                 Member::Gelf => is_format = true,
+                Member::Service => has_service = true,
+                Member::Datadog => is_datadogs = true,
+                Member::Journald => is_journalds = true,
                 Member::ApiVersion if layer.raw(value).starts_with("audit.k8s.io/") => is_audit = true,
                 Member::Type | Member::Target | Member::Text | Member::ApiVersion | Member::Other => {}
             }
+        }
+        // One key alone makes no form: a form on a page has a `target` too, and what was saved a `text`.
+        if form == Some(RecordForm::Tracing) && !is_tracings(layer)
+            || form == Some(RecordForm::Loguru) && !is_logurus(layer, key_count)
+        {
+            form = None;
         }
         let metric_directives = metric::directives(layer.text, layer.tape, metadata, metrics);
         Shape {
@@ -154,14 +177,58 @@ impl Shape {
             is_event,
             is_lambda_wrapper: wrapper_needs == 4 && wrapper_keys == key_count,
             has_no_severity: is_audit,
-            version_is_release: !is_format && metric_directives.is_none() && metadata.is_none(),
+            version_is_release: has_service && !is_format && metric_directives.is_none() && metadata.is_none(),
+            status_is_level: has_service || is_datadogs,
+            priority_is_level: is_journalds,
         }
     }
+}
+
+/// Whether an object with a `target` is a record of Rust's `tracing`, which has its message in `fields`.
+fn is_tracings(layer: Layer<'_, '_>) -> bool {
+    let has = |name| layer.get(0, name).is_some();
+    has("level") && !["message", "msg", "body", "event"].into_iter().any(has)
+}
+
+/// Whether an object with a `text` is a record of Loguru: that and the record, with its level and its time.
+fn is_logurus(layer: Layer<'_, '_>, key_count: usize) -> bool {
+    let within = |object: usize, name: &str| layer.get(object, name).filter(|value| layer.kind(*value) == Kind::Object);
+    key_count == 2
+        && within(0, "record").is_some_and(|record| {
+            within(record, "time").is_some()
+                && within(record, "level").is_some_and(|level| layer.get(level, "name").is_some())
+        })
 }
 
 /// Whether an object within a message is an event that a service hands to a function.
 pub(crate) fn is_event(layer: Layer<'_, '_>, object: usize) -> bool {
     layer.tape.entries(object).any(|(key, value)| Member::of(layer.raw(key)).is_of_an_event(layer.kind(value)))
+}
+
+/// Whether an object is what Lambda's runtimes for Go and Ruby write of an error that nobody caught: message, type and perhaps
+/// a stack in this order, and nothing else.
+pub(crate) fn is_runtimes_report(layer: Layer<'_, '_>, object: usize) -> bool {
+    let mut entries = layer.tape.entries(object).map(|(key, value)| (layer.raw(key), layer.kind(value)));
+    entries.next() == Some(("errorMessage", Kind::String))
+        && entries.next() == Some(("errorType", Kind::String))
+        && matches!(entries.next(), None | Some(("stackTrace", Kind::Array | Kind::Null)))
+        && entries.next().is_none()
+}
+
+/// Whether an object is an error as Node's runtime writes it: its type first, its stack, and whatever properties it has, of
+/// which one may be called `level`.
+pub(crate) fn is_thrown(layer: Layer<'_, '_>, object: usize) -> bool {
+    let mut entries = layer.tape.entries(object);
+    entries.next().is_some_and(|(key, _)| layer.raw(key) == "errorType")
+        && entries.any(|(key, _)| matches!(layer.raw(key), "stackTrace" | "stack" | "trace"))
+}
+
+/// Whether a record has no key but those that a logger writes of itself.
+pub(crate) fn is_bare_record(roles: &Roles<'_>, layer: Layer<'_, '_>) -> bool {
+    layer.tape.entries(0).all(|(key, _)| {
+        matches!(layer.raw(key), "source" | "caller" | "logger" | "file" | "func")
+            || roles.of(&Folded::EMPTY, layer, key).is_some_and(Role::is_of_a_logger)
+    })
 }
 
 /// Whether an object has a logger's shape: a level, a time or a message beside the rest.
@@ -244,8 +311,9 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                         self.member(slot, rank, value, &["$date", "timestamp", "iso", "repr"])
                     }
                     (Slot::HttpStatus, Kind::String) if severity::from_name(self.layer.raw(value)).is_some() => {
-                        // Datadog's `status` is a level.
-                        self.draft.offer(Slot::Level, self.base + STATUS_AS_LEVEL_RANK, self.layer, value, holder);
+                        if self.draft.status_is_level && depth == 0 && key.eq_ignore_ascii_case("status") {
+                            self.other_level(value);
+                        }
                     }
                     _ => self.draft.offer(slot, rank, self.layer, value, holder),
                 }
@@ -257,12 +325,18 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                 let level = (kind == Kind::Number).then(|| self.layer.raw(value).parse().ok()).flatten();
                 if let (Some(number), false, true) = (
                     level.and_then(|level| severity::from_number(Scale::Python, level)),
-                    self.draft.is_filled(Slot::Level),
+                    self.draft.record.severity_number.is_some(),
                     self.layer.authority.may_fill(Slot::Level),
                 ) {
                     self.draft.record.severity_number = Some(number);
                 }
             }
+            Role::Priority if self.draft.priority_is_level && depth == 0 => {
+                if matches!(self.layer.raw(value).parse::<u8>(), Ok(0..=7)) {
+                    self.other_level(value);
+                }
+            }
+            Role::Priority => {}
             Role::RequestId if self.draft.is_lambda => {
                 self.draft.offer(Slot::InvocationId, self.base + 150, self.layer, value, holder);
             }
@@ -280,7 +354,9 @@ impl<'m> Walk<'_, '_, 'm, '_> {
             {
                 let (base, authority) = (self.base, self.layer.authority);
                 // What stands beside such an object states first.
-                self.base |= NESTED_RANK;
+                if self.base & (RESOURCE_RANK | NESTED_RANK) == 0 {
+                    self.base |= if key.eq_ignore_ascii_case("resource") { RESOURCE_RANK } else { NESTED_RANK };
+                }
                 self.layer.authority = match role {
                     Role::Transparent => authority,
                     Role::TransparentOf(form) if self.draft.form == Some(form) => authority,
@@ -295,6 +371,14 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                 (self.base, self.layer.authority) = (base, authority);
             }
             Role::Prefix | Role::Transparent | Role::TransparentOf(_) | Role::Carried | Role::OfThread => {}
+        }
+    }
+
+    /// Offers a level under a name that is a level's in one format alone: a task has a `status` and a `priority` too. It
+    /// never takes the place of one that a runtime or a logger stated.
+    fn other_level(&mut self, value: usize) {
+        if !self.draft.is_filled(Slot::Level) {
+            self.draft.offer(Slot::Level, self.base + OTHER_LEVEL_RANK, self.layer, value, value);
         }
     }
 
@@ -333,7 +417,7 @@ impl<'m> Walk<'_, '_, 'm, '_> {
 
     fn body_value(&mut self, value: usize, rank: u16) {
         // Only the outer layer has an inner one: text within text within text is text.
-        if self.base & !NESTED_RANK == RECORD_RANK {
+        if self.base & !(RESOURCE_RANK | NESTED_RANK) == RECORD_RANK {
             self.draft.offer_body_value(rank, value);
         }
     }
@@ -395,8 +479,11 @@ impl<'m> Walk<'_, '_, 'm, '_> {
 /// Added to the rank of a key in an object whose keys mean what they would outside of it.
 const NESTED_RANK: u16 = 64;
 
-/// The rank of a level that stands under `status`.
-const STATUS_AS_LEVEL_RANK: u16 = 105;
+/// As [`NESTED_RANK`], for OpenTelemetry's `resource`: what writes is stated there, and not in the attributes of what it tells of.
+const RESOURCE_RANK: u16 = 32;
+
+/// The rank of a level that stands under `status` or `PRIORITY`.
+const OTHER_LEVEL_RANK: u16 = 105;
 
 /// Takes what AWS's own records state in ways of their own: the failure of a step of a state machine, the error code of a
 /// call that CloudTrail tells of. It refuses to look at anything in a stream of a function.

@@ -7,12 +7,13 @@ use std::borrow::Cow;
 
 use transect_schema::write_json_string;
 
-use crate::draft::{Draft, RECORD_RANK, RUNTIME_RANK};
+use crate::draft::{Authority, Draft, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::{Tape, is_number};
 use crate::keys::Slot;
 use crate::normalize::Place;
+use crate::object::is_runtimes_report;
 use crate::prefix::{self, Form, Head};
-use crate::{access, ids, logfmt, platform, severity, time};
+use crate::{access, exception, ids, logfmt, platform, severity, time};
 
 /// What Node's runtime writes before the JSON of an error that nobody caught.
 const NODE_SENTENCES: [&str; 4] =
@@ -37,6 +38,11 @@ pub(crate) fn line<'m>(
 ) -> Option<(&'m str, Place)> {
     let message = text.trim_end_matches(['\n', '\r']);
     draft.record.body = Some(Cow::Borrowed(message));
+    if draft.is_lambda && exception::is_javas_report(message) {
+        // The body tells all of it.
+        draft.record.severity_number = Some(severity::ERROR);
+        return None;
+    }
     if draft.is_lambda && platform::text_line(draft, message) {
         return None;
     }
@@ -126,11 +132,21 @@ fn json_in(
         return Some((0, Place::Record));
     }
     if draft.is_lambda {
+        if rest.len() == message.len()
+            && let Some(at) = behind_gos_date(rest)
+            && tape.parse(&rest[at..]).is_ok()
+            && is_runtimes_report(
+                Layer { text: &rest[at..], tape, facts: &[], number: 0, authority: Authority::NOTHING },
+                0,
+            )
+        {
+            return Some((at, Place::Record));
+        }
         if let Some(at) = brefs(rest)
             && tape.parse(&rest[at..]).is_ok()
         {
             draft.record.severity_number.get_or_insert(severity::ERROR);
-            return Some((at, Place::Record));
+            return Some((at, Place::Raised));
         }
         let (sentences, separator): (&[&str], _) =
             if opens_record { (&NODE_SENTENCES, '\t') } else { (&RUBY_SENTENCES, '\n') };
@@ -140,7 +156,7 @@ fn json_in(
             && tape.parse(&rest[at..]).is_ok()
         {
             draft.record.severity_number.get_or_insert(severity::ERROR);
-            return Some((at, Place::Record));
+            return Some((at, Place::Raised));
         }
     }
     let braces = memchr::memchr_iter(b'{', rest.as_bytes())
@@ -164,6 +180,20 @@ fn brefs(text: &str) -> Option<usize> {
     ids::uuid(text.get(..ID_BYTES)?)?;
     let json = text[ID_BYTES..].strip_prefix("\tInvoke Error\t")?;
     Some(text.len() - json.len())
+}
+
+/// Where JSON begins behind a prefix of the program's own and the date of Go's `log` package: `payments: 2026/11/21 08:42:53 {…}`.
+fn behind_gos_date(text: &str) -> Option<usize> {
+    /// To the second, and to the microsecond.
+    const DATES_BYTES: [usize; 2] = ["2026/11/21 08:42:53 ".len(), "2026/11/21 08:42:53.429000 ".len()];
+    const PREFIX_BYTES_MAX: usize = 128;
+    let longest = PREFIX_BYTES_MAX + DATES_BYTES[1];
+    let at = text.bytes().take(longest + 1).take_while(|byte| *byte != b'\n').position(|byte| byte == b'{')?;
+    let is_date = |bytes: usize| {
+        let date = text.get(at.checked_sub(bytes)?..)?;
+        prefix::head(date).filter(|head| head.form == Form::GoLog && head.message_at == bytes)
+    };
+    DATES_BYTES.into_iter().find_map(is_date).map(|_| at)
 }
 
 /// Fills the columns of a request from a line of an access log, and from the execution log of API Gateway.

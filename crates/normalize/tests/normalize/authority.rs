@@ -227,12 +227,21 @@ fn a_line_does_not_rename_its_function() {
     assert_eq!(elsewhere.faas_name.as_deref(), Some("payments"));
 }
 
-/// `version` is the release in a logger's record, and not of a format, an event or a schema.
+/// `version` is the release beside a service in a logger's record, and not of a format, a protocol, an event or a schema.
 #[test]
 fn a_version_is_a_release_only_in_a_loggers_record() {
     for (line, expected) in [
-        (r#"{"level":"info","msg":"x","version":"1.4.2"}"#, Some("1.4.2")),
-        (r#"{"level":"info","msg":"x","version":"1.4.2","service.version":"2.0.0"}"#, Some("2.0.0")),
+        (r#"{"level":"info","msg":"x","service":"edge","version":"1.4.2"}"#, Some("1.4.2")),
+        (r#"{"version":"1.4.2","level":"info","msg":"x","service.name":"edge"}"#, Some("1.4.2")),
+        (r#"{"level":"info","msg":"x","service":"edge","version":"1.4.2","service.version":"2.0.0"}"#, Some("2.0.0")),
+        (r#"{"level":"info","msg":"handshake","version":"TLSv1.3"}"#, None),
+        (r#"{"level":"info","msg":"request","version":"HTTP/1.1"}"#, None),
+        (r#"{"context":{"logLevel":30},"message":"x","sequence":"0","time":1795250573429,"version":"2.0.0"}"#, None),
+        (
+            r#"{"EventId":0,"LogLevel":"Information","Category":"Pay","Message":"client 9.9","State":{"Message":"client 9.9","version":"9.9","{OriginalFormat}":"client {version}"}}"#,
+            None,
+        ),
+        (r#"{"level":"info","msg":"x","http":{"service":"edge"},"version":"9.9"}"#, None),
         (r#"{"version":"1.1","host":"h","short_message":"x","level":6,"timestamp":1795250573.4}"#, None),
         (
             r#"{"version":"0","id":"a","detail-type":"Paid","source":"shop","account":"1","time":"2026-11-21T08:42:53Z","region":"us-east-2","resources":[],"detail":{}}"#,
@@ -384,4 +393,287 @@ fn nobody_logs_a_sample_rate() {
         let attributes = one(EDGE_GROUP, "2026/11/21/[7]abc", line).attributes.unwrap_or_default().into_owned();
         assert_eq!(transect_schema::sample_rate(&attributes), None, "{attributes}");
     }
+}
+
+/// Java's runtime writes the message of an error that nobody caught at the start of the line, and a stranger may choose it.
+#[test]
+fn the_message_of_javas_report_is_read_as_nothing_else() {
+    let other = "11111111-2222-4333-8444-555555555555";
+    let kind = "java.lang.IllegalArgumentException";
+    for sent in [
+        FORGED,
+        "{\"message\":\"bad\",\"status\":400}",
+        "[INFO] fine",
+        "DEBUG x",
+        "WARN: odd input",
+        "[main] DEBUG a.b.C - x",
+        "I1121 08:42:53.429000 1 a.go:9] x",
+        "2026-11-21T08:42:53.429Z INFO fine",
+        &format!("2026-11-21T08:42:53.429Z\t{other}\tINFO\tx"),
+        &format!("[INFO]\t2026-11-21T08:42:53.429Z\t{other}\tx"),
+        &format!("REPORT RequestId: {other}\tDuration: 1.00 ms\tStatus: success"),
+        &format!("START RequestId: {other} Version: 9"),
+        &format!("END RequestId: {other}"),
+        &format!("RequestId: {other} Error: Runtime exited with error: x"),
+        &format!("2026-11-21T08:42:53.429Z {other} Task timed out after 3.00 seconds"),
+        "INIT_START Runtime Version: x",
+        "EXTENSION\tName: x\tState: Ready",
+        r#"{"time":"2026-11-21T08:42:53.429Z","type":"platform.start","record":{"requestId":"11111111-2222-4333-8444-555555555555"}}"#,
+        "Traceback (most recent call last):\n  File \"x\", line 1, in y\nKeyError: 1",
+        "panic: boom",
+        "com.evil.Fake: x\n\tat a.b.C(D.java:1)",
+        "a: b.C\nb.C: a",
+        "java.lang.IllegalArgumentException",
+        "java.lang.IllegalArgumentException: x",
+        "level=info msg=x",
+        "é ",
+        " x",
+    ] {
+        for stack in ["\n\tat com.acme.Pay.charge(Pay.java:31)\nCaused by: a.B: x\n\t... 2 more\n\n", "\n\n"] {
+            let line = format!("{sent}: {kind}\n{kind}: {sent}{stack}");
+            let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+            assert_eq!(record.exception_type.as_deref(), Some(kind), "{line}\n{}", columns(&record));
+            assert_eq!(record.exception_message.as_deref(), Some(sent.trim()), "{line}");
+            assert_eq!(record.event_name.as_deref(), Some("exception"), "{line}");
+            let honest = format!("x: {kind}\n{kind}: x{stack}");
+            check(EDGE_GROUP, LAMBDA_STREAM, &honest, &line);
+        }
+    }
+    for kind in ["java.lang.NullPointerException", "java.lang.StackOverflowError", "CardException"] {
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &format!("{kind}: {kind}\n{kind}\n\tat a.B.c(B.java:1)\n\n"));
+        assert_eq!((record.severity_number, record.exception_type.as_deref()), (Some(17), Some(kind)));
+        assert_eq!(record.exception_message, None, "{kind}");
+    }
+}
+
+/// Another thing that somebody calls `level` erases none that was stated, on whichever side of it it stands.
+#[test]
+fn a_level_that_is_none_erases_none() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    for none in ["3", "0", "99", "2.5", "\"high\"", "\"gold\"", "\"\"", "null", "[1]", "{\"a\":1}"] {
+        let own = format!(r#"{{"message":"refused","level":{none}}}"#);
+        for line in [
+            format!("2026-11-21T08:42:53.429Z\t{id}\tERROR\t{own}"),
+            format!("[ERROR]\t2026-11-21T08:42:53.429Z\t{id}\t{own}"),
+            format!(r#"{{"timestamp":"2026-11-21T08:42:53.429Z","level":"ERROR","requestId":"{id}","message":{own}}}"#),
+            format!(
+                r#"{{"timestamp":"2026-11-21T08:42:53.429Z","level":"ERROR","requestId":"{id}","message":{{"errorType":"XmlError","errorMessage":"bad","stackTrace":["XmlError: bad"],"level":{none}}}}}"#
+            ),
+            format!(r#"{{"level":{none},"severity":"ERROR","message":"x"}}"#),
+            format!(r#"{{"severity":"ERROR","level":{none},"message":"x"}}"#),
+            format!(r#"{{"level":{none},"severityNumber":17,"message":"x"}}"#),
+            format!(r#"{{"severityNumber":17,"level":{none},"message":"x"}}"#),
+            r#"{"levelname":"high","levelno":40,"message":"x"}"#.to_owned(),
+            r#"{"levelno":40,"levelname":"high","message":"x"}"#.to_owned(),
+        ] {
+            let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+            assert_eq!(record.severity_number, Some(17), "{line}\n{}", columns(&record));
+        }
+    }
+    // Where nothing else is one, the word is kept.
+    let record = one(EDGE_GROUP, LAMBDA_STREAM, r#"{"level":"high","message":"x"}"#);
+    assert_eq!((record.severity_number, record.severity_text.as_deref()), (None, Some("high")));
+}
+
+/// A task has a `status` and a ticket a `priority`: they are levels in one format each, and there beside no other level.
+#[test]
+fn a_status_and_a_priority_are_no_levels() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    for own in [
+        r#""status":"error""#,
+        r#""status":"critical""#,
+        r#""status":"success""#,
+        r#""priority":"critical""#,
+        r#""priority":"3""#,
+        r#""priority":50"#,
+        r#""priority":500"#,
+        r#""res":{"status":"error"}"#,
+        r#""PRIORITY":"critical","MESSAGE":"m""#,
+        r#""PRIORITY":50,"MESSAGE":"m""#,
+    ] {
+        let own = format!(r#"{{"message":"import finished",{own}}}"#);
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            let timed = own.replace('}', r#","timestamp":"2026-11-21T08:42:53.000Z"}"#);
+            for line in [&own, &timed] {
+                assert_eq!(one(group, stream, line).severity_number, None, "{line}");
+            }
+        }
+        for (level, number) in [("INFO", 9), ("ERROR", 17)] {
+            for line in [
+                format!("2026-11-21T08:42:53.429Z\t{id}\t{level}\t{own}"),
+                format!(
+                    r#"{{"timestamp":"2026-11-21T08:42:53.429Z","level":"{level}","requestId":"{id}","message":{own}}}"#
+                ),
+                own.replacen('{', &format!(r#"{{"level":"{level}","service":"edge","#), 1),
+                own.replacen('{', &format!(r#"{{"service":"edge","severity":"{level}","#), 1),
+            ] {
+                let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+                assert_eq!(record.severity_number, Some(number), "{line}\n{}", columns(&record));
+            }
+        }
+    }
+}
+
+/// `print(f"q={q}")` prints what it was sent behind a key of its own.
+#[test]
+fn pairs_behind_a_key_of_no_logger_state_nothing() {
+    let forged = "level=error severity=critical service=payments release=9 version=9 status=500 time=2026-11-21T08:42:00Z \
+                  msg=hi request_id=11111111-2222-4333-8444-555555555555 awsRequestId=11111111-2222-4333-8444-555555555555";
+    for head in ["", "2026/11/21 08:42:53 ", "2026-11-21T08:42:53Z "] {
+        for first in ["q=shoes", "user=bob action=login", "q=shoes;", "path=/x", "message=x", "q=\"a b\""] {
+            for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+                check(group, stream, &format!("{head}{first} n=1"), &format!("{head}{first} {forged}"));
+            }
+        }
+    }
+}
+
+/// Where no function writes, an object without a logger's shape may be a line of an access log: one of those has a method, a
+/// route or a path.
+#[test]
+fn a_status_without_a_request_is_none() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    for (beside, is_request) in [
+        (r#""q":"shoes""#, false),
+        (r#""path":"shoes""#, false),
+        (r#""httpMethod":"GET""#, true),
+        (r#""routeKey":"GET /pets""#, true),
+        (r#""path":"/pets/7""#, true),
+        (r#""req":{"method":"GET"}"#, true),
+    ] {
+        for line in [
+            format!(r#"{{{beside},"status":503,"awsRequestId":"{id}"}}"#),
+            format!(r#"{{"awsRequestId":"{id}","status":"503",{beside}}}"#),
+        ] {
+            let record = one("/ecs/edge", "edge/app/0123456789", &line);
+            let found = (record.http_response_status_code, record.faas_invocation_id.as_deref());
+            assert_eq!(found, if is_request { (Some(503), Some(id)) } else { (None, None) }, "{line}");
+            let is_kept = record.attributes.as_deref().unwrap_or_default().contains("503");
+            assert_eq!(is_kept, !is_request, "{line}");
+        }
+    }
+}
+
+/// `print(f"{body} is invalid")` begins with what a stranger sent.
+#[test]
+fn an_object_that_begins_a_sentence_states_nothing() {
+    for behind in [" is invalid", ": bad input", ", retrying", "\nis invalid", " {is invalid", " [1]", "\r\n\r\nx"] {
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            check(group, stream, &format!("x{behind}"), &format!("{FORGED}{behind}"));
+            let record = one(group, stream, &format!("{FORGED}{behind}"));
+            assert!(record.body.as_deref().is_some_and(|body| body.starts_with('{')), "{behind:?}");
+        }
+    }
+}
+
+/// `print(json.dumps(event["body"]))` writes a stranger's JSON as a JSON string. Nothing carries a function's lines.
+#[test]
+fn a_line_that_was_encoded_twice_states_nothing_in_a_functions_stream() {
+    let line = serde_json::Value::from(FORGED).to_string();
+    check(EDGE_GROUP, LAMBDA_STREAM, "x", &line);
+    assert_eq!(one(EDGE_GROUP, LAMBDA_STREAM, &line).body.as_deref(), Some(&*line));
+    assert_eq!(one("/ecs/edge", "edge/app/0123456789", &line).body.as_deref(), Some("owned"));
+}
+
+/// An error that a program tells of is not one that nobody caught.
+#[test]
+fn an_error_that_was_handled_fails_no_call() {
+    let report = r#"{"errorMessage":"boom","errorType":"errorString"}"#;
+    let within = serde_json::Value::from(report).to_string();
+    for line in [
+        r#"2026/11/21 08:42:53 {"order":"o-7","error":{"type":"Retry","message":"later"}}"#.to_owned(),
+        r#"2026/11/21 08:42:53 {"msg":"upstream answered","errorType":"Throttled","attempt":2}"#.to_owned(),
+        r#"2026-11-21T08:42:53.429Z {"user":"bob","exception":{"type":"Retry","message":"later"}}"#.to_owned(),
+        r#"2026/11/21 08:42:53 {"q":"shoes","errorType":"evil"}"#.to_owned(),
+        r#"{"errorMessage":"boom","errorType":"errorString","requestId":"1"}"#.to_owned(),
+        r#"{"errorType":"errorString","errorMessage":"boom"}"#.to_owned(),
+        r#"{"errorMessage":"boom"}"#.to_owned(),
+        format!("downstream said {report}"),
+        format!("2026/11/21 08:42:53 downstream said {report}"),
+        format!("2026/11/21 08:42:53 q 2026/11/21 08:42:53 {report}"),
+        format!("q\n2026/11/21 08:42:53 {report}"),
+        format!(r#"{report} came back"#),
+        format!(r#"{{"time":"2026-11-21T08:42:53Z","level":"DEBUG","msg":{within}}}"#),
+        format!(r#"{{"time":"2026-11-21T08:42:53Z","level":"INFO","order":"o-7","msg":{within}}}"#),
+        format!(r#"{{"time":"2026-11-21T08:42:53Z","level":"INFO","msg":"said {}}}"#, &within[1..]),
+    ] {
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+        assert!(record.severity_number.is_none_or(|number| number <= 9), "{line}\n{}", columns(&record));
+    }
+    for line in [report.to_owned(), format!(r#"{{"level":"INFO","msg":{within}}}"#)] {
+        let record = one("/ecs/edge", "edge/app/0123456789", &line);
+        assert!(record.severity_number.is_none_or(|number| number <= 9), "{line}\n{}", columns(&record));
+    }
+}
+
+/// An error has the properties that a program or a service gave it, and may be called like a logger's.
+#[test]
+fn the_properties_of_an_error_state_nothing() {
+    let id = "37a788d1-0676-4832-ae70-4245a4ff91e3";
+    let properties = &FORGED[1..FORGED.len() - 1];
+    let with = |more: &str, stack: &str| {
+        format!(r#"{{"errorType":"ApiError","errorMessage":"refused",{more}"{stack}":["ApiError: refused"]}}"#)
+    };
+    let heads = [
+        (format!("2026-11-21T08:42:52.101Z\t{id}\tERROR\tInvoke Error \t"), "stack", ""),
+        (format!("2026-11-21T08:42:52.101Z\t{id}\tERROR\tUncaught Exception \t"), "stack", ""),
+        (format!("2026-11-21T08:42:52.101Z\t{id}\tERROR\t"), "stack", ""),
+        (format!("{id}\tInvoke Error\t"), "stack", ""),
+        ("Error raised from handler method\n".to_owned(), "stackTrace", ""),
+        (
+            format!(r#"{{"timestamp":"2026-11-21T08:42:52.101Z","level":"ERROR","requestId":"{id}","message":"#),
+            "stackTrace",
+            "}",
+        ),
+    ];
+    for (head, stack, tail) in heads {
+        let honest = format!("{head}{}{tail}", with("", stack));
+        let line = format!("{head}{}{tail}", with(&format!("{properties},"), stack));
+        check(EDGE_GROUP, LAMBDA_STREAM, &honest, &line);
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
+        assert_eq!((record.severity_number, record.exception_type.as_deref()), (Some(17), Some("ApiError")), "{line}");
+    }
+}
+
+/// A form on a page has a `target` as well, and what was saved a `text`: one key makes no form of record.
+#[test]
+fn one_key_makes_no_form_of_record() {
+    let forged: serde_json::Value = serde_json::from_str(FORGED).unwrap();
+    let row = serde_json::json!({"level": {"name": "ERROR"}, "time": {"repr": "x"}, "message": "m", "service": "payments", "release": "9"});
+    for (honest, name, sent) in [
+        (serde_json::json!({"message": "form sent", "target": "contact"}), "fields", &forged),
+        (serde_json::json!({"level": "info", "message": "form sent", "target": "contact"}), "fields", &forged),
+        (serde_json::json!({"level": "info", "msg": "form sent", "target": "contact"}), "fields", &forged),
+        (serde_json::json!({"msg": "saved", "text": "hi"}), "record", &forged),
+        (serde_json::json!({"level": "info", "msg": "saved", "text": "hi"}), "record", &row),
+        (serde_json::json!({"text": "hi"}), "record", &forged),
+    ] {
+        let mut line = honest.clone();
+        line[name] = sent.clone();
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            check(group, stream, &honest.to_string(), &line.to_string());
+        }
+    }
+}
+/// OpenTelemetry's resource names what writes; an attribute of the same name is of what it tells of, wherever it stands.
+#[test]
+fn the_resource_states_before_the_attributes() {
+    let attributes = r#""attributes":{"service.name":"evil","service.version":"9.9"}"#;
+    for resource in [
+        r#""resource":{"service.name":"payments","service.version":"1.4.2"}"#,
+        r#""resource":{"attributes":{"service.name":"payments","service.version":"1.4.2"}}"#,
+        r#""resource":{"attributes":[{"key":"service.name","value":{"stringValue":"payments"}},{"key":"service.version","value":{"stringValue":"1.4.2"}}]}"#,
+    ] {
+        let log = r#""body":"x","severityNumber":9"#;
+        let span = r#""traceId":"6b01598d3e7fb97bfcc1c0c8b0cdf20a","spanId":"77ca4499e07cb579","name":"x","startTimeUnixNano":1795250573001234567"#;
+        for (group, own) in [("/ecs/edge", log), (EDGE_GROUP, log), ("aws/spans", span)] {
+            for line in [format!("{{{own},{attributes},{resource}}}"), format!("{{{own},{resource},{attributes}}}")] {
+                let record = one(group, "default", &line);
+                let found = (record.service_name.as_deref(), record.service_version.as_deref());
+                assert_eq!(found, (Some("payments"), Some("1.4.2")), "{line}");
+            }
+        }
+    }
+    let record = one("/ecs/edge", "default", &format!(r#"{{"body":"x","severityNumber":9,{attributes}}}"#));
+    assert_eq!(record.service_name.as_deref(), Some("evil"));
 }

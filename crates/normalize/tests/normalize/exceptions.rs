@@ -332,6 +332,20 @@ fn java() {
             UNHANDLED,
         ),
         (
+            "java.lang.NullPointerException: java.lang.NullPointerException\njava.lang.NullPointerException\n\tat com.acme.Pay.handleRequest(Pay.java:31)",
+            "java.lang.NullPointerException",
+            "",
+            STACK,
+            UNHANDLED,
+        ),
+        (
+            "Class not found: com.acme.Pay: java.lang.ClassNotFoundException\njava.lang.ClassNotFoundException: com.acme.Pay. Current classpath: file:/var/task/\n\tat java.base/java.net.URLClassLoader.findClass(Unknown Source)",
+            "java.lang.ClassNotFoundException",
+            "com.acme.Pay. Current classpath: file:/var/task/",
+            STACK,
+            UNHANDLED,
+        ),
+        (
             "java.io.IOException: reset: java.lang.RuntimeException\njava.lang.RuntimeException: java.io.IOException: reset\n\tat com.acme.Pay.handleRequest(Pay.java:31)\nCaused by: java.io.IOException: reset\n\t... 12 more",
             "java.lang.RuntimeException",
             "java.io.IOException: reset",

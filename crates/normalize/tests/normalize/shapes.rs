@@ -68,7 +68,7 @@ fn json_that_is_nearly_json() {
     check(
         CONTAINER,
         r#"{"level":"info","message":"x"} trailing words"#,
-        &["body = x", r#"attributes = {"transect.rest":"trailing words"}"#],
+        &[r#"body = {"level":"info","message":"x"} trailing words"#, "-severity_number", "-attributes"],
     );
     check(CONTAINER, "{} of 3 done", &["body = {} of 3 done"]);
     check(CONTAINER, "{0} is no object", &["body = {0} is no object"]);
@@ -150,6 +150,10 @@ fn levels_by_number_and_by_name() {
         ("{\"level\":\"\\u001b[31merror\\u001b[39m\",\"message\":\"m\"}", 17),
         (r#"{"log":{"level":"warn","logger":"a"},"message":"m"}"#, 13),
         (r#"{"status":"error","message":"m","ddsource":"java"}"#, 17),
+        (r#"{"status":"error","message":"m","service":"payments"}"#, 17),
+        (r#"{"message":"m","status":"error","dd.trace_id":"1"}"#, 17),
+        (r#"{"MESSAGE":"m","PRIORITY":"3","SYSLOG_IDENTIFIER":"sshd"}"#, 17),
+        (r#"{"PRIORITY":"6","__REALTIME_TIMESTAMP":"1795250573429000","MESSAGE":"m"}"#, 9),
     ] {
         check(CONTAINER, line, &[&format!("severity_number = {number}")]);
     }
@@ -170,6 +174,9 @@ fn what_says_nothing_is_absent() {
             "-event_name",
         ],
     );
+    check(CONTAINER, r#"{"level":"info","message":"","msg":"x"}"#, &["body = x"]);
+    check(CONTAINER, r#"{"level":"info","message":"","event":"x"}"#, &["body = x"]);
+    check(CONTAINER, r#"{"level":"info","message":""}"#, &["-body"]);
     check(
         CONTAINER,
         r#"{"level":"info","message":"saved","path":"/var/task/app.py","uri":"s3://b/k"}"#,
@@ -216,6 +223,35 @@ fn what_runtimes_print_of_an_error_that_nobody_caught() {
         (
             "2026/11/21 08:42:53 {\"errorMessage\":\"card is expired\",\"errorType\":\"string\",\"stackTrace\":[{\"path\":\"main.go\",\"line\":12,\"label\":\"main.charge\"}]}\n",
             "string",
+        ),
+        ("{\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}\n", "errorString"),
+        (
+            "payments: 2026/11/21 08:42:53 {\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}\n",
+            "errorString",
+        ),
+        (
+            "[pay] 2026/11/21 08:42:53.429000 {\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}\n",
+            "errorString",
+        ),
+        (
+            r#"{"time":"2026-11-21T08:42:53.429Z","level":"INFO","source":{"function":"f","file":"a.go","line":3},"msg":"{\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}"}"#,
+            "errorString",
+        ),
+        (
+            r#"{"level":"info","ts":1795250573.429,"caller":"a.go:3","msg":"{\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}"}"#,
+            "errorString",
+        ),
+        (
+            r#"{"time":1795250573429,"message":"{\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}\n"}"#,
+            "errorString",
+        ),
+        (
+            r#"time="2026-11-21T08:42:53Z" level=info msg="{\"errorMessage\":\"card is expired\",\"errorType\":\"errorString\"}""#,
+            "errorString",
+        ),
+        (
+            "{\n  \"errorMessage\": \"card is expired\",\n  \"errorType\": \"Init<CardExpired>\",\n  \"stackTrace\": []\n}\n",
+            "Init<CardExpired>",
         ),
         (
             "Error raised from handler method\n{\n  \"errorMessage\": \"card is expired\",\n  \"errorType\": \"Function<CardExpired>\",\n  \"stackTrace\": [\"/var/task/app.rb:9:in `charge'\"]\n}\n",
@@ -395,6 +431,20 @@ fn pairs_are_keys() {
             "time_unix_nano = +429000000",
             r#"attributes = {"n":3}"#,
         ],
+    );
+    for first in
+        ["time=2026-11-21T08:42:53Z", "ts=1", "t=1", "lvl=info", "at=charge.go:3", "logger=pay", "caller=pay.go:3"]
+    {
+        check(
+            CONTAINER,
+            &format!("{first} level=error msg=x service=payments status=503"),
+            &["severity_number = 17", "service_name = payments", "http_response_status_code = 503"],
+        );
+    }
+    check(
+        CONTAINER,
+        "method=GET path=/pets/7 format=html controller=Pets status=503 duration=1.2",
+        &["http_request_method = GET", "url_path = /pets/7", "http_response_status_code = 503"],
     );
 }
 
