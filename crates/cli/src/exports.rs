@@ -11,7 +11,7 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::json;
+use transect_schema::write_json_string;
 use twox_hash::XxHash3_128;
 
 /// What the files do not say.
@@ -375,7 +375,7 @@ fn exported_stream(path: &Path) -> String {
 
 /// The documents: the events of each stream, in the order in which they stood.
 fn render(saved: &[Saved<'_>]) -> Vec<u8> {
-    let mut streams: BTreeMap<(&str, &str, &str), Vec<serde_json::Value>> = BTreeMap::new();
+    let mut streams: BTreeMap<(&str, &str, &str), Vec<u8>> = BTreeMap::new();
     // Equal events are told apart by how many of them came before.
     let mut seen: HashMap<u128, u32> = HashMap::new();
     for event in saved {
@@ -395,17 +395,27 @@ fn render(saved: &[Saved<'_>]) -> Vec<u8> {
                 id
             }
         };
-        let value = json!({ "id": id, "timestamp": event.timestamp_ms, "message": event.message });
-        streams.entry((&event.account, &event.group, &event.stream)).or_default().push(value);
+        // As text at once: there may be millions.
+        let events = streams.entry((&event.account, &event.group, &event.stream)).or_default();
+        if !events.is_empty() {
+            events.push(b',');
+        }
+        events.extend_from_slice(b"{\"id\":");
+        write_json_string(&id, events);
+        events.extend_from_slice(format!(",\"timestamp\":{},\"message\":", event.timestamp_ms).as_bytes());
+        write_json_string(&event.message, events);
+        events.push(b'}');
     }
     let mut text = Vec::new();
     for ((account, group, stream), events) in streams {
-        let document = json!({
-            "messageType": "DATA_MESSAGE", "owner": account, "logGroup": group, "logStream": stream,
-            "subscriptionFilters": [], "logEvents": events,
-        });
-        text.extend(document.to_string().into_bytes());
-        text.push(b'\n');
+        text.extend_from_slice(b"{\"messageType\":\"DATA_MESSAGE\"");
+        for (name, value) in [("owner", account), ("logGroup", group), ("logStream", stream)] {
+            text.extend_from_slice(format!(",\"{name}\":").as_bytes());
+            write_json_string(value, &mut text);
+        }
+        text.extend_from_slice(b",\"subscriptionFilters\":[],\"logEvents\":[");
+        text.extend_from_slice(&events);
+        text.extend_from_slice(b"]}\n");
     }
     text
 }

@@ -198,7 +198,9 @@ impl Moment {
         let later = match kind {
             Local::Day if matches!(from.kind, Kind::Local(_, Local::Day)) && from.unix_nano == self.unix_nano => {
                 // The last nanosecond, since an end belongs to its range.
-                time.tomorrow().and_then(|next| next.checked_sub(Span::new().nanoseconds(1)))
+                // Where a day begins at 01:00, the next one may begin at midnight.
+                let next = time.date().tomorrow().and_then(|next| next.to_zoned(time.time_zone().clone()));
+                next.and_then(|next| next.checked_sub(Span::new().nanoseconds(1)))
             }
             Local::TimeOfDay if self.unix_nano < from.unix_nano => time.tomorrow(),
             _ => return,
@@ -386,6 +388,11 @@ mod tests {
         check("yesterday", "2026-11-20", "2026-11-20T05:00:00Z", "2026-11-21T04:59:59.999999999Z");
         // The one that has 25 hours.
         check("2026-11-01", "2026-11-01", "2026-11-01T04:00:00Z", "2026-11-02T04:59:59.999999999Z");
+        // One that begins at 01:00, because there is no midnight.
+        let day = Some("2018-11-04");
+        let range_there = clock("America/Sao_Paulo").range(day, day).unwrap();
+        let ends = (range_there.since_unix_nano, range_there.until_unix_nano);
+        assert_eq!(ends, (Some(instant("2018-11-04T03:00:00Z")), Some(instant("2018-11-05T01:59:59.999999999Z"))));
         check("yesterday", "today", "2026-11-20T05:00:00Z", "2026-11-21T05:00:00Z");
         check("22:00", "02:00", "2026-11-21T03:00:00Z", "2026-11-21T07:00:00Z");
         check("22:00", "23:00", "2026-11-21T03:00:00Z", "2026-11-21T04:00:00Z");

@@ -326,17 +326,16 @@ impl SplitChecked for Bytes {
     }
 }
 
-/// Columns that every file of the lake has had from the beginning: one without them is another program's.
-const ALWAYS_THERE: [&str; 3] = ["event_id", "signal", "schema_version"];
+/// Older files lack columns, but none lacks the id of its events: a file without it is another program's.
+const ALWAYS_THERE: &str = "event_id";
 
 /// Whether the columns hold what the table has them for. What is refused here would not fail when it is read: DataFusion takes
 /// bytes for text without looking at them, and every time for nanoseconds.
 fn check(footer: &Arc<ParquetMetaData>) -> Result<()> {
     let refuse = |reason: String| Err(ParquetError::General(reason));
     let descriptor = footer.file_metadata().schema_descr();
-    let is_there = |name: &&str| descriptor.columns().iter().any(|column| column.path().string() == **name);
-    if let Some(name) = ALWAYS_THERE.iter().find(|name| !is_there(name)) {
-        return refuse(format!("it has no column {name}, and is none of this lake's"));
+    if !descriptor.columns().iter().any(|column| column.path().string() == ALWAYS_THERE) {
+        return refuse(format!("it has no column {ALWAYS_THERE}, and is none of this lake's"));
     }
     let as_read = ArrowReaderMetadata::try_new(Arc::clone(footer), ArrowReaderOptions::new())?;
     for ours in COLUMNS {

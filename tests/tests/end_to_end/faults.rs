@@ -308,3 +308,79 @@ fn the_reference_shows_the_columns_as_they_are() {
         assert!(reference.contains(&row), "{page} lacks the row\n{row}");
     }
 }
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lake, pages) = (folder.path().join("lake"), folder.path().join("pages"));
+    std::fs::create_dir(&lake).unwrap();
+    let payload = fixture("payloads/us-east-2/payments.json");
+    let record =
+        ["releases", "record", "--service", "s", "--function", "f", "--function-version", "7", "--release", "1"];
+    for arguments in [
+        vec!["ingest", "--region", "us-east-2", text(&payload)],
+        [&record[..], &["--region", "us-east-2"]].concat(),
+        vec!["man", text(&pages)],
+    ] {
+        let answer = run(&[&arguments[..], &["--lake", text(&lake), "--dry-run"]].concat());
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{arguments:?}: {}", answer.stderr);
+        assert!(answer.stderr.contains("has no --dry-run"), "{}", answer.stderr);
+    }
+    assert_eq!((std::fs::read_dir(&lake).unwrap().count(), pages.exists()), (0, false));
+}
+
+#[test]
+fn a_release_map_is_written_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lake, map) = (folder.path().join("lake"), folder.path().join("map.json"));
+    std::fs::create_dir(&lake).unwrap();
+    for (written, sentence) in [
+        (r#"{"A":{"us-east-2":{"pay":{"version":"7"},"q q":{"version":"8"}}}}"#, "`q q` is not the name"),
+        (r#"{"A":{"us-east-2":{"pay":{"version":"07"}}}}"#, "`07` is not a version"),
+        (r#"{"A":{"us-east-2":{"pay":{"version":"7"}}},"A":{"us-east-2":{}}}"#, "`A` stands there twice"),
+        (r#"{"A":{"us-east-2":{"pay":{"version":7}}},"B":{"us-east-2":{"pay":{"version":"7"}}}}"#, "is A and B"),
+    ] {
+        std::fs::write(&map, written).unwrap();
+        let answer = run(&["releases", "import", text(&map), "--lake", text(&lake)]);
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{written}: {}", answer.stderr);
+        assert!(answer.stderr.contains(sentence), "{}", answer.stderr);
+        assert_eq!(std::fs::read_dir(&lake).unwrap().count(), 0, "{written}");
+    }
+    std::fs::write(&map, "\u{feff}{\"A\":{\"us-east-2\":{\"pay\":{\"version\":7}}}}").unwrap();
+    let answer = run(&["releases", "import", text(&map), "--lake", text(&lake)]);
+    assert_eq!((answer.code, answer.stdout.as_str()), (0, "1 records written, 0 already there\n"), "{}", answer.stderr);
+}
+
+#[test]
+fn what_a_payload_says_does_not_act_upon_a_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let (lake, file) = (folder.path().join("lake"), folder.path().join("a\u{202e}\nb.json"));
+    std::fs::write(&file, r#"{"results":[],"status":"Run\u001b[2J"}"#).unwrap();
+    let answer = run(&["ingest", "--lake", text(&lake), "--region", "us-east-2", text(&file)]);
+    assert_eq!(answer.code, 3, "{}", answer.stderr);
+    assert!(
+        answer.stderr.contains("a\\u{202e}\\nb.json: ") && answer.stderr.contains("Run\\u{1b}[2J"),
+        "{}",
+        answer.stderr
+    );
+    assert!(!answer.stderr.contains(['\u{1b}', '\u{202e}']), "{}", answer.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_input_that_never_comes_does_not_keep_a_signal_waiting() {
+    let folder = tempfile::tempdir().unwrap();
+    for (signal, code) in [("-TERM", 143), ("-HUP", 129)] {
+        let mut command = transect(&["ingest", "-", "--lake", text(folder.path()), "--region", "us-east-2"]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // More than a pipe holds: when it is written, somebody reads.
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(&vec![b' '; 1 << 20]).unwrap();
+        let killed = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(killed.success());
+        let answer = child.wait_with_output().unwrap();
+        drop(input);
+        assert_eq!((answer.status.code(), answer.stdout.len()), (Some(code), 0), "{signal}");
+    }
+}

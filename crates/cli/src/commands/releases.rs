@@ -185,11 +185,11 @@ fn write(mappings: Vec<Mapping>, global: &Global) -> Result<(), Failure> {
     let (written, already) = output::block_on(None, async {
         let access: Access = aws::access(&configured.lake, configured.region_timeout).await;
         for mapping in &mappings {
-            mapping.check()?;
             if !stores.contains_key(&mapping.region) {
                 let location = configured.lake.location_of(&mapping.region)?.clone();
                 stores.insert(mapping.region.clone(), RegionStore::new(location, access.clone()));
             }
+            mapping.check()?;
         }
         let (mut written, mut already) = (0_u64, 0_u64);
         for mapping in &mappings {

@@ -503,9 +503,8 @@ async fn what_would_be_read_as_something_else_is_left_out() {
         let rest = ours().into_iter().filter(|(other, _)| *other != name);
         rest.chain([(name, column)]).collect::<Vec<_>>()
     };
-    let without = |name: &str| ours().into_iter().filter(|(other, _)| *other != name).collect::<Vec<_>>();
     let bytes_reason = "its column body is bytes and not marked as UTF-8 text";
-    let none_of_ours = |name: &str| format!("it has no column {name}, and is none of this lake's");
+    let none_of_ours = || "it has no column event_id, and is none of this lake's".to_owned();
     for (columns, reason) in [
         (with("body", bytes(b"caf\xe9 \xff\xfe\x1b[2J error")), bytes_reason.to_owned()),
         (with("body", bytes(b"plain")), bytes_reason.to_owned()),
@@ -517,10 +516,8 @@ async fn what_would_be_read_as_something_else_is_left_out() {
             with("duration_nano", Arc::new(DurationMillisecondArray::from(vec![7]))),
             "its column duration_nano is Duration(ms), and no number of nanoseconds".to_owned(),
         ),
-        (vec![("x", texts("1"))], none_of_ours("event_id")),
-        (vec![("EVENT_ID", texts("1")), ("SIGNAL", texts("log"))], none_of_ours("event_id")),
-        (without("signal"), none_of_ours("signal")),
-        (without("schema_version"), none_of_ours("schema_version")),
+        (vec![("x", texts("1"))], none_of_ours()),
+        (vec![("EVENT_ID", texts("1")), ("SIGNAL", texts("log"))], none_of_ours()),
     ] {
         let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
         let folder = fixture.directory.path().join("landing/region=us-east-2/date=2026-11-21/hour=08");
