@@ -41,7 +41,9 @@ fn sound() -> World {
         let ingested = world.run(&["ingest", "-q", "--lake", local_text, "--region", name, file_text]);
         assert_eq!(ingested.code, 0, "{}", ingested.stderr);
         for from in files_below(&local.join("landing")) {
-            let target = world.aws.bucket(name, &bucket(name)).join(from.strip_prefix(&local).unwrap());
+            let hour = from.parent().unwrap().strip_prefix(&local).unwrap();
+            let named = format!("{NAME}-1-2026-11-21-08-00-00-0b6a1c2d-1111-2222-3333-444455556666.parquet");
+            let target = world.aws.bucket(name, &bucket(name)).join(hour).join(named);
             std::fs::create_dir_all(target.parent().unwrap()).unwrap();
             std::fs::copy(&from, target).unwrap();
         }
