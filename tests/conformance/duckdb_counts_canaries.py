@@ -220,12 +220,21 @@ of_call AS (
     CASE WHEN any_value(faas_invocation_id) IS NOT NULL THEN min(time_unix_nano) ELSE 0 END AS since
   FROM rows_of_calls GROUP BY call
 ),
-released AS (
+named AS (
   SELECT of_call.*, coalesce(mostly_stated.release, stated, recorded.release, of_call.faas_version) AS call_release
   FROM of_call
   LEFT JOIN recorded ON of_call.cloud_region = recorded.region AND of_call.faas_name = recorded.faas_name AND of_call.faas_version = recorded.faas_version
   LEFT JOIN mostly_stated
     ON of_call.cloud_region = mostly_stated.cloud_region AND of_call.faas_name = mostly_stated.faas_name AND of_call.faas_version = mostly_stated.faas_version
+),
+-- 3: a container's row that names no release is of the only one that its trace met.
+met AS (
+  SELECT service, cloud_region, trace_id, any_value(call_release) AS only_release FROM named
+  WHERE call_release IS NOT NULL AND trace_id IS NOT NULL GROUP BY ALL HAVING count(DISTINCT call_release) = 1
+),
+released AS (
+  SELECT named.* REPLACE (coalesce(call_release, CASE WHEN faas_name IS NULL THEN only_release END) AS call_release)
+  FROM named LEFT JOIN met USING (service, cloud_region, trace_id)
 )
 SELECT
   call, cloud_region AS region, service, call_release AS release, trace_id, since,

@@ -20,7 +20,7 @@ use transect_canary::{
 use self::counting::Counting;
 use self::policy::Asked;
 pub use self::policy::settle_of;
-use self::state::{Look, Series};
+use self::state::{Look, Series, Worst};
 use crate::arguments::{Canary, CanaryCommand, FormatName, Global, OnInconclusive};
 use crate::failure::{Failure, USAGE};
 use crate::output;
@@ -246,10 +246,22 @@ struct Asking<'p> {
     index: usize,
     metric: &'static str,
     counts: Counts,
-    /// The same as it is known now, where something came late.
-    late: Option<Counts>,
+    /// The same if what is held against nobody counted, by [`Worst::EACH`].
+    at_worst: [Option<Counts>; Worst::EACH.len()],
     policy: &'p Policy,
     must_pass: bool,
+}
+
+impl Asking<'_> {
+    /// What is judged, and what of [`Worst::EACH`] must not speak against it.
+    fn hypothesis(&self, place: Option<usize>) -> Hypothesis<'_> {
+        Hypothesis {
+            counts: &self.counts,
+            late: place.and_then(|place| self.at_worst[place].as_ref()),
+            policy: self.policy,
+            must_pass: self.must_pass,
+        }
+    }
 }
 
 /// Counts what is new, judges all, and keeps it.
@@ -298,30 +310,31 @@ fn judge_series(
             let of =
                 |cells| Ok::<_, Failure>(counts(cells, counting.exclude_first, &steps)?.of_regions(&global.region));
             let is_slow = metric == "latency";
-            let late = service.cells_at_worst(is_slow).map(of).transpose()?;
-            all.push(Asking { index, metric, counts: of(service.cells(is_slow))?, late, policy, must_pass: true });
+            let mut at_worst: [Option<Counts>; Worst::EACH.len()] = Default::default();
+            for (place, worst) in at_worst.iter_mut().zip(Worst::EACH) {
+                *place = service.cells_at_worst(is_slow, worst).map(of).transpose()?;
+            }
+            all.push(Asking { index, metric, counts: of(service.cells(is_slow))?, at_worst, policy, must_pass: true });
         }
         let (sums, cells) = service.mixed(counting.exclude_first);
         let cells = steps.clocked(Counts::new(steps.place(cells)).map_err(internal)?);
         mixed.push((sums, judge(&cells, &mixed_policy, false)));
         if asked.gate_mixed {
             let (metric, policy) = (MIXED, &mixed_policy);
-            all.push(Asking { index, metric, counts: cells, late: None, policy, must_pass: false });
+            let at_worst = Default::default();
+            all.push(Asking { index, metric, counts: cells, at_worst, policy, must_pass: false });
         }
     }
-    let hypotheses: Vec<Hypothesis<'_>> = all
-        .iter()
-        .map(|one| Hypothesis {
-            counts: &one.counts,
-            late: one.late.as_ref(),
-            policy: one.policy,
-            must_pass: one.must_pass,
-        })
-        .collect();
     let history = if series.is_kept() { History::Decides } else { History::Told };
     let looks = Looks { is_region_missing: !look.is_complete, is_sampled: series.is_sampled(), history };
-    let (verdict, reports) = judge_all(&hypotheses, looks);
-    drop(hypotheses);
+    let hypotheses = |place| -> Vec<Hypothesis<'_>> { all.iter().map(|one| one.hypothesis(place)).collect() };
+    let is_hindered = |reports: &[Report]| reports.iter().any(|report| report.is_hindered);
+    let (mut verdict, mut reports) = judge_all(&hypotheses(None), looks);
+    for place in 0..Worst::EACH.len() {
+        if !is_hindered(&reports) && all.iter().any(|one| one.at_worst[place].is_some()) {
+            (verdict, reports) = judge_all(&hypotheses(Some(place)), looks);
+        }
+    }
     series.check_decision(verdict)?;
     let decisive = decisive(verdict, reports.iter().map(|report| report.verdict));
     let service = all.get(decisive).map_or(0, |one| one.index);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::*;
 use crate::failure::FailureSigns;
 use crate::{
-    Id, IdKind, ServiceQuestion, ServiceUnits, TraceBounds, TraceStart, UnitKind, UnitQuestion, Window,
+    DoubtCell, Id, IdKind, ServiceQuestion, ServiceUnits, TraceBounds, TraceStart, UnitKind, UnitQuestion, Window,
     render_trace_json,
 };
 
@@ -646,4 +646,77 @@ async fn failures_that_name_no_unit_are_told_each_once() {
         .fold([0; 4], |sum, cell| [sum[0] + cell.n_a, sum[1] + cell.x_a, sum[2] + cell.n_b, sum[3] + cell.x_b]);
     let untied = units.doubts.iter().fold([0; 2], |sum, doubt| [sum[0] + doubt.untied[0], sum[1] + doubt.untied[1]]);
     assert_eq!((sums, untied), ([10, 0, 10, 0], [6, 5]), "{:?}", units.doubts);
+}
+
+/// Sums over the cells of what was counted: units and failures of the baseline and of the canary; what was excused; and
+/// what names no unit.
+fn sums(units: &ServiceUnits) -> ([u64; 4], [u64; 2], [u64; 2]) {
+    let cells = units
+        .cells
+        .iter()
+        .fold([0; 4], |sum, cell| [sum[0] + cell.n_a, sum[1] + cell.x_a, sum[2] + cell.n_b, sum[3] + cell.x_b]);
+    let sum = |of: fn(&DoubtCell) -> [u64; 2]| {
+        units.doubts.iter().map(of).fold([0; 2], |sum, one| [sum[0] + one[0], sum[1] + one[1]])
+    };
+    (cells, sum(|doubt| doubt.excused), sum(|doubt| doubt.untied))
+}
+
+#[tokio::test]
+async fn what_fails_and_names_no_release_is_of_its_trace_or_may_be_the_canarys() {
+    let container = |number: i64, trace: i64, release: Option<&'static str>, severity: i32| Record {
+        service_name: Some("pay".into()),
+        service_version: release.map(Into::into),
+        trace_id: (trace > 0).then(|| format!("{trace:032x}").into()),
+        severity_number: Some(severity),
+        aws_log_group: Some("/ecs/pay".into()),
+        faas_name: None,
+        faas_version: None,
+        ..line("any", "aa", number, HOUR_8 + number * SECOND)
+    };
+    let lines = [
+        container(1, 11, Some("1.4.1"), 9),
+        container(2, 12, Some("1.4.2"), 9),
+        // Of the only release that its trace met.
+        container(3, 12, None, 17),
+        // Of two, of a trace that met none, and without a trace.
+        container(4, 13, Some("1.4.1"), 9),
+        container(5, 13, Some("1.4.2"), 9),
+        container(6, 13, None, 17),
+        container(7, 14, None, 17),
+        container(8, 0, None, 17),
+    ];
+    let units = units(&Fixture::of(&lines).engine(), UnitKind::Auto).await;
+    assert_eq!(sums(&units), ([2, 0, 2, 1], [0, 0], [0, 3]), "{units:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_crashes_before_its_first_line_may_be_the_canarys() {
+    let of = |version: &'static str, name: &str, words: &str, at: i64| -> Vec<Record<'static>> {
+        let lines = stream("pay", name, HOUR_8 + at * SECOND, words).into_iter();
+        lines.map(|line| Record { faas_version: Some(version.into()), ..line }).collect()
+    };
+    let mut lines = of("7", "aa", "Sa a Ea Ra", 1);
+    lines[1].service_version = Some("1.4.1".into());
+    lines.extend(of("8", "bb", "Sb Eb xb", 10));
+    lines.extend(of("8", "cc", "Sc Ec Rc", 20));
+    let units_of = async |lines: &[Record<'static>]| sums(&units(&Fixture::of(lines).engine(), UnitKind::Auto).await);
+    assert_eq!(units_of(&lines).await, ([1, 0, 0, 0], [0, 0], [0, 1]));
+    // Where its version states a release in another call, it is of that.
+    lines.extend(of("8", "dd", "Sd d Ed Rd", 30));
+    lines.last_chunk_mut::<3>().unwrap()[0].service_version = Some("1.4.2".into());
+    assert_eq!(units_of(&lines).await, ([1, 0, 3, 1], [0, 0], [0, 0]));
+    // What Lambda says of an initialisation outside any call fails none.
+    let mut init = line("pay", "ee", 1, HOUR_8 + 40 * SECOND);
+    (init.event_name, init.status_code) = (Some("platform.initReport".into()), Some("ERROR".into()));
+    init.faas_version = Some("8".into());
+    lines.push(init);
+    assert_eq!(units_of(&lines).await, ([1, 0, 3, 1], [0, 0], [0, 0]));
+}
+
+#[tokio::test]
+async fn units_that_are_traces_leave_out_what_has_none_and_tell_its_failures() {
+    let mut lines = stream("pay", "aa", HOUR_8, "Sa a Ea xa");
+    lines.iter_mut().for_each(|line| line.service_version = Some("1.4.2".into()));
+    let units = units(&Fixture::of(&lines).engine(), UnitKind::Trace).await;
+    assert_eq!(sums(&units), ([0; 4], [0, 0], [0, 1]));
 }

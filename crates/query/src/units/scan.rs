@@ -645,6 +645,7 @@ struct Streamed {
     kind: LineKind,
     is_asked: bool,
     is_error: bool,
+    is_platform: bool,
 }
 
 /// The marks of the services that are asked for, and the failures of all; or, of the others, the marks of some streams.
@@ -681,7 +682,15 @@ async fn streams_of_file(
                     is_wanted && is_of_function && rows.signals[row] == LOG && rows.is_read(row, seeing.range);
                 if is_wanted {
                     let time_unix_nano = rows.times.value(row);
-                    chosen.push_back(Streamed { emitter: number, time_unix_nano, kind, is_asked, is_error });
+                    let is_platform = rows.events[row] == EventKind::Platform;
+                    chosen.push_back(Streamed {
+                        emitter: number,
+                        time_unix_nano,
+                        kind,
+                        is_asked,
+                        is_error,
+                        is_platform,
+                    });
                 }
                 is_wanted
             };
@@ -725,6 +734,7 @@ async fn streams_of_file(
                 place: file.place,
                 emitter: of.emitter,
                 is_asked: of.is_asked,
+                is_platform: of.is_platform,
                 trace: traces[row],
                 span: spans[row],
             };
@@ -756,7 +766,8 @@ fn add_tied(tied: &TiedFailures, survey: &Survey, places: &BTreeMap<usize, Arc<T
             let function = survey.emitter(failure.emitter).function;
             failures.push((FailureKey { service, function, trace, invocation, span }, *time_unix_nano));
         }
-        if failure.is_asked {
+        // An initialisation outside any call fails none: Lambda does it again in the next call, which tells.
+        if failure.is_asked && !(failure.is_platform && trace == 0 && invocation == 0) {
             rows.push(Row {
                 emitter: failure.emitter,
                 time_unix_nano: *time_unix_nano,

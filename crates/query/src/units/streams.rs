@@ -58,6 +58,8 @@ pub(super) struct StreamFailure {
     pub(super) place: usize,
     pub(super) emitter: u32,
     pub(super) is_asked: bool,
+    /// Lambda says it, and no program.
+    pub(super) is_platform: bool,
     pub(super) trace: u128,
     pub(super) span: u64,
 }

@@ -431,6 +431,11 @@ impl Survey {
         self.stated.get(&version).copied()
     }
 
+    /// Whether a name is that of a function's version.
+    pub(super) fn is_version(&self, name: Name) -> bool {
+        name != 0 && self.emitters.iter().any(|(emitter, _)| emitter.version == name)
+    }
+
     /// The release of what states none: what is recorded for its version, else what that version states elsewhere, else
     /// the version. `latest` looks up what `$LATEST` was.
     pub(super) fn release_of(&self, version: Version, latest: impl Fn() -> Option<Name>) -> Name {

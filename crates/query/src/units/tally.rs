@@ -460,17 +460,40 @@ impl Gathered<'_> {
             _ => Side::Other,
         };
         let mut untied = self.untied_of(service, side_of);
+        // The release of what a trace met where all calls of the service that state one are of the same; 0 where they are not.
+        let mut met: PlainMap<(u128, u32), Name> = PlainMap::default();
+        for told in of_service().filter(|told| told.release != 0 && told.call.trace.1 != 0) {
+            let only = met.entry((told.call.trace.1, told.call.region)).or_insert(told.release);
+            if *only != told.release {
+                *only = 0;
+            }
+        }
+        let is_by_version = survey.is_version(canary);
         let mut units: PlainMap<UnitKey, Unit> = PlainMap::default();
         for told in of_service() {
             let call = &told.call;
-            let side = side_of(told.release);
+            let release = match told.release {
+                0 if call.function == 0 => met.get(&(call.trace.1, call.region)).copied().unwrap_or(0),
+                release => release,
+            };
+            let side = side_of(release);
             if side == Side::Other && call.failed_unix_nano == NEVER {
                 continue;
+            }
+            // What fails before it can say which release it is may be the canary.
+            let is_unnamed = release == 0 || release == call.version && survey.stated_of(of_version(call)).is_none();
+            if side == Side::Other && is_unnamed && !is_by_version {
+                untied.push((call.region, Side::Canary, call.failed_unix_nano));
             }
             let is_trace = match question.unit {
                 UnitKind::Invocation => false,
                 UnitKind::Auto => call.trace.1 != 0,
-                UnitKind::Trace if call.trace.1 == 0 => continue,
+                UnitKind::Trace if call.trace.1 == 0 => {
+                    if call.failed_unix_nano != NEVER {
+                        untied.push((call.region, side, call.failed_unix_nano));
+                    }
+                    continue;
+                }
                 UnitKind::Trace => true,
             };
             if !is_trace && is_phantom(call) {
@@ -493,7 +516,7 @@ impl Gathered<'_> {
                 slow_unix_nano: call.slow_unix_nano,
                 is_marked: call.is_marked,
             };
-            let place = u64::from(call.region) << 33 | u64::from(told.release) << 1 | u64::from(is_trace);
+            let place = u64::from(call.region) << 33 | u64::from(release) << 1 | u64::from(is_trace);
             units
                 .entry((key, place))
                 .and_modify(|unit| {
@@ -534,7 +557,8 @@ impl Gathered<'_> {
                 0 => survey.release_of(version, || None),
                 release => release,
             };
-            (emitter.region, side_of(release), *at_unix_nano)
+            // What names no release may be the canary's.
+            (emitter.region, if release == 0 { Side::Canary } else { side_of(release) }, *at_unix_nano)
         })
         .collect()
     }
@@ -644,7 +668,7 @@ impl Draft<'_> {
                 unit.trace == 0
                     || !came_from_elsewhere(unit.trace, failing, &of_others, &of_own, &of_units, &links.parents)
             });
-            if failed.is_none() && own.is_some_and(|failing| in_time(failing.at_unix_nano)) {
+            if failed.is_none() && own.is_some() {
                 let of = doubts.entry((window, unit.region)).or_default();
                 of[EXCUSED][usize::from(unit.side == Side::Canary)] += 1;
             }

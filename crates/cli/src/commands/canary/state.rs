@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, UNITS_MAX, Verdict};
-use transect_query::{UnitQuestion, Units, WINDOW_NANO};
+use transect_query::{DoubtCell, UnitQuestion, Units, WINDOW_NANO};
 use twox_hash::XxHash3_64;
 
 use super::counting::Counting;
@@ -545,15 +545,8 @@ impl Series {
                     again.insert((cell.region.clone(), at), known);
                 }
             }
-            for doubt in &found.doubts {
-                let minute = minute(doubt.window_unix_nano);
-                // Those of a region that is caught up with are of minutes before.
-                if minute >= counted || kept.behind.get(&doubt.region).is_some_and(|from| minute >= *from) {
-                    let (region, excused, untied) = (doubt.region.clone(), doubt.excused, doubt.untied);
-                    of.doubts.push(Doubt { region, minute, look, excused, untied });
-                }
-            }
             recount.compare(of, again, had_baseline, look);
+            recount.doubt(of, found.doubts.iter().map(|doubt| (minute(doubt.window_unix_nano), doubt)), look);
             for traces in &found.mixed {
                 let at = (traces.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
                 if at >= counted {
@@ -652,16 +645,29 @@ impl Service {
 
     /// The same as it would be if all counted that is held against nobody: what came after its minute had been counted,
     /// failures that something else excuses, and those of nobody's unit. None if there is nothing.
-    pub fn cells_at_worst(&self, slow: bool) -> Option<Vec<(String, i64, i64, Cell)>> {
-        if self.late.is_empty() && (slow || self.doubts.is_empty()) {
+    pub fn cells_at_worst(&self, slow: bool, worst: Worst) -> Option<Vec<(String, i64, i64, Cell)>> {
+        let [excused, untied] = self.doubts();
+        let [has_late, has_excused, has_untied] =
+            [!self.late.is_empty(), !slow && excused != [0; 2], !slow && untied != [0; 2]];
+        let is_there = match worst {
+            Worst::Late => has_late,
+            Worst::Excused => has_excused,
+            Worst::Untied => has_untied,
+            Worst::All => has_late || has_excused || has_untied,
+        };
+        if !is_there {
             return None;
         }
-        let late: BTreeSet<(&str, i64)> = self.late.iter().map(|of| (of.region.as_str(), of.minute)).collect();
         let mut cells = self.cells(slow);
-        cells.retain(|(region, minute, ..)| !late.contains(&(region.as_str(), *minute)));
-        let of = |of: &Late| (of.region.clone(), of.minute, of.look, cell([of.baseline, of.canary], slow));
-        cells.extend(self.late.iter().map(of));
-        if !slow {
+        if matches!(worst, Worst::Late | Worst::All) {
+            let late: BTreeSet<(&str, i64)> = self.late.iter().map(|of| (of.region.as_str(), of.minute)).collect();
+            cells.retain(|(region, minute, ..)| !late.contains(&(region.as_str(), *minute)));
+            let of = |of: &Late| (of.region.clone(), of.minute, of.look, cell([of.baseline, of.canary], slow));
+            cells.extend(self.late.iter().map(of));
+        }
+        if !slow && worst != Worst::Late {
+            let excuses = u64::from(worst != Worst::Untied);
+            let unties = u64::from(worst != Worst::Excused);
             let mut places: HashMap<(String, i64), usize> =
                 cells.iter().enumerate().map(|(at, (region, minute, ..))| ((region.clone(), *minute), at)).collect();
             for doubt in &self.doubts {
@@ -671,8 +677,8 @@ impl Service {
                 }
                 let cell = &mut cells[place].3;
                 let add = |n: &mut u64, x: &mut u64, side: usize| {
-                    *n += doubt.untied[side];
-                    *x = (*x + doubt.excused[side] + doubt.untied[side]).min(*n);
+                    *n += unties * doubt.untied[side];
+                    *x = (*x + excuses * doubt.excused[side] + unties * doubt.untied[side]).min(*n);
                 };
                 add(&mut cell.n_a, &mut cell.x_a, 0);
                 add(&mut cell.n_b, &mut cell.x_b, 1);
@@ -738,7 +744,7 @@ impl Service {
         }
         if untied != [0; 2] {
             sentences.push(format!(
-                "failures of {} name no request that is known: {}; they count for nothing, and nothing passes that would \
+                "failures of {} name no request, or no release, that is known: {}; they count for nothing, and nothing passes that would \
                  not if each were a request",
                 self.service,
                 of(untied)
@@ -773,6 +779,20 @@ fn cell([baseline, canary]: Sides, slow: bool) -> Cell {
     Cell { n_a: baseline[0], x_a: baseline[failed], n_b: canary[0], x_b: canary[failed] }
 }
 
+/// What of that which is held against nobody is taken to count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worst {
+    Late,
+    Excused,
+    Untied,
+    All,
+}
+
+impl Worst {
+    /// Each by itself and all together: what one of the two has of one kind must not hide what the other has of another.
+    pub const EACH: [Worst; 4] = [Worst::Late, Worst::Excused, Worst::Untied, Worst::All];
+}
+
 /// What is seen again of minutes that were counted.
 struct Recount<'l> {
     looks: &'l [i64],
@@ -783,6 +803,33 @@ struct Recount<'l> {
 }
 
 impl Recount<'_> {
+    /// Notes what is held against nobody: in minutes that were read again it is what was found now, or where something was
+    /// not read the most that was found.
+    fn doubt<'d>(&self, of: &mut Service, found: impl Iterator<Item = (i64, &'d DoubtCell)>, look: i64) {
+        let counted: HashMap<(&str, i64), i64> =
+            of.counted.iter().map(|of| ((of.region.as_str(), of.minute), of.look)).collect();
+        let counted_at = |minute: i64| i64::try_from(self.looks.partition_point(|end| *end <= minute)).unwrap_or(look);
+        let mut doubts: BTreeMap<(String, i64), Doubt> = BTreeMap::new();
+        for doubt in &of.doubts {
+            if doubt.minute < self.since || !self.is_whole {
+                doubts.insert((doubt.region.clone(), doubt.minute), doubt.clone());
+            }
+        }
+        for (minute, cell) in found.filter(|(minute, _)| *minute >= self.since) {
+            let at = counted.get(&(cell.region.as_str(), minute)).copied().unwrap_or_else(|| counted_at(minute));
+            let doubt = doubts.entry((cell.region.clone(), minute)).or_insert_with(|| Doubt {
+                region: cell.region.clone(),
+                minute,
+                look: at,
+                excused: [0; 2],
+                untied: [0; 2],
+            });
+            let most = |one: [u64; 2], other: [u64; 2]| [one[0].max(other[0]), one[1].max(other[1])];
+            (doubt.excused, doubt.untied) = (most(doubt.excused, cell.excused), most(doubt.untied, cell.untied));
+        }
+        of.doubts = doubts.into_values().collect();
+    }
+
     /// Notes what was found of minutes that were counted before `look`, or in it, where it is not what was counted. They are
     /// not revised: a block that has closed stays as it is, and so does what follows from it.
     fn compare(&self, of: &mut Service, mut found: BTreeMap<(String, i64), Sides>, had_baseline: bool, look: i64) {
@@ -907,6 +954,37 @@ mod tests {
             doubts: Vec::new(),
             late: Vec::new(),
         }
+    }
+
+    #[test]
+    fn what_is_held_against_nobody_is_found_again_and_each_kind_stands_by_itself() {
+        let mut of = service(&[("us", 10, 0, [[100, 2, 0], [100, 2, 0]]), ("us", 30, 1, [[100, 2, 0], [100, 2, 0]])]);
+        let doubt = |minute: i64, excused, untied| {
+            (minute, DoubtCell { region: "us".to_owned(), window_unix_nano: 0, excused, untied })
+        };
+        let told = |of: &Service| -> Vec<(i64, i64, [u64; 2], [u64; 2])> {
+            of.doubts.iter().map(|one| (one.minute, one.look, one.excused, one.untied)).collect()
+        };
+        let mut read = |since: i64, is_whole: bool, found: &[(i64, DoubtCell)]| {
+            let recount = Recount { looks: &[20, 40], since, is_whole };
+            recount.doubt(&mut of, found.iter().map(|(minute, cell)| (*minute, cell)), 2);
+            told(&of)
+        };
+        assert_eq!(read(0, true, &[doubt(10, [0, 3], [0, 0])]), [(10, 0, [0, 3], [0, 0])]);
+        // What came later is of the look that had counted the minute; minutes that were not read again stay.
+        let late = doubt(30, [0, 0], [0, 40]);
+        assert_eq!(read(25, true, std::slice::from_ref(&late)), [(10, 0, [0, 3], [0, 0]), (30, 1, [0, 0], [0, 40])]);
+        // Where something was not read the most that was found stays, and else what is found now.
+        assert_eq!(read(0, false, &[doubt(30, [0, 0], [0, 7])]), [(10, 0, [0, 3], [0, 0]), (30, 1, [0, 0], [0, 40])]);
+        assert_eq!(read(0, true, &[doubt(30, [50, 0], [0, 40])]), [(30, 1, [50, 0], [0, 40])]);
+
+        // Excused failures of the baseline do not outweigh the canary's failures without a request.
+        let at = |worst: Worst| {
+            let cells = of.cells_at_worst(false, worst)?;
+            cells.into_iter().find(|(_, minute, ..)| *minute == 30).map(|(.., cell)| (cell.x_a, cell.n_b, cell.x_b))
+        };
+        assert_eq!(Worst::EACH.map(at), [None, Some((52, 100, 2)), Some((2, 140, 42)), Some((52, 140, 42))]);
+        assert!(of.cells_at_worst(true, Worst::All).is_none());
     }
 
     /// A state that was counted until minute 40 of 1970, with this decision.
