@@ -110,7 +110,34 @@ pub struct Told<'a> {
     pub warnings: &'a [String],
 }
 
+#[cfg(test)]
+impl<'a> Comparison<'a> {
+    /// A comparison of nobody in particular.
+    pub(crate) fn of(metric: &'a str, report: &'a Report) -> Comparison<'a> {
+        Comparison { service: None, baseline: None, canary: None, metric, source: None, report }
+    }
+}
+
 impl<'a> Told<'a> {
+    /// What is said of counts that were brought, with nothing to know besides.
+    #[cfg(test)]
+    pub(crate) fn of(verdict: Verdict, policy: &'a Policy, comparisons: &'a [Comparison<'a>]) -> Told<'a> {
+        Told {
+            verdict,
+            exit_code: verdict.exit_code(),
+            policy,
+            comparisons,
+            is_complete: true,
+            missing_regions: &[],
+            windows: &[],
+            in_minutes: false,
+            counted: None,
+            mixed: None,
+            gate_mixed: false,
+            warnings: &[],
+        }
+    }
+
     /// The comparison that the verdict rests on.
     pub fn decisive(&self) -> &'a Comparison<'a> {
         &self.comparisons[decisive(self.verdict, self.comparisons.iter().map(|one| one.report.verdict))]
@@ -322,32 +349,10 @@ mod tests {
         let policy = Policy::default();
         let reports: Vec<Report> =
             of_each.iter().map(|(_, cell)| judge(&Counts::new([("us", 0, *cell)]).unwrap(), &policy, false)).collect();
-        let comparisons: Vec<Comparison<'_>> = of_each
-            .iter()
-            .zip(&reports)
-            .map(|((metric, _), report)| Comparison {
-                service: None,
-                baseline: None,
-                canary: None,
-                metric,
-                source: None,
-                report,
-            })
-            .collect();
-        let told = Told {
-            verdict: Verdict::Inconclusive,
-            exit_code: 4,
-            policy: &policy,
-            comparisons: &comparisons,
-            is_complete: true,
-            missing_regions: &[],
-            windows: &[],
-            in_minutes: false,
-            counted: None,
-            mixed: None,
-            gate_mixed: false,
-            warnings: &[],
-        };
+        let each = of_each.iter().zip(&reports);
+        let comparisons: Vec<Comparison<'_>> =
+            each.map(|((metric, _), report)| Comparison::of(metric, report)).collect();
+        let told = Told::of(Verdict::Inconclusive, &policy, &comparisons);
         told.needs().map(|needs| (needs.verdict, needs.canary_requests))
     }
 

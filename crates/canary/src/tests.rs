@@ -361,22 +361,8 @@ fn a_pass_names_what_it_says_nothing_of_and_a_share_that_is_off_passes_nowhere()
     let cells = [("eu", 0, cell(2, 200, 0, 20)), ("us", 0, cell(100, 10_000, 100, 10_000))];
     let of = |policy: Policy| {
         let report = report(&cells, &policy);
-        let (service, baseline, canary, source) = (None, None, None, None);
-        let comparison = Comparison { service, baseline, canary, metric: "errors", source, report: &report };
-        let told = Told {
-            verdict: report.verdict,
-            exit_code: report.verdict.exit_code(),
-            policy: &policy,
-            comparisons: &[comparison],
-            is_complete: true,
-            missing_regions: &[],
-            windows: &[],
-            in_minutes: false,
-            counted: None,
-            mixed: None,
-            gate_mixed: false,
-            warnings: &[],
-        };
+        let comparisons = [Comparison::of("errors", &report)];
+        let told = Told::of(report.verdict, &policy, &comparisons);
         (told.action(), render_junit(&told), report.regions.iter().map(|region| region.verdict).collect::<Vec<_>>())
     };
     let (action, _, verdicts) = of(Policy::default());

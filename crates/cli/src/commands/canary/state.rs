@@ -65,17 +65,6 @@ struct Counted {
     canary: [u64; 3],
 }
 
-/// What a minute that was counted holds as it was found at the last look, where that is not what was counted.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Late {
-    region: String,
-    minute: i64,
-    /// The look at which the minute was counted.
-    look: i64,
-    baseline: [u64; 3],
-    canary: [u64; 3],
-}
-
 /// Failures of a minute that are held against nobody, of baseline and canary.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Doubt {
@@ -121,9 +110,9 @@ pub struct Service {
     /// Failures that are held against nobody.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     doubts: Vec<Doubt>,
-    /// Minutes of which more is known than was counted.
+    /// Minutes of which more is known than was counted, as they were found last; the look is that which counted them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    late: Vec<Late>,
+    late: Vec<Counted>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -662,7 +651,7 @@ impl Service {
         if matches!(worst, Worst::Late | Worst::All) {
             let late: BTreeSet<(&str, i64)> = self.late.iter().map(|of| (of.region.as_str(), of.minute)).collect();
             cells.retain(|(region, minute, ..)| !late.contains(&(region.as_str(), *minute)));
-            let of = |of: &Late| (of.region.clone(), of.minute, of.look, cell([of.baseline, of.canary], slow));
+            let of = |of: &Counted| (of.region.clone(), of.minute, of.look, cell([of.baseline, of.canary], slow));
             cells.extend(self.late.iter().map(of));
         }
         if !slow && worst != Worst::Late {
@@ -721,7 +710,8 @@ impl Service {
         (!self.late.is_empty()).then(|| {
             format!(
                 "of {}, {} of the canary came after their minutes had been counted, and {} of the baseline: they count for \
-                 nothing, and nothing passes that would not with them; a longer --settle waits for them",
+                 nothing, and nothing passes that would not with them; a longer --settle waits for them, and \
+                 --recount counts them",
                 self.service,
                 of(failed.n_b, failed.x_b, slow.x_b),
                 of(failed.n_a, failed.x_a, slow.x_a)
@@ -839,7 +829,7 @@ impl Recount<'_> {
             .filter(|of| of.minute >= self.since)
             .map(|of| ((of.region.clone(), of.minute), (of.look, [of.baseline, of.canary])))
             .collect();
-        let mut late: BTreeMap<(String, i64), Late> =
+        let mut late: BTreeMap<(String, i64), Counted> =
             std::mem::take(&mut of.late).into_iter().map(|late| ((late.region.clone(), late.minute), late)).collect();
         if self.is_whole {
             // A unit whose first record came late is one of an earlier minute now.
@@ -868,7 +858,7 @@ impl Recount<'_> {
             let at = counted.get(&place).map_or_else(|| i64::try_from(counted_at()).unwrap_or(look), |(at, _)| *at);
             let [baseline, canary] = known;
             let (region, minute) = place.clone();
-            late.insert(place, Late { region, minute, look: at, baseline, canary });
+            late.insert(place, Counted { region, minute, look: at, baseline, canary });
         }
         of.late = late.into_values().collect();
     }
