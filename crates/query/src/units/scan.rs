@@ -23,7 +23,9 @@ use parquet::file::metadata::ParquetMetaData;
 use transect_lake::read_schema;
 use transect_schema::sample_rate;
 
-use super::streams::{EventOrder, StreamFailure, StreamRow, StreamRows, TiedFailures, stream_number, stream_part};
+use super::streams::{
+    EventOrder, StreamFailure, StreamRow, StreamRows, TiedFailures, Untied, stream_number, stream_part,
+};
 use super::survey::{Emitter, Name, RowKind, Seen, Survey};
 use super::tally::{Draft, FailureKey, Links, PlainSet, Row, Tally, ToLookUp, gather, id_number, span_number};
 use super::{ServiceUnits, UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
@@ -646,6 +648,7 @@ struct Streamed {
     is_asked: bool,
     is_error: bool,
     is_platform: bool,
+    is_of_function: bool,
 }
 
 /// The marks of the services that are asked for, and the failures of all; or, of the others, the marks of some streams.
@@ -678,8 +681,8 @@ async fn streams_of_file(
                     (false, _) => is_asked || is_error,
                     (true, kind) => kind != LineKind::Other && !is_asked && !is_error,
                 };
-                let is_wanted =
-                    is_wanted && is_of_function && rows.signals[row] == LOG && rows.is_read(row, seeing.range);
+                let is_known = is_of_function || is_asked && is_error && !is_second;
+                let is_wanted = is_wanted && is_known && rows.signals[row] == LOG && rows.is_read(row, seeing.range);
                 if is_wanted {
                     let time_unix_nano = rows.times.value(row);
                     let is_platform = rows.events[row] == EventKind::Platform;
@@ -690,6 +693,7 @@ async fn streams_of_file(
                         is_asked,
                         is_error,
                         is_platform,
+                        is_of_function,
                     });
                 }
                 is_wanted
@@ -721,6 +725,18 @@ async fn streams_of_file(
             };
             let number = stream_number([regions[row], groups[row], names[row]]);
             let invocation = invocations[row];
+            if !of.is_of_function {
+                if traces[row] == 0 && invocation == 0 {
+                    let event = if events.is_valid(row) { events.value(row) } else { "" };
+                    found.untied.insert(Untied {
+                        place: file.place,
+                        emitter: of.emitter,
+                        time_unix_nano: of.time_unix_nano,
+                        event: stream_number([number, stream_part(event), 0]),
+                    });
+                }
+                continue;
+            }
             if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&number)) {
                 continue;
             }
@@ -766,8 +782,11 @@ fn add_tied(tied: &TiedFailures, survey: &Survey, places: &BTreeMap<usize, Arc<T
             let function = survey.emitter(failure.emitter).function;
             failures.push((FailureKey { service, function, trace, invocation, span }, *time_unix_nano));
         }
-        // An initialisation outside any call fails none: Lambda does it again in the next call, which tells.
-        if failure.is_asked && !(failure.is_platform && trace == 0 && invocation == 0) {
+        if failure.is_asked && trace == 0 && invocation == 0 {
+            // An initialisation outside any call fails none: Lambda does it again in the next call, which tells.
+            let tally = places.get(&failure.place).filter(|_| !failure.is_platform);
+            tally.into_iter().for_each(|tally| tally.add_untied(failure.emitter, *time_unix_nano));
+        } else if failure.is_asked {
             rows.push(Row {
                 emitter: failure.emitter,
                 time_unix_nano: *time_unix_nano,
@@ -778,6 +797,11 @@ fn add_tied(tied: &TiedFailures, survey: &Survey, places: &BTreeMap<usize, Arc<T
                 slow_unix_nano: None,
                 mark: None,
             });
+        }
+    }
+    for untied in &tied.untied {
+        if let Some(tally) = places.get(&untied.place) {
+            tally.add_untied(untied.emitter, untied.time_unix_nano);
         }
     }
     for (place, (rows, failures)) in by_place {

@@ -2,6 +2,8 @@
 //! lines were printed by somebody else. Pure; whose a line is decides [`calls_of`]. It refuses to keep what is not needed
 //! for that: of services that are not asked for, the marks of those streams alone in which something failed.
 
+use std::collections::BTreeSet;
+
 use twox_hash::XxHash3_128;
 
 use super::tally::{PlainMap, PlainSet};
@@ -86,6 +88,19 @@ pub(super) struct StreamRows {
     pub(super) rows: PlainMap<StreamNumber, Vec<StreamRow>>,
     /// Streams of services that are not asked for, in which something failed.
     pub(super) to_complete: PlainSet<StreamNumber>,
+    /// Failures of containers that name neither trace nor invocation, by their events: a container's stream has no calls.
+    pub(super) untied: BTreeSet<Untied>,
+}
+
+/// A failure of nobody's unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Untied {
+    /// The location that it lies in.
+    pub(super) place: usize,
+    pub(super) emitter: u32,
+    pub(super) time_unix_nano: i64,
+    /// Of region, group, stream and event.
+    pub(super) event: u128,
 }
 
 /// What follows from the rows of all streams.
@@ -96,6 +111,8 @@ pub(super) struct TiedFailures {
     pub(super) failures: Vec<(StreamFailure, i64, u128)>,
     /// Marks that are none.
     pub(super) ignored: PlainSet<MarkKey>,
+    /// Failures of containers that name neither trace nor invocation.
+    pub(super) untied: BTreeSet<Untied>,
 }
 
 impl StreamRows {
@@ -104,10 +121,11 @@ impl StreamRows {
             self.rows.entry(stream).or_default().append(&mut rows);
         }
         self.to_complete.extend(other.to_complete);
+        self.untied.extend(other.untied);
     }
 
     pub(super) fn tie(self) -> TiedFailures {
-        let mut tied = TiedFailures::default();
+        let mut tied = TiedFailures { untied: self.untied, ..TiedFailures::default() };
         for (_, mut rows) in self.rows {
             rows.sort_unstable_by(|one, other| {
                 (one.observed_unix_nano, &one.event).cmp(&(other.observed_unix_nano, &other.event))

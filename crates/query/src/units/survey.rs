@@ -436,13 +436,15 @@ impl Survey {
         name != 0 && self.emitters.iter().any(|(emitter, _)| emitter.version == name)
     }
 
-    /// The release of what states none: what is recorded for its version, else what that version states elsewhere, else
-    /// the version. `latest` looks up what `$LATEST` was.
-    pub(super) fn release_of(&self, version: Version, latest: impl Fn() -> Option<Name>) -> Name {
-        if version.2 != 0 && self.names.text(version.2) == LATEST {
-            return latest().unwrap_or(version.2);
+    /// The release of what a function's version wrote that states this one, or 0: what the numbered version states most
+    /// often, else what is stated, else what is recorded for the version, else the version. `latest` looks up what
+    /// `$LATEST` was.
+    pub(super) fn release_of(&self, version: Version, stated: Name, latest: impl Fn() -> Option<Name>) -> Name {
+        match self.stated_of(version).unwrap_or(stated) {
+            0 if version.2 != 0 && self.names.text(version.2) == LATEST => latest().unwrap_or(version.2),
+            0 => self.recorded.get(&version).copied().unwrap_or(version.2),
+            release => release,
         }
-        self.recorded.get(&version).or_else(|| self.stated.get(&version)).copied().unwrap_or(version.2)
     }
 
     /// All services, in the order of their names.
@@ -466,10 +468,7 @@ impl Survey {
                 continue;
             }
             let version = (emitter.region, emitter.function, emitter.version);
-            let release = match self.stated_of(version).unwrap_or_else(|| self.stated_release(number)) {
-                0 => self.release_of(version, || None),
-                release => release,
-            };
+            let release = self.release_of(version, self.stated_release(number), || None);
             if release != 0 {
                 by_service.entry(service).or_default().push(self.names.text(release).to_owned());
             }
@@ -528,7 +527,7 @@ mod tests {
         assert_eq!((survey.stated_release(other), survey.names.text(survey.stated_release(stated))), (0, "2"));
         let of = |number: u32| {
             let emitter = survey.emitter(number);
-            survey.names.text(survey.release_of((emitter.region, emitter.function, emitter.version), || None))
+            survey.names.text(survey.release_of((emitter.region, emitter.function, emitter.version), 0, || None))
         };
         assert_eq!((of(silent), of(itself)), ("2", "3"));
         assert_eq!(survey.services_seen(), ["cart", "pay"]);

@@ -152,8 +152,8 @@ pub(super) struct Tally {
     calls: Vec<Mutex<PlainMap<u128, Call>>>,
     failures: Mutex<PlainMap<FailureKey, i64>>,
     without_id: Mutex<BTreeSet<Name>>,
-    /// Failures without an id: who wrote them, and when, each time once.
-    untied: Mutex<BTreeSet<(u32, i64)>>,
+    /// Failures without an id, each once: who wrote them, and when.
+    untied: Mutex<Vec<(u32, i64)>>,
 }
 
 impl Default for Tally {
@@ -184,10 +184,7 @@ fn key(row: &Row, survey: &Survey) -> Option<u128> {
     }
     // Without an invocation it is one call for each release that a trace met.
     let version = (emitter.region, emitter.function, emitter.version);
-    let release = match survey.stated_of(version).unwrap_or_else(|| survey.stated_release(row.emitter)) {
-        0 => survey.release_of(version, || None),
-        release => release,
-    };
+    let release = survey.release_of(version, survey.stated_release(row.emitter), || None);
     (row.trace != 0).then(|| mixed(row.trace, [emitter.region, survey.service(row.emitter), release | 1 << 31]))
 }
 
@@ -200,9 +197,6 @@ impl Tally {
                 Some(key) => by_shard[(key >> 64) as usize % SHARDS].push((key, index)),
                 None => {
                     lock(&self.without_id).insert(survey.service(row.emitter));
-                    if let Some(failed_unix_nano) = row.failed_unix_nano {
-                        lock(&self.untied).insert((row.emitter, failed_unix_nano));
-                    }
                 }
             }
         }
@@ -247,6 +241,11 @@ impl Tally {
                 call.slow_unix_nano = call.slow_unix_nano.min(row.slow_unix_nano.unwrap_or(NEVER));
             }
         }
+    }
+
+    /// Adds a failure of nobody's unit.
+    pub(super) fn add_untied(&self, emitter: u32, at_unix_nano: i64) {
+        lock(&self.untied).push((emitter, at_unix_nano));
     }
 
     /// Adds failures of any service.
@@ -367,7 +366,7 @@ pub(super) struct Gathered<'s> {
     calls: Vec<PlainMap<u128, Call>>,
     failures: Failures,
     without_id: BTreeSet<Name>,
-    untied: BTreeSet<(u32, i64)>,
+    untied: Vec<(u32, i64)>,
 }
 
 pub(super) fn gather<'s, 't>(
@@ -378,7 +377,7 @@ pub(super) fn gather<'s, 't>(
     let mut calls = Vec::new();
     let mut failures = Failures::default();
     let mut without_id = BTreeSet::new();
-    let mut untied = BTreeSet::new();
+    let mut untied = Vec::new();
     for tally in tallies {
         calls.extend(tally.calls.iter().map(|shard| std::mem::take(&mut *lock(shard))));
         for (key, at_unix_nano) in lock(&tally.failures).iter() {
@@ -405,10 +404,7 @@ impl Gathered<'_> {
                 survey.names.find(records.of(region, function, LATEST, call.first_unix_nano)?)
             };
             let version = (call.region, call.function, call.version);
-            let release = match survey.stated_of(version).unwrap_or(call.release) {
-                0 => survey.release_of(version, latest),
-                release => release,
-            };
+            let release = survey.release_of(version, call.release, latest);
             Told { key: *key, call: *call, release }
         })
     }
@@ -553,10 +549,7 @@ impl Gathered<'_> {
         its.map(|(number, at_unix_nano)| {
             let emitter = survey.emitter(*number);
             let version = (emitter.region, emitter.function, emitter.version);
-            let release = match survey.stated_of(version).unwrap_or_else(|| survey.stated_release(*number)) {
-                0 => survey.release_of(version, || None),
-                release => release,
-            };
+            let release = survey.release_of(version, survey.stated_release(*number), || None);
             // What names no release may be the canary's.
             (emitter.region, if release == 0 { Side::Canary } else { side_of(release) }, *at_unix_nano)
         })
