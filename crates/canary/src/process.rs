@@ -172,8 +172,8 @@ pub(crate) struct Process<'c> {
     policy: &'c Policy,
     grid: Grid,
     looks: Looks,
-    /// What came too late to be counted speaks against a pass.
-    is_late_against: bool,
+    /// What is held against nobody speaks against a pass.
+    is_worse_at_worst: bool,
     at: usize,
     regions: Vec<OfRegion>,
     all: Running,
@@ -207,7 +207,7 @@ struct Evidence {
 }
 
 impl<'c> Process<'c> {
-    pub(crate) fn new(counts: &'c Counts, policy: &'c Policy, looks: Looks, is_late_against: bool) -> Process<'c> {
+    pub(crate) fn new(counts: &'c Counts, policy: &'c Policy, looks: Looks, is_worse_at_worst: bool) -> Process<'c> {
         let mut minutes: Vec<Vec<i64>> = vec![Vec::new(); counts.regions.len()];
         for (window, region, _) in &counts.cells {
             minutes[*region as usize].push(counts.clock.minute(*window));
@@ -228,7 +228,7 @@ impl<'c> Process<'c> {
             policy,
             grid: Grid::new(policy.tolerance, policy.margin, policy.margin_of_region()),
             looks,
-            is_late_against,
+            is_worse_at_worst,
             at: 0,
             regions: regions.collect(),
             all: Running::new(policy),
@@ -539,7 +539,7 @@ impl<'c> Process<'c> {
         let unseen = self.unseen(&left);
         // Nothing passes then.
         let is_hindered =
-            self.looks.is_region_missing || self.looks.is_sampled || self.is_late_against || unseen.is_some();
+            self.looks.is_region_missing || self.looks.is_sampled || self.is_worse_at_worst || unseen.is_some();
         // What was set aside is described where there is nothing else: of regions without a canary, and of releases that
         // never ran side by side.
         let told = |region: &OfRegion| match self.is_overlap() && region.begins.is_some() {
@@ -611,7 +611,7 @@ impl<'c> Process<'c> {
             is_overlap: self.is_overlap(),
             is_region_missing: self.looks.is_region_missing,
             is_sampled: self.looks.is_sampled,
-            is_late_against: self.is_late_against,
+            is_worse_at_worst: self.is_worse_at_worst,
             regions_count: self.regions_count(),
             has_closed: !self.blocks.is_empty(),
             last_window: self.windows.last().map(|last| last.window),

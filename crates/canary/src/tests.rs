@@ -239,7 +239,7 @@ fn nothing_passes_beside_what_nobody_has_seen() {
         assert_eq!((found.verdict, found.is_hindered), (expected, !sentence.is_empty()), "{name}: {}", found.reason);
         assert!(sentence.is_empty() || found.reason.starts_with(sentence), "{name}: {}", found.reason);
         // A pass that stays does not stay then.
-        let one = Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true };
+        let one = Hypothesis { counts: &counts, at_worst: &[], policy: &policy, must_pass: true };
         let kept = judge_all(&[one], Looks { history: History::Decides, ..Looks::default() }).0;
         assert_eq!(kept, expected, "{name}");
     }
@@ -263,15 +263,17 @@ fn what_came_late_is_not_counted_and_forbids_a_pass_that_would_not_be_one_with_i
         (cell(400, 1000, 5, 1000), Verdict::Pass),
     ] {
         let late = fine(late);
+        // A kind of which there is nothing stands beside it.
+        let at_worst = [None, Some(late.clone())];
         for history in [History::Told, History::Decides] {
             let looks = Looks { history, ..Looks::default() };
-            let one = Hypothesis { counts: &counts, late: Some(&late), policy: &policy, must_pass: true };
+            let one = Hypothesis { counts: &counts, at_worst: &at_worst, policy: &policy, must_pass: true };
             let (verdict, reports) = judge_all(&[one], looks);
             // A pass that stays has crossed before, with what came late as well.
             let expected = if history == History::Told {
                 expected
             } else {
-                judge_all(&[Hypothesis { counts: &late, late: None, ..one }], looks).0
+                judge_all(&[Hypothesis { counts: &late, at_worst: &[], ..one }], looks).0
             };
             let expected = if expected == Verdict::Fail { Verdict::Inconclusive } else { expected };
             assert_eq!((verdict, reports[0].is_hindered), (expected, expected != Verdict::Pass), "{late:?}");
@@ -285,6 +287,25 @@ fn what_came_late_is_not_counted_and_forbids_a_pass_that_would_not_be_one_with_i
     }
 }
 
+/// What is described beside the comparisons that must pass hides nothing that is held against them.
+#[test]
+fn what_is_held_against_one_counts_beside_another_that_cannot_pass() {
+    let fine = Counts::new([("us", 0, cell(100, 10_000, 100, 10_000))]).unwrap();
+    let worse = Counts::new([("us", 0, cell(100, 10_000, 900, 10_000))]).unwrap();
+    let mixed = Counts::new([("us", 0, cell(0, 0, 3, 100))]).unwrap();
+    let policy = Policy::default();
+    let at_worst = [None, Some(worse)];
+    let judged = |at_worst| {
+        let errors = Hypothesis { counts: &fine, at_worst, policy: &policy, must_pass: true };
+        judge_all(
+            &[errors, Hypothesis { counts: &mixed, at_worst: &[], policy: &policy, must_pass: false }],
+            Looks::default(),
+        )
+        .0
+    };
+    assert_eq!((judged(&[]), judged(&at_worst)), (Verdict::Pass, Verdict::Inconclusive));
+}
+
 #[test]
 fn what_came_late_and_would_fail_leaves_nothing_to_a_policy() {
     let policy = Policy::default();
@@ -296,7 +317,8 @@ fn what_came_late_and_would_fail_leaves_nothing_to_a_policy() {
         (with("us", cell(2, 200, 3, 200)), false),
         (with("eu", cell(100, 10_000, 100, 10_000)), false),
     ] {
-        let one = Hypothesis { counts: &counts, late: Some(&late), policy: &policy, must_pass: true };
+        let at_worst = [Some(late.clone())];
+        let one = Hypothesis { counts: &counts, at_worst: &at_worst, policy: &policy, must_pass: true };
         let (verdict, reports) = judge_all(&[one], Looks::default());
         assert_eq!((verdict, reports[0].is_hindered), (Verdict::Inconclusive, expected), "{late:?}");
     }
@@ -380,7 +402,7 @@ fn what_would_decide_knows_what_is_judged_beside_it() {
     let other = Counts::new([("us", 0, cell(3, 10_000, 1, 1000))]).unwrap();
     let judged = |count: i64, others: usize| {
         let counts = many(count);
-        let of = |counts| Hypothesis { counts, late: None, policy: &policy, must_pass: true };
+        let of = |counts| Hypothesis { counts, at_worst: &[], policy: &policy, must_pass: true };
         let all: Vec<Hypothesis<'_>> =
             std::iter::once(of(&counts)).chain(std::iter::repeat_n(of(&other), others)).collect();
         judge_all(&all, Looks::default()).1.swap_remove(0)
@@ -426,7 +448,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     let now = judge(&counts, &policy, false);
     assert_eq!((now.verdict, now.first_crossing.unwrap().verdict), (Verdict::Pass, Verdict::Fail));
     assert!(now.regions.iter().all(|region| !region.roll_back));
-    let hypothesis = [Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true }];
+    let hypothesis = [Hypothesis { counts: &counts, at_worst: &[], policy: &policy, must_pass: true }];
     let looks = Looks { history: History::Decides, ..Looks::default() };
     let (kept, reports) = judge_all(&hypothesis, looks);
     assert_eq!(kept, Verdict::Fail);
@@ -440,7 +462,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     assert_eq!(judge(&passed, &policy, false).verdict, Verdict::Pass);
     let kept = |cells: &[(&'static str, i64, Cell)]| {
         let counts = Counts::new(cells.to_vec()).unwrap();
-        judge_all(&[Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true }], looks).0
+        judge_all(&[Hypothesis { counts: &counts, at_worst: &[], policy: &policy, must_pass: true }], looks).0
     };
     assert_eq!(kept(&cells[..23]), Verdict::Pass);
     assert_eq!(kept(&cells), Verdict::Fail);
@@ -453,7 +475,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     faded.push(("us", first_pass.unwrap() + 1, cell(20, 1000, 36, 1000)));
     let counts = Counts::new(faded).unwrap();
     let (_, reports) =
-        judge_all(&[Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true }], looks);
+        judge_all(&[Hypothesis { counts: &counts, at_worst: &[], policy: &policy, must_pass: true }], looks);
     let (reason, crossing) = (&reports[0].reason, reports[0].first_crossing.unwrap());
     assert!(reason.contains("an earlier minute, which stays: side by side"), "{reason}");
     assert_eq!(crossing.counts.n_b, crossing.compared.n_b + 40);
@@ -462,7 +484,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     let weight = Policy { weight: Some(0.1), ..policy };
     let judged = |cells: &[(&'static str, i64, Cell)]| {
         let counts = Counts::new(cells.to_vec()).unwrap();
-        judge_all(&[Hypothesis { counts: &counts, late: None, policy: &weight, must_pass: true }], looks).0
+        judge_all(&[Hypothesis { counts: &counts, at_worst: &[], policy: &weight, must_pass: true }], looks).0
     };
     assert_eq!(judged(&cells[..20]), Verdict::Invalid);
     assert_eq!(judged(&cells), Verdict::Fail);
@@ -477,7 +499,7 @@ fn what_is_not_known_never_passes() {
     assert_eq!(report(&fine, &policy).verdict, Verdict::Pass);
     let counts = Counts::new(fine).unwrap();
     assert_eq!(judge(&counts, &policy, true).verdict, Verdict::Inconclusive);
-    let one = Hypothesis { counts: &counts, late: None, policy: &policy, must_pass: true };
+    let one = Hypothesis { counts: &counts, at_worst: &[], policy: &policy, must_pass: true };
     let (verdict, reports) = judge_all(&[one], Looks { is_sampled: true, ..Looks::default() });
     assert_eq!((verdict, reports[0].is_hindered), (Verdict::Inconclusive, true));
     assert!(reports[0].reason.starts_with("a sample rate kept a share of the requests"), "{}", reports[0].reason);

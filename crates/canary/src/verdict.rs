@@ -303,8 +303,8 @@ pub fn decisive(verdict: Verdict, of_each: impl Iterator<Item = Verdict> + Clone
 pub struct Hypothesis<'c> {
     /// What was counted.
     pub counts: &'c Counts,
-    /// The same as it is known now, where something of it came too late to be counted.
-    pub late: Option<&'c Counts>,
+    /// The same if what is held against nobody counted, kind by kind, where there is any of it.
+    pub at_worst: &'c [Option<Counts>],
     /// By what it is judged; α is that of the first.
     pub policy: &'c Policy,
     /// Nothing passes without it; else it can only fail.
@@ -337,34 +337,44 @@ pub struct Looks {
 /// Judges a canary by what was counted. `is_region_missing` says that a region did not answer: nothing passes then.
 pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Report {
     let looks = Looks { is_region_missing, ..Looks::default() };
-    judge_all(&[Hypothesis { counts, late: None, policy, must_pass: true }], looks).1.swap_remove(0)
+    judge_all(&[Hypothesis { counts, at_worst: &[], policy, must_pass: true }], looks).1.swap_remove(0)
 }
 
 /// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must. Windows
-/// are those of one clock. What came too late to be counted decides nothing, and speaks against them where they would not
-/// pass with it, or would fail.
+/// are those of one clock. What is held against nobody decides nothing, and speaks against them where they would not pass
+/// with some kind of it, or would fail.
 pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<Report>) {
     let judged = judge_counted(hypotheses, looks, false);
-    let is_open = matches!(judged.0, Verdict::Pass | Verdict::Inconclusive);
-    if !is_open || hypotheses.iter().all(|hypothesis| hypothesis.late.is_none()) {
-        return judged;
+    let kinds = match judged.0 {
+        Verdict::Pass | Verdict::Inconclusive => hypotheses.iter().map(|one| one.at_worst.len()).max().unwrap_or(0),
+        _ => 0,
+    };
+    for kind in 0..kinds {
+        let worst = |one: &Hypothesis<'_>| one.at_worst.get(kind).is_some_and(Option::is_some);
+        if !hypotheses.iter().any(worst) {
+            continue;
+        }
+        let at_worst: Vec<Hypothesis<'_>> = hypotheses
+            .iter()
+            .map(|one| Hypothesis {
+                counts: one.at_worst.get(kind).and_then(Option::as_ref).unwrap_or(one.counts),
+                ..*one
+            })
+            .collect();
+        match (judged.0, judge_counted(&at_worst, looks, false).0) {
+            (Verdict::Pass, Verdict::Pass) => {}
+            (Verdict::Pass, _) | (_, Verdict::Fail) => return judge_counted(hypotheses, looks, true),
+            _ => {}
+        }
     }
-    let with_late: Vec<Hypothesis<'_>> = hypotheses
-        .iter()
-        .map(|hypothesis| Hypothesis { counts: hypothesis.late.unwrap_or(hypothesis.counts), ..*hypothesis })
-        .collect();
-    match (judged.0, judge_counted(&with_late, looks, false).0) {
-        (Verdict::Pass, Verdict::Pass) => judged,
-        (Verdict::Pass, _) | (_, Verdict::Fail) => judge_counted(hypotheses, looks, true),
-        _ => judged,
-    }
+    judged
 }
 
-fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_late_against: bool) -> (Verdict, Vec<Report>) {
+fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_worse_at_worst: bool) -> (Verdict, Vec<Report>) {
     let alpha = hypotheses.first().map_or(Policy::default().alpha, |first| first.policy.alpha);
     let mut processes: Vec<Process<'_>> = hypotheses
         .iter()
-        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, looks, is_late_against))
+        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, looks, is_worse_at_worst))
         .collect();
     let last = hypotheses.iter().filter_map(|hypothesis| hypothesis.counts.clock.last_window()).max();
     let mut fails = vec![false; processes.len()];

@@ -30,7 +30,7 @@ pub(crate) struct Facts<'f> {
     pub is_overlap: bool,
     pub is_region_missing: bool,
     pub is_sampled: bool,
-    pub is_late_against: bool,
+    pub is_worse_at_worst: bool,
     pub regions_count: usize,
     /// Whether anything was compared yet.
     pub has_closed: bool,
@@ -221,7 +221,7 @@ fn undecided(facts: &Facts<'_>) -> String {
              less, and nothing passes then: {rates}"
         );
     }
-    if facts.is_late_against {
+    if facts.is_worse_at_worst {
         return format!(
             "what is held against nobody speaks against it (what came too late, failed because of something else, or names \
              no request), and nothing passes then: {rates}"
@@ -243,7 +243,7 @@ fn undecided(facts: &Facts<'_>) -> String {
     }
     if let Some(region) = facts.alone {
         return format!(
-            "in {region} the canary fails more often than the baseline of all regions together, and next to no baseline runs \
+            "in {region} the canary fails more often than a baseline does, and next to no baseline runs \
              beside it to tell why, and nothing passes then: {rates}"
         );
     }

@@ -20,6 +20,7 @@ use transect_canary::{
 use self::counting::Counting;
 use self::policy::Asked;
 pub use self::policy::settle_of;
+pub use self::state::fingerprint;
 use self::state::{Look, Series, Worst};
 use crate::arguments::{Canary, CanaryCommand, FormatName, Global, OnInconclusive};
 use crate::failure::{Failure, USAGE};
@@ -252,18 +253,6 @@ struct Asking<'p> {
     must_pass: bool,
 }
 
-impl Asking<'_> {
-    /// What is judged, and what of [`Worst::EACH`] must not speak against it.
-    fn hypothesis(&self, place: Option<usize>) -> Hypothesis<'_> {
-        Hypothesis {
-            counts: &self.counts,
-            late: place.and_then(|place| self.at_worst[place].as_ref()),
-            policy: self.policy,
-            must_pass: self.must_pass,
-        }
-    }
-}
-
 /// Counts what is new, judges all, and keeps it.
 fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global) -> Result<Judged, Failure> {
     // A failure stays, and nothing that comes later changes it.
@@ -272,8 +261,10 @@ fn look(counting: &Counting, series: &mut Series, asked: &Asked, global: &Global
         None => counting.look(series, false, global)?,
     };
     let mut judged = judge_series(counting, series, found, asked, global)?;
-    // What came later than each look reads again may speak against a pass.
-    if judged.verdict == Verdict::Pass && !series.is_all_read() {
+    // What came later than each look reads again may speak against a pass, by a policy as well.
+    let is_passed_undecided = asked.on_inconclusive == Some(OnInconclusive::Pass);
+    let would_pass = judged.verdict == Verdict::Pass || judged.verdict == Verdict::Inconclusive && is_passed_undecided;
+    if would_pass && !series.is_all_read() {
         let found = counting.look(series, true, global)?;
         judged = judge_series(counting, series, found, asked, global)?;
     }
@@ -327,14 +318,17 @@ fn judge_series(
     }
     let history = if series.is_kept() { History::Decides } else { History::Told };
     let looks = Looks { is_region_missing: !look.is_complete, is_sampled: series.is_sampled(), history };
-    let hypotheses = |place| -> Vec<Hypothesis<'_>> { all.iter().map(|one| one.hypothesis(place)).collect() };
-    let is_hindered = |reports: &[Report]| reports.iter().any(|report| report.is_hindered);
-    let (mut verdict, mut reports) = judge_all(&hypotheses(None), looks);
-    for place in 0..Worst::EACH.len() {
-        if !is_hindered(&reports) && all.iter().any(|one| one.at_worst[place].is_some()) {
-            (verdict, reports) = judge_all(&hypotheses(Some(place)), looks);
-        }
-    }
+    let hypotheses: Vec<Hypothesis<'_>> = all
+        .iter()
+        .map(|one| Hypothesis {
+            counts: &one.counts,
+            at_worst: &one.at_worst,
+            policy: one.policy,
+            must_pass: one.must_pass,
+        })
+        .collect();
+    let (verdict, reports) = judge_all(&hypotheses, looks);
+    drop(hypotheses);
     series.check_decision(verdict)?;
     let decisive = decisive(verdict, reports.iter().map(|report| report.verdict));
     let service = all.get(decisive).map_or(0, |one| one.index);

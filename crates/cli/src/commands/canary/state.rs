@@ -599,10 +599,9 @@ impl Series {
         };
         let mut from = 0;
         for (look, until) in (0..).zip(&self.kept.looks) {
-            let counted = self.kept.services.iter().flat_map(|of| &of.counted).map(|cell| (cell.look, cell.minute));
-            let doubts = self.kept.services.iter().flat_map(|of| &of.doubts).map(|doubt| (doubt.look, doubt.minute));
-            let of_look = counted.chain(doubts).filter(|(at, minute)| *at == look && *minute < from);
-            let late: BTreeSet<i64> = of_look.map(|(_, minute)| minute).collect();
+            let all = self.kept.services.iter().flat_map(|of| &of.counted);
+            let late: BTreeSet<i64> =
+                all.filter(|cell| cell.look == look && cell.minute < from).map(|cell| cell.minute).collect();
             for minute in late.into_iter().chain(from..*until) {
                 let place = i64::try_from(steps.minutes.len()).unwrap_or(i64::MAX);
                 steps.places.insert((look, minute), place);
@@ -798,7 +797,6 @@ impl Recount<'_> {
     fn doubt<'d>(&self, of: &mut Service, found: impl Iterator<Item = (i64, &'d DoubtCell)>, look: i64) {
         let counted: HashMap<(&str, i64), i64> =
             of.counted.iter().map(|of| ((of.region.as_str(), of.minute), of.look)).collect();
-        let counted_at = |minute: i64| i64::try_from(self.looks.partition_point(|end| *end <= minute)).unwrap_or(look);
         let mut doubts: BTreeMap<(String, i64), Doubt> = BTreeMap::new();
         for doubt in &of.doubts {
             if doubt.minute < self.since || !self.is_whole {
@@ -806,7 +804,8 @@ impl Recount<'_> {
             }
         }
         for (minute, cell) in found.filter(|(minute, _)| *minute >= self.since) {
-            let at = counted.get(&(cell.region.as_str(), minute)).copied().unwrap_or_else(|| counted_at(minute));
+            let at =
+                counted.get(&(cell.region.as_str(), minute)).copied().unwrap_or_else(|| self.look_of(minute, look));
             let doubt = doubts.entry((cell.region.clone(), minute)).or_insert_with(|| Doubt {
                 region: cell.region.clone(),
                 minute,
@@ -818,6 +817,11 @@ impl Recount<'_> {
             (doubt.excused, doubt.untied) = (most(doubt.excused, cell.excused), most(doubt.untied, cell.untied));
         }
         of.doubts = doubts.into_values().collect();
+    }
+
+    /// The look at which a minute came by, up to this one.
+    fn look_of(&self, minute: i64, look: i64) -> i64 {
+        i64::try_from(self.looks.partition_point(|end| *end <= minute)).unwrap_or(look)
     }
 
     /// Notes what was found of minutes that were counted before `look`, or in it, where it is not what was counted. They are
@@ -854,8 +858,7 @@ impl Recount<'_> {
                 late.remove(&place);
                 continue;
             }
-            let counted_at = || self.looks.partition_point(|end| *end <= place.1);
-            let at = counted.get(&place).map_or_else(|| i64::try_from(counted_at()).unwrap_or(look), |(at, _)| *at);
+            let at = counted.get(&place).map_or_else(|| self.look_of(place.1, look), |(at, _)| *at);
             let [baseline, canary] = known;
             let (region, minute) = place.clone();
             late.insert(place, Counted { region, minute, look: at, baseline, canary });
