@@ -117,6 +117,10 @@ impl<W: Work> ExecutionPlan for Node<W> {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let partitions = self.input.output_partitioning().partition_count();
+        if matches!(self.work.distribution(), Distribution::SinglePartition) && partitions != 1 {
+            return internal_err!("{} has {partitions} inputs for one", W::NAME);
+        }
         let rows = self.input.execute(partition, Arc::clone(&context))?;
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), self.work.run(rows, &context)?)))
     }

@@ -218,7 +218,6 @@ impl Rollout {
 
     /// What a verdict is, and what holds a pass back.
     fn heard(&self, verdict: &Verdict, few: &[(&str, u64)], baking: &Baking, stage: Stage) -> (Heard, Option<String>) {
-        let passes = verdict.said == Said::Pass && !verdict.is_hindered && verdict.missing_regions.is_empty();
         let too_few = || {
             let least = self.wave().min_requests;
             let of = |(region, requests): &(&str, u64)| format!("{region} has {requests} of {least} requests");
@@ -239,7 +238,7 @@ impl Rollout {
             _ if stage != Stage::Baking && self.state.between.is_some() => {
                 (Heard::RegionMissing, Some("the minutes before the wave are not judged yet".to_owned()))
             }
-            _ if passes && few.is_empty() => (Heard::Pass, None),
+            Said::Pass if few.is_empty() => (Heard::Pass, None),
             // What has passed once, and of which nothing bad is known when the bake is over, is done: the last series may
             // have begun a few minutes ago.
             _ if baking.passed_at.is_some() && verdict.is_fine => (Heard::PassedBefore, None),

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 use transect_canary::{Plan, Planned, Policy, Taken};
-use transect_query::{EngineOptions, ServiceQuestion, UnitKind, UnitQuestion, WINDOW_NANO};
+use transect_query::{EngineOptions, ServiceQuestion, UnitKind, UnitQuestion, WINDOW_NANO, hint_of};
 
 use crate::arguments::{CanaryPlan, Global};
 use crate::failure::{Failure, NOTHING_FOUND};
@@ -67,14 +67,11 @@ fn traffic(service: &str, global: &Global) -> Result<f64, Failure> {
     output::finish(global, &units.completeness, &transect_query::NamesSeen::default())?;
     let calls: u64 = units.services.iter().flat_map(|of| of.releases.values()).sum();
     if calls == 0 {
-        let names = match units.services_seen.is_empty() {
-            true => String::new(),
-            false => format!(", or name one of {}", units.services_seen.join(", ")),
-        };
+        let there = || units.services_seen.iter().map(String::as_str);
         return Err(Failure::Because {
             code: NOTHING_FOUND,
             error: anyhow::anyhow!("{service} did nothing in that time"),
-            hint: Some(format!("widen --since{names}")),
+            hint: Some(format!("widen --since, or name another service: {}", hint_of(service, there))),
         });
     }
     Ok(calls as f64 * WINDOW_NANO as f64 / (question.until_unix_nano - since) as f64)

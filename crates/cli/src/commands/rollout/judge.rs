@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use transect_canary::STATISTICS_VERSION;
 use transect_rollout::{Judge, JudgeError, Plan, Question, Verdict, read_canary};
-use twox_hash::XxHash3_64;
 
 use super::wall_clock;
 use crate::arguments::{Global, Rollout};
+use crate::commands::canary::fingerprint;
 
 /// How long the judge may take for a look, and how often it is seen whether it is done.
 const JUDGE_MAX: Duration = Duration::from_secs(15 * 60);
@@ -75,12 +75,12 @@ impl Canary<'_> {
         }
         let mut name = self.state.as_os_str().to_owned();
         name.push(format!(
-            ".{}.wave{}.series{}.began{}.asked{:016x}.statistics{STATISTICS_VERSION}",
+            ".{}.wave{}.series{}.began{}.asked{}.statistics{STATISTICS_VERSION}",
             self.plan.hash(),
             question.wave,
             question.series,
             question.began_at.0,
-            XxHash3_64::oneshot(&asked)
+            fingerprint(&asked)
         ));
         name.into()
     }
