@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "what is simulated is well formed, and is to be seen")]
 
 use transect_canary::{
-    Cell, Counts, History, Hypothesis, Looks, Plan, Policy, Random, Report, Verdict, judge, judge_all,
+    Cell, Counts, History, Hypothesis, Looks, Metric, Plan, Policy, Random, Report, Verdict, judge, judge_all,
 };
 
 /// How many of so many units fail, from failure to failure.
@@ -72,7 +72,7 @@ fn rollout(regions: &[Region], looks: i64, hang: Failures, random: &mut Random) 
 /// What is said by whoever looks after each window, and stays with a failure.
 fn looked_at_always(counts: &Counts, policy: &Policy) -> Report {
     let looks = Looks { history: History::Decides, ..Looks::default() };
-    judge_all(&[Hypothesis { counts, at_worst: &[], policy, must_pass: true }], looks).1.swap_remove(0)
+    judge_all(&[Hypothesis { counts, at_worst: &[], policy, metric: Metric::Errors }], looks).1.swap_remove(0)
 }
 
 /// A few units a minute and arm: a whole number around the mean, by chance.

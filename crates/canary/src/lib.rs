@@ -32,10 +32,10 @@ pub use evidence::e_bh;
 pub use gates::{SAMPLE_RATIO_MAX, drift_explained, rate_upper, sample_ratio};
 pub use plan::{Plan, Planned, Random, Taken};
 pub use render::{
-    Comparison, Counted, MIXED, Mixed, RecordSource, Told, render_csv, render_html, render_json, render_junit,
+    Comparison, Counted, Mixed, RecordSource, Told, render_csv, render_html, render_json, render_junit,
     render_markdown, render_text,
 };
 pub use verdict::{
-    Crossing, History, Hypothesis, Looks, Needs, Policy, PolicyError, Region, RegionVerdict, Report, Totals, Verdict,
-    WindowEvidence, decisive, judge, judge_all,
+    Crossing, History, Hypothesis, Looks, Metric, Needs, Policy, PolicyError, Region, RegionVerdict, Report, Totals,
+    Verdict, WindowEvidence, decisive, judge, judge_all,
 };

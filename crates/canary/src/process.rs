@@ -12,7 +12,8 @@ use crate::gates::{SAMPLE_RATIO_MAX, drift_explained, rate_lower, rate_upper, sa
 use crate::hypergeometric::Likelihood;
 use crate::special::ln_sum_exp;
 use crate::verdict::{
-    Crossing, History, Looks, Needs, Policy, Region, RegionVerdict, Report, Totals, Verdict, WindowEvidence,
+    Crossing, History, Hypothesis, Looks, Metric, Needs, Policy, Region, RegionVerdict, Report, Totals, Verdict,
+    WindowEvidence,
 };
 use crate::words;
 
@@ -170,6 +171,7 @@ impl Unseen<'_> {
 pub(crate) struct Process<'c> {
     counts: &'c Counts,
     policy: &'c Policy,
+    metric: Metric,
     grid: Grid,
     looks: Looks,
     /// What is held against nobody speaks against a pass.
@@ -207,7 +209,8 @@ struct Evidence {
 }
 
 impl<'c> Process<'c> {
-    pub(crate) fn new(counts: &'c Counts, policy: &'c Policy, looks: Looks, is_worse_at_worst: bool) -> Process<'c> {
+    pub(crate) fn new(of: &Hypothesis<'c>, looks: Looks, is_worse_at_worst: bool) -> Process<'c> {
+        let Hypothesis { counts, policy, metric, .. } = *of;
         let mut minutes: Vec<Vec<i64>> = vec![Vec::new(); counts.regions.len()];
         for (window, region, _) in &counts.cells {
             minutes[*region as usize].push(counts.clock.minute(*window));
@@ -226,6 +229,7 @@ impl<'c> Process<'c> {
         Process {
             counts,
             policy,
+            metric,
             grid: Grid::new(policy.tolerance, policy.margin, policy.margin_of_region()),
             looks,
             is_worse_at_worst,
@@ -599,6 +603,7 @@ impl<'c> Process<'c> {
         let over_limit = over_limit.into_iter().map(|(name, region)| (name, region.running.counts)).collect();
         let name_of = |place: Option<usize>| place.map(|place| self.counts.regions[place].as_str());
         let facts = words::Facts {
+            metric: self.metric,
             counts: described,
             worse: if worse.len() < with_canary { worse } else { Vec::new() },
             above_limit,

@@ -15,11 +15,8 @@ pub use markdown::render_markdown;
 pub use text::render_text;
 
 use crate::counts::Cell;
-use crate::verdict::{Needs, Policy, Region, RegionVerdict, Report, Verdict, decisive};
+use crate::verdict::{Metric, Needs, Policy, Region, RegionVerdict, Report, Verdict, decisive};
 use crate::words;
-
-/// What the comparison of mixed traces is called.
-pub const MIXED: &str = "mixed traces";
 
 /// What was compared.
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +27,8 @@ pub struct Comparison<'a> {
     pub baseline: Option<&'a str>,
     /// The release that is judged.
     pub canary: Option<&'a str>,
-    /// What a failed unit is: `errors`, `latency` or `mixed traces`.
-    pub metric: &'a str,
+    /// What units were counted for.
+    pub metric: Metric,
     /// Where the records came from; none for counts that were brought.
     pub source: Option<&'a RecordSource>,
     /// What is said of it.
@@ -113,7 +110,7 @@ pub struct Told<'a> {
 #[cfg(test)]
 impl<'a> Comparison<'a> {
     /// A comparison of nobody in particular.
-    pub(crate) fn of(metric: &'a str, report: &'a Report) -> Comparison<'a> {
+    pub(crate) fn of(metric: Metric, report: &'a Report) -> Comparison<'a> {
         Comparison { service: None, baseline: None, canary: None, metric, source: None, report }
     }
 }
@@ -192,16 +189,16 @@ impl<'a> Told<'a> {
         let one = self.decisive();
         let reason = &one.report.reason;
         match (one.metric, self.comparisons.len()) {
-            ("errors", 1) => reason.clone(),
+            (Metric::Errors, 1) => reason.clone(),
             (metric, _) => {
-                format!("{}{metric}: {reason}", one.service.map_or(String::new(), |name| format!("{name}, ")))
+                format!("{}{}: {reason}", one.service.map_or(String::new(), |name| format!("{name}, ")), metric.name())
             }
         }
     }
 
     /// What must pass for a pass: mixed traces can fail a canary, and it passes without them.
     fn must_pass(&self) -> impl Iterator<Item = &'a Comparison<'a>> {
-        self.comparisons.iter().filter(|one| one.metric != MIXED)
+        self.comparisons.iter().filter(|one| one.metric != Metric::Mixed)
     }
 
     /// Whether something was not seen, so that nothing may pass, by no policy either.
@@ -237,32 +234,28 @@ impl<'a> Told<'a> {
 
     /// How many requests a failure rested on that came out at an earlier window and does not decide: history.
     fn faded(&self) -> Option<String> {
-        let report = self.decisive().report;
+        let Comparison { report, metric, .. } = *self.decisive();
         let told = matches!(report.verdict, Verdict::Pass | Verdict::Inconclusive);
         let crossing = report.first_crossing.filter(|crossing| told && crossing.verdict == Verdict::Fail)?;
-        let counts = crossing.counts;
         Some(format!(
-            "After window {} it looked like a failure ({} of {} requests of the canary failed, {} of {} of the baseline), \
-             and what came since does not bear that out",
+            "After window {} it looked like a failure ({}), and what came since does not bear that out",
             self.window(crossing.window),
-            words::grouped(counts.x_b),
-            words::grouped(counts.n_b),
-            words::grouped(counts.x_a),
-            words::grouped(counts.n_a)
+            words::rates(metric, &crossing.counts)
         ))
     }
 
     /// What a canary did once its baseline was gone, where that would take a rise of the rate by itself to explain.
     fn drifts(&self) -> Vec<String> {
-        let regions = self.must_pass().flat_map(|one| &one.report.regions);
+        let regions = self.must_pass().flat_map(|one| one.report.regions.iter().map(|region| (one.metric, region)));
         regions
-            .filter_map(|region| {
+            .filter_map(|(metric, region)| {
                 let drift = region.drift_explained?;
                 Some(format!(
-                    "In {} the canary fails more often since its baseline is gone, or all but gone, than the baseline did \
+                    "In {} the canary {} more often since its baseline is gone, or all but gone, than the baseline did \
                      before, unless the rate rose {}-fold by itself: it is no failure, because too little runs beside it, and \
                      nothing passes",
                     region.region,
+                    metric.fails(),
                     digits(drift)
                 ))
             })
@@ -345,13 +338,13 @@ mod tests {
     use crate::{Counts, Policy};
 
     /// What would decide several comparisons of one look.
-    fn needs(of_each: &[(&str, Cell)]) -> Option<(Verdict, u64)> {
+    fn needs(of_each: &[(Metric, Cell)]) -> Option<(Verdict, u64)> {
         let policy = Policy::default();
         let reports: Vec<Report> =
             of_each.iter().map(|(_, cell)| judge(&Counts::new([("us", 0, *cell)]).unwrap(), &policy, false)).collect();
         let each = of_each.iter().zip(&reports);
         let comparisons: Vec<Comparison<'_>> =
-            each.map(|((metric, _), report)| Comparison::of(metric, report)).collect();
+            each.map(|((metric, _), report)| Comparison::of(*metric, report)).collect();
         let told = Told::of(Verdict::Inconclusive, &policy, &comparisons);
         told.needs().map(|needs| (needs.verdict, needs.canary_requests))
     }
@@ -360,17 +353,17 @@ mod tests {
     fn all_must_pass_and_one_that_fails_is_enough() {
         let cell = |x_a, n_a, x_b, n_b| Cell { n_a, x_a, n_b, x_b };
         let (soon, late) = (cell(20, 2000, 2, 200), cell(4, 2000, 0, 200));
-        let (first, second) = (needs(&[("errors", soon)]).unwrap(), needs(&[("latency", late)]).unwrap());
+        let (first, second) = (needs(&[(Metric::Errors, soon)]).unwrap(), needs(&[(Metric::Latency, late)]).unwrap());
         assert!(first.0 == Verdict::Pass && second.0 == Verdict::Pass && first.1 < second.1, "{first:?} {second:?}");
-        assert_eq!(needs(&[("errors", soon), ("latency", late)]), Some(second));
+        assert_eq!(needs(&[(Metric::Errors, soon), (Metric::Latency, late)]), Some(second));
         // What passes is not waited for.
         let passed = cell(100, 10_000, 90, 10_000);
-        assert_eq!(needs(&[("errors", passed), ("latency", late)]), Some(second));
+        assert_eq!(needs(&[(Metric::Errors, passed), (Metric::Latency, late)]), Some(second));
         // What nothing would decide, decides that nothing passes; and mixed traces can only fail.
         let never = cell(0, 2000, 0, 200);
-        assert_eq!(needs(&[("errors", soon), ("latency", never)]), None);
-        assert_eq!(needs(&[("errors", soon), (MIXED, never)]), Some(first));
+        assert_eq!(needs(&[(Metric::Errors, soon), (Metric::Latency, never)]), None);
+        assert_eq!(needs(&[(Metric::Errors, soon), (Metric::Mixed, never)]), Some(first));
         let bad = cell(10, 10_000, 5, 1000);
-        assert_eq!(needs(&[("errors", soon), ("latency", bad)]).unwrap().0, Verdict::Fail);
+        assert_eq!(needs(&[(Metric::Errors, soon), (Metric::Latency, bad)]).unwrap().0, Verdict::Fail);
     }
 }

@@ -239,7 +239,7 @@ fn nothing_passes_beside_what_nobody_has_seen() {
         assert_eq!((found.verdict, found.is_hindered), (expected, !sentence.is_empty()), "{name}: {}", found.reason);
         assert!(sentence.is_empty() || found.reason.starts_with(sentence), "{name}: {}", found.reason);
         // A pass that stays does not stay then.
-        let one = Hypothesis { counts: &counts, at_worst: &[], policy: &policy, must_pass: true };
+        let one = Hypothesis { counts: &counts, at_worst: &[], policy: &policy, metric: Metric::Errors };
         let kept = judge_all(&[one], Looks { history: History::Decides, ..Looks::default() }).0;
         assert_eq!(kept, expected, "{name}");
     }
@@ -267,7 +267,7 @@ fn what_came_late_is_not_counted_and_forbids_a_pass_that_would_not_be_one_with_i
         let at_worst = [None, Some(late.clone())];
         for history in [History::Told, History::Decides] {
             let looks = Looks { history, ..Looks::default() };
-            let one = Hypothesis { counts: &counts, at_worst: &at_worst, policy: &policy, must_pass: true };
+            let one = Hypothesis { counts: &counts, at_worst: &at_worst, policy: &policy, metric: Metric::Errors };
             let (verdict, reports) = judge_all(&[one], looks);
             // A pass that stays has crossed before, with what came late as well.
             let expected = if history == History::Told {
@@ -296,9 +296,9 @@ fn what_is_held_against_one_counts_beside_another_that_cannot_pass() {
     let policy = Policy::default();
     let at_worst = [None, Some(worse)];
     let judged = |at_worst| {
-        let errors = Hypothesis { counts: &fine, at_worst, policy: &policy, must_pass: true };
+        let errors = Hypothesis { counts: &fine, at_worst, policy: &policy, metric: Metric::Errors };
         judge_all(
-            &[errors, Hypothesis { counts: &mixed, at_worst: &[], policy: &policy, must_pass: false }],
+            &[errors, Hypothesis { counts: &mixed, at_worst: &[], policy: &policy, metric: Metric::Mixed }],
             Looks::default(),
         )
         .0
@@ -318,7 +318,7 @@ fn what_came_late_and_would_fail_leaves_nothing_to_a_policy() {
         (with("eu", cell(100, 10_000, 100, 10_000)), false),
     ] {
         let at_worst = [Some(late.clone())];
-        let one = Hypothesis { counts: &counts, at_worst: &at_worst, policy: &policy, must_pass: true };
+        let one = Hypothesis { counts: &counts, at_worst: &at_worst, policy: &policy, metric: Metric::Errors };
         let (verdict, reports) = judge_all(&[one], Looks::default());
         assert_eq!((verdict, reports[0].is_hindered), (Verdict::Inconclusive, expected), "{late:?}");
     }
@@ -383,7 +383,7 @@ fn a_pass_names_what_it_says_nothing_of_and_a_share_that_is_off_passes_nowhere()
     let cells = [("eu", 0, cell(2, 200, 0, 20)), ("us", 0, cell(100, 10_000, 100, 10_000))];
     let of = |policy: Policy| {
         let report = report(&cells, &policy);
-        let comparisons = [Comparison::of("errors", &report)];
+        let comparisons = [Comparison::of(Metric::Errors, &report)];
         let told = Told::of(report.verdict, &policy, &comparisons);
         (told.action(), render_junit(&told), report.regions.iter().map(|region| region.verdict).collect::<Vec<_>>())
     };
@@ -402,7 +402,7 @@ fn what_would_decide_knows_what_is_judged_beside_it() {
     let other = Counts::new([("us", 0, cell(3, 10_000, 1, 1000))]).unwrap();
     let judged = |count: i64, others: usize| {
         let counts = many(count);
-        let of = |counts| Hypothesis { counts, at_worst: &[], policy: &policy, must_pass: true };
+        let of = |counts| Hypothesis { counts, at_worst: &[], policy: &policy, metric: Metric::Errors };
         let all: Vec<Hypothesis<'_>> =
             std::iter::once(of(&counts)).chain(std::iter::repeat_n(of(&other), others)).collect();
         judge_all(&all, Looks::default()).1.swap_remove(0)
@@ -448,7 +448,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     let now = judge(&counts, &policy, false);
     assert_eq!((now.verdict, now.first_crossing.unwrap().verdict), (Verdict::Pass, Verdict::Fail));
     assert!(now.regions.iter().all(|region| !region.roll_back));
-    let hypothesis = [Hypothesis { counts: &counts, at_worst: &[], policy: &policy, must_pass: true }];
+    let hypothesis = [Hypothesis { counts: &counts, at_worst: &[], policy: &policy, metric: Metric::Errors }];
     let looks = Looks { history: History::Decides, ..Looks::default() };
     let (kept, reports) = judge_all(&hypothesis, looks);
     assert_eq!(kept, Verdict::Fail);
@@ -462,7 +462,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     assert_eq!(judge(&passed, &policy, false).verdict, Verdict::Pass);
     let kept = |cells: &[(&'static str, i64, Cell)]| {
         let counts = Counts::new(cells.to_vec()).unwrap();
-        judge_all(&[Hypothesis { counts: &counts, at_worst: &[], policy: &policy, must_pass: true }], looks).0
+        judge_all(&[Hypothesis { counts: &counts, at_worst: &[], policy: &policy, metric: Metric::Errors }], looks).0
     };
     assert_eq!(kept(&cells[..23]), Verdict::Pass);
     assert_eq!(kept(&cells), Verdict::Fail);
@@ -475,7 +475,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     faded.push(("us", first_pass.unwrap() + 1, cell(20, 1000, 36, 1000)));
     let counts = Counts::new(faded).unwrap();
     let (_, reports) =
-        judge_all(&[Hypothesis { counts: &counts, at_worst: &[], policy: &policy, must_pass: true }], looks);
+        judge_all(&[Hypothesis { counts: &counts, at_worst: &[], policy: &policy, metric: Metric::Errors }], looks);
     let (reason, crossing) = (&reports[0].reason, reports[0].first_crossing.unwrap());
     assert!(reason.contains("an earlier minute, which stays: side by side"), "{reason}");
     assert_eq!(crossing.counts.n_b, crossing.compared.n_b + 40);
@@ -484,7 +484,7 @@ fn what_crossed_and_faded_is_history_unless_a_state_is_kept() {
     let weight = Policy { weight: Some(0.1), ..policy };
     let judged = |cells: &[(&'static str, i64, Cell)]| {
         let counts = Counts::new(cells.to_vec()).unwrap();
-        judge_all(&[Hypothesis { counts: &counts, at_worst: &[], policy: &weight, must_pass: true }], looks).0
+        judge_all(&[Hypothesis { counts: &counts, at_worst: &[], policy: &weight, metric: Metric::Errors }], looks).0
     };
     assert_eq!(judged(&cells[..20]), Verdict::Invalid);
     assert_eq!(judged(&cells), Verdict::Fail);
@@ -499,7 +499,7 @@ fn what_is_not_known_never_passes() {
     assert_eq!(report(&fine, &policy).verdict, Verdict::Pass);
     let counts = Counts::new(fine).unwrap();
     assert_eq!(judge(&counts, &policy, true).verdict, Verdict::Inconclusive);
-    let one = Hypothesis { counts: &counts, at_worst: &[], policy: &policy, must_pass: true };
+    let one = Hypothesis { counts: &counts, at_worst: &[], policy: &policy, metric: Metric::Errors };
     let (verdict, reports) = judge_all(&[one], Looks { is_sampled: true, ..Looks::default() });
     assert_eq!((verdict, reports[0].is_hindered), (Verdict::Inconclusive, true));
     assert!(reports[0].reason.starts_with("a sample rate kept a share of the requests"), "{}", reports[0].reason);
@@ -675,5 +675,50 @@ proptest! {
         {
             prop_assert!((lower * upper - 1.0).abs() < 1e-6, "{} {}", lower, upper);
         }
+    }
+}
+
+#[test]
+fn what_was_counted_is_called_what_it_is() {
+    let policy = Policy::default();
+    let bad = Counts::new([("us", 0, Cell { n_a: 1800, x_a: 1, n_b: 200, x_b: 16 })]).unwrap();
+    let fine = Counts::new([("us", 0, Cell { n_a: 1800, x_a: 0, n_b: 200, x_b: 0 })]).unwrap();
+    let of = |counts, metric| {
+        let one = Hypothesis { counts, at_worst: &[], policy: &policy, metric };
+        judge_all(&[one], Looks::default()).1.swap_remove(0).reason
+    };
+    for (counts, metric, expected) in [
+        (
+            &bad,
+            Metric::Errors,
+            "the canary fails more often than the baseline: side by side, 16 of 200 (8 %) of the canary's requests failed, and 1 of \
+             1,800 (0.056 %) of the baseline's",
+        ),
+        (
+            &bad,
+            Metric::Latency,
+            "the canary is slow more often than the baseline: side by side, 16 of 200 (8 %) of the canary's requests were slow, and \
+             1 of 1,800 (0.056 %) of the baseline's",
+        ),
+        (
+            &bad,
+            Metric::Mixed,
+            "what met both releases fails more often than what met one alone: side by side, 16 of 200 (8 %) of the traces that met \
+             both releases failed, and 1 of 1,800 (0.056 %) of the others",
+        ),
+        (
+            &fine,
+            Metric::Errors,
+            "nothing has failed, neither of 200 requests of the canary nor of 1,800 of the baseline, so the two cannot be told \
+             apart; a limit of its own (--slo) passes a canary that hardly fails",
+        ),
+        (
+            &fine,
+            Metric::Latency,
+            "nothing has been slow, neither of 200 requests of the canary nor of 1,800 of the baseline, so the two cannot be told \
+             apart",
+        ),
+    ] {
+        assert_eq!(of(counts, metric), expected);
     }
 }

@@ -10,6 +10,30 @@ use crate::process::Process;
 /// No margin is as large; its square must be a number.
 const MARGIN_MAX: f64 = 1e100;
 
+/// What a unit is counted for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metric {
+    /// That it failed.
+    #[default]
+    Errors,
+    /// That it took too long.
+    Latency,
+    /// That it failed; units are traces, and those that met both releases are compared with those that met one. They are of
+    /// no region, and can fail a canary but not pass it.
+    Mixed,
+}
+
+impl Metric {
+    /// What it is called in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::Errors => "errors",
+            Metric::Latency => "latency",
+            Metric::Mixed => "mixed traces",
+        }
+    }
+}
+
 /// What a verdict is to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
@@ -307,8 +331,8 @@ pub struct Hypothesis<'c> {
     pub at_worst: &'c [Option<Counts>],
     /// By what it is judged; α is that of the first.
     pub policy: &'c Policy,
-    /// Nothing passes without it; else it can only fail.
-    pub must_pass: bool,
+    /// What was counted in it. Nothing passes without what is no [`Metric::Mixed`].
+    pub metric: Metric,
 }
 
 /// What a crossing of the past is worth.
@@ -337,7 +361,7 @@ pub struct Looks {
 /// Judges a canary by what was counted. `is_region_missing` says that a region did not answer: nothing passes then.
 pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Report {
     let looks = Looks { is_region_missing, ..Looks::default() };
-    judge_all(&[Hypothesis { counts, at_worst: &[], policy, must_pass: true }], looks).1.swap_remove(0)
+    judge_all(&[Hypothesis { counts, at_worst: &[], policy, metric: Metric::Errors }], looks).1.swap_remove(0)
 }
 
 /// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must. Windows
@@ -372,10 +396,8 @@ pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<R
 
 fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_worse_at_worst: bool) -> (Verdict, Vec<Report>) {
     let alpha = hypotheses.first().map_or(Policy::default().alpha, |first| first.policy.alpha);
-    let mut processes: Vec<Process<'_>> = hypotheses
-        .iter()
-        .map(|hypothesis| Process::new(hypothesis.counts, hypothesis.policy, looks, is_worse_at_worst))
-        .collect();
+    let mut processes: Vec<Process<'_>> =
+        hypotheses.iter().map(|hypothesis| Process::new(hypothesis, looks, is_worse_at_worst)).collect();
     let last = hypotheses.iter().filter_map(|hypothesis| hypothesis.counts.clock.last_window()).max();
     let mut fails = vec![false; processes.len()];
     let mut past = None;
@@ -399,7 +421,7 @@ fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_worse_at_worst:
         .collect();
     let has = |verdict: Verdict| reports.iter().any(|report| report.verdict == verdict);
     let must = |verdict: Verdict| {
-        let told = || reports.iter().zip(hypotheses).filter(|(_, hypothesis)| hypothesis.must_pass);
+        let told = || reports.iter().zip(hypotheses).filter(|(_, hypothesis)| hypothesis.metric != Metric::Mixed);
         told().next().is_some() && told().all(|(report, _)| report.verdict == verdict)
     };
     let verdict = if has(Verdict::Fail) {

@@ -3,13 +3,78 @@
 
 use crate::counts::Cell;
 use crate::process::Unseen;
-use crate::verdict::{Crossing, Policy, Verdict};
+use crate::verdict::{Crossing, Metric, Policy, Verdict};
 
 /// Regions that a sentence names.
 const NAMES_MAX: usize = 8;
 
+/// What is compared, how it turns out badly, and with what, by what is counted.
+struct Terms {
+    /// Who is judged.
+    canary: &'static str,
+    /// What it does, more or less often.
+    fails: &'static str,
+    /// What it did.
+    failed: &'static str,
+    /// What it has done.
+    has_failed: &'static str,
+    /// What units did.
+    units_failed: &'static str,
+    /// Whose its units are.
+    of_canary: &'static str,
+    /// With what it is compared.
+    baseline: &'static str,
+    of_baseline: &'static str,
+}
+
+impl Metric {
+    /// What a canary does, more or less often.
+    pub(crate) fn fails(self) -> &'static str {
+        self.terms().fails
+    }
+
+    /// What its bad units are.
+    pub(crate) fn bad(self) -> &'static str {
+        match self {
+            Metric::Latency => "slow",
+            Metric::Errors | Metric::Mixed => "failed",
+        }
+    }
+
+    fn terms(self) -> &'static Terms {
+        const REQUESTS: Terms = Terms {
+            canary: "the canary",
+            fails: "fails",
+            failed: "failed",
+            has_failed: "has failed",
+            units_failed: "failed",
+            of_canary: "the canary's requests",
+            baseline: "the baseline",
+            of_baseline: "the baseline's",
+        };
+        match self {
+            Metric::Errors => &REQUESTS,
+            Metric::Latency => &Terms {
+                fails: "is slow",
+                failed: "was slow",
+                has_failed: "has been slow",
+                units_failed: "were slow",
+                ..REQUESTS
+            },
+            Metric::Mixed => &Terms {
+                canary: "what met both releases",
+                of_canary: "the traces that met both releases",
+                baseline: "what met one alone",
+                of_baseline: "the others",
+                ..REQUESTS
+            },
+        }
+    }
+}
+
 /// What a sentence may name.
 pub(crate) struct Facts<'f> {
+    pub metric: Metric,
     pub counts: Cell,
     /// The regions that are worse, where those are not all, and what was compared in each.
     pub worse: Vec<(&'f str, Cell)>,
@@ -73,20 +138,18 @@ fn of(failed: u64, units: u64) -> String {
 }
 
 /// `9 of 1,000 (0.9 %) of the canary's requests failed, and 3 of 9,000 (0.033 %) of the baseline's`.
-fn rates(counts: &Cell) -> String {
-    rates_in(counts, "")
+pub(crate) fn rates(metric: Metric, counts: &Cell) -> String {
+    rates_in(metric, counts, "")
 }
 
 /// The same in some place.
-fn rates_in(counts: &Cell, place: &str) -> String {
+fn rates_in(metric: Metric, counts: &Cell, place: &str) -> String {
+    let Terms { units_failed, of_canary, of_baseline, .. } = metric.terms();
+    let of_canary = format!("{} of {of_canary} {units_failed}{place}", of(counts.x_b, counts.n_b));
     if counts.n_a == 0 {
-        return format!("{} of the canary's requests failed{place}", of(counts.x_b, counts.n_b));
+        return of_canary;
     }
-    format!(
-        "{} of the canary's requests failed{place}, and {} of the baseline's",
-        of(counts.x_b, counts.n_b),
-        of(counts.x_a, counts.n_a)
-    )
+    format!("{of_canary}, and {} of {of_baseline}", of(counts.x_a, counts.n_a))
 }
 
 /// Whether the canary's rate over everything is the higher one.
@@ -135,33 +198,38 @@ pub(crate) fn reason(verdict: Verdict, facts: &Facts<'_>) -> String {
 }
 
 fn fails(facts: &Facts<'_>) -> String {
+    let Terms { canary, fails, failed, baseline, .. } = facts.metric.terms();
     let earlier = facts.decided.filter(|decided| Some(decided.window) != facts.last_window);
     let compared = facts.decided.map_or(facts.counts, |decided| decided.compared);
     // Odds are rates where failures are rare.
     let by = match facts.policy.tolerance > 1.0 {
-        true if is_rare(&compared) => format!("more than {} times as often as the baseline", facts.policy.tolerance),
-        true => format!("more often than the baseline, at more than {} times the odds", facts.policy.tolerance),
-        false => "more often than the baseline".to_owned(),
+        true if is_rare(&compared) => format!("more than {} times as often as {baseline}", facts.policy.tolerance),
+        true => format!("more often than {baseline}, at more than {} times the odds", facts.policy.tolerance),
+        false => format!("more often than {baseline}"),
     };
     if let Some(earlier) = earlier {
         return format!(
-            "the canary failed {by} up to an earlier minute, and that decision stays: {} by then; all in all {}",
-            rates(&earlier.counts),
-            rates(&facts.counts)
+            "{canary} {failed} {by} up to an earlier minute, and that decision stays: {} by then; all in all {}",
+            rates(facts.metric, &earlier.counts),
+            rates(facts.metric, &facts.counts)
         );
     }
     if !facts.worse.is_empty() {
         let names: Vec<&str> = facts.worse.iter().map(|(name, _)| *name).collect();
         let there = facts.worse.iter().fold(Cell::default(), |sum, (_, cell)| sum + *cell);
-        return format!("the canary fails {by} in {}: side by side, {}", list(&names), rates_in(&there, " there"));
+        return format!(
+            "{canary} {fails} {by} in {}: side by side, {}",
+            list(&names),
+            rates_in(facts.metric, &there, " there")
+        );
     }
     match is_higher(&compared) {
-        true => format!("the canary fails {by}: side by side, {}", rates(&compared)),
+        true => format!("{canary} {fails} {by}: side by side, {}", rates(facts.metric, &compared)),
         false => format!(
-            "the canary fails {by} wherever both ran side by side, although not all in all, because its share and the rate \
+            "{canary} {fails} {by} wherever both ran side by side, although not all in all, because its share and the rate \
              differ from {} to {0}: {}",
             if facts.regions_count > 1 { "region" } else { "minute" },
-            rates(&compared)
+            rates(facts.metric, &compared)
         ),
     }
 }
@@ -173,6 +241,7 @@ fn is_rare(counts: &Cell) -> bool {
 }
 
 fn passes(facts: &Facts<'_>) -> String {
+    let Terms { canary, fails, baseline, .. } = facts.metric.terms();
     let earlier = match facts.decided.filter(|decided| Some(decided.window) != facts.last_window) {
         Some(_) => ", as had come out up to an earlier minute, which stays",
         None => "",
@@ -181,29 +250,31 @@ fn passes(facts: &Facts<'_>) -> String {
     if facts.decided.is_some_and(|decided| decided.is_by_limit) {
         let limit = facts.policy.slo.map_or_else(|| "the limit".to_owned(), percent);
         return format!(
-            "the canary fails less often than {limit}, whatever the baseline does{earlier}: {}{}",
-            rates(&facts.counts),
+            "{canary} {fails} less often than {limit}, whatever {baseline} does{earlier}: {}{}",
+            rates(facts.metric, &facts.counts),
             above_limit(&facts.above_limit)
         );
     }
     let margin = facts.policy.margin;
     let worse = match is_rare(&compared) {
-        true => format!("{margin} times as often as the baseline"),
-        false => format!("at {margin} times the odds of the baseline"),
+        true => format!("{margin} times as often as {baseline}"),
+        false => format!("at {margin} times the odds of {baseline}"),
     };
     format!(
-        "a canary that fails {worse} would have shown, and this one has not{earlier}: side by side, {}",
-        rates(&compared)
+        "a canary that {fails} {worse} would have shown, and this one has not{earlier}: side by side, {}",
+        rates(facts.metric, &compared)
     )
 }
 
 fn undecided(facts: &Facts<'_>) -> String {
+    let Terms { canary, fails, has_failed, units_failed, .. } = facts.metric.terms();
     let counts = &facts.counts;
-    let rates = rates(counts);
+    let rates = rates(facts.metric, counts);
     if let Some(limit) = facts.policy.slo.filter(|_| !facts.over_limit.is_empty()) {
-        let named = facts.over_limit.iter().map(|(name, cell)| format!("{name} ({} failed)", of(cell.x_b, cell.n_b)));
+        let named =
+            facts.over_limit.iter().map(|(name, cell)| format!("{name} ({} {units_failed})", of(cell.x_b, cell.n_b)));
         return format!(
-            "the canary fails less often than {} in all regions together, and more often for sure in {}, so it does not pass by \
+            "{canary} {fails} less often than {} in all regions together, and more often for sure in {}, so it does not pass by \
              that limit: {rates}",
             percent(limit),
             some_of(&named.collect::<Vec<_>>())
@@ -237,13 +308,13 @@ fn undecided(facts: &Facts<'_>) -> String {
     }
     if let Some(region) = facts.drifted {
         return format!(
-            "in {region} the canary has failed more often since its baseline is gone, or all but gone, than the baseline did \
+            "in {region} {canary} {has_failed} more often since its baseline is gone, or all but gone, than the baseline did \
              before; too little runs beside it to tell why, and nothing passes then: {rates}"
         );
     }
     if let Some(region) = facts.alone {
         return format!(
-            "in {region} the canary fails more often than a baseline does, and next to no baseline runs \
+            "in {region} {canary} {fails} more often than a baseline does, and next to no baseline runs \
              beside it to tell why, and nothing passes then: {rates}"
         );
     }
@@ -255,10 +326,15 @@ fn undecided(facts: &Facts<'_>) -> String {
     }
     if counts.failed() == 0 {
         return format!(
-            "nothing has failed, neither of {} requests of the canary nor of {} of the baseline, so the two cannot be told \
-             apart; a limit of its own (--slo) passes a canary that hardly fails",
+            "nothing {has_failed}, neither of {} requests of the canary nor of {} of the baseline, so the two cannot be told \
+             apart{}",
             grouped(counts.n_b),
-            grouped(counts.n_a)
+            grouped(counts.n_a),
+            if facts.metric == Metric::Errors {
+                "; a limit of its own (--slo) passes a canary that hardly fails"
+            } else {
+                ""
+            }
         );
     }
     if facts.covered_count == 0 {

@@ -289,7 +289,7 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
         service: one.service,
         baseline: one.baseline,
         canary: one.canary,
-        metric: one.metric,
+        metric: one.metric.name(),
         groups: one.source.map(|source| source.groups.as_slice()),
         records_from_elsewhere: one.source.map(|source| source.records_from_elsewhere),
         late: one.source.map(|source| source.late.into()),

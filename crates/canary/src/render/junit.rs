@@ -4,7 +4,8 @@
 use std::fmt::Write;
 
 use super::{Comparison, Told, power};
-use crate::verdict::{Region, RegionVerdict, Verdict};
+use crate::verdict::{Metric, Region, RegionVerdict, Verdict};
+use crate::words;
 
 /// The document.
 pub fn render_junit(told: &Told<'_>) -> String {
@@ -18,7 +19,7 @@ pub fn render_junit(told: &Told<'_>) -> String {
 
 fn suite(out: &mut String, one: &Comparison<'_>, told: &Told<'_>) {
     let report = one.report;
-    let names = [Some("canary"), one.service, one.canary, Some(one.metric)];
+    let names = [Some("canary"), one.service, one.canary, Some(one.metric.name())];
     let name = escape(&names.into_iter().flatten().collect::<Vec<_>>().join(" "));
     let kinds: Vec<&str> = std::iter::once(kind(report.verdict))
         .chain(report.regions.iter().map(|region| of_region(region.verdict)))
@@ -35,7 +36,7 @@ fn suite(out: &mut String, one: &Comparison<'_>, told: &Told<'_>) {
     );
     case(out, &name, "verdict", kind(report.verdict), &format!("{}: {}", report.verdict.name(), report.reason));
     for region in &report.regions {
-        case(out, &name, &region.region, of_region(region.verdict), &of_a_region(region));
+        case(out, &name, &region.region, of_region(region.verdict), &of_a_region(one.metric, region));
     }
     for region in told.missing_regions {
         case(out, &name, region, "error", "the region did not answer");
@@ -54,15 +55,11 @@ fn case(out: &mut String, class: &str, name: &str, kind: &str, message: &str) {
     out.push_str("</testcase>\n");
 }
 
-fn of_a_region(region: &Region) -> String {
-    let counts = &region.totals.counts;
+fn of_a_region(metric: Metric, region: &Region) -> String {
     format!(
-        "{}: {} of {} requests of the canary failed, {} of {} of the baseline; evidence that it is worse {}, that it is not {}{}",
+        "{}: {}; evidence that it is worse {}, that it is not {}{}",
         region.verdict.name(),
-        counts.x_b,
-        counts.n_b,
-        counts.x_a,
-        counts.n_a,
+        words::rates(metric, &region.totals.counts),
         power(region.totals.ln_e_fail),
         power(region.totals.ln_e_pass),
         if region.roll_back { "; roll back" } else { "" }

@@ -32,10 +32,15 @@ pub fn render_markdown(told: &Told<'_>) -> String {
     }
     for one in told.comparisons {
         if told.comparisons.len() > 1 {
-            let name = [one.service, Some(one.metric)].into_iter().flatten().map(escape).collect::<Vec<_>>().join(", ");
+            let name =
+                [one.service, Some(one.metric.name())].into_iter().flatten().map(escape).collect::<Vec<_>>().join(", ");
             let _ = writeln!(out, "**{name}: {}**\n", one.report.verdict.name());
         }
-        out.push_str("| region | baseline failed | canary failed | canary rate, 95 % | risk ratio | worse | not worse | verdict |\n");
+        let bad = one.metric.bad();
+        let _ = writeln!(
+            out,
+            "| region | baseline {bad} | canary {bad} | canary rate, 95 % | risk ratio | worse | not worse | verdict |"
+        );
         out.push_str("|---|--:|--:|--:|--:|--:|--:|---|\n");
         for region in &one.report.regions {
             let totals = &region.totals;

@@ -32,7 +32,7 @@ pub fn render_text(told: &Told<'_>) -> String {
     for one in told.comparisons {
         out.push('\n');
         if told.comparisons.len() > 1 {
-            let names = [one.service, Some(one.metric)].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let names = [one.service, Some(one.metric.name())].into_iter().flatten().collect::<Vec<_>>().join(", ");
             let _ = writeln!(out, "{names}: {}", one.report.verdict.name());
         }
         out.push_str(&table(one.report));
@@ -167,7 +167,7 @@ mod tests {
             service: Some("pay"),
             canary: Some("2"),
             baseline: Some("1"),
-            metric: "errors",
+            metric: crate::Metric::Errors,
             source: Some(&source),
             report: &report,
         };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use transect_canary::{
-    Cell, Comparison, Counts, History, Hypothesis, Looks, MIXED, Mixed, Policy, RecordSource, RegionVerdict, Report,
+    Cell, Comparison, Counts, History, Hypothesis, Looks, Metric, Mixed, Policy, RecordSource, RegionVerdict, Report,
     Told, Verdict, decisive, judge, judge_all, parse_csv, render_csv, render_html, render_json, render_junit,
     render_markdown, render_text,
 };
@@ -171,7 +171,7 @@ fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, gl
         service: asked.services.first().map(String::as_str),
         baseline: asked.baseline.as_deref(),
         canary: asked.canary.as_deref(),
-        metric: "errors",
+        metric: Metric::Errors,
         source: None,
         report: &report,
     };
@@ -229,7 +229,7 @@ fn sleep(wait: Duration) -> Result<(), Failure> {
 }
 
 /// Service, baseline, canary, metric, where its records came from, and what is said of it.
-type JudgedComparison = (String, Option<String>, String, &'static str, RecordSource, Report);
+type JudgedComparison = (String, Option<String>, String, Metric, RecordSource, Report);
 
 /// One look, judged.
 struct Judged {
@@ -245,12 +245,11 @@ struct Judged {
 /// What is judged beside others: of which service, and by what.
 struct Asking<'p> {
     index: usize,
-    metric: &'static str,
+    metric: Metric,
     counts: Counts,
     /// The same if what is held against nobody counted, by [`Worst::EACH`].
     at_worst: [Option<Counts>; Worst::EACH.len()],
     policy: &'p Policy,
-    must_pass: bool,
 }
 
 /// Counts what is new, judges all, and keeps it.
@@ -294,38 +293,33 @@ fn judge_series(
     let mut all: Vec<Asking<'_>> = Vec::new();
     let mut mixed = Vec::new();
     for (index, service) in series.services().iter().enumerate() {
-        for (metric, policy) in [("errors", &errors_policy), ("latency", &latency_policy)] {
-            if metric == "latency" && counting.slow_nano.is_none() {
+        for (metric, policy) in [(Metric::Errors, &errors_policy), (Metric::Latency, &latency_policy)] {
+            let is_slow = metric == Metric::Latency;
+            if is_slow && counting.slow_nano.is_none() {
                 continue;
             }
             let of =
                 |cells| Ok::<_, Failure>(counts(cells, counting.exclude_first, &steps)?.of_regions(&global.region));
-            let is_slow = metric == "latency";
             let mut at_worst: [Option<Counts>; Worst::EACH.len()] = Default::default();
             for (place, worst) in at_worst.iter_mut().zip(Worst::EACH) {
                 *place = service.cells_at_worst(is_slow, worst).map(of).transpose()?;
             }
-            all.push(Asking { index, metric, counts: of(service.cells(is_slow))?, at_worst, policy, must_pass: true });
+            all.push(Asking { index, metric, counts: of(service.cells(is_slow))?, at_worst, policy });
         }
         let (sums, cells) = service.mixed(counting.exclude_first);
         let cells = steps.clocked(Counts::new(steps.place(cells)).map_err(internal)?);
         mixed.push((sums, judge(&cells, &mixed_policy, false)));
         if asked.gate_mixed {
-            let (metric, policy) = (MIXED, &mixed_policy);
+            let (metric, policy) = (Metric::Mixed, &mixed_policy);
             let at_worst = Default::default();
-            all.push(Asking { index, metric, counts: cells, at_worst, policy, must_pass: false });
+            all.push(Asking { index, metric, counts: cells, at_worst, policy });
         }
     }
     let history = if series.is_kept() { History::Decides } else { History::Told };
     let looks = Looks { is_region_missing: !look.is_complete, is_sampled: series.is_sampled(), history };
     let hypotheses: Vec<Hypothesis<'_>> = all
         .iter()
-        .map(|one| Hypothesis {
-            counts: &one.counts,
-            at_worst: &one.at_worst,
-            policy: one.policy,
-            must_pass: one.must_pass,
-        })
+        .map(|one| Hypothesis { counts: &one.counts, at_worst: &one.at_worst, policy: one.policy, metric: one.metric })
         .collect();
     let (verdict, reports) = judge_all(&hypotheses, looks);
     drop(hypotheses);
@@ -341,7 +335,7 @@ fn judge_series(
         .map(|(one, report)| {
             let service = &series.services()[one.index];
             let (name, canary) = (service.service.clone(), service.canary.clone());
-            (name, service.baseline.clone(), canary, one.metric, service.source(one.metric == "latency"), report)
+            (name, service.baseline.clone(), canary, one.metric, service.source(one.metric == Metric::Latency), report)
         })
         .collect();
     Ok(Judged { verdict, comparisons, counts: first, windows: steps.names(), mixed, look, policy: asked.policy })
@@ -361,7 +355,7 @@ impl Judged {
     /// A share that is off may be put right, and hides no failure that comes: it is looked on. So it is while a region that
     /// was asked for has too few requests: a pass says nothing of it.
     fn is_decided(&self, named: &[String]) -> bool {
-        let of_regions = self.comparisons.iter().filter(|(.., metric, _, _)| *metric != MIXED);
+        let of_regions = self.comparisons.iter().filter(|(.., metric, _, _)| *metric != Metric::Mixed);
         let mut regions = of_regions.flat_map(|(.., report)| &report.regions);
         match self.verdict {
             Verdict::Fail => true,
@@ -405,7 +399,7 @@ impl Judged {
                 service: Some(service),
                 baseline: baseline.as_deref(),
                 canary: Some(canary),
-                metric,
+                metric: *metric,
                 source: Some(source),
                 report,
             })
