@@ -160,24 +160,36 @@ FROM (
   FROM rows_read LEFT JOIN function_services USING (faas_name)
 );
 
--- 10: the groups of each service: where its calls are reported or its spans stand (in aws/spans), else those that name it; where calls of others alone are
--- reported nothing counts, unless there is no other group.
+-- 10: the groups of each service: where its calls are reported, or that are named after its functions, with its spans (in aws/spans); else its spans, with the
+-- groups in which no function writes and half of what stands there names it; else those that name it; where calls of others alone are reported nothing counts,
+-- unless there is no other group.
 CREATE OR REPLACE TEMP TABLE groups_of_services AS
 WITH
 reported AS (SELECT DISTINCT rows.aws_log_group, service FROM rows_of_any_group AS rows JOIN homes USING (faas_name, aws_log_group)
   WHERE signal = 'log' AND event_name = 'platform.report'),
 ranked AS (
-  SELECT DISTINCT
+  SELECT
     service, aws_log_group,
-    CASE
+    min(CASE
       WHEN aws_log_group IN (SELECT aws_log_group FROM reported)
         THEN CASE WHEN (aws_log_group, service) IN (SELECT (aws_log_group, service) FROM reported) THEN 0 ELSE 2 END
-      WHEN signal = 'span' AND aws_log_group = 'aws/spans' THEN 0
+      WHEN aws_log_group = '/aws/lambda/' || faas_name OR (aws_log_group LIKE '/aws/lambda/%' AND aws_log_group LIKE '%.' || faas_name) THEN 0
       ELSE 1
-    END AS place
-  FROM rows_of_any_group WHERE service IS NOT NULL
-)
-SELECT service, aws_log_group FROM ranked QUALIFY place = min(place) OVER (PARTITION BY service);
+    END) AS place,
+    bool_or(signal = 'span' AND aws_log_group = 'aws/spans') AS has_spans
+  FROM rows_of_any_group WHERE service IS NOT NULL GROUP BY ALL
+),
+lines AS (
+  SELECT aws_log_group, CASE WHEN faas_name IS NULL THEN service_name END AS service, count(DISTINCT time_unix_nano) AS times FROM rows_of_any_group
+  WHERE signal = 'log' AND coalesce(event_name NOT LIKE 'platform.%', true) GROUP BY ALL
+),
+homes_of_containers AS (SELECT aws_log_group, service FROM lines QUALIFY 2 * times >= sum(times) OVER (PARTITION BY aws_log_group)),
+best AS (SELECT service, min(place) AS place, bool_or(has_spans) AS has_any_span FROM ranked GROUP BY ALL)
+SELECT service, aws_log_group FROM ranked JOIN best USING (service)
+WHERE has_spans OR CASE
+  WHEN best.place > 0 AND has_any_span THEN (aws_log_group, service) IN (SELECT (aws_log_group, service) FROM homes_of_containers)
+  ELSE ranked.place = best.place
+END;
 
 CREATE OR REPLACE TEMP TABLE rows_of_services AS
 SELECT rows.* FROM rows_of_any_group AS rows
@@ -195,13 +207,14 @@ FROM (
 GROUP BY ALL;
 
 -- 1: rows of calls. Without an invocation it is a call for each release that a trace met.
-CREATE OR REPLACE TEMP TABLE rows_of_calls AS
+CREATE OR REPLACE TEMP TABLE rows_of_ids AS
 SELECT
   rows.*,
   CASE
     WHEN faas_invocation_id IS NOT NULL THEN to_json([rows.cloud_region, service, faas_invocation_id])
     ELSE to_json([rows.cloud_region, service, trace_id, coalesce(mostly_stated.release, stated, recorded.release, rows.faas_version), 'no invocation'])
-  END::VARCHAR AS call,
+  END::VARCHAR AS id,
+  to_json([rows.faas_name, rows.faas_version])::VARCHAR AS part,
   time_unix_nano + CASE WHEN signal = 'span' THEN coalesce(duration_nano, 0) ELSE 0 END AS failed_at
 FROM rows_of_services AS rows
 LEFT JOIN recorded ON rows.cloud_region = recorded.region AND rows.faas_name = recorded.faas_name AND rows.faas_version = recorded.faas_version
@@ -209,15 +222,39 @@ LEFT JOIN mostly_stated
   ON rows.cloud_region = mostly_stated.cloud_region AND rows.faas_name = mostly_stated.faas_name AND rows.faas_version = mostly_stated.faas_version
 WHERE faas_invocation_id IS NOT NULL OR trace_id IS NOT NULL;
 
+-- 1: an invocation is a call for each version of a function that has marks of it: Lambda repeats asynchronous calls under their ids. What others write of it,
+-- version by version, is of the last one that had begun when they began to, else of the first.
+CREATE OR REPLACE TEMP TABLE parts AS
+SELECT id, part, min(time_unix_nano) AS began, bool_or(is_mark AND signal = 'log') AS is_attempt, any_value(faas_invocation_id) IS NOT NULL AS is_invocation,
+  coalesce(any_value(rows.faas_name), '') AS faas_name, coalesce(any_value(faas_version), '') AS faas_version
+FROM rows_of_ids AS rows GROUP BY ALL;
+
+CREATE OR REPLACE TEMP TABLE rows_of_calls AS
+WITH
+placed AS (
+  SELECT parts.id, parts.part,
+    arg_max(attempts.part, (attempts.began, attempts.faas_name, attempts.faas_version)) FILTER (attempts.began <= parts.began) AS last,
+    arg_min(attempts.part, (attempts.began, attempts.faas_name, attempts.faas_version)) AS first
+  FROM parts LEFT JOIN parts AS attempts ON parts.id = attempts.id AND attempts.is_attempt
+  GROUP BY ALL
+)
+SELECT
+  rows.*,
+  to_json([rows.id, CASE WHEN is_attempt THEN rows.part WHEN is_invocation THEN coalesce(last, first) END])::VARCHAR AS call
+FROM rows_of_ids AS rows JOIN parts USING (id, part) JOIN placed USING (id, part);
+
 -- 3 and 4
 CREATE OR REPLACE TEMP TABLE calls AS
 WITH
 of_call AS (
   SELECT
-    call, any_value(cloud_region) AS cloud_region, any_value(service) AS service, max(faas_name) AS faas_name, max(faas_version) AS faas_version,
+    call, any_value(id) AS id, any_value(cloud_region) AS cloud_region, any_value(service) AS service,
+    -- The function of a call that has marks is the one that wrote those.
+    coalesce(max(faas_name) FILTER (is_mark AND signal = 'log'), max(faas_name)) AS faas_name,
+    coalesce(max(faas_version) FILTER (is_mark AND signal = 'log'), max(faas_version)) AS faas_version,
     max(stated) AS stated, max(trace_id) AS trace_id, bool_or(is_mark AND signal = 'log') AS is_marked,
     bool_or(event_name = 'platform.start' AND signal = 'log') AS is_started,
-    CASE WHEN any_value(faas_invocation_id) IS NOT NULL THEN min(time_unix_nano) ELSE 0 END AS since
+    min(time_unix_nano) AS began, CASE WHEN any_value(faas_invocation_id) IS NOT NULL THEN min(time_unix_nano) ELSE 0 END AS since
   FROM rows_of_calls GROUP BY call
 ),
 named AS (
@@ -233,18 +270,41 @@ met AS (
   WHERE call_release IS NOT NULL AND trace_id IS NOT NULL GROUP BY ALL HAVING count(DISTINCT call_release) = 1
 ),
 released AS (
-  SELECT named.* REPLACE (coalesce(call_release, CASE WHEN faas_name IS NULL THEN only_release END) AS call_release)
+  SELECT named.* REPLACE (coalesce(call_release, CASE WHEN faas_name IS NULL THEN only_release END) AS call_release), call_release AS stated_release
   FROM named LEFT JOIN met USING (service, cloud_region, trace_id)
 )
 SELECT
-  call, cloud_region AS region, service, call_release AS release, trace_id, since,
-  -- 11: where the calls of a function's version have STARTs, an id that no mark has is another's.
-  since <> 0 AND faas_name IS NOT NULL AND NOT is_marked AND bool_or(coalesce(is_started, false)) OVER (PARTITION BY cloud_region, service, faas_name, faas_version) AS is_phantom,
-  CASE
-    WHEN getvariable('unit') = 'auto' AND trace_id IS NOT NULL THEN to_json([service, cloud_region, call_release, trace_id, 'trace'])::VARCHAR
-    ELSE call
-  END AS unit
+  call, id, cloud_region AS region, service, coalesce(faas_name, '') AS function, call_release AS release, stated_release, trace_id, since, began, is_marked,
+  -- 11: where the calls of a function's version have STARTs, an id that no mark has is another's, and what names a trace alone is part of a call.
+  faas_name IS NOT NULL AND NOT is_marked AND bool_or(coalesce(is_started, false)) OVER (PARTITION BY cloud_region, service, faas_name, faas_version) AS is_phantom
 FROM released;
+
+-- 12: whether the calls of a trace go to releases each by itself.
+CREATE OR REPLACE TEMP TABLE sent_by_call AS
+WITH
+met AS (
+  SELECT service, region, trace_id, count(*) FILTER (is_marked AND since <> 0) AS calls, count(DISTINCT release) > 1 AS is_mixed
+  FROM calls WHERE release IS NOT NULL AND trace_id IS NOT NULL GROUP BY ALL HAVING calls > 1
+),
+shares AS (
+  SELECT service, release, of_release / sum(of_release) OVER (PARTITION BY service) AS share FROM (
+    SELECT service, release, count(*) AS of_release
+    FROM calls WHERE release IS NOT NULL AND trace_id IS NOT NULL AND is_marked AND since <> 0 GROUP BY ALL
+  )
+),
+alike AS (SELECT service, region, trace_id, any_value(is_mixed) AS is_mixed, sum(share ** calls) AS one_release FROM met JOIN shares USING (service) GROUP BY ALL)
+SELECT service FROM alike GROUP BY service HAVING bool_or(is_mixed) AND 10 * count(*) FILTER (is_mixed) >= sum(1 - one_release);
+
+CREATE OR REPLACE TEMP TABLE calls AS
+SELECT
+  *,
+  -- 13: functions that do not run the canary are not part of it.
+  CASE
+    WHEN coalesce(service = getvariable('service')::VARCHAR AND NOT list_contains(getvariable('functions')::VARCHAR[], function), false) THEN NULL
+    WHEN getvariable('unit') = 'auto' AND trace_id IS NOT NULL AND service NOT IN (FROM sent_by_call) THEN to_json([service, region, release, trace_id, 'trace'])
+    ELSE to_json([id, release])
+  END::VARCHAR AS unit
+FROM calls;
 
 -- 5: where a unit begins, and until when it may fail.
 CREATE OR REPLACE TEMP TABLE begun AS
@@ -252,7 +312,7 @@ SELECT
   unit, any_value(calls.service) AS service, any_value(calls.region) AS region, any_value(release) AS release, any_value(calls.trace_id) AS trace_id,
   min(time_unix_nano) // getvariable('minute') * getvariable('minute') AS opens,
   opens + getvariable('minute') + getvariable('settle') AS settled
-FROM rows_of_calls JOIN calls USING (call) WHERE unit <> call OR NOT is_phantom GROUP BY unit;
+FROM rows_of_calls JOIN calls USING (call) WHERE unit IS NOT NULL GROUP BY unit HAVING bool_or(NOT is_phantom);
 
 -- 7: the span of an invocation is what Lambda's own records name, else the first of its spans.
 CREATE OR REPLACE TEMP TABLE spans_of_invocations AS
@@ -388,9 +448,10 @@ class Judge:
             self.connection.execute("INSERT INTO recorded VALUES (?, ?, ?, ?)", record)
         self.looked = None
 
-    def look(self, scope, now):
-        """Makes the table of the units, unless it is there."""
+    def look(self, scope, now, service=None, functions=None):
+        """Makes the table of the units, unless it is there; of a service those of some functions alone, where they are named."""
         variables = {
+            "service": service, "functions": functions,
             "since": scope.since // MINUTE * MINUTE, "last_end": last_window_ends(scope, now), "settle": SETTLE if scope.settle is None else scope.settle,
             "regions": list(scope.regions) or None, "unit": scope.unit, "look_back": LOOK_BACK, "minute": MINUTE,
         }
@@ -402,6 +463,13 @@ class Judge:
 
     def counts(self, scope, pair, now):
         self.look(scope, now)
+        ran = self.connection.execute("""
+            SELECT stated_release, list(DISTINCT function) FROM calls
+            WHERE service = ? AND stated_release IS NOT NULL AND began >= getvariable('since') AND began < getvariable('last_end') GROUP BY ALL""", [pair.service])
+        ran = {release: set(functions) for release, functions in ran.fetchall()}
+        of_canary, of_baseline = ran.get(pair.canary, set()), ran.get(pair.baseline, set())
+        if of_canary & of_baseline and not of_baseline <= of_canary:
+            self.look(scope, now, pair.service, sorted(of_canary))
         values = {"service": pair.service, "baseline": pair.baseline, "canary": pair.canary, "exclude_first": pair.exclude_first}
         rows = self.connection.execute(COUNTS_SQL, values).fetchall()
         return {(region, rfc3339(opens)): tuple(counts) for region, opens, *counts in rows}
@@ -601,7 +669,16 @@ def cases():
     yield Case("and of no other", tied, {}, Pair("zebra", "1", "2"))
     yield Case("a function whose rows state no service is one", [other(1, "i", service_version="1"), other(2, "k", service_version="2", faas_version="8")],
                {("r1", 0): (1, 0, 1, 0)}, Pair("cart", "1", "2"))
-    yield Case("two functions may be of a service", [a(1, "i"), a(2, "j", faas_name="pay-too"), b(3, "k", faas_name="pay-too")], {("r1", 0): (2, 0, 1, 0)})
+    too = {"faas_name": "pay-too"}
+    yield Case("two functions may be of a service", [a(1, "i"), a(2, "j", **too), b(3, "k", **too), b(4, "l")], {("r1", 0): (2, 0, 2, 0)})
+    yield Case("one that does not run the canary is not part of it", [a(1, "i"), a(2, "j", **too), b(3, "k", **too)], {("r1", 0): (1, 0, 1, 0)})
+    yield Case("unless the baseline runs in no other", [a(1, "i"), b(3, "k", **too)], {("r1", 0): (1, 0, 1, 0)})
+    start, first, second = {"event_name": "platform.start"}, {"aws_log_stream": "first"}, {"aws_log_stream": "second"}
+    attempts = [a(1, "i", **start, **first), a(2, "i", **first), b(61, "i", **start, **second), b(62, "i", **FAILED, **second)]
+    yield Case("each attempt is a call of its version", attempts, {("r1", 0): (1, 0, 0, 0), ("r1", 1): (0, 0, 1, 1)}, scope=replace(INVOCATION, settle=HOUR))
+    yield Case("and what others write of it is of the last one that had begun",
+               [*attempts, at(121, faas_invocation_id="i", service_version=None, faas_name=None, faas_version=None, **span("s", status_code="ERROR"))],
+               {("r1", 0): (1, 0, 0, 0), ("r1", 1): (0, 0, 1, 1)}, scope=replace(INVOCATION, settle=HOUR))
     yield Case("a call of a service is one, whoever writes of it", [a(1, "i"), a(2, "i", faas_name="pay-too")], {("r1", 0): (1, 0, 0, 0)})
     # 3: releases.
     yield Case("the greatest version that a call states", [a(1, "i"), b(2, "i"), a(3, "k")], {("r1", 0): (1, 0, 1, 0)})
@@ -634,6 +711,13 @@ def cases():
                [a(1, "i", trace_id="t"), a(2, "i", trace_id="s"), a(3, "k", trace_id="t"), a(4, "l", trace_id="s")], {("r1", 0): (2, 0, 0, 0)})
     yield Case("a failed call fails the unit", [a(1, "i", trace_id="t", **FAILED), a(2, "k", trace_id="t"), a(61, "l", trace_id="u")],
                {("r1", 0): (1, 1, 0, 0), ("r1", 1): (1, 0, 0, 0)})
+    starts = [part for number in range(12) for part in (
+        (a if number % 2 else b)(number, f"i{number}", **start, aws_log_stream=f"s{number}", trace_id=f"t{number // 4}"),)]
+    yield Case("calls that go to releases each by itself are units", starts, {("r1", 0): (6, 0, 6, 0)})
+    of_traces = [(a if number < 40 else b)(number / 2, f"i{number}", **start, aws_log_stream=f"s{number}", trace_id=f"t{number // 4}") for number in range(80)]
+    yield Case("traces that go to releases as a whole are", of_traces, {("r1", 0): (10, 0, 10, 0)})
+    yield Case("what names a trace alone is part of a call where those have STARTs",
+               [a(1, "i", **start), a(2, None, trace_id="t"), b(3, "k", **start, **second), b(4, None, trace_id="u", **FAILED)], {("r1", 0): (1, 0, 1, 0)})
     # 5: windows.
     yield Case("the window is that of the first row", [a(61, "i"), a(59.999999999, "i"), a(60, "k")], {("r1", 0): (1, 0, 0, 0), ("r1", 1): (1, 0, 0, 0)})
     yield Case("what began before is not counted",
@@ -717,7 +801,7 @@ def cases():
                Pair("pay", "1", "2", exclude_first=2 * MINUTE))
     # Deliveries come twice.
     yield Case("copies are not counted", [a(1, "i", **FAILED), b(2, "k", trace_id="t"), at(3, trace_id="u", service_version="1", **without_function)],
-               {("r1", 0): (2, 1, 1, 0)}, copies=True)
+               {("r1", 0): (1, 1, 1, 0)}, copies=True)
 
 
 def hand_made(folder, case, columns):

@@ -414,7 +414,8 @@ pub struct Trace {
 /// and minute. It may be asked as often as one likes: its risk of an error holds for all looks together, and for any mix of
 /// regions. For an automatic rollback --alpha 0.01 is recommended.
 ///
-/// A unit is a trace, for each release and region by itself, else an invocation. It has failed if something of the service
+/// A unit is a trace, for each release and region by itself, else an invocation; and an invocation where those of a trace go
+/// to releases each by itself. It has failed if something of the service
 /// in it did: a record of severity ERROR or above, a failed or timed-out invocation, an error span, or HTTP 500 or above;
 /// but not if that began in another service. A minute is counted once it is over for --settle,
 /// and the evidence at the last counted minute decides; with --state a failure stays, and a pass until there is one. Nothing
@@ -439,7 +440,7 @@ pub struct Canary {
     /// The service; repeatable, and then all of them must pass
     #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(names::services))]
     pub service: Vec<String>,
-    /// The release before; `auto`: the one with most traffic before the canary appeared
+    /// The release before; `auto`: the one with most traffic beside the canary and as long before it
     #[arg(long, value_name = "RELEASE|auto", add = ArgValueCandidates::new(names::releases))]
     pub baseline: Option<String>,
     /// The release that is judged
@@ -465,7 +466,7 @@ pub struct CanaryCounting {
     /// Compare latency too: a unit that takes longer than this is a slow one
     #[arg(long, value_name = "DURATION", help_heading = "Counting")]
     pub slow: Option<String>,
-    /// What is counted; `auto`: traces, and invocations without one
+    /// What is counted; `auto`: traces, or invocations where those of a trace go to releases each by itself
     #[arg(long, value_enum, value_name = "UNIT", help_heading = "Counting")]
     pub unit: Option<UnitName>,
     /// Leave out so much of the canary's beginning in each region: cold starts

@@ -1,8 +1,9 @@
 //! How many units of work two releases of a service had in each region and minute, and how many of them failed: what
 //! `transect canary` judges. All regions are read at once, and every record counts as often as it is delivered: once.
 //!
-//! A unit is a trace, for each release and region by itself, else an invocation. It belongs to the minute of its first
-//! record, by CloudWatch's clock where that is a log, and fails if something of the service failed in it that did not come from elsewhere.
+//! A unit is a trace, for each release and region by itself, else an invocation; and each invocation is one where those of
+//! a trace go to releases by themselves. It belongs to the minute of its first record, by CloudWatch's clock where that is
+//! a log, and fails if something of the service failed in it that did not come from elsewhere.
 
 mod origin;
 mod scan;
@@ -26,7 +27,7 @@ pub const UNIT_NANO_MAX: i64 = 3_600_000_000_000;
 /// What is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnitKind {
-    /// A trace where there is one, else an invocation.
+    /// A trace where there is one, else an invocation; an invocation where those of a trace go to releases by themselves.
     #[default]
     Auto,
     /// Traces alone.
@@ -40,7 +41,7 @@ pub enum UnitKind {
 pub struct ServiceQuestion {
     /// Its name.
     pub service: String,
-    /// The release before; none for the one with most traffic before the canary appeared.
+    /// The release before; none for the one with most calls beside the canary, and as long before it.
     pub baseline: Option<String>,
     /// The release that is judged.
     pub canary: String,
@@ -63,6 +64,13 @@ pub struct UnitQuestion {
     pub error: Option<String>,
     /// From which duration on a unit is slow.
     pub slow_nano: Option<i64>,
+}
+
+impl UnitQuestion {
+    /// Whether a time lies in one of the windows.
+    fn holds(&self, time_unix_nano: i64) -> bool {
+        (self.since_unix_nano..self.until_unix_nano).contains(&time_unix_nano)
+    }
 }
 
 /// Units of a region and window.

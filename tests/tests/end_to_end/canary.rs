@@ -2,7 +2,7 @@
 //! sample's lake, whose truth is known.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -101,6 +101,7 @@ fn what_cannot_be_judged_is_refused() {
     refused(&["--policy", text(&policy)], "min_request");
     let known = ["--service", "a", "--canary", "2", "--baseline", "1"];
     refused(&[&known[..], &["--error", "nonsense > 3"]].concat(), "nonsense");
+    refused(&[&known[..], &["--error", "random() > 0.5"]].concat(), "leave out what is random");
     let empty = run(&[&["canary", "--lake", text(folder.path())], &known[..]].concat());
     assert_eq!(empty.code, 5, "{}", empty.stderr);
 }
@@ -762,8 +763,17 @@ impl Watching {
 
     fn end(mut self) -> (Option<i32>, String) {
         self.said.by_ref().for_each(drop);
-        let answer = self.child.wait_with_output().unwrap();
-        (answer.status.code(), String::from_utf8(answer.stdout).unwrap())
+        let mut answer = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+        (self.child.wait().unwrap().code(), answer)
+    }
+}
+
+impl Drop for Watching {
+    /// A test that fails leaves nobody watching.
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 
@@ -807,7 +817,7 @@ fn who_watches_is_told_when_it_is_decided_and_at_the_deadline() {
     );
     assert_eq!(off.code, 6, "{}", off.stdout);
     // A pass says nothing of a region with too few requests: where it was asked for, it is looked on.
-    let passing = [&BACK[..], &["--region", "us-east-2", "--region", "us-west-2", "--min-requests", "2000"]].concat();
+    let passing = [&BACK[..], &["--region", "us-east-2", "--region", "us-west-2", "--min-requests", "3200"]].concat();
     let watch = ["--watch", "--every", "50ms", "--deadline"];
     let fixed = ["canary", "--lake", text(lake), "--service", "payments", "--since", SINCE, "--until", UNTIL];
     let mut watching = Watching::start(&[&fixed[..], &passing, &watch, &["10m"]].concat());
@@ -860,6 +870,11 @@ fn latency_and_several_services_are_judged_together() {
     assert_eq!(report["policy"]["slow"], "2s");
     // What a failed record is can be said.
     let (_, none) = self::report(lake, &[&RELEASE[..], &["--error", "severity_number > 24"]].concat());
+    assert_eq!((&none["x_a"], &none["x_b"]), (&json!(0), &json!(0)));
+    let (_, none) = self::report(
+        lake,
+        &[&RELEASE[..], &["--error", "coalesce(severity_number, 0) > 24 or timestamp > now()"]].concat(),
+    );
     assert_eq!((&none["x_a"], &none["x_b"]), (&json!(0), &json!(0)));
     // Another service that shifts meanwhile is named.
     let warnings = none["warnings"].to_string();

@@ -522,14 +522,16 @@ async fn containers_speak_for_themselves_and_a_group_of_others_does_not() {
     lines.extend(stream("edge", "bb", HOUR_8, "Sa Ea Ra"));
     lines.push(Record { faas_name: Some("any".into()), ..container("/aws/lambda/edge", 30) });
     assert_eq!(of(&lines).await, (20, vec!["/ecs/pay".to_owned()], 1));
-    // Where its spans stand, nothing else speaks for it.
+    // Where it has spans, the logs of its own containers speak beside them, and what others print does not.
+    lines.extend((50..55).map(|number| Record { service_name: Some("cart".into()), ..container("/ecs/cart", number) }));
+    lines.push(container("/ecs/cart", 55));
     lines.push(Record {
         signal: "span".into(),
         span_id: Some("00000000000000aa".into()),
         duration_nano: Some(MS),
         ..container("aws/spans", 40)
     });
-    assert_eq!(of(&lines).await, (1, vec!["aws/spans".to_owned()], 21));
+    assert_eq!(of(&lines).await, (21, ["/ecs/pay", "aws/spans"].map(str::to_owned).to_vec(), 2));
 }
 
 /// A sample rate keeps a share of what goes well and warns of nothing. The marks of calls are always kept, so that a
@@ -726,4 +728,86 @@ async fn units_that_are_traces_leave_out_what_has_none_and_tell_its_failures() {
     lines.iter_mut().for_each(|line| line.service_version = Some("1.4.2".into()));
     let units = units(&Fixture::of(&lines).engine(), UnitKind::Trace).await;
     assert_eq!(sums(&units), ([0; 4], [0, 0], [0, 1]));
+}
+
+/// A call in a stream of its own: function, version, and its lines as [`stream`] takes them, all of one release.
+fn called(function: &'static str, version: &'static str, at: i64, words: &str) -> Vec<Record<'static>> {
+    let release = if version == "9" { "1.4.1" } else { "1.4.2" };
+    let lines = stream(function, &format!("{version}-{at}"), HOUR_8 + at * SECOND, words).into_iter();
+    lines
+        .map(|line| Record {
+            faas_version: Some(version.into()),
+            service_name: Some("pay".into()),
+            service_version: Some(release.into()),
+            ..line
+        })
+        .collect()
+}
+
+/// Sets the trace of lines.
+fn traced(lines: Vec<Record<'static>>, trace: i64) -> Vec<Record<'static>> {
+    lines.into_iter().map(|line| Record { trace_id: Some(format!("{trace:032x}").into()), ..line }).collect()
+}
+
+async fn counted(lines: impl IntoIterator<Item = Vec<Record<'static>>>) -> ([u64; 4], [u64; 2], [u64; 2]) {
+    let lines: Vec<Record<'static>> = lines.into_iter().flatten().collect();
+    sums(&units(&Fixture::of(&lines).engine(), UnitKind::Auto).await)
+}
+
+#[tokio::test]
+async fn each_attempt_of_a_call_is_of_the_version_that_ran_it() {
+    // As text, "10" comes before "9".
+    let retried = [called("pay", "10", 1, "Sa ! Ra"), called("pay", "9", 70, "Sa a Ra")];
+    assert_eq!(counted(retried.clone()).await.0, [1, 0, 1, 1]);
+    // Another function of the service that logs the id of its caller has but its own call.
+    let own = called("pay-worker", "10", 2, "Sw a w Rw");
+    assert_eq!(counted(retried.into_iter().chain([own])).await.0, [1, 0, 2, 1]);
+}
+
+#[tokio::test]
+async fn calls_that_go_to_releases_by_themselves_are_units_and_traces_that_go_as_a_whole_are() {
+    let call = |number: i64, version: &'static str, trace: i64| {
+        traced(called("pay", version, number, &format!("Sc{number} Rc{number}")), trace)
+    };
+    let by_call = (0..40).map(|number| call(number, if number % 2 == 0 { "9" } else { "10" }, 1 + number / 4));
+    assert_eq!(counted(by_call).await.0, [20, 0, 20, 0]);
+    let by_trace = (0..40).map(|number| call(number, if number < 20 { "9" } else { "10" }, 1 + number / 4));
+    assert_eq!(counted(by_trace).await.0, [5, 0, 5, 0]);
+}
+
+#[tokio::test]
+async fn what_names_a_trace_alone_is_part_of_a_call_where_those_have_starts() {
+    let alone = |number: i64| {
+        let line = called("pay", "10", number, "a").remove(0);
+        traced(vec![Record { faas_invocation_id: None, ..line }], 90 + number)
+    };
+    let calls = [called("pay", "9", 1, "Sa Ra"), called("pay", "10", 2, "Sb Rb")];
+    assert_eq!(counted(calls.into_iter().chain((3..9).map(alone))).await.0, [1, 0, 1, 0]);
+}
+
+#[tokio::test]
+async fn functions_that_do_not_run_the_canary_are_not_part_of_it() {
+    let mut calls = vec![called("pay", "9", 1, "Sa Ra"), called("pay", "10", 2, "Sb Rb")];
+    calls.extend((10..20).map(|number| called("pay-worker", "9", number, &format!("Sw{number} Rw{number}"))));
+    assert_eq!(counted(calls.clone()).await.0, [1, 0, 1, 0]);
+    // A release of a function of its own is compared with the one before.
+    calls.remove(0);
+    assert_eq!(counted(calls).await.0, [10, 0, 1, 0]);
+}
+
+#[tokio::test]
+async fn a_functions_own_group_speaks_without_reports_and_a_span_silences_no_container() {
+    let reporting = called("pay", "9", 1, "Sa Ra");
+    let silent = |number: i64, version: &'static str| called("pay-worker", version, number, &format!("w{number}"));
+    let lines = [reporting, silent(2, "9"), silent(3, "10"), called("pay", "10", 4, "Sc Rc")];
+    assert_eq!(counted(lines).await.0, [2, 0, 2, 0]);
+    let container = |number: i64| {
+        let line = called("pay", if number % 2 == 0 { "9" } else { "10" }, number, "a").remove(0);
+        let line = Record { faas_name: None, faas_version: None, faas_invocation_id: None, ..line };
+        traced(vec![Record { aws_log_group: Some("/ecs/pay".into()), ..line }], 90 + number)
+    };
+    let mut span = container(100).remove(0);
+    (span.signal, span.aws_log_group) = ("span".into(), Some("aws/spans".into()));
+    (span.span_id, span.duration_nano) = (Some("00000000000000aa".into()), Some(MS));
+    assert_eq!(counted((0..10).map(container).chain([vec![span]])).await.0, [6, 0, 5, 0]);
 }

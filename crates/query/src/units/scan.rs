@@ -13,6 +13,8 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
 use futures::{StreamExt, stream};
 use parquet::arrow::ProjectionMask;
@@ -92,6 +94,9 @@ impl Engine {
             .map_err(explain)?
             .data;
         let usage = |message: &str| QueryError::Usage { message: format!("`{sql}`: {message}"), hint: None };
+        if expression.is_volatile() {
+            return Err(usage("it says something else of the same record each time; leave out what is random"));
+        }
         let columns = expression.column_refs();
         if columns.iter().any(|column| column.name == RELEASE) {
             return Err(usage("a release is no failure; compare other columns"));
@@ -105,7 +110,18 @@ impl Engine {
             .collect();
         let schema = Arc::new(Schema::new(used));
         let planned = DFSchema::try_from(Arc::clone(&schema)).map_err(explain)?;
-        let expression = state.create_physical_expr(expression, &planned).map_err(explain)?;
+        // Some functions, such as `coalesce` and `now`, are nothing but what they are simplified to.
+        let context = SimplifyContext::builder()
+            .with_schema(Arc::new(planned.clone()))
+            .with_config_options(Arc::clone(state.config().options()))
+            .with_current_time()
+            .build();
+        let simplifier = ExprSimplifier::new(context);
+        let expression = simplifier
+            .coerce(expression, &planned)
+            .and_then(|expression| simplifier.simplify(expression))
+            .and_then(|expression| state.create_physical_expr(expression, &planned))
+            .map_err(explain)?;
         match expression.data_type(&schema).map_err(explain)? {
             DataType::Boolean => Ok(ErrorRule::Sql { expression, schema, failure: Mutex::default() }),
             _ => Err(usage("it gives no yes or no; compare something, such as http_response_status_code >= 429")),

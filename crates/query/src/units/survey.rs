@@ -3,8 +3,9 @@
 //! refuses to count records: those may have been delivered twice. Their times are counted, each once.
 //!
 //! What a stranger gets printed names whatever service he likes, but it stands in the log group of the service that he
-//! called. So a service is spoken for by the groups in which Lambda reports its calls, or in which its spans stand; where
-//! there are none, as with containers, by those whose records name it.
+//! called. So a service is spoken for by the groups in which Lambda reports its calls, or that are named after its
+//! functions, and by its spans. A container's logs speak beside its spans where most of what stands there names it; where a
+//! service has neither calls nor spans, all groups speak that name it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -210,7 +211,7 @@ impl Seen {
 }
 
 /// Region, function and version.
-type Version = (Name, Name, Name);
+pub(super) type Version = (Name, Name, Name);
 
 /// Where Transaction Search writes the spans of an account.
 const SPANS_GROUP: &str = "aws/spans";
@@ -227,26 +228,51 @@ fn groups(seen: &Seen, services: &[Name], homes: &HashMap<Name, BTreeSet<Name>>)
             reported.entry(emitter.group).or_default().insert(*service);
         }
     }
-    // Firm, naming it, and naming it from where others are reported.
+    // Where its functions write, naming it, and naming it from where others are reported.
     let mut found: [HashMap<Name, BTreeSet<Name>>; 3] = Default::default();
+    let mut spans: HashSet<Name> = HashSet::new();
     for ((emitter, _), service) in its() {
-        let (is_others, is_own) = match reported.get(&emitter.group) {
-            Some(services) => (!services.contains(service), services.contains(service)),
-            None => (false, false),
-        };
-        let place = match emitter.kind {
-            _ if is_others => 2,
-            // What looks like a span elsewhere may be anybody's.
-            RowKind::Span if Some(emitter.group) == spans_group => 0,
-            _ => usize::from(!is_own),
+        let place = match reported.get(&emitter.group) {
+            Some(services) if services.contains(service) => 0,
+            Some(_) => 2,
+            None => usize::from(!is_named_after(seen, emitter)),
         };
         found[place].entry(*service).or_default().insert(emitter.group);
+        // What looks like a span elsewhere may be anybody's.
+        if emitter.kind == RowKind::Span && Some(emitter.group) == spans_group {
+            spans.insert(*service);
+        }
     }
     let [mut groups, naming, others] = found;
+    let mut homes = homes_of_containers(seen);
+    for service in spans {
+        let homes = || homes.remove(&service).unwrap_or_default();
+        groups.entry(service).or_insert_with(homes).extend(spans_group);
+    }
     for (service, further) in naming.into_iter().chain(others) {
         groups.entry(service).or_insert(further);
     }
     groups
+}
+
+/// The log groups in which no function writes and most records name a service, by service: half of all and more.
+fn homes_of_containers(seen: &Seen) -> HashMap<Name, BTreeSet<Name>> {
+    let mut written: HashMap<Name, BTreeMap<Name, Times>> = HashMap::new();
+    let lines = seen.emitters.iter().filter(|(emitter, _)| emitter.kind == RowKind::Application);
+    for (emitter, times) in lines {
+        let service = if emitter.function == 0 { emitter.service } else { 0 };
+        written.entry(emitter.group).or_default().entry(service).or_default().unite(times);
+    }
+    let mut homes: HashMap<Name, BTreeSet<Name>> = HashMap::new();
+    for (group, services) in written {
+        let all: u64 = services.values().map(Times::count).sum();
+        for (service, times) in services.iter().filter(|(service, _)| **service != 0) {
+            if 2 * times.count() >= all {
+                homes.entry(*service).or_default().insert(group);
+            }
+        }
+    }
+    homes
 }
 
 /// What follows from all that was seen.
@@ -268,6 +294,12 @@ pub(super) struct Survey {
 
 /// The folder of the log groups that Lambda names after functions.
 const FUNCTION_GROUPS: &str = "/aws/lambda/";
+
+/// Whether a record stands in the log group that Lambda names after its function.
+fn is_named_after(seen: &Seen, emitter: &Emitter) -> bool {
+    let [group, function] = [emitter.group, emitter.function].map(|name| seen.names.text(name));
+    emitter.function != 0 && group.starts_with(FUNCTION_GROUPS) && may_report(group, function)
+}
 
 /// Whether a log group can hold the reports of a function: one that is named after a function is that function's.
 /// Lambda@Edge puts the function's own region before the name.
@@ -413,7 +445,17 @@ impl Survey {
 
     /// The greater one of two names.
     pub(super) fn greater(&self, one: Name, other: Name) -> Name {
-        if self.ranks[one as usize] >= self.ranks[other as usize] { one } else { other }
+        if self.rank(one) >= self.rank(other) { one } else { other }
+    }
+
+    /// The place of a name in their order.
+    pub(super) fn rank(&self, name: Name) -> u32 {
+        self.ranks[name as usize]
+    }
+
+    /// Whether a release is no more than the version's own name, or none: nobody has said which it is.
+    pub(super) fn is_unnamed(&self, release: Name, version: Version) -> bool {
+        release == 0 || release == version.2 && self.stated_of(version).is_none()
     }
 
     /// The release that a record states, if it speaks of the service that it is of.

@@ -1,6 +1,7 @@
 //! Records into calls, calls into units, units into counts. Pure. Every step gives the same whatever comes in which order
 //! and however often. It refuses to count what tells no release, or no id.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
@@ -9,7 +10,7 @@ use transect_lake::LATEST;
 use twox_hash::XxHash3_128;
 
 use super::origin::{Failing, Parents, UNKNOWN, came_from_elsewhere};
-use super::survey::{Name, Survey};
+use super::survey::{Name, Survey, Version};
 use super::{
     DoubtCell, MixedCell, ServiceQuestion, ServiceUnits, Shift, UnitCell, UnitKind, UnitQuestion, WINDOW_NANO,
 };
@@ -117,7 +118,7 @@ pub(super) struct Row {
     pub(super) mark: Option<LineKind>,
 }
 
-/// What is known of a call: an invocation, or what a trace without one did in a service.
+/// What is known of a call: an attempt of an invocation, or what a trace without one did in a service.
 #[derive(Clone, Copy, Debug)]
 struct Call {
     region: Name,
@@ -137,6 +138,92 @@ struct Call {
     is_started: bool,
 }
 
+impl Call {
+    /// What one record tells of its call.
+    fn of(row: &Row, survey: &Survey) -> Call {
+        let emitter = survey.emitter(row.emitter);
+        Call {
+            region: emitter.region,
+            service: survey.service(row.emitter),
+            function: emitter.function,
+            version: emitter.version,
+            release: survey.stated_release(row.emitter),
+            first_unix_nano: row.time_unix_nano,
+            trace: (row.trace != 0 && row.mark.is_some(), row.trace),
+            invocation: row.invocation,
+            failed_unix_nano: row.failed_unix_nano.unwrap_or(NEVER),
+            failed_span: row.span,
+            slow_unix_nano: row.slow_unix_nano.unwrap_or(NEVER),
+            is_marked: row.mark.is_some(),
+            is_started: row.mark == Some(LineKind::Start),
+        }
+    }
+
+    fn of_version(&self) -> Version {
+        (self.region, self.function, self.version)
+    }
+
+    /// Adds what else is known of it. Whoever wrote that, the function of a call that has marks is the one that wrote those.
+    fn unite(&mut self, other: &Call, survey: &Survey) {
+        if self.is_marked == other.is_marked {
+            self.function = survey.greater(self.function, other.function);
+            self.version = survey.greater(self.version, other.version);
+        } else if other.is_marked {
+            (self.function, self.version) = (other.function, other.version);
+        }
+        self.release = survey.greater(self.release, other.release);
+        self.first_unix_nano = self.first_unix_nano.min(other.first_unix_nano);
+        self.trace = self.trace.max(other.trace);
+        // The earliest; of several at that time the one with the lowest span that has one.
+        let order = |call: &Call| (call.failed_unix_nano, call.failed_span == 0, call.failed_span);
+        if order(other) < order(self) {
+            (self.failed_unix_nano, self.failed_span) = (other.failed_unix_nano, other.failed_span);
+        }
+        self.slow_unix_nano = self.slow_unix_nano.min(other.slow_unix_nano);
+        self.is_marked |= other.is_marked;
+        self.is_started |= other.is_started;
+    }
+}
+
+/// The records of one invocation by the function's version that wrote them: Lambda repeats an asynchronous call under its
+/// id, and an alias may send each attempt to another version.
+#[derive(Debug)]
+struct Parts {
+    first: Call,
+    others: Vec<Call>,
+}
+
+impl Parts {
+    fn add(&mut self, call: &Call, survey: &Survey) {
+        let is_same = |other: &Call| (other.function, other.version) == (call.function, call.version);
+        // What names no invocation is one call, whoever wrote of it.
+        if call.invocation == 0 || is_same(&self.first) {
+            return self.first.unite(call, survey);
+        }
+        match self.others.iter_mut().find(|other| is_same(other)) {
+            Some(other) => other.unite(call, survey),
+            None => self.others.push(*call),
+        }
+    }
+
+    /// The attempts: a part with marks is one, and what else names the invocation belongs to the last one that had begun by
+    /// then, else to the first.
+    fn attempts(self, survey: &Survey) -> Vec<Call> {
+        let all = std::iter::once(self.first).chain(self.others);
+        let (mut attempts, others): (Vec<Call>, Vec<Call>) = all.partition(|call| call.is_marked);
+        attempts.sort_by_key(|call| (call.first_unix_nano, survey.rank(call.function), survey.rank(call.version)));
+        let began: Vec<i64> = attempts.iter().map(|call| call.first_unix_nano).collect();
+        for other in others {
+            let place = began.partition_point(|began| *began <= other.first_unix_nano).saturating_sub(1);
+            match attempts.get_mut(place) {
+                Some(attempt) => attempt.unite(&other, survey),
+                None => attempts.push(other),
+            }
+        }
+        attempts
+    }
+}
+
 /// A failure of any service in a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FailureKey {
@@ -149,7 +236,7 @@ pub(super) struct FailureKey {
 
 /// What one location of the lake holds.
 pub(super) struct Tally {
-    calls: Vec<Mutex<PlainMap<u128, Call>>>,
+    calls: Vec<Mutex<PlainMap<u128, Parts>>>,
     failures: Mutex<PlainMap<FailureKey, i64>>,
     without_id: Mutex<BTreeSet<Name>>,
     /// Failures without an id, each once: who wrote them, and when.
@@ -206,39 +293,13 @@ impl Tally {
             }
             let mut calls = lock(shard);
             for (key, index) in keys {
-                let row = &rows[index];
-                let emitter = survey.emitter(row.emitter);
-                let failed = row.failed_unix_nano.unwrap_or(NEVER);
-                let call = calls.entry(key).or_insert(Call {
-                    region: emitter.region,
-                    service: survey.service(row.emitter),
-                    function: 0,
-                    version: 0,
-                    release: 0,
-                    first_unix_nano: row.time_unix_nano,
-                    trace: (false, 0),
-                    invocation: row.invocation,
-                    failed_unix_nano: NEVER,
-                    failed_span: 0,
-                    slow_unix_nano: NEVER,
-                    is_marked: false,
-                    is_started: false,
-                });
-                call.is_marked |= row.mark.is_some();
-                call.is_started |= row.mark == Some(LineKind::Start);
-                call.function = survey.greater(call.function, emitter.function);
-                call.version = survey.greater(call.version, emitter.version);
-                call.release = survey.greater(call.release, survey.stated_release(row.emitter));
-                call.first_unix_nano = call.first_unix_nano.min(row.time_unix_nano);
-                if row.trace != 0 {
-                    call.trace = call.trace.max((row.mark.is_some(), row.trace));
+                let call = Call::of(&rows[index], survey);
+                match calls.entry(key) {
+                    Entry::Occupied(mut parts) => parts.get_mut().add(&call, survey),
+                    Entry::Vacant(none) => {
+                        none.insert(Parts { first: call, others: Vec::new() });
+                    }
                 }
-                // The earliest; of several at that time the one with the lowest span that has one.
-                let order = |at: i64, span: u64| (at, span == 0, span);
-                if order(failed, row.span) < order(call.failed_unix_nano, call.failed_span) {
-                    (call.failed_unix_nano, call.failed_span) = (failed, row.span);
-                }
-                call.slow_unix_nano = call.slow_unix_nano.min(row.slow_unix_nano.unwrap_or(NEVER));
             }
         }
     }
@@ -328,6 +389,109 @@ struct Unit {
     is_marked: bool,
 }
 
+impl Unit {
+    fn of(call: &Call, side: Side) -> Unit {
+        // The first record of an invocation is that of its beginning; of other calls nobody knows.
+        let since_unix_nano = if call.invocation == 0 { UNKNOWN } else { call.first_unix_nano };
+        let failing = Failing { span: call.failed_span, at_unix_nano: call.failed_unix_nano, since_unix_nano };
+        Unit {
+            region: call.region,
+            side,
+            trace: call.trace.1,
+            failed: (call.failed_unix_nano != NEVER).then_some((call.invocation, failing)),
+            first_unix_nano: call.first_unix_nano,
+            slow_unix_nano: call.slow_unix_nano,
+            is_marked: call.is_marked,
+        }
+    }
+
+    fn unite(&mut self, other: &Unit) {
+        self.first_unix_nano = self.first_unix_nano.min(other.first_unix_nano);
+        self.slow_unix_nano = self.slow_unix_nano.min(other.slow_unix_nano);
+        self.is_marked |= other.is_marked;
+        let order = |failed: &Option<(u128, Failing)>| {
+            let (invocation, failing) =
+                failed.unwrap_or((0, Failing { span: 0, at_unix_nano: NEVER, since_unix_nano: UNKNOWN }));
+            (failing.at_unix_nano, failing.span == 0, failing.span, invocation)
+        };
+        if order(&other.failed) < order(&self.failed) {
+            self.failed = other.failed;
+        }
+    }
+}
+
+/// What the calls of a service in a trace and region were of.
+#[derive(Clone, Copy, Debug)]
+struct Met {
+    /// The release, where all that state one are of the same; 0 where they are not.
+    only: Name,
+    /// How many calls Lambda shows.
+    calls: u32,
+}
+
+/// Traces that met several releases are so many times rarer than if each call were sent by itself, at least, where it is
+/// the trace that is sent to a release.
+const RARER: f64 = 10.0;
+
+/// Whether each call of a trace goes to a release by itself, as those of a weighted alias do, and not the trace as a whole.
+/// Units of traces would not be alike then: the release with more of the traffic has more calls of each.
+fn is_sent_by_call(met: &PlainMap<(u128, u32), Met>, calls: &BTreeMap<Name, u64>) -> bool {
+    let mut traces: BTreeMap<u32, u64> = BTreeMap::new();
+    let mut mixed = 0_u64;
+    for met in met.values().filter(|met| met.calls > 1) {
+        *traces.entry(met.calls).or_default() += 1;
+        mixed += u64::from(met.only == 0);
+    }
+    let all: u64 = calls.values().sum();
+    let one_release = |count: u32| -> f64 {
+        calls.values().map(|of_release| (*of_release as f64 / all as f64).powf(f64::from(count))).sum()
+    };
+    let expected: f64 = traces.iter().map(|(count, traces)| *traces as f64 * (1.0 - one_release(*count))).sum();
+    mixed > 0 && RARER * mixed as f64 >= expected
+}
+
+/// Which units of a service there are.
+struct Choice {
+    service: Name,
+    baseline: Name,
+    canary: Name,
+    /// The functions that ran the canary, if the baseline ran in one of them: others are not part of the release. 0 is
+    /// what is of no function.
+    functions: Option<BTreeSet<Name>>,
+    /// Versions whose calls have STARTs. An id that no mark has is another's there, such as API Gateway's, and what names a
+    /// trace alone is part of a call. A function that lets Lambda write failures alone has none, and nothing follows for it.
+    marked: BTreeSet<Version>,
+    met: PlainMap<(u128, u32), Met>,
+    kind: UnitKind,
+    /// Whether the canary is named by its version.
+    is_by_version: bool,
+}
+
+impl Choice {
+    fn side_of(&self, release: Name) -> Side {
+        match release {
+            0 => Side::Other,
+            release if release == self.canary => Side::Canary,
+            release if release == self.baseline => Side::Baseline,
+            _ => Side::Other,
+        }
+    }
+
+    /// Whether nobody has said which release it is.
+    fn may_be_canary(&self, release: Name, version: Version, survey: &Survey) -> bool {
+        survey.is_unnamed(release, version) && !self.is_by_version
+    }
+
+    fn is_compared(&self, call: &Call) -> bool {
+        self.functions.as_ref().is_none_or(|functions| functions.contains(&call.function))
+    }
+
+    /// Whether it is no call of its own.
+    fn is_phantom(&self, call: &Call) -> bool {
+        call.function != 0 && !call.is_marked && self.marked.contains(&call.of_version())
+    }
+}
+
 /// What is left to be looked up before the units of a service can be counted.
 pub(super) struct Draft<'q> {
     question: &'q ServiceQuestion,
@@ -363,7 +527,7 @@ pub(super) struct Failures {
 pub(super) struct Gathered<'s> {
     survey: &'s Survey,
     records: &'s ReleaseMap,
-    calls: Vec<PlainMap<u128, Call>>,
+    calls: Vec<Vec<(u128, Call)>>,
     failures: Failures,
     without_id: BTreeSet<Name>,
     untied: Vec<(u32, i64)>,
@@ -379,7 +543,14 @@ pub(super) fn gather<'s, 't>(
     let mut without_id = BTreeSet::new();
     let mut untied = Vec::new();
     for tally in tallies {
-        calls.extend(tally.calls.iter().map(|shard| std::mem::take(&mut *lock(shard))));
+        calls.extend(tally.calls.iter().map(|shard| {
+            let parts = std::mem::take(&mut *lock(shard));
+            let mut attempts = Vec::with_capacity(parts.len());
+            for (key, parts) in parts {
+                attempts.extend(parts.attempts(survey).into_iter().map(|call| (key, call)));
+            }
+            attempts
+        }));
         for (key, at_unix_nano) in lock(&tally.failures).iter() {
             let failing = Failing { span: key.span, at_unix_nano: *at_unix_nano, since_unix_nano: UNKNOWN };
             match key.trace {
@@ -409,149 +580,147 @@ impl Gathered<'_> {
         })
     }
 
-    /// The units of a service.
-    pub(super) fn draft<'q>(&self, asked: &'q ServiceQuestion, question: &UnitQuestion) -> Draft<'q> {
+    /// The release that is compared with the canary: the one with most calls of the functions that run it, from as long
+    /// before it appeared as it has been there; strays of older ones are few then.
+    fn baseline(&self, service: Name, canary: Name, functions: &BTreeSet<Name>, question: &UnitQuestion) -> Name {
+        let survey = self.survey;
+        let calls = || self.told(service).filter(|told| told.release != 0 && question.holds(told.call.first_unix_nano));
+        let of_canary = || calls().filter(|told| told.release == canary).map(|told| told.call.first_unix_nano);
+        let appeared = of_canary().min().unwrap_or(question.since_unix_nano);
+        let last = calls().map(|told| told.call.first_unix_nano).max().unwrap_or(appeared);
+        let since = appeared.saturating_sub(last - appeared);
+        let most = |is_told: &dyn Fn(&Call) -> bool| {
+            let mut counts: BTreeMap<Name, u64> = BTreeMap::new();
+            for told in calls().filter(|told| told.release != canary && is_told(&told.call)) {
+                *counts.entry(told.release).or_default() += 1;
+            }
+            let most = counts.into_iter().max_by_key(|(name, count)| (*count, survey.rank(*name)));
+            most.map(|(name, _)| name)
+        };
+        let is_near = |call: &Call| call.first_unix_nano >= since && functions.contains(&call.function);
+        most(&is_near).or_else(|| most(&|_| true)).unwrap_or(0)
+    }
+
+    /// What decides which units of a service there are.
+    fn choice(&self, asked: &ServiceQuestion, question: &UnitQuestion) -> Choice {
         let survey = self.survey;
         let name = |text: &str| survey.names.find(text).unwrap_or(0);
         let (service, canary) = (name(&asked.service), name(&asked.canary));
-        let in_time = |call: &Call| {
-            call.first_unix_nano >= question.since_unix_nano && call.first_unix_nano < question.until_unix_nano
-        };
         let of_service = || self.told(service);
-        let mut by_release: BTreeMap<Name, u64> = BTreeMap::new();
-        let mut appeared = NEVER;
-        for told in of_service().filter(|told| in_time(&told.call) && told.release != 0) {
-            *by_release.entry(told.release).or_default() += 1;
-            if told.release == canary && canary != 0 {
-                appeared = appeared.min(told.call.first_unix_nano);
-            }
-        }
+        let in_time = |told: &Told| question.holds(told.call.first_unix_nano);
+        let is_of = |release: Name| move |told: &Told| release != 0 && told.release == release;
+        let of_canary = of_service().filter(is_of(canary)).filter(in_time);
+        let functions: BTreeSet<Name> = of_canary.map(|told| told.call.function).collect();
         let baseline = match &asked.baseline {
             Some(baseline) => name(baseline),
-            None => {
-                let mut before: BTreeMap<Name, u64> = BTreeMap::new();
-                for told in of_service().filter(|told| in_time(&told.call) && told.call.first_unix_nano < appeared) {
-                    *before.entry(told.release).or_default() += 1;
-                }
-                let most = |counts: &BTreeMap<Name, u64>| {
-                    let others = counts.iter().filter(|(name, _)| **name != 0 && **name != canary);
-                    let most = others.max_by_key(|(name, count)| (**count, survey.names.text(**name)));
-                    most.map(|(name, _)| *name)
-                };
-                most(&before).or_else(|| most(&by_release)).unwrap_or(0)
-            }
+            None => self.baseline(service, canary, &functions, question),
         };
-        // Where the calls of a function's version have STARTs, an id that no mark has is another's, such as API Gateway's. A
-        // function that lets Lambda write failures alone has none, and nothing follows for it.
-        let of_version = |call: &Call| (call.region, call.function, call.version);
-        let marked: BTreeSet<(Name, Name, Name)> =
-            of_service().filter(|told| told.call.is_started).map(|told| of_version(&told.call)).collect();
-        let is_phantom = |call: &Call| {
-            call.invocation != 0 && call.function != 0 && !call.is_marked && marked.contains(&of_version(call))
-        };
-        let side_of = |release: Name| match release {
-            0 => Side::Other,
-            release if release == canary => Side::Canary,
-            release if release == baseline => Side::Baseline,
-            _ => Side::Other,
-        };
-        let mut untied = self.untied_of(service, side_of);
-        // The release of what a trace met where all calls of the service that state one are of the same; 0 where they are not.
-        let mut met: PlainMap<(u128, u32), Name> = PlainMap::default();
+        let runs_both = |told: Told| functions.contains(&told.call.function);
+        let functions = of_service().filter(is_of(baseline)).filter(in_time).any(runs_both).then_some(functions);
+        let marked: BTreeSet<Version> =
+            of_service().filter(|told| told.call.is_started).map(|told| told.call.of_version()).collect();
+        let mut met: PlainMap<(u128, u32), Met> = PlainMap::default();
+        let mut calls: BTreeMap<Name, u64> = BTreeMap::new();
         for told in of_service().filter(|told| told.release != 0 && told.call.trace.1 != 0) {
-            let only = met.entry((told.call.trace.1, told.call.region)).or_insert(told.release);
-            if *only != told.release {
-                *only = 0;
+            let new = Met { only: told.release, calls: 0 };
+            let met = met.entry((told.call.trace.1, told.call.region)).or_insert(new);
+            if met.only != told.release {
+                met.only = 0;
+            }
+            if told.call.is_marked && told.call.invocation != 0 {
+                met.calls += 1;
+                *calls.entry(told.release).or_default() += 1;
             }
         }
+        let kind = match question.unit {
+            UnitKind::Auto if is_sent_by_call(&met, &calls) => UnitKind::Invocation,
+            kind => kind,
+        };
         let is_by_version = survey.is_version(canary);
+        Choice { service, baseline, canary, functions, marked, met, kind, is_by_version }
+    }
+
+    /// The units of a service.
+    pub(super) fn draft<'q>(&self, asked: &'q ServiceQuestion, question: &UnitQuestion) -> Draft<'q> {
+        let survey = self.survey;
+        let choice = self.choice(asked, question);
+        let service = choice.service;
+        let mut releases: BTreeMap<String, u64> = BTreeMap::new();
+        let mut untied = self.untied_of(&choice);
         let mut units: PlainMap<UnitKey, Unit> = PlainMap::default();
-        for told in of_service() {
+        let mut phantoms: Vec<(UnitKey, Unit)> = Vec::new();
+        for told in self.told(service) {
             let call = &told.call;
+            if question.holds(call.first_unix_nano) && told.release != 0 {
+                *releases.entry(survey.names.text(told.release).to_owned()).or_default() += 1;
+            }
             let release = match told.release {
-                0 if call.function == 0 => met.get(&(call.trace.1, call.region)).copied().unwrap_or(0),
+                0 if call.function == 0 => choice.met.get(&(call.trace.1, call.region)).map_or(0, |met| met.only),
                 release => release,
             };
-            let side = side_of(release);
-            if side == Side::Other && call.failed_unix_nano == NEVER {
+            let side = choice.side_of(release);
+            let has_failed = call.failed_unix_nano != NEVER;
+            if side == Side::Other && !has_failed {
                 continue;
             }
             // What fails before it can say which release it is may be the canary.
-            let is_unnamed = release == 0 || release == call.version && survey.stated_of(of_version(call)).is_none();
-            if side == Side::Other && is_unnamed && !is_by_version {
+            if side == Side::Other && choice.may_be_canary(release, call.of_version(), survey) {
                 untied.push((call.region, Side::Canary, call.failed_unix_nano));
             }
-            let is_trace = match question.unit {
+            if !choice.is_compared(call) {
+                continue;
+            }
+            let is_trace = match choice.kind {
                 UnitKind::Invocation => false,
-                UnitKind::Auto => call.trace.1 != 0,
-                UnitKind::Trace if call.trace.1 == 0 => {
-                    if call.failed_unix_nano != NEVER {
-                        untied.push((call.region, side, call.failed_unix_nano));
-                    }
-                    continue;
-                }
-                UnitKind::Trace => true,
+                UnitKind::Auto | UnitKind::Trace => call.trace.1 != 0,
             };
-            if !is_trace && is_phantom(call) {
-                if call.failed_unix_nano != NEVER {
+            if choice.kind == UnitKind::Trace && !is_trace {
+                if has_failed {
                     untied.push((call.region, side, call.failed_unix_nano));
                 }
                 continue;
             }
-            let key = if is_trace { call.trace.1 } else { told.key };
-            // The first record of an invocation is that of its beginning; of other calls nobody knows.
-            let since_unix_nano = if call.invocation == 0 { UNKNOWN } else { call.first_unix_nano };
-            let failing = Failing { span: call.failed_span, at_unix_nano: call.failed_unix_nano, since_unix_nano };
-            let failed = (call.failed_unix_nano != NEVER).then_some((call.invocation, failing));
-            let new = Unit {
-                region: call.region,
-                side,
-                trace: call.trace.1,
-                failed,
-                first_unix_nano: call.first_unix_nano,
-                slow_unix_nano: call.slow_unix_nano,
-                is_marked: call.is_marked,
-            };
             let place = u64::from(call.region) << 33 | u64::from(release) << 1 | u64::from(is_trace);
-            units
-                .entry((key, place))
-                .and_modify(|unit| {
-                    unit.first_unix_nano = unit.first_unix_nano.min(new.first_unix_nano);
-                    unit.slow_unix_nano = unit.slow_unix_nano.min(new.slow_unix_nano);
-                    unit.is_marked |= new.is_marked;
-                    let order = |failed: &Option<(u128, Failing)>| {
-                        let (invocation, failing) =
-                            failed.unwrap_or((0, Failing { span: 0, at_unix_nano: NEVER, since_unix_nano: UNKNOWN }));
-                        (failing.at_unix_nano, failing.span == 0, failing.span, invocation)
-                    };
-                    if order(&new.failed) < order(&unit.failed) {
-                        unit.failed = new.failed;
-                    }
-                })
-                .or_insert(new);
+            let key = (if is_trace { call.trace.1 } else { told.key }, place);
+            let unit = Unit::of(call, side);
+            match choice.is_phantom(call) {
+                true => phantoms.push((key, unit)),
+                false => {
+                    units.entry(key).and_modify(|of_trace| of_trace.unite(&unit)).or_insert(unit);
+                }
+            }
         }
-        let releases = by_release.into_iter().map(|(name, count)| (survey.names.text(name).to_owned(), count));
+        for (key, phantom) in phantoms {
+            match units.get_mut(&key) {
+                Some(unit) => unit.unite(&phantom),
+                None => untied
+                    .extend(phantom.failed.map(|(_, failing)| (phantom.region, phantom.side, failing.at_unix_nano))),
+            }
+        }
         Draft {
             question: asked,
             service,
-            baseline,
+            baseline: choice.baseline,
             units,
-            releases: releases.collect(),
+            releases,
             has_records_without_id: self.without_id.contains(&service),
             untied,
         }
     }
 
     /// The failures of a service of which nobody knows the unit.
-    fn untied_of(&self, service: Name, side_of: impl Fn(Name) -> Side) -> Vec<(Name, Side, i64)> {
-        let survey = self.survey;
+    fn untied_of(&self, choice: &Choice) -> Vec<(Name, Side, i64)> {
+        let (survey, service) = (self.survey, choice.service);
         let its = self.untied.iter().filter(|(emitter, _)| service != 0 && survey.service(*emitter) == service);
         its.map(|(number, at_unix_nano)| {
             let emitter = survey.emitter(*number);
             let version = (emitter.region, emitter.function, emitter.version);
             let release = survey.release_of(version, survey.stated_release(*number), || None);
-            // What names no release may be the canary's.
-            (emitter.region, if release == 0 { Side::Canary } else { side_of(release) }, *at_unix_nano)
+            let side = match choice.side_of(release) {
+                Side::Other if choice.may_be_canary(release, version, survey) => Side::Canary,
+                side => side,
+            };
+            (emitter.region, side, *at_unix_nano)
         })
         .collect()
     }
