@@ -516,6 +516,48 @@ fn links_lead_to_causes_and_consequences_and_to_no_further_ones() {
 }
 
 #[test]
+fn spans_that_link_back_are_found_in_all_the_time_that_is_said_to_be_looked_at() {
+    // Ids that tell no time.
+    let trace = |number: usize| format!("eeeeeeee{number:024x}");
+    let at = |number: usize, of: usize, minutes: i64, to: &[usize]| {
+        with(span(number, number, 0, 0, 1), |record| {
+            record.time_unix_nano = HOUR_8 + minutes * MINUTE;
+            record.trace_id = Some(trace(of).into());
+            let links =
+                to.iter().map(|to| format!("{{\"traceId\":\"{}\",\"spanId\":\"{}\"}}", trace(*to), span_id(*to)));
+            record.attributes = Some(format!("{{\"links\":[{}]}}", links.collect::<Vec<_>>().join(",")).into());
+        })
+    };
+    for (case, rows, expected) in [
+        // A consequence goes on further out, where another one lies.
+        ("consequence", vec![at(1, 1, 0, &[]), at(2, 2, 13, &[1]), at(3, 2, 20, &[]), at(4, 4, 30, &[1])], "1 2 3 4"),
+        // So does a cause; what that caused besides is another request, wherever it lies.
+        (
+            "cause",
+            vec![at(1, 1, 0, &[2]), at(2, 2, 13, &[]), at(3, 2, 20, &[]), at(4, 4, 30, &[1]), at(5, 5, 30, &[2])],
+            "1 2 3 4",
+        ),
+        // And what lies further out goes on again.
+        (
+            "chain",
+            vec![at(1, 1, 0, &[]), at(2, 2, 14, &[1]), at(3, 3, 28, &[1]), at(4, 4, 42, &[2]), at(5, 5, 56, &[1])],
+            "1 2 3 4 5",
+        ),
+        // Further than is looked at.
+        ("beyond", vec![at(1, 1, 0, &[]), at(2, 2, 13, &[1]), at(3, 3, 29, &[1])], "1 2"),
+    ] {
+        let asked = TraceStart {
+            windows: vec![Window { since_unix_nano: HOUR_8 - MINUTE, until_unix_nano: HOUR_8 + 2 * MINUTE }],
+            ..start(&[id(IdKind::Trace, &trace(1))])
+        };
+        let found = found_of(&rows, &asked, &TraceBounds::default());
+        let events = found.events.iter().map(|event| event.record.event_id.trim_start_matches('0'));
+        assert_eq!(events.collect::<Vec<_>>().join(" "), expected, "{case}: {:?}", found.looked);
+        assert_eq!(found.truncated, Vec::<String>::new(), "{case}");
+    }
+}
+
+#[test]
 fn an_id_whose_last_half_alone_is_the_same_is_told() {
     let (long, short) = (trace_id(0x0701), format!("{:032x}", 0x0701));
     let rows = vec![
