@@ -682,6 +682,41 @@ fn a_call_whose_sides_share_an_id_is_two_spans() {
     );
 }
 
+#[test]
+fn a_link_to_a_call_whose_sides_share_an_id_leads_to_the_same_side_in_every_form() {
+    let of = |event: Event, service: &'static str, kind: &'static str| {
+        with(event, |record| {
+            record.service_name = Some(service.into());
+            record.span_kind = Some(kind.into());
+        })
+    };
+    let linking = |event: Event| {
+        with(of(event, "worker", "CONSUMER"), |record| {
+            record.trace_id = Some(trace_id(2).into());
+            record.attributes = Some(
+                format!("{{\"links\":[{{\"traceId\":\"{}\",\"spanId\":\"{}\"}}]}}", trace_id(1), span_id(2)).into(),
+            );
+        })
+    };
+    let events = vec![
+        of(span(1, 2, 0, 0, 100), "gw", "CLIENT"),
+        of(span(2, 2, 0, 10, 90), "pay", "SERVER"),
+        linking(span(3, 3, 0, 200, 300)),
+    ];
+    let trace = picture(found_as(events), &Circumstances::default());
+    let node = trace.tree.spans.iter().flat_map(|span| &span.links).find_map(|link| link.span).unwrap();
+    assert_eq!(trace.tree.spans[node].service_name.as_deref(), Some("pay"));
+    let mut otlp = Vec::new();
+    render_trace_otlp(&trace, &mut otlp).unwrap();
+    let otlp: serde_json::Value = serde_json::from_slice(otlp.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let resources = otlp["resourceSpans"].as_array().unwrap();
+    let spans: Vec<&serde_json::Value> = resources.iter().map(|of| &of["scopeSpans"][0]["spans"][0]).collect();
+    let of_kind = |kind: i64| spans.iter().find(|span| span["kind"] == kind).unwrap();
+    let (server, client, worker) = (of_kind(2), of_kind(3), of_kind(5));
+    assert_eq!(worker["links"][0]["spanId"], server["spanId"]);
+    assert_eq!((&server["parentSpanId"], client["spanId"].as_str()), (&client["spanId"], Some(span_id(2).as_str())));
+}
+
 /// The tree as lines: depth, source, name, region, release, status, attempt, marks and number of records.
 fn drawn(events: &[Event]) -> String {
     let tree = assemble(
