@@ -16,8 +16,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::NamedTempFile;
 use transect_lake::RequestCounts;
 use transect_query::{
-    Completeness, Engine, EngineOptions, Format, NamesSeen, ScalarValue, TableStyle, VisibleJson, Wanted,
-    readings_batch, render_batch, visible_lines,
+    Completeness, Engine, EngineOptions, Format, NamesSeen, QueryError, Reading, ScalarValue, TableStyle, VisibleJson,
+    Wanted, readings_batch, render_batch, visible_lines,
 };
 
 use crate::arguments::{FormatName, Global};
@@ -524,7 +524,16 @@ pub fn refuse_parquet_on_terminal(format: Format, destination: &Destination) -> 
 
 /// Prints what a query would read.
 pub fn dry_run(engine: &Engine, text: &str, params: &[(String, ScalarValue)], global: &Global) -> Result<(), Failure> {
-    let (readings, completeness) = block_on(Some(&Watch::new(engine, global)), engine.plan(text, params))??;
+    dry_run_of(engine, engine.plan(text, params), global)
+}
+
+/// Prints what was planned.
+pub fn dry_run_of(
+    engine: &Engine,
+    plan: impl Future<Output = Result<(Vec<Reading>, Completeness), QueryError>>,
+    global: &Global,
+) -> Result<(), Failure> {
+    let (readings, completeness) = block_on(Some(&Watch::new(engine, global)), plan)??;
     let batch = readings_batch(&readings).context("render").map_err(Failure::incomplete)?;
     let mut destination = Destination::open(global)?;
     let style = destination.table_style(global);

@@ -92,12 +92,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
         },
     )?;
     if global.dry_run {
-        let windows = start.windows.iter();
-        let windows =
-            windows.map(|window| format!("BETWEEN {} AND {}", window.since_unix_nano, window.until_unix_nano));
-        let times: Vec<String> = windows.map(|window| format!("time_unix_nano {window}")).collect();
-        let sql = format!("SELECT count(*) FROM telemetry WHERE {}", times.join(" OR "));
-        return output::dry_run(&engine, &sql, &[], global);
+        return output::dry_run_of(&engine, engine.plan_trace(&start), global);
     }
     let watch = output::Watch::new(&engine, global);
     let trace = output::block_on(Some(&watch), engine.trace(&start, &bounds, own.correct_skew))??;

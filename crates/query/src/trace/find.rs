@@ -183,7 +183,7 @@ struct SpanGroup {
     bytes: i64,
 }
 
-fn times(windows: &[Window]) -> Vec<(i64, i64)> {
+pub(super) fn times(windows: &[Window]) -> Vec<(i64, i64)> {
     windows.iter().map(|window| (window.since_unix_nano, window.until_unix_nano)).collect()
 }
 
