@@ -50,11 +50,11 @@ pub fn run(own: &Trace, global: &Global) -> Result<(), Failure> {
 }
 
 fn form(global: &Global) -> Result<Form, Failure> {
-    let ending = global.output.as_deref().and_then(|path| path.extension()?.to_str());
-    Ok(match (global.format, ending) {
+    let ending = output::ending(global);
+    Ok(match (global.format, ending.as_deref()) {
         (Some(FormatName::Table), _) => Form::Waterfall,
         (Some(FormatName::Json), _) | (None, Some("json")) => Form::Json,
-        (Some(FormatName::Html), _) | (None, Some("html" | "htm")) => Form::Html,
+        (Some(FormatName::Html), _) | (None, Some("html")) => Form::Html,
         (Some(FormatName::Otlp), _) => Form::Otlp,
         (None, _) => Form::Waterfall,
         (Some(other), _) => {
