@@ -181,7 +181,7 @@ impl<W: Write> Picture<'_, W> {
         let (trace, summary) = (self.trace, &self.trace.summary);
         let mut facts = vec![visible(&trace.query)];
         if let Some(start) = summary.start_unix_nano {
-            facts.push(time_text(start, &self.style.time_zone));
+            facts.push(time_text(start, &self.style.time_zone, "%Y-%m-%d %H:%M:%S%.3f"));
         }
         if let Some(duration) = summary.duration_nano {
             facts.push(duration_text(duration));
@@ -201,8 +201,8 @@ impl<W: Write> Picture<'_, W> {
         }
         self.wrapped("", &counts.join(", "))?;
         let looked = trace.looked_at.iter().take(LOOKED_AT_MAX).map(|looked| {
-            let until = looked.until_unix_nano.map(|until| minute_text(until, &self.style.time_zone));
-            let since = minute_text(looked.since_unix_nano, &self.style.time_zone);
+            let minute = |time| time_text(time, &self.style.time_zone, "%Y-%m-%d %H:%M");
+            let (since, until) = (minute(looked.since_unix_nano), looked.until_unix_nano.map(minute));
             format!("{since} to {}", until.as_deref().unwrap_or("now"))
         });
         let mut looked: Vec<String> = looked.collect();
@@ -656,18 +656,12 @@ fn message(event: &Event) -> String {
     attributes.chars().take(ATTRIBUTES_MAX).collect()
 }
 
-fn time_text(unix_nano: i64, time_zone: &TimeZone) -> String {
+/// A time in a form, which is `strftime`'s, and the zone's offset behind it.
+fn time_text(unix_nano: i64, time_zone: &TimeZone, form: &str) -> String {
     let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(unix_nano)) else { return "-".to_owned() };
     let time = time.to_zoned(time_zone.clone());
     let zone = if time.offset().is_zero() { "Z".to_owned() } else { time.strftime("%:z").to_string() };
-    format!("{}{zone}", time.strftime("%Y-%m-%d %H:%M:%S%.3f"))
-}
-
-fn minute_text(unix_nano: i64, time_zone: &TimeZone) -> String {
-    let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(unix_nano)) else { return "-".to_owned() };
-    let time = time.to_zoned(time_zone.clone());
-    let zone = if time.offset().is_zero() { "Z".to_owned() } else { time.strftime("%:z").to_string() };
-    format!("{}{zone}", time.strftime("%Y-%m-%d %H:%M"))
+    format!("{}{zone}", time.strftime(form))
 }
 
 /// A duration as people say it, to three digits.
