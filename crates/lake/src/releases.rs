@@ -70,7 +70,7 @@ impl Mapping {
     }
 
     /// Of the records of a version the one that is greatest counts.
-    pub fn rank(&self) -> (i64, &str) {
+    fn rank(&self) -> (i64, &str) {
         (self.recorded_unix_nano, &self.release)
     }
 
