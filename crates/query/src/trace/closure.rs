@@ -577,12 +577,15 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
     /// Follows links: from the spans that were found to what they link to, and from what was found before that to the spans
     /// that link to it. What a cause has caused besides, and what caused a consequence besides, are other requests.
     async fn follow_links<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<()> {
+        let own: BTreeSet<Id> = self.known.keys().cloned().collect();
         self.links.is_to_causes = true;
         while !self.is_over && self.take_targets() {
             self.settle(source).await?;
         }
         self.links.is_to_causes = false;
-        self.links.barred = self.traces().into_iter().filter(|trace| !self.links.asked.contains_key(trace)).collect();
+        let own = self.tied(own);
+        let is_of_causes = |trace: &String| !own.contains(&Id { kind: IdKind::Trace, value: trace.clone() });
+        self.links.barred = self.traces().into_iter().filter(is_of_causes).collect();
         loop {
             // Whatever was found may lie where spans that link to the rest were not looked for yet.
             self.settle(source).await?;
@@ -601,6 +604,29 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
             self.take(hits, false, source).await?;
         }
         Ok(())
+    }
+
+    /// These ids, and those that records tie to them: what causes had to do with is found in more time, and more of the
+    /// request itself with it.
+    fn tied(&self, mut ids: BTreeSet<Id>) -> BTreeSet<Id> {
+        if ids.len() == self.known.len() {
+            return ids;
+        }
+        let is_followed = |id: &Id| self.known.get(id).is_some_and(|known| known.hub_traces.is_none());
+        ids.retain(is_followed);
+        loop {
+            let count = ids.len();
+            for event in self.events.values() {
+                let of_event = event.ids().map(|(kind, value)| Id { kind, value: value.to_owned() });
+                let of_event: Vec<Id> = of_event.filter(is_followed).collect();
+                if of_event.iter().any(|id| ids.contains(id)) {
+                    ids.extend(of_event);
+                }
+            }
+            if ids.len() == count {
+                return ids;
+            }
+        }
     }
 
     /// Whether a link to this trace, or from it, may be followed.

@@ -537,6 +537,7 @@ fn spans_that_link_back_are_found_in_all_the_time_that_is_said_to_be_looked_at()
             vec![at(1, 1, 0, &[2]), at(2, 2, 13, &[]), at(3, 2, 20, &[]), at(4, 4, 30, &[1]), at(5, 5, 30, &[2])],
             "1 2 3 4",
         ),
+    let kin = |event: Event| with(event, |record| record.correlation_id = Some("ord-1".into()));
         // And what lies further out goes on again.
         (
             "chain",
@@ -546,6 +547,19 @@ fn spans_that_link_back_are_found_in_all_the_time_that_is_said_to_be_looked_at()
         // Further than is looked at.
         ("beyond", vec![at(1, 1, 0, &[]), at(2, 2, 13, &[1]), at(3, 3, 29, &[1])], "1 2"),
     ] {
+        // What of the request itself is found in that time is no cause.
+        (
+            "kin",
+            vec![
+                kin(at(1, 1, 0, &[2])),
+                at(2, 2, 13, &[]),
+                at(3, 2, 20, &[]),
+                kin(at(4, 4, 25, &[])),
+                at(5, 5, 33, &[4]),
+                at(6, 6, 33, &[2]),
+            ],
+            "1 2 3 4 5",
+        ),
         let asked = TraceStart {
             windows: vec![Window { since_unix_nano: HOUR_8 - MINUTE, until_unix_nano: HOUR_8 + 2 * MINUTE }],
             ..start(&[id(IdKind::Trace, &trace(1))])
