@@ -709,7 +709,8 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
         let far = self.known.values().filter(|known| known.hop > hops_max).count();
         if far > 0 {
             self.truncated.push(format!(
-                "more than {hops_max} steps away there {}, not followed (--max-hops)",
+                "more than {hops_max} step{} away there {}, not followed (--max-hops)",
+                if hops_max == 1 { "" } else { "s" },
                 if far == 1 { "is 1 more id".to_owned() } else { format!("are {far} more ids") }
             ));
         }
