@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Trace;
 use super::closure::Event;
 use super::links::Link;
-use super::span::{Span, SpanSource, Status};
+use super::span::{Mark, Span, SpanSource, Status};
 
 /// Writes the two lines.
 pub fn render_trace_otlp(trace: &Trace, out: &mut (dyn Write + Send)) -> io::Result<()> {
@@ -27,7 +27,9 @@ pub fn render_trace_otlp(trace: &Trace, out: &mut (dyn Write + Send)) -> io::Res
         if span.source == SpanSource::Missing {
             continue;
         }
-        let above = span.parent.and_then(|above| ids[above].as_deref()).or(span.parent_span_id.as_deref());
+        // A span that was put on top keeps the name of its parent, which would lead round in a circle.
+        let named = span.parent_span_id.as_deref().filter(|_| !span.marks.contains(&Mark::CycleBroken));
+        let above = span.parent.and_then(|above| ids[above].as_deref()).or(named);
         let of_same_trace = span.parent.is_none_or(|above| trace.tree.spans[above].trace_id == span.trace_id);
         let above = above.filter(|above| of_same_trace && is_hex(above, 16) && *above != id);
         let links = span.links.iter().filter_map(|link| link_value(link, &ids)).collect();

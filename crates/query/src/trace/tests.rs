@@ -215,6 +215,23 @@ fn any_event(random: &mut Random, number: usize, pool: usize) -> Event {
     Event { record, release }
 }
 
+/// No two spans of a trace have one id, and each is below one that is on top.
+fn check_otlp(line: &str) {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let resources = line["resourceSpans"].as_array().unwrap().iter();
+    let spans: Vec<_> = resources.flat_map(|of| of["scopeSpans"][0]["spans"].as_array().unwrap()).collect();
+    let above: HashMap<_, _> = spans
+        .iter()
+        .map(|span| ((span["traceId"].as_str(), span["spanId"].as_str()), span["parentSpanId"].as_str()))
+        .collect();
+    assert_eq!(above.len(), spans.len(), "{line}");
+    for (trace, span) in above.keys() {
+        let parent = |span: &Option<&str>| above.get(&(*trace, *span)).copied().filter(Option::is_some);
+        let way = std::iter::successors(Some(*span), parent).take(spans.len() + 2);
+        assert!(way.count() <= spans.len() + 1, "{line}");
+    }
+}
+
 /// What must be found, by another way than the search goes: all records are put into sets that share an id, but for ids
 /// that too many traces share; and of those sets the ones are taken that links lead to one after the other, and those that
 /// links lead from.
@@ -342,15 +359,7 @@ fn what_is_found_is_what_an_oracle_finds_and_stands_in_a_tree_once() {
         let mut otlp = Vec::new();
         render_trace_otlp(&trace, &mut otlp).unwrap();
         let otlp = String::from_utf8(otlp).unwrap();
-        let ids: Vec<(&str, &str)> = otlp
-            .lines()
-            .next()
-            .into_iter()
-            .flat_map(|line| line.split("\"spanId\":\"").skip(1))
-            .filter_map(|rest| rest.split_once("\",\"startTimeUnixNano"))
-            .filter_map(|(id, rest)| Some((id, rest.split_once("\"traceId\":\"")?.1.get(..32)?)))
-            .collect();
-        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "seed {seed}");
+        check_otlp(otlp.lines().next().unwrap_or_default());
         let own: i64 = trace.tree.spans.iter().map(|span| span.critical_nano).sum();
         assert!(trace.tree.spans.iter().all(|span| span.critical_nano >= 0));
         assert!(trace.summary.duration_nano.is_none_or(|duration| own <= duration), "seed {seed}");
