@@ -537,6 +537,7 @@ fn spans_that_link_back_are_found_in_all_the_time_that_is_said_to_be_looked_at()
             record.attributes = Some(format!("{{\"links\":[{}]}}", links.collect::<Vec<_>>().join(",")).into());
         })
     };
+    let kin = |event: Event| with(event, |record| record.correlation_id = Some("ord-1".into()));
     for (case, rows, expected) in [
         // A consequence goes on further out, where another one lies.
         ("consequence", vec![at(1, 1, 0, &[]), at(2, 2, 13, &[1]), at(3, 2, 20, &[]), at(4, 4, 30, &[1])], "1 2 3 4"),
@@ -546,16 +547,6 @@ fn spans_that_link_back_are_found_in_all_the_time_that_is_said_to_be_looked_at()
             vec![at(1, 1, 0, &[2]), at(2, 2, 13, &[]), at(3, 2, 20, &[]), at(4, 4, 30, &[1]), at(5, 5, 30, &[2])],
             "1 2 3 4",
         ),
-    let kin = |event: Event| with(event, |record| record.correlation_id = Some("ord-1".into()));
-        // And what lies further out goes on again.
-        (
-            "chain",
-            vec![at(1, 1, 0, &[]), at(2, 2, 14, &[1]), at(3, 3, 28, &[1]), at(4, 4, 42, &[2]), at(5, 5, 56, &[1])],
-            "1 2 3 4 5",
-        ),
-        // Further than is looked at.
-        ("beyond", vec![at(1, 1, 0, &[]), at(2, 2, 13, &[1]), at(3, 3, 29, &[1])], "1 2"),
-    ] {
         // What of the request itself is found in that time is no cause.
         (
             "kin",
@@ -569,6 +560,15 @@ fn spans_that_link_back_are_found_in_all_the_time_that_is_said_to_be_looked_at()
             ],
             "1 2 3 4 5",
         ),
+        // And what lies further out goes on again.
+        (
+            "chain",
+            vec![at(1, 1, 0, &[]), at(2, 2, 14, &[1]), at(3, 3, 28, &[1]), at(4, 4, 42, &[2]), at(5, 5, 56, &[1])],
+            "1 2 3 4 5",
+        ),
+        // Further than is looked at.
+        ("beyond", vec![at(1, 1, 0, &[]), at(2, 2, 13, &[1]), at(3, 3, 29, &[1])], "1 2"),
+    ] {
         let asked = TraceStart {
             windows: vec![Window { since_unix_nano: HOUR_8 - MINUTE, until_unix_nano: HOUR_8 + 2 * MINUTE }],
             ..start(&[id(IdKind::Trace, &trace(1))])
@@ -1151,7 +1151,7 @@ fn children_that_are_alike_are_one_line_and_failures_are_not() {
         })
     }));
     let trace = picture(found_as(events), &Circumstances::default());
-    let lines = |collapse: usize| {
+    let lines = |trace: &Trace, collapse: usize| {
         let style = WaterfallStyle {
             width: None,
             color: false,
@@ -1161,11 +1161,22 @@ fn children_that_are_alike_are_one_line_and_failures_are_not() {
             collapse,
         };
         let mut out = Vec::new();
-        render_waterfall(&trace, &style, &mut out).unwrap();
+        render_waterfall(trace, &style, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
-    let collapsed = lines(10);
+    let collapsed = lines(&trace, 10);
     assert_eq!(collapsed.matches("GetItem").count(), 2, "{collapsed}");
     assert!(collapsed.contains("GetItem ×39") && collapsed.contains("ERROR"), "{collapsed}");
-    assert_eq!(lines(0).matches("GetItem").count(), 40);
+    assert_eq!(lines(&trace, 0).matches("GetItem").count(), 40);
+    // What links to all of them is told once.
+    let sent = |number: usize| with(span(number, number, 90, 10, 20), |record| record.span_name = Some("send".into()));
+    let mut events: Vec<Event> = (0..40).map(sent).collect();
+    events.push(with(span(99, 99, 0, 30, 40), |record| {
+        record.trace_id = Some(trace_id(2).into());
+        let to = (0..40).map(|to| format!("{{\"traceId\":\"{}\",\"spanId\":\"{}\"}}", trace_id(1), span_id(to)));
+        record.attributes = Some(format!("{{\"links\":[{}]}}", to.collect::<Vec<_>>().join(",")).into());
+    }));
+    let linked = lines(&picture(found_as(events), &Circumstances::default()), 10);
+    assert!(linked.contains(" ×40 "), "{linked}");
+    assert_eq!((linked.matches("linked from").count(), linked.matches("links to").count()), (1, 1), "{linked}");
 }

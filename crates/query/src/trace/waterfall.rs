@@ -1,7 +1,7 @@
 //! A request as a waterfall for the terminal: one line a span, its bar at its time, its records below it. What a record
 //! says cannot drive the terminal, and nothing is said by colour alone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
 
 use jiff::tz::TimeZone;
@@ -56,7 +56,7 @@ const ATTRIBUTES_MAX: usize = 160;
 /// Regions named in the line that says where the time went.
 const REGIONS_TOLD_MAX: usize = 4;
 
-/// Links told below one span.
+/// Links told below one line.
 const LINKS_MAX: usize = 5;
 /// Times told that were looked at.
 const LOOKED_AT_MAX: usize = 4;
@@ -318,8 +318,8 @@ impl<W: Write> Picture<'_, W> {
             let line = layout.line(&texts, &colors, self.style.color);
             writeln!(self.out, "{}", line.trim_end())?;
             for number in &row.spans {
-                self.links(*number, &linked, &format!("{indent}  "))?;
                 self.logs(&trace.tree.spans[*number], &format!("{indent}  "), start)?;
+            self.links(&row.spans, &linked, &format!("{indent}  "))?;
             }
         }
         let shown: usize = rows.iter().map(|row| row.spans.len() + row.hidden).sum();
@@ -341,8 +341,8 @@ impl<W: Write> Picture<'_, W> {
         }
     }
 
-    /// What a span links to, and what links to it.
-    fn links(&mut self, number: usize, linked: &HashMap<usize, Vec<usize>>, indent: &str) -> io::Result<()> {
+    /// What the spans of a line link to, and what links to them, each once.
+    fn links(&mut self, row: &[usize], linked: &HashMap<usize, Vec<usize>>, indent: &str) -> io::Result<()> {
         let spans = &self.trace.tree.spans;
         let named = |number: usize| {
             let span = &spans[number];
@@ -351,7 +351,7 @@ impl<W: Write> Picture<'_, W> {
             let trace = span.trace_id.as_deref().unwrap_or("-");
             format!("{}{name} in trace {trace}", service_text(span))
         };
-        let to = spans[number].links.iter().map(|link| match link.span {
+        let to = row.iter().flat_map(|number| &spans[*number].links).map(|link| match link.span {
             Some(other) => format!("links to {}", named(other)),
             None => format!(
                 "links to span {} in trace {}, which is not here",
@@ -359,8 +359,10 @@ impl<W: Write> Picture<'_, W> {
                 link.trace_id
             ),
         });
-        let from = linked.get(&number).into_iter().flatten().map(|other| format!("linked from {}", named(*other)));
-        let mut lines: Vec<String> = to.chain(from).collect();
+        let from = row.iter().filter_map(|number| linked.get(number)).flatten();
+        let from = from.map(|other| format!("linked from {}", named(*other)));
+        let mut told = HashSet::new();
+        let mut lines: Vec<String> = to.chain(from).filter(|line| told.insert(line.clone())).collect();
         let more = lines.len().saturating_sub(LINKS_MAX);
         lines.truncate(LINKS_MAX);
         if more > 0 {
