@@ -1180,3 +1180,38 @@ fn children_that_are_alike_are_one_line_and_failures_are_not() {
     assert!(linked.contains(" ×40 "), "{linked}");
     assert_eq!((linked.matches("linked from").count(), linked.matches("links to").count()), (1, 1), "{linked}");
 }
+
+#[test]
+fn a_failure_is_told_in_words_however_narrow_the_terminal_is_and_however_long_the_names_are() {
+    let long = "n".repeat(60_000);
+    let events = (0..50).map(|number| {
+        with(span(number, number, 90, number as i64, number as i64 + 60), |record| {
+            record.service_name = Some(format!("service-of-a-long-name-{number}").into());
+            record.cloud_region = Some("ap-southeast-2".into());
+            record.service_version = Some("2026.11.21-1.4.2".into());
+            match number {
+                7 => record.service_name = Some(long.clone().into()),
+                8 => record.status_message = Some(long.clone().into()),
+                _ => record.status_code = Some("ERROR".into()),
+            }
+        })
+    });
+    let trace = picture(found_as(events.collect()), &Circumstances::default());
+    for width in [40, 50, 60, 70, 80, 100, 200].map(Some).into_iter().chain([None]) {
+        let style = WaterfallStyle {
+            width,
+            color: false,
+            time_zone: jiff::tz::TimeZone::UTC,
+            logs: LogsShown::All,
+            depth: None,
+            collapse: 10,
+        };
+        let mut out = Vec::new();
+        render_waterfall(&trace, &style, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let (_, rows) = text.split_once("\n\n").unwrap();
+        let widest = rows.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap();
+        assert!(widest <= width.unwrap_or(600), "{width:?}: {widest}\n{rows}");
+        assert_eq!(rows.matches("ERROR").count(), 48, "{width:?}:\n{rows}");
+    }
+}

@@ -46,6 +46,8 @@ pub struct WaterfallStyle {
 const BAR_WIDTH: usize = 40;
 const BAR_WIDTH_MIN: usize = 10;
 const TREE_WIDTH_MIN: usize = 14;
+/// Of any column, where the terminal is narrower than all of that.
+const COLUMN_WIDTH_MIN: usize = 4;
 /// Widest of each column where the terminal is narrow: region, service, release.
 const NARROW: [usize; 3] = [14, 10, 7];
 const GAP: &str = " ";
@@ -66,10 +68,11 @@ const PLAIN: &str = "\x1b[0m";
 const ROWS_MAX: usize = 10_000;
 /// Records below spans, all together.
 const LOGS_MAX: usize = 20_000;
-/// Columns of a line of a record where nothing bounds the width.
+/// Columns of a line of a record where nothing bounds the width, and of a sentence.
 const UNBOUND_LINE_WIDTH_MAX: usize = 4_000;
-/// Of the tree, where nothing bounds the width: a chain of thousands would be as wide as it is long.
-const UNBOUND_TREE_WIDTH_MAX: usize = 160;
+/// Of a column, where nothing bounds the width: a chain of thousands would be as wide as it is long, and every line is as wide as
+/// the longest name.
+const UNBOUND_COLUMN_WIDTH_MAX: usize = 160;
 
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
@@ -317,9 +320,9 @@ impl<W: Write> Picture<'_, W> {
             let colors = [name_color, region_color, "", "", region_color, "", status_color];
             let line = layout.line(&texts, &colors, self.style.color);
             writeln!(self.out, "{}", line.trim_end())?;
+            self.links(&row.spans, &linked, &format!("{indent}  "))?;
             for number in &row.spans {
                 self.logs(&trace.tree.spans[*number], &format!("{indent}  "), start)?;
-            self.links(&row.spans, &linked, &format!("{indent}  "))?;
             }
         }
         let shown: usize = rows.iter().map(|row| row.spans.len() + row.hidden).sum();
@@ -419,6 +422,7 @@ impl<W: Write> Picture<'_, W> {
 
     /// A sentence, over as many lines as it takes.
     fn wrapped(&mut self, color: &str, text: &str) -> io::Result<()> {
+        let text = &cut(text, UNBOUND_LINE_WIDTH_MAX);
         let Some(width) = self.style.width.filter(|width| *width > 20) else { return self.line(color, text) };
         let mut line = String::new();
         for word in text.split(' ') {
@@ -523,7 +527,8 @@ impl Layout {
         let status = widest(|cells| &cells.status, "status");
         let gaps = 6 * GAP.width();
         let Some(width) = width else {
-            let widths = [tree(2).min(UNBOUND_TREE_WIDTH_MAX), sides[0], sides[1], sides[2], BAR_WIDTH, took];
+            let [region, service, release] = sides.map(|side| side.min(UNBOUND_COLUMN_WIDTH_MAX));
+            let widths = [tree(2).min(UNBOUND_COLUMN_WIDTH_MAX), region, service, release, BAR_WIDTH, took];
             return Layout { widths, bar: BAR_WIDTH, status: None, indent: 2 };
         };
         // What a person needs least goes first: the full width of long names, then that of the bar, then of the tree.
@@ -545,16 +550,21 @@ impl Layout {
             .min(left.max(BAR_WIDTH_MIN))
             .saturating_sub((status - status_min).min(left.saturating_sub(BAR_WIDTH_MIN + 6)) / 2);
         let bar = bar.max(BAR_WIDTH_MIN);
-        let used = tree_width + sides.iter().sum::<usize>() + bar + took + gaps;
-        let widths = [tree_width, sides[0], sides[1], sides[2], bar, took];
-        Layout { widths, bar, status: Some(width.saturating_sub(used)), indent }
+        let mut widths = [tree_width, sides[0], sides[1], sides[2], bar, took];
+        let used = |widths: &[usize; 6]| widths.iter().sum::<usize>() + gaps;
+        // How it ended is said before where it ran, and when.
+        for column in [4, 3, 2, 1, 0] {
+            let over = (used(&widths) + status_min).saturating_sub(width);
+            widths[column] -= over.min(widths[column].saturating_sub(COLUMN_WIDTH_MIN));
+        }
+        Layout { widths, bar: widths[4], status: Some(width.saturating_sub(used(&widths))), indent }
     }
 
     /// How far a span of this depth stands from the edge. Of a deep one the number stands instead.
     fn indent(&self, depth: usize) -> String {
         let most = (self.widths[0] / 2).max(1);
         match depth * self.indent > most {
-            true if depth > 0 && (self.status.is_some() || self.widths[0] == UNBOUND_TREE_WIDTH_MAX) => {
+            true if depth > 0 && (self.status.is_some() || self.widths[0] == UNBOUND_COLUMN_WIDTH_MAX) => {
                 format!("{:>most$} ", format!("›{depth}"))
             }
             _ => " ".repeat(depth * self.indent),
