@@ -299,6 +299,7 @@ fn the_ending_of_the_output_says_the_format_in_letters_of_any_case() {
     for (command, name, begins) in [
         (&trace[..], "trace.JSON", "{\"query\":"),
         (&trace, "trace.Htm", "<!doctype html>"),
+        (&trace, "trace.otlp", "{\"resourceSpans\":"),
         (&trace, "trace.txt", &id),
         (&["sql", "SELECT 1 AS one"], "rows.JsonL", "{\"one\":1}"),
         (&["schema"], "columns.Json", "{"),
@@ -326,6 +327,7 @@ fn what_is_wrong_is_said() {
     check(&[], 2, "no ID of a request");
     check(&["  "], 2, "the ID is empty");
     check(&["x", "--format", "csv"], 2, "`transect trace ID` does not write csv");
+    check(&["x", "--output", "x.CSV"], 2, "`transect trace ID` does not write csv");
     check(&["x", "--max-records", "0"], 2, "--max-records 0");
     check(&["x", "--errors"], 2, "`transect trace --pick`");
     check(&["x", "--pick"], 2, "cannot be used with");

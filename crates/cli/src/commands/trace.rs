@@ -51,18 +51,20 @@ pub fn run(own: &Trace, global: &Global) -> Result<(), Failure> {
 
 fn form(global: &Global) -> Result<Form, Failure> {
     let ending = output::ending(global);
+    let refused = |name: &str| {
+        Err(Failure::usage(
+            format!("`transect trace ID` does not write {name}"),
+            "it writes table, json, otlp or html; rows of a trace come from `transect logs --trace ID --format csv`",
+        ))
+    };
     Ok(match (global.format, ending.as_deref()) {
         (Some(FormatName::Table), _) => Form::Waterfall,
         (Some(FormatName::Json), _) | (None, Some("json")) => Form::Json,
         (Some(FormatName::Html), _) | (None, Some("html")) => Form::Html,
-        (Some(FormatName::Otlp), _) => Form::Otlp,
+        (Some(FormatName::Otlp), _) | (None, Some("otlp")) => Form::Otlp,
+        (None, Some(rows @ ("ndjson" | "csv" | "parquet"))) => return refused(rows),
         (None, _) => Form::Waterfall,
-        (Some(other), _) => {
-            return Err(Failure::usage(
-                format!("`transect trace ID` does not write {}", other.name()),
-                "it writes table, json, otlp or html; rows of a trace come from `transect logs --trace ID --format csv`",
-            ));
-        }
+        (Some(other), _) => return refused(&other.name()),
     })
 }
 
