@@ -293,8 +293,8 @@ pub struct Query {
 }
 
 /// Reads log records as people read logs, newest last, from all regions: time, region, service, release, level, message.
-/// A record that was delivered twice is shown once. TEXT stands in the message, the exception or the attributes, or is the
-/// whole of a trace, invocation or correlation id.
+/// A record that was delivered twice is shown once. TEXT stands in the message, the exception with its stack trace or the
+/// attributes, or is the whole of a trace, invocation or correlation id.
 ///
 /// An X-Ray trace id holds the time that it was made at: its hours are looked at first.
 #[derive(Debug, Args)]
@@ -326,7 +326,7 @@ pub struct Logs {
     /// Only this correlation id
     #[arg(long, value_name = "ID")]
     pub correlation: Option<String>,
-    /// Only records whose message or exception matches this regular expression
+    /// Only records whose message, or exception with its stack trace, matches this regular expression
     #[arg(long, value_name = "REGEX")]
     pub grep: Option<String>,
     /// Case plays no part in TEXT and REGEX

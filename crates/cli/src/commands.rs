@@ -18,7 +18,7 @@ pub mod subscribe;
 pub mod tail;
 pub mod trace;
 
-use crate::arguments::{Arguments, Command};
+use crate::arguments::{Arguments, Command, ReleasesCommand};
 use crate::failure::Failure;
 
 /// What writes and cannot say beforehand what it would write takes no `--dry-run`, rather than pass over it.
@@ -26,7 +26,11 @@ fn refuse_dry_run(arguments: &Arguments) -> Result<(), Failure> {
     let name = match &arguments.command {
         Command::Demo(_) => "demo",
         Command::Ingest(_) => "ingest",
-        Command::Releases(own) if own.command.is_some() => "releases record` and `import",
+        Command::Releases(own) => match own.command {
+            Some(ReleasesCommand::Record(_)) => "releases record",
+            Some(ReleasesCommand::Import(_)) => "releases import",
+            None => return Ok(()),
+        },
         Command::Man(_) => "man",
         _ => return Ok(()),
     };

@@ -16,8 +16,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::NamedTempFile;
 use transect_lake::RequestCounts;
 use transect_query::{
-    Completeness, Engine, EngineOptions, Format, NamesSeen, ScalarValue, TableStyle, VisibleJson, Wanted,
-    readings_batch, render_batch, visible_lines,
+    Completeness, Engine, EngineOptions, Format, NamesSeen, QueryError, Reading, ScalarValue, TableStyle, VisibleJson,
+    Wanted, readings_batch, render_batch, visible_lines,
 };
 
 use crate::arguments::{FormatName, Global};
@@ -27,13 +27,19 @@ use crate::range::{Clock, parse_bytes, parse_duration};
 use crate::signals::{Attention, Paging};
 use crate::{aws, names, signals, zone};
 
+/// The ending of `--output`, which says the format where nothing else does: in small letters, and one of each format.
+pub fn ending(global: &Global) -> Option<String> {
+    let ending = global.output.as_deref()?.extension()?.to_str()?.to_ascii_lowercase();
+    Some(match ending.as_str() {
+        "jsonl" => "ndjson".to_owned(),
+        "htm" => "html".to_owned(),
+        _ => ending,
+    })
+}
+
 /// The format of an answer made of rows.
 pub fn row_format(global: &Global) -> Result<Format, Failure> {
-    let by_ending = || {
-        let ending = global.output.as_deref()?.extension()?.to_str()?.to_ascii_lowercase();
-        let ending = if ending == "jsonl" { "ndjson" } else { ending.as_str() };
-        Format::NAMES.iter().find(|(name, _)| *name == ending).map(|(_, format)| *format)
-    };
+    let by_ending = || ending(global)?.parse().ok();
     match global.format {
         None => Ok(by_ending().unwrap_or(Format::Table)),
         Some(name) => {
@@ -57,12 +63,21 @@ pub fn row_format(global: &Global) -> Result<Format, Failure> {
 /// Whether the answer is wanted as JSON; for commands whose answer is no rows.
 pub fn wants_json(global: &Global, command: &str) -> Result<bool, Failure> {
     match global.format {
-        None | Some(FormatName::Table) => Ok(false),
+        None => Ok(is_json(global)),
+        Some(FormatName::Table) => Ok(false),
         Some(FormatName::Json) => Ok(true),
         Some(other) => Err(Failure::usage(
             format!("`transect {command}` does not write {}", other.name()),
             "it writes table or json",
         )),
+    }
+}
+
+/// Whether the format is JSON, by its name or the ending.
+pub fn is_json(global: &Global) -> bool {
+    match global.format {
+        None => ending(global).as_deref() == Some("json"),
+        Some(format) => format == FormatName::Json,
     }
 }
 
@@ -262,7 +277,7 @@ fn is_dumb() -> bool {
 /// Prints an answer that is no rows: text for people, or JSON where that is asked for. Whatever names stand in a text, no terminal
 /// acts upon them, now or when it is shown later.
 pub fn print(global: &Global, text: &str) -> Result<(), Failure> {
-    if global.format == Some(FormatName::Json) {
+    if is_json(global) {
         return print_json(global, text);
     }
     let mut destination = Destination::open(global)?;
@@ -524,7 +539,16 @@ pub fn refuse_parquet_on_terminal(format: Format, destination: &Destination) -> 
 
 /// Prints what a query would read.
 pub fn dry_run(engine: &Engine, text: &str, params: &[(String, ScalarValue)], global: &Global) -> Result<(), Failure> {
-    let (readings, completeness) = block_on(Some(&Watch::new(engine, global)), engine.plan(text, params))??;
+    dry_run_of(engine, engine.plan(text, params), global)
+}
+
+/// Prints what was planned.
+pub fn dry_run_of(
+    engine: &Engine,
+    plan: impl Future<Output = Result<(Vec<Reading>, Completeness), QueryError>>,
+    global: &Global,
+) -> Result<(), Failure> {
+    let (readings, completeness) = block_on(Some(&Watch::new(engine, global)), plan)??;
     let batch = readings_batch(&readings).context("render").map_err(Failure::incomplete)?;
     let mut destination = Destination::open(global)?;
     let style = destination.table_style(global);

@@ -31,7 +31,7 @@ pub use location::{Bucket, Lake, Place, RegionLocation};
 pub use odd::OddKey;
 pub use partition::{HourUtc, LANDING, NANOS_PER_HOUR, Partition};
 pub use properties::BLOOM_FILTER_COLUMNS;
-pub use releases::{LATEST, Mapping, RELEASES, read_mappings, record_mapping};
+pub use releases::{LATEST, Mapping, RELEASES, read_mappings, record_mapping, record_mappings};
 pub use requests::{RequestCounts, Requests};
 pub use sources::{INGEST_PREFIX, SourceId, source_events, source_events_in_bucket};
 pub use store::{Access, CredentialsError, Listed, REGION_TIMEOUT, RegionStore, Serving};

@@ -1,6 +1,8 @@
 //! The release records of a lake: which release a version of a function is, in one region. A record is one small file
 //! that is written once. It refuses to overwrite, and to take one region's version for another's.
 
+use std::collections::BTreeSet;
+
 use futures::stream::{self, StreamExt, TryStreamExt};
 use object_store::path::Path as StorePath;
 use object_store::{Error, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
@@ -64,13 +66,17 @@ impl Mapping {
         StorePath::from(format!("{}{digest:032x}.json", self.path_prefix()))
     }
 
+    fn folder(&self) -> String {
+        format!("{RELEASES}/region={}", self.region)
+    }
+
     /// How the paths of all records of its function begin.
     fn path_prefix(&self) -> String {
-        format!("{RELEASES}/region={}/{}.", self.region, self.function)
+        format!("{}/{}.", self.folder(), self.function)
     }
 
     /// Of the records of a version the one that is greatest counts.
-    pub fn rank(&self) -> (i64, &str) {
+    fn rank(&self) -> (i64, &str) {
         (self.recorded_unix_nano, &self.release)
     }
 
@@ -113,25 +119,35 @@ impl Mapping {
 /// Writes a record; false if the very same one is there and is what counts. One that another has corrected meanwhile is
 /// written once more, and counts again.
 pub async fn record_mapping(store: &RegionStore, mapping: &Mapping) -> Result<bool> {
-    mapping.check()?;
-    if write_mapping(store, mapping, &mapping.path()).await? {
-        return Ok(true);
+    Ok(record_mappings(store, &[mapping]).await? > 0)
+}
+
+/// The same of many records of one region, which is listed once at most; returns how many were written.
+pub async fn record_mappings(store: &RegionStore, mappings: &[&Mapping]) -> Result<u64> {
+    let (mut written, mut there) = (0, Vec::new());
+    for mapping in mappings {
+        mapping.check()?;
+        match write_mapping(store, mapping, &mapping.path()).await? {
+            true => written += 1,
+            false if mapping.function_version != LATEST => there.push(*mapping),
+            false => {}
+        }
     }
-    if mapping.function_version == LATEST {
-        return Ok(false);
-    }
-    let recorded = read_below(store, None, &mapping.path_prefix()).await;
+    let Some(first) = there.first() else { return Ok(written) };
+    let of_functions: BTreeSet<String> = there.iter().map(|mapping| mapping.path_prefix()).collect();
+    let is_of_function = |path: &str| path.find('.').is_some_and(|dot| of_functions.contains(&path[..=dot]));
+    let recorded = read_below(store, None, &first.folder(), is_of_function).await;
     let (recorded, _) = recorded.map_err(|error| store.explain("read the records of", error))?;
-    let last = recorded.iter().filter(|other| other.is_of_same_version(mapping)).max_by_key(|other| other.rank());
-    match last {
-        Some(last) if !last.says_the_same(mapping) => {
+    for mapping in there {
+        let last = recorded.iter().filter(|other| other.is_of_same_version(mapping)).max_by_key(|other| other.rank());
+        if let Some(last) = last.filter(|last| !last.says_the_same(mapping)) {
             // Later than what it corrects, whatever the clock of whoever wrote that.
             let recorded_unix_nano = mapping.recorded_unix_nano.max(last.recorded_unix_nano.saturating_add(1));
             let again = Mapping { recorded_unix_nano, ..mapping.clone() };
-            write_mapping(store, &again, &again.path_at(recorded_unix_nano)).await
+            written += u64::from(write_mapping(store, &again, &again.path_at(recorded_unix_nano)).await?);
         }
-        _ => Ok(false),
     }
+    Ok(written)
 }
 
 async fn write_mapping(store: &RegionStore, mapping: &Mapping, path: &StorePath) -> Result<bool> {
@@ -169,20 +185,20 @@ pub async fn read_mappings(
         Some(name) => format!("{RELEASES}/region={name}"),
         None => RELEASES.to_owned(),
     };
-    read_below(store, cache, &folder).await
+    read_below(store, cache, &folder, |_| true).await
 }
 
-/// The same of the records whose paths begin so.
+/// The same of the records below a folder whose paths are wanted.
 async fn read_below(
     store: &RegionStore,
     cache: Option<&DiskCache>,
-    prefix: &str,
+    folder: &str,
+    is_wanted: impl Fn(&str) -> bool,
 ) -> object_store::Result<(Vec<Mapping>, Vec<OddKey>)> {
-    let folder = if prefix.ends_with('.') { prefix.rsplit_once('/').map_or("", |(folder, _)| folder) } else { prefix };
     let listed = store.list_all(&StorePath::from(folder), None).await?;
     let mut unreadable = listed.odd;
     let mut files = listed.objects;
-    files.retain(|file| file.location.as_ref().starts_with(prefix) && file.location.as_ref().ends_with(".json"));
+    files.retain(|file| file.location.as_ref().ends_with(".json") && is_wanted(file.location.as_ref()));
     let read: Vec<Result<Mapping, OddKey>> =
         stream::iter(files).map(|file| read(store, cache, file)).buffer_unordered(READS_AT_ONCE).try_collect().await?;
     let mut mappings = Vec::new();

@@ -439,11 +439,10 @@ impl Engine {
             };
             let files = place.footers.unreadable();
             let notes = files.into_iter().map(|(name, reason)| FileNote { path: path(name.as_ref()), reason });
-            let unread = self.unread_records.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            let unread = unread.into_iter().filter(|(place, _)| *place == index);
-            let unread = unread.map(|(_, odd)| FileNote { path: odd.key, reason: odd.reason });
+            let unread = self.unread_records.lock().unwrap_or_else(PoisonError::into_inner);
+            let unread = unread.iter().filter(|(place, _)| *place == index).map(|(_, odd)| odd.clone());
             let odd = self.landing.odd(index).into_iter().chain(unread);
-            let odd = odd.map(|odd| FileNote { path: path(&visible_key(&odd.path)), reason: odd.reason });
+            let odd = odd.map(|odd| FileNote { path: path(&visible_key(&odd.key)), reason: odd.reason });
             completeness.unreadable_files.extend(notes.chain(odd));
         }
         completeness

@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringViewArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
+use datafusion::common::runtime::SpawnedTask;
 use futures::future::try_join_all;
+use futures::{StreamExt, stream};
 use object_store::ObjectMeta;
 use object_store::path::Path;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -23,7 +25,7 @@ use crate::hours::Bounds;
 use crate::{Engine, QueryError, Result};
 
 /// Files asked at once: as many requests as a store answers side by side.
-pub(crate) const FILES_AT_ONCE: usize = 64;
+const FILES_AT_ONCE: usize = 64;
 
 /// The column of the time that a record tells.
 pub(crate) const TIME: &str = "time_unix_nano";
@@ -118,6 +120,40 @@ impl<'e> FileSet<'e> {
         !matches!(self.engine.landing().places()[place].store.serving(), Serving::Nothing(_))
     }
 
+    /// Does something with each file that is there, on all processors, and something with what comes of it.
+    pub(crate) async fn each<T, F>(&self, work: impl Fn(Arc<File>) -> F, take: impl FnMut(&File, T)) -> Result<()>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ParquetError>> + Send + 'static,
+    {
+        let with_work = |file: Arc<File>| {
+            let work = work(Arc::clone(&file));
+            (file, work)
+        };
+        self.each_of(self.there().into_iter().map(with_work), take).await
+    }
+
+    /// The same of some files, each with its work.
+    pub(crate) async fn each_of<T, F>(
+        &self,
+        files: impl Iterator<Item = (Arc<File>, F)>,
+        mut take: impl FnMut(&File, T),
+    ) -> Result<()>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, ParquetError>> + Send + 'static,
+    {
+        let tasks = files.map(|(file, work)| SpawnedTask::spawn(async move { (file, work.await) }));
+        let mut tasks = stream::iter(tasks).buffer_unordered(FILES_AT_ONCE);
+        while let Some(done) = tasks.next().await {
+            let (file, outcome) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
+            if let Some(value) = self.forgive(&file, outcome)? {
+                take(&file, value);
+            }
+        }
+        Ok(())
+    }
+
     /// What went wrong with a file: nothing to stop for if it, or its region, is left out and named for it.
     pub(crate) fn forgive<T>(&self, file: &File, outcome: Result<T, ParquetError>) -> Result<Option<T>> {
         match outcome {
@@ -166,6 +202,14 @@ pub(crate) fn cast(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, Arr
     // What does not fit is somebody's value: only the types are told.
     cast_with_options(column, wanted, &strict)
         .map_err(|_| ArrowError::CastError(format!("a column is {} and does not fit {wanted}", column.data_type())))
+}
+
+/// A column of texts; of a batch without it, nothing in each row.
+pub(crate) fn texts(batch: &RecordBatch, name: &str) -> Result<StringViewArray, ParquetError> {
+    Ok(match batch.column_by_name(name) {
+        Some(array) => cast(array, &DataType::Utf8View)?.as_string_view().clone(),
+        None => StringViewArray::new_null(batch.num_rows()),
+    })
 }
 
 /// A reader of a file whose footer is known, which gives texts as the type that is wanted of each.

@@ -30,7 +30,7 @@ use transect_lake::{
 };
 use url::Url;
 
-use crate::answer::{FileNote, Reading};
+use crate::answer::Reading;
 use crate::blame::NamedErrors;
 use crate::footers::{Files, Footers};
 use crate::hours::{Bounds, allowed_values, bounds};
@@ -133,10 +133,8 @@ impl Landing {
     }
 
     /// What the latest question could not read of a location because of its name.
-    pub(crate) fn odd(&self, place: usize) -> Vec<FileNote> {
-        let found = self.found();
-        let of_place = found.odd.iter().filter(|(index, _)| *index == place);
-        of_place.map(|(_, odd)| FileNote { path: odd.key.clone(), reason: odd.reason.clone() }).collect()
+    pub(crate) fn odd(&self, place: usize) -> Vec<OddKey> {
+        self.found().odd.iter().filter(|(index, _)| *index == place).map(|(_, odd)| odd.clone()).collect()
     }
 
     /// Whether, since the question was planned, a location has stopped answering or a file has turned out to be

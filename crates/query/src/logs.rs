@@ -44,9 +44,9 @@ pub struct LogFilter {
     pub invocation_id: Option<String>,
     /// A correlation id.
     pub correlation_id: Option<String>,
-    /// A text that stands in the message, the exception or the attributes, or is an id of the record.
+    /// A text that stands in the message, the exception with its stack trace or the attributes, or is an id of the record.
     pub text: Option<String>,
-    /// A regular expression that the message or the exception matches.
+    /// A regular expression that the message, or the exception with its stack trace, matches.
     pub pattern: Option<String>,
     /// Whether case plays no part for `text` and `pattern`.
     pub ignore_case: bool,

@@ -315,16 +315,19 @@ fn a_dry_run_writes_nothing() {
     let (lake, pages) = (folder.path().join("lake"), folder.path().join("pages"));
     std::fs::create_dir(&lake).unwrap();
     let payload = fixture("payloads/us-east-2/payments.json");
+    let map = folder.path().join("map.json");
+    std::fs::write(&map, "{}").unwrap();
     let record =
         ["releases", "record", "--service", "s", "--function", "f", "--function-version", "7", "--release", "1"];
-    for arguments in [
-        vec!["ingest", "--region", "us-east-2", text(&payload)],
-        [&record[..], &["--region", "us-east-2"]].concat(),
-        vec!["man", text(&pages)],
+    for (name, arguments) in [
+        ("ingest", vec!["ingest", "--region", "us-east-2", text(&payload)]),
+        ("releases record", [&record[..], &["--region", "us-east-2"]].concat()),
+        ("releases import", vec!["releases", "import", text(&map)]),
+        ("man", vec!["man", text(&pages)]),
     ] {
         let answer = run(&[&arguments[..], &["--lake", text(&lake), "--dry-run"]].concat());
         assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{arguments:?}: {}", answer.stderr);
-        assert!(answer.stderr.contains("has no --dry-run"), "{}", answer.stderr);
+        assert!(answer.stderr.contains(&format!("`transect {name}` has no --dry-run")), "{}", answer.stderr);
     }
     assert_eq!((std::fs::read_dir(&lake).unwrap().count(), pages.exists()), (0, false));
 }

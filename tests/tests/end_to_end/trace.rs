@@ -288,6 +288,34 @@ fn a_page_is_one_file_that_holds_the_answer() {
 }
 
 #[test]
+fn the_ending_of_the_output_says_the_format_in_letters_of_any_case() {
+    let lake = lake();
+    let folder = tempfile::tempdir().unwrap();
+    let counts = folder.path().join("counts.csv");
+    std::fs::write(&counts, "region,window,n_a,x_a,n_b,x_b\nus,0,10000,100,10000,100\n").unwrap();
+    let id = stories()[0]["correlation_id"].as_str().unwrap().to_owned();
+    let trace = ["trace", &id, "--since", SINCE];
+    let canary = ["canary", "--counts", text(&counts)];
+    for (command, name, begins) in [
+        (&trace[..], "trace.JSON", "{\"query\":"),
+        (&trace, "trace.Htm", "<!doctype html>"),
+        (&trace, "trace.otlp", "{\"resourceSpans\":"),
+        (&trace, "trace.txt", &id),
+        (&["sql", "SELECT 1 AS one"], "rows.JsonL", "{\"one\":1}"),
+        (&["schema"], "columns.Json", "{"),
+        (&canary, "canary.XML", "<?xml"),
+        (&canary, "canary.Md", "#"),
+    ] {
+        let path = folder.path().join(name);
+        let answer = run(&[command, &["--lake", text(&lake), "--output", text(&path)]].concat());
+        assert_eq!(answer.stdout, "", "{name}");
+        let written =
+            std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{name}: {error}: {}", answer.stderr));
+        assert!(written.starts_with(begins), "{name}: {written}");
+    }
+}
+
+#[test]
 fn what_is_wrong_is_said() {
     let lake = lake();
     let check = |arguments: &[&str], code: i32, sentence: &str| {
@@ -299,6 +327,7 @@ fn what_is_wrong_is_said() {
     check(&[], 2, "no ID of a request");
     check(&["  "], 2, "the ID is empty");
     check(&["x", "--format", "csv"], 2, "`transect trace ID` does not write csv");
+    check(&["x", "--output", "x.CSV"], 2, "`transect trace ID` does not write csv");
     check(&["x", "--max-records", "0"], 2, "--max-records 0");
     check(&["x", "--errors"], 2, "`transect trace --pick`");
     check(&["x", "--pick"], 2, "cannot be used with");

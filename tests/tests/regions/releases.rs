@@ -94,6 +94,12 @@ fn a_version_is_the_release_that_was_recorded_for_its_region() {
             ("us-west-2", "8", "1.4.1"),
         ],
     );
+    // Once more, a region is listed once, however many records it has.
+    world.stores.iter().for_each(|store| drop(store.take_seen()));
+    let again = world.run(&["releases", "import", map.to_str().unwrap(), "--format", "json"]);
+    assert_eq!(again.json(), json!({"written": 0, "already_present": 3}), "{}", again.stderr);
+    let lists = world.stores.iter().map(|store| store.take_seen().iter().filter(|seen| seen.is_list()).count());
+    assert_eq!(lists.collect::<Vec<_>>(), [1, 1]);
     let rows = world.run(&["releases", "--format", "json"]).rows();
     let found: Vec<_> =
         rows.iter().map(|row| [&row["cloud_region"], &row["release"], &row["release_source"]]).collect();

@@ -51,11 +51,11 @@ pub fn run(own: &Canary, global: &Global) -> Result<(), Failure> {
 }
 
 fn form(global: &Global) -> Result<Form, Failure> {
-    let ending = global.output.as_deref().and_then(|path| path.extension()?.to_str());
-    Ok(match (global.format, ending) {
+    let ending = output::ending(global);
+    Ok(match (global.format, ending.as_deref()) {
         (Some(FormatName::Table), _) => Form::Text,
         (Some(FormatName::Json), _) | (None, Some("json")) => Form::Json,
-        (Some(FormatName::Html), _) | (None, Some("html" | "htm")) => Form::Html,
+        (Some(FormatName::Html), _) | (None, Some("html")) => Form::Html,
         (Some(FormatName::Junit), _) | (None, Some("xml")) => Form::Junit,
         (Some(FormatName::Markdown), _) | (None, Some("md")) => Form::Markdown,
         (Some(FormatName::Csv), _) | (None, Some("csv")) => Form::Csv,

@@ -2,13 +2,14 @@
 //! refuses to judge one: that is `transect canary`'s.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::marker::PhantomData;
 
 use anyhow::Context;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use transect_lake::{Access, LATEST, Mapping, RegionStore, record_mapping};
+use transect_lake::{Access, LATEST, Mapping, RegionStore, record_mappings};
 use transect_query::{LogFilter, ScalarValue};
 
 use crate::arguments::{Global, Releases, ReleasesCommand, ReleasesImport, ReleasesRecord};
@@ -181,25 +182,25 @@ fn now() -> i64 {
 fn write(mappings: Vec<Mapping>, global: &Global) -> Result<(), Failure> {
     let json = output::wants_json(global, "releases record")?;
     let configured = config::configured(global)?;
-    let mut stores: BTreeMap<String, RegionStore> = BTreeMap::new();
+    let mut regions: BTreeMap<&str, (RegionStore, Vec<&Mapping>)> = BTreeMap::new();
     let (written, already) = output::block_on(None, async {
         let access: Access = aws::access(&configured.lake, configured.region_timeout).await;
         for mapping in &mappings {
-            if !stores.contains_key(&mapping.region) {
-                let location = configured.lake.location_of(&mapping.region)?.clone();
-                stores.insert(mapping.region.clone(), RegionStore::new(location, access.clone()));
-            }
+            let (_, of_region) = match regions.entry(&mapping.region) {
+                Entry::Occupied(there) => there.into_mut(),
+                Entry::Vacant(empty) => {
+                    let location = configured.lake.location_of(&mapping.region)?.clone();
+                    empty.insert((RegionStore::new(location, access.clone()), Vec::new()))
+                }
+            };
+            of_region.push(mapping);
             mapping.check()?;
         }
-        let (mut written, mut already) = (0_u64, 0_u64);
-        for mapping in &mappings {
-            let Some(store) = stores.get(&mapping.region) else { continue };
-            match record_mapping(store, mapping).await? {
-                true => written += 1,
-                false => already += 1,
-            }
+        let mut written = 0;
+        for (store, of_region) in regions.values() {
+            written += record_mappings(store, of_region).await?;
         }
-        Ok::<_, Failure>((written, already))
+        Ok::<_, Failure>((written, mappings.len() as u64 - written))
     })??;
     let text = match json {
         true => format!("{}\n", serde_json::json!({"written": written, "already_present": already})),

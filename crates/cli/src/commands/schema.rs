@@ -2,12 +2,12 @@
 
 use crate::arguments::{FormatName, Global};
 use crate::failure::Failure;
-use crate::output::print;
+use crate::output::{is_json, print};
 
 pub fn run(global: &Global) -> Result<(), Failure> {
     let text = match global.format {
+        _ if is_json(global) => transect_schema::columns_json(),
         None | Some(FormatName::Table) => table(),
-        Some(FormatName::Json) => transect_schema::columns_json(),
         Some(FormatName::Glue) => transect_schema::glue_columns_json(),
         Some(FormatName::Ddl) => ddl(global),
         Some(other) => {

@@ -50,19 +50,21 @@ pub fn run(own: &Trace, global: &Global) -> Result<(), Failure> {
 }
 
 fn form(global: &Global) -> Result<Form, Failure> {
-    let ending = global.output.as_deref().and_then(|path| path.extension()?.to_str());
-    Ok(match (global.format, ending) {
+    let ending = output::ending(global);
+    let refused = |name: &str| {
+        Err(Failure::usage(
+            format!("`transect trace ID` does not write {name}"),
+            "it writes table, json, otlp or html; rows of a trace come from `transect logs --trace ID --format csv`",
+        ))
+    };
+    Ok(match (global.format, ending.as_deref()) {
         (Some(FormatName::Table), _) => Form::Waterfall,
         (Some(FormatName::Json), _) | (None, Some("json")) => Form::Json,
-        (Some(FormatName::Html), _) | (None, Some("html" | "htm")) => Form::Html,
-        (Some(FormatName::Otlp), _) => Form::Otlp,
+        (Some(FormatName::Html), _) | (None, Some("html")) => Form::Html,
+        (Some(FormatName::Otlp), _) | (None, Some("otlp")) => Form::Otlp,
+        (None, Some(rows @ ("ndjson" | "csv" | "parquet"))) => return refused(rows),
         (None, _) => Form::Waterfall,
-        (Some(other), _) => {
-            return Err(Failure::usage(
-                format!("`transect trace ID` does not write {}", other.name()),
-                "it writes table, json, otlp or html; rows of a trace come from `transect logs --trace ID --format csv`",
-            ));
-        }
+        (Some(other), _) => return refused(&other.name()),
     })
 }
 
@@ -92,12 +94,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
         },
     )?;
     if global.dry_run {
-        let windows = start.windows.iter();
-        let windows =
-            windows.map(|window| format!("BETWEEN {} AND {}", window.since_unix_nano, window.until_unix_nano));
-        let times: Vec<String> = windows.map(|window| format!("time_unix_nano {window}")).collect();
-        let sql = format!("SELECT count(*) FROM telemetry WHERE {}", times.join(" OR "));
-        return output::dry_run(&engine, &sql, &[], global);
+        return output::dry_run_of(&engine, engine.plan_trace(&start), global);
     }
     let watch = output::Watch::new(&engine, global);
     let trace = output::block_on(Some(&watch), engine.trace(&start, &bounds, own.correct_skew))??;

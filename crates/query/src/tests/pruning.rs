@@ -1,6 +1,7 @@
 //! What a question does not read, by the metrics of its plan: never by the clock.
 
 use super::*;
+use crate::{Id, IdKind, TraceBounds, TraceStart, Window};
 
 /// Six hours of one region, each with three row groups of ten rows in time order, and ids that no order helps with.
 fn six_hours() -> Fixture {
@@ -200,5 +201,36 @@ async fn a_time_that_a_subquery_gives_is_right_if_not_pruned() {
             "select count(*) as n from {table} where timestamp >= (select max(timestamp) - interval '10 minutes' from {table})"
         );
         assert_eq!(fixture.ask(&sql).await, "n\n6\n", "{table}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_of_a_trace_counts_what_its_first_look_lists() {
+    const DAY: i64 = 24 * HOUR;
+    let at = |days: i64| log("us-east-2", days, HOUR_8 - days * DAY);
+    let lake = Fixture::of(&[at(9), at(5), at(0)]);
+    let around =
+        |days: i64| Window { since_unix_nano: HOUR_8 - days * DAY - HOUR, until_unix_nano: HOUR_8 - days * DAY + HOUR };
+    // When its id was made, and lately; and these the other way round, or with one within the other.
+    for (windows, files) in [
+        (vec![around(9), around(0)], 2),
+        (vec![around(0), around(9)], 2),
+        (vec![around(7), around(6)], 1),
+        (vec![around(9), Window { since_unix_nano: HOUR_8 - 10 * DAY, ..around(0) }], 3),
+        (vec![around(20)], 0),
+    ] {
+        let start = TraceStart {
+            text: "asked".to_owned(),
+            ids: vec![Id { kind: IdKind::Trace, value: "0af7651916cd43dd8448eb211c80319c".to_owned() }],
+            windows,
+            made: None,
+            is_time_chosen: true,
+        };
+        let engine = lake.engine();
+        let (readings, completeness) = engine.plan_trace(&start).await.unwrap();
+        assert_eq!(readings.iter().map(|reading| reading.files).sum::<u64>(), files, "{start:?}");
+        assert!(completeness.is_complete());
+        let found = engine.trace(&start, &TraceBounds::default(), false).await.unwrap();
+        assert_eq!((found.events.len(), engine.scanned().files), (0, files), "{start:?}");
     }
 }

@@ -624,11 +624,9 @@ impl<'e> Assembly<'e> {
         if !circumstances.is_truncated {
             mark_ends(events, &mut tree, circumstances);
         }
-        let mut links: Vec<_> = tree.spans.iter_mut().map(|span| std::mem::take(&mut span.links)).collect();
-        for link in links.iter_mut().flatten() {
+        for link in tree.spans.iter_mut().flat_map(|span| &mut span.links) {
             link.span = link.span_id.as_deref().and_then(|id| self.by_id.get(&(link.trace_id.as_str(), id)).copied());
         }
-        tree.spans.iter_mut().zip(links).for_each(|(span, links)| span.links = links);
         tree
     }
 }

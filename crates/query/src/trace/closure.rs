@@ -118,6 +118,11 @@ impl Window {
     }
 }
 
+/// Whether windows, which are [`merged`], cover others.
+fn cover(windows: &[Window], others: &[Window]) -> bool {
+    others.iter().all(|other| windows.iter().any(|window| window.covers(other)))
+}
+
 /// Where a request is looked for first.
 #[derive(Clone, Debug)]
 pub struct TraceStart {
@@ -336,10 +341,12 @@ pub(super) async fn follow<S: Source>(source: &mut S, start: &TraceStart, bounds
 
 /// How far links were followed.
 struct Links<R> {
-    /// Whether spans that link to what is found are looked for: not to what its causes caused otherwise.
-    is_back: bool,
-    /// Traces of which the spans that link to them were looked for.
-    asked: BTreeSet<String>,
+    /// Whether it is causes that are followed: what these caused otherwise is not looked for, neither now nor later.
+    is_to_causes: bool,
+    /// Their traces.
+    barred: BTreeSet<String>,
+    /// Where the spans that link to each of the other traces were looked for, as [`merged`].
+    asked: BTreeMap<String, Vec<Window>>,
     /// Those that were found, with the steps to what they link to.
     hits: Vec<(usize, Hit<R>)>,
     followed: BTreeSet<String>,
@@ -350,8 +357,9 @@ struct Links<R> {
 impl<R> Default for Links<R> {
     fn default() -> Links<R> {
         Links {
-            is_back: false,
-            asked: BTreeSet::new(),
+            is_to_causes: false,
+            barred: BTreeSet::new(),
+            asked: BTreeMap::new(),
             hits: Vec::new(),
             followed: BTreeSet::new(),
             is_near_cut: false,
@@ -444,8 +452,7 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
     /// The ids that were not looked for in all of these times.
     fn pending(&self, needed: &[Window]) -> Vec<Id> {
         let is_pending = |known: &Known| {
-            let is_looked_for = |window: &Window| known.looked.iter().any(|looked| looked.covers(window));
-            known.hub_traces.is_none() && known.hop <= self.bounds.hops_max && !needed.iter().all(is_looked_for)
+            known.hub_traces.is_none() && known.hop <= self.bounds.hops_max && !cover(&known.looked, needed)
         };
         self.known.iter().filter(|(_, known)| is_pending(known)).map(|(id, _)| id.clone()).collect()
     }
@@ -570,13 +577,21 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
     /// Follows links: from the spans that were found to what they link to, and from what was found before that to the spans
     /// that link to it. What a cause has caused besides, and what caused a consequence besides, are other requests.
     async fn follow_links<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<()> {
-        self.links.is_back = true;
+        let own: BTreeSet<Id> = self.known.keys().cloned().collect();
+        self.links.is_to_causes = true;
         while !self.is_over && self.take_targets() {
             self.settle(source).await?;
         }
-        self.links.is_back = false;
-        self.links.asked.extend(self.traces());
-        while !self.is_over {
+        self.links.is_to_causes = false;
+        let own = self.tied(own);
+        let is_of_causes = |trace: &String| !own.contains(&Id { kind: IdKind::Trace, value: trace.clone() });
+        self.links.barred = self.traces().into_iter().filter(is_of_causes).collect();
+        loop {
+            // Whatever was found may lie where spans that link to the rest were not looked for yet.
+            self.settle(source).await?;
+            if self.is_over {
+                break;
+            }
             let hits = std::mem::take(&mut self.links.hits);
             let hits: Vec<_> = hits
                 .into_iter()
@@ -587,9 +602,31 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
                 break;
             }
             self.take(hits, false, source).await?;
-            self.settle(source).await?;
         }
         Ok(())
+    }
+
+    /// These ids, and those that records tie to them: what causes had to do with is found in more time, and more of the
+    /// request itself with it.
+    fn tied(&self, mut ids: BTreeSet<Id>) -> BTreeSet<Id> {
+        if ids.len() == self.known.len() {
+            return ids;
+        }
+        let is_followed = |id: &Id| self.known.get(id).is_some_and(|known| known.hub_traces.is_none());
+        ids.retain(is_followed);
+        loop {
+            let count = ids.len();
+            for event in self.events.values() {
+                let of_event = event.ids().map(|(kind, value)| Id { kind, value: value.to_owned() });
+                let of_event: Vec<Id> = of_event.filter(is_followed).collect();
+                if of_event.iter().any(|id| ids.contains(id)) {
+                    ids.extend(of_event);
+                }
+            }
+            if ids.len() == count {
+                return ids;
+            }
+        }
     }
 
     /// Whether a link to this trace, or from it, may be followed.
@@ -637,12 +674,15 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
     async fn fetch<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<()> {
         let mut wanted: Vec<R> = self.rows.iter().filter(|(_, is_read)| !**is_read).map(|(row, _)| *row).collect();
         wanted.sort_unstable();
-        let is_asked = |trace: &String| !self.links.asked.contains(trace);
-        let traces: Vec<String> = match self.is_over || self.links.is_back {
-            true => Vec::new(),
-            false => self.traces().into_iter().filter(is_asked).collect(),
-        };
         let (windows, near) = (self.windows(EDGE_NANO), self.near());
+        let is_pending = |trace: &String| {
+            let asked = self.links.asked.get(trace);
+            !self.links.barred.contains(trace) && !asked.is_some_and(|asked| cover(asked, &windows))
+        };
+        let traces: Vec<String> = match self.is_over || self.links.is_to_causes {
+            true => Vec::new(),
+            false => self.traces().into_iter().filter(is_pending).collect(),
+        };
         let sought = LinkersSought { traces: &traces, windows: &windows, near: &near };
         let (read, linkers) = futures::future::join(source.fetch(&wanted), source.linkers(&sought)).await;
         for (row, event) in read? {
@@ -657,7 +697,10 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
         let hits = linkers.hits.into_iter();
         let hits = hits.filter_map(|(place, hit)| Some((hop(traces.get(place)?)?, hit))).collect::<Vec<_>>();
         self.links.hits.extend(hits);
-        self.links.asked.extend(traces);
+        for trace in traces {
+            let asked = self.links.asked.entry(trace).or_default();
+            *asked = merged(asked.iter().chain(&windows).copied().collect());
+        }
         Ok(())
     }
 
@@ -666,7 +709,8 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
         let far = self.known.values().filter(|known| known.hop > hops_max).count();
         if far > 0 {
             self.truncated.push(format!(
-                "more than {hops_max} steps away there {}, not followed (--max-hops)",
+                "more than {hops_max} step{} away there {}, not followed (--max-hops)",
+                if hops_max == 1 { "" } else { "s" },
                 if far == 1 { "is 1 more id".to_owned() } else { format!("are {far} more ids") }
             ));
         }

@@ -11,9 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringViewArray};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
-use datafusion::common::runtime::SpawnedTask;
 use futures::StreamExt;
-use futures::stream;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, RowSelection};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
@@ -28,10 +26,10 @@ use super::closure::{
 };
 use super::links::links_in;
 use super::streams::{StreamWindows, merged, one_holds};
-use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, cast, column_of, may_hold, open};
+use crate::file_set::{File, FileSet, TIME, cast, column_of, may_hold, open, texts};
 use crate::footers::Reader;
 use crate::release_map::ReleaseMap;
-use crate::{Engine, QueryError, Result};
+use crate::{Engine, Result};
 
 /// Columns of ids that are kept for the next look, in bytes of memory.
 const KEPT_BYTES_MAX: usize = 256 << 20;
@@ -91,19 +89,12 @@ impl Source for Finder<'_> {
         let all = || streams.values().flatten();
         self.files.list(&times(&merged(all().copied().collect()))).await?;
         let streams = Arc::new(streams.clone());
-        let looks = self.files.there().into_iter().map(|file| {
+        let of_file = |file: Arc<File>| {
             let streams = Arc::clone(&streams);
-            SpawnedTask::spawn(async move {
-                let found = lines_of(&file, &streams).await;
-                (file, found)
-            })
-        });
-        let mut looks = stream::iter(looks).buffer_unordered(FILES_AT_ONCE);
+            async move { lines_of(&file, &streams).await }
+        };
         let mut lines = Vec::new();
-        while let Some(done) = looks.next().await {
-            let (file, found) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
-            lines.extend(self.files.forgive(&file, found)?.into_iter().flatten());
-        }
+        self.files.each(of_file, |_, found| lines.extend(found)).await?;
         lines.sort_unstable();
         Ok(lines.into_iter().map(|(_, row)| row).collect())
     }
@@ -114,23 +105,19 @@ impl Source for Finder<'_> {
             by_file.entry(*file).or_default().push((*group, *row));
         }
         let files = by_file.into_iter().filter_map(|(number, rows)| Some((self.files.of_number(number)?, rows)));
-        let tasks = files.collect::<Vec<_>>().into_iter().map(|(file, mut rows)| {
+        let reads = files.map(|(file, mut rows)| {
             rows.sort_unstable();
-            SpawnedTask::spawn(async move {
-                let read = read_rows(&file, &rows).await;
-                (file, rows, read)
-            })
+            let of = Arc::clone(&file);
+            (file, async move { Ok((read_rows(&of, &rows).await?, rows)) })
         });
-        let mut tasks = stream::iter(tasks).buffer_unordered(FILES_AT_ONCE);
         let mut events = Vec::with_capacity(rows.len());
-        while let Some(done) = tasks.next().await {
-            let (file, rows, read) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
-            let Some(records) = self.files.forgive(&file, read)? else { continue };
-            for ((group, row), record) in rows.into_iter().zip(records) {
+        let take = |file: &File, (records, rows): (Vec<Record<'static>>, Vec<(u32, u32)>)| {
+            events.extend(rows.into_iter().zip(records).map(|((group, row), record)| {
                 let release = self.release(&record);
-                events.push(((file.number, group, row), Event { record, release }));
-            }
-        }
+                ((file.number, group, row), Event { record, release })
+            }));
+        };
+        self.files.each_of(reads, take).await?;
         Ok(events)
     }
 
@@ -158,16 +145,10 @@ impl Source for Finder<'_> {
         let looks = by_file.into_values().map(|(file, mut groups)| {
             groups.sort_unstable();
             let (traces, windows) = (Arc::clone(&traces), Arc::clone(&windows));
-            SpawnedTask::spawn(async move {
-                let found = linkers_of(&file, &groups, &traces, &windows).await;
-                (file, found)
-            })
+            let of = Arc::clone(&file);
+            (file, async move { linkers_of(&of, &groups, &traces, &windows).await })
         });
-        let mut looks = stream::iter(looks.collect::<Vec<_>>()).buffer_unordered(FILES_AT_ONCE);
-        while let Some(done) = looks.next().await {
-            let (file, hits) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
-            found.hits.extend(self.files.forgive(&file, hits)?.into_iter().flatten());
-        }
+        self.files.each_of(looks, |_, hits| found.hits.extend(hits)).await?;
         found.hits.sort_unstable_by_key(|(place, hit)| (hit.time, hit.row, *place));
         Ok(found)
     }
@@ -183,7 +164,7 @@ struct SpanGroup {
     bytes: i64,
 }
 
-fn times(windows: &[Window]) -> Vec<(i64, i64)> {
+pub(super) fn times(windows: &[Window]) -> Vec<(i64, i64)> {
     windows.iter().map(|window| (window.since_unix_nano, window.until_unix_nano)).collect()
 }
 
@@ -191,38 +172,26 @@ impl Finder<'_> {
     async fn look_now(&mut self, sought: &Sought<'_>) -> Result<Look<RowPlace>> {
         self.files.list(&times(sought.windows)).await?;
         let wanted = Arc::new(Wanted::of(sought));
-        let looks = self.files.there().into_iter().map(|file| {
+        let of_file = |file: Arc<File>| {
             let (wanted, kept) = (Arc::clone(&wanted), Arc::clone(&self.kept));
             let tally = Tally::new(sought);
-            // A task each, so that files of this machine are decoded on all processors.
-            SpawnedTask::spawn(async move {
-                let found = look_into(&file, &wanted, tally, &kept).await;
-                (file, found)
-            })
-        });
-        let mut looks = stream::iter(looks).buffer_unordered(FILES_AT_ONCE);
+            async move { look_into(&file, &wanted, tally, &kept).await }
+        };
         let mut all = Tally::new(sought);
-        while let Some(done) = looks.next().await {
-            let (file, found) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
-            if let Some(tally) = self.files.forgive(&file, found)? {
-                all.merge(tally);
-            }
-        }
+        self.files.each(of_file, |_, tally| all.merge(tally)).await?;
         Ok(all.finish())
     }
 
     /// The row groups of these times that may hold spans, and are there.
     async fn groups_with_spans(&self, sought: &LinkersSought<'_>) -> Result<Vec<SpanGroup>> {
-        let footers = self.files.there().into_iter().map(|file| async move {
-            let footer = Reader::new(&file.footers, &file.meta).get_metadata(None).await;
-            (file, footer)
-        });
-        let mut footers = stream::iter(footers.collect::<Vec<_>>()).buffer_unordered(FILES_AT_ONCE);
+        let read = |file: Arc<File>| async move {
+            let footer = Reader::new(&file.footers, &file.meta).get_metadata(None).await?;
+            Ok((file, footer))
+        };
         let mut groups = Vec::new();
-        while let Some((file, footer)) = footers.next().await {
-            let Some(footer) = self.files.forgive(&file, footer)? else { continue };
+        let take = |_: &File, (file, footer): (Arc<File>, Arc<ParquetMetaData>)| {
             let (Some(signal), Some(attributes)) = (column_of(&footer, SIGNAL), column_of(&footer, ATTRIBUTES)) else {
-                continue;
+                return;
             };
             let time = column_of(&footer, TIME);
             for number in 0..footer.num_row_groups() {
@@ -235,7 +204,8 @@ impl Finder<'_> {
                 let bytes = group.column(attributes).compressed_size();
                 groups.push(SpanGroup { file: Arc::clone(&file), group: number, distance, bytes });
             }
-        }
+        };
+        self.files.each(read, take).await?;
         Ok(groups)
     }
 
@@ -457,13 +427,9 @@ impl<'g> GroupCursor<'g> {
 }
 
 fn id_columns(batch: &RecordBatch, read: &[usize]) -> Result<IdColumns, ParquetError> {
-    let text = |kind: &IdKind| -> Result<Option<StringViewArray>, ParquetError> {
-        let Some(array) = batch.column_by_name(kind.column()) else { return Ok(None) };
-        Ok(Some(cast(array, &DataType::Utf8View)?.as_string_view().clone()))
-    };
     let mut ids: [Option<StringViewArray>; IdKind::ALL.len()] = Default::default();
     for kind in read {
-        ids[*kind] = text(&IdKind::ALL[*kind])?;
+        ids[*kind] = Some(texts(batch, IdKind::ALL[*kind].column())?);
     }
     let times = match batch.column_by_name(TIME) {
         Some(array) => cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
@@ -575,8 +541,7 @@ async fn spans_of(file: &File, groups: &[usize], windows: &[Window]) -> Result<V
     let mut rows = Vec::new();
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let Some(signals) = batch.column_by_name(SIGNAL) else { break };
-        let signals = cast(signals, &DataType::Utf8View)?.as_string_view().clone();
+        let signals = texts(&batch, SIGNAL)?;
         let times = id_columns(&batch, &[])?.times;
         for row in 0..batch.num_rows() {
             let Some((group, place, _)) = at.place() else { break };
@@ -635,11 +600,7 @@ async fn linkers_of(
     let (mut found, mut rows) = (Vec::new(), rows.into_iter());
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let text = |name: &str| -> Result<Option<StringViewArray>, ParquetError> {
-            let Some(array) = batch.column_by_name(name) else { return Ok(None) };
-            Ok(Some(cast(array, &DataType::Utf8View)?.as_string_view().clone()))
-        };
-        let (Some(signals), Some(attributes)) = (text(SIGNAL)?, text(ATTRIBUTES)?) else { break };
+        let (signals, attributes) = (texts(&batch, SIGNAL)?, texts(&batch, ATTRIBUTES)?);
         let ids = id_columns(&batch, &leading)?;
         for (row, (group, place)) in (0..batch.num_rows()).zip(rows.by_ref()) {
             let time = time_of(&ids.times, row);
@@ -668,10 +629,7 @@ async fn lines_of(file: &File, streams: &StreamWindows) -> Result<Vec<(i64, RowP
     let footer = reader.get_metadata(None).await?;
     let Some(time) = column_of(&footer, TIME) else { return Ok(lines) };
     let windows: Vec<Window> = merged(streams.values().flatten().copied().collect());
-    let may_hold_one = |group: &usize| {
-        let group = footer.row_group(*group);
-        windows.iter().any(|window| may_hold(group, time, window.since_unix_nano, window.until_unix_nano))
-    };
+    let may_hold_one = |group: &usize| in_time(footer.row_group(*group), Some(time), &windows);
     let groups: Vec<usize> = (0..footer.num_row_groups()).filter(may_hold_one).collect();
     if groups.is_empty() {
         return Ok(lines);
@@ -685,21 +643,9 @@ async fn lines_of(file: &File, streams: &StreamWindows) -> Result<Vec<(i64, RowP
     let mut at = GroupCursor::new(&footer, &groups);
     while let Some(batch) = stream.next().await {
         let batch = batch?;
-        let [regions, log_groups, names, signals] = {
-            let mut columns = Vec::with_capacity(STREAM.len());
-            for name in STREAM {
-                columns.push(match batch.column_by_name(name) {
-                    Some(array) => cast(array, &DataType::Utf8View)?.as_string_view().clone(),
-                    None => StringViewArray::new_null(batch.num_rows()),
-                });
-            }
-            <[StringViewArray; STREAM.len()]>::try_from(columns)
-                .map_err(|_| ParquetError::General("columns are missing".to_owned()))?
-        };
-        let times = match batch.column_by_name(TIME) {
-            Some(array) => cast(array, &DataType::Int64)?.as_primitive::<Int64Type>().clone(),
-            None => Int64Array::new_null(batch.num_rows()),
-        };
+        let [regions, log_groups, names, signals] = STREAM.map(|name| texts(&batch, name));
+        let (regions, log_groups, names, signals) = (regions?, log_groups?, names?, signals?);
+        let times = id_columns(&batch, &[])?.times;
         let mut from = 0;
         while from < batch.num_rows() {
             let Some((group, first, left)) = at.place() else { break };

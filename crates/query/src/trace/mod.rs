@@ -29,11 +29,12 @@ pub use span::{Mark, Span, SpanSource, Status, Tree};
 pub use summary::{ClockSkew, Crossing, FirstError, RegionTime, ReleaseSeen, Summary};
 pub use waterfall::{LogsShown, WaterfallStyle, render_waterfall};
 
-use crate::answer::Completeness;
+use crate::answer::{Completeness, Reading};
+use crate::file_set::FileSet;
 use crate::{Engine, Result};
 use assemble::{Circumstances, assemble};
 use closure::Found;
-use find::Finder;
+use find::{Finder, times};
 use summary::summarise;
 
 /// Times that were looked at.
@@ -127,6 +128,14 @@ fn open_at_the_edge(tree: &Tree, circumstances: &Circumstances) -> Option<String
 }
 
 impl Engine {
+    /// What the first look for a request would read, region by region: what it finds may lead further. Nothing but listings is
+    /// read for that.
+    pub async fn plan_trace(&self, start: &TraceStart) -> Result<(Vec<Reading>, Completeness)> {
+        self.begin_question();
+        FileSet::new(self).list(&times(&start.windows)).await?;
+        Ok((self.landing().readings(), self.completeness()))
+    }
+
     /// Follows a request from an id that somebody holds. The time range of the engine plays no part: where to look is
     /// said by `start`.
     pub async fn trace(&self, start: &TraceStart, bounds: &TraceBounds, correct_skew: bool) -> Result<Trace> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::Trace;
 use super::closure::Event;
 use super::links::Link;
-use super::span::{Span, SpanSource, Status};
+use super::span::{Mark, Span, SpanSource, Status};
 
 /// Writes the two lines.
 pub fn render_trace_otlp(trace: &Trace, out: &mut (dyn Write + Send)) -> io::Result<()> {
@@ -27,10 +27,14 @@ pub fn render_trace_otlp(trace: &Trace, out: &mut (dyn Write + Send)) -> io::Res
         if span.source == SpanSource::Missing {
             continue;
         }
-        let above = span.parent.and_then(|above| ids[above].as_deref()).or(span.parent_span_id.as_deref());
+        // A span that was put on top keeps the name of its parent, which would lead round in a circle.
+        let named = span.parent_span_id.as_deref().filter(|_| !span.marks.contains(&Mark::CycleBroken));
+        let above = span.parent.and_then(|above| ids[above].as_deref()).or(named);
         let of_same_trace = span.parent.is_none_or(|above| trace.tree.spans[above].trace_id == span.trace_id);
         let above = above.filter(|above| of_same_trace && is_hex(above, 16) && *above != id);
-        resources.entry(Resource::of_span(span)).or_default().0.push(span_value(trace, span, trace_id, id, above));
+        let links = span.links.iter().filter_map(|link| link_value(link, &ids)).collect();
+        let value = span_value(trace, span, trace_id, id, above, links);
+        resources.entry(Resource::of_span(span)).or_default().0.push(value);
     }
     for (event, number) in trace.events.iter().zip(&span_of).filter(|(event, _)| event.record.signal == "log") {
         let span = number.map(|number| (&trace.tree.spans[number], ids[number].as_deref()));
@@ -119,7 +123,7 @@ impl<'t> Resource<'t> {
     }
 }
 
-fn span_value(trace: &Trace, span: &Span, trace_id: &str, id: &str, above: Option<&str>) -> Value {
+fn span_value(trace: &Trace, span: &Span, trace_id: &str, id: &str, above: Option<&str>, links: Vec<Value>) -> Value {
     let kind = match span.span_kind.as_deref() {
         Some("INTERNAL") => 1,
         Some("SERVER") => 2,
@@ -158,7 +162,6 @@ fn span_value(trace: &Trace, span: &Span, trace_id: &str, id: &str, above: Optio
     if let (Some(above), Some(object)) = (above, value.as_object_mut()) {
         object.insert("parentSpanId".to_owned(), above.into());
     }
-    let links: Vec<Value> = span.links.iter().filter_map(link_value).collect();
     if let (false, Some(object)) = (links.is_empty(), value.as_object_mut()) {
         object.insert("links".to_owned(), links.into());
     }
@@ -175,11 +178,12 @@ fn span_value(trace: &Trace, span: &Span, trace_id: &str, id: &str, above: Optio
     value
 }
 
-/// A link; OTLP has none without a span.
-fn link_value(link: &Link) -> Option<Value> {
+/// A link, to the span that it leads to by the id that this has here; OTLP has none without a span.
+fn link_value(link: &Link, ids: &[Option<String>]) -> Option<Value> {
+    let id = link.span.and_then(|span| ids[span].as_deref()).or(link.span_id.as_deref())?;
     let attributes = link.attributes.iter().flatten().map(|(key, value)| attribute(key, any_value(value)));
     let attributes: Vec<Value> = attributes.collect();
-    Some(json!({"traceId": link.trace_id, "spanId": link.span_id.as_deref()?, "attributes": attributes}))
+    Some(json!({"traceId": link.trace_id, "spanId": id, "attributes": attributes}))
 }
 
 fn log_value(event: &Event, span: Option<(&Span, Option<&str>)>) -> Value {

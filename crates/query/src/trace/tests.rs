@@ -215,6 +215,23 @@ fn any_event(random: &mut Random, number: usize, pool: usize) -> Event {
     Event { record, release }
 }
 
+/// No two spans of a trace have one id, and each is below one that is on top.
+fn check_otlp(line: &str) {
+    let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    let resources = line["resourceSpans"].as_array().unwrap().iter();
+    let spans: Vec<_> = resources.flat_map(|of| of["scopeSpans"][0]["spans"].as_array().unwrap()).collect();
+    let above: HashMap<_, _> = spans
+        .iter()
+        .map(|span| ((span["traceId"].as_str(), span["spanId"].as_str()), span["parentSpanId"].as_str()))
+        .collect();
+    assert_eq!(above.len(), spans.len(), "{line}");
+    for (trace, span) in above.keys() {
+        let parent = |span: &Option<&str>| above.get(&(*trace, *span)).copied().filter(Option::is_some);
+        let way = std::iter::successors(Some(*span), parent).take(spans.len() + 2);
+        assert!(way.count() <= spans.len() + 1, "{line}");
+    }
+}
+
 /// What must be found, by another way than the search goes: all records are put into sets that share an id, but for ids
 /// that too many traces share; and of those sets the ones are taken that links lead to one after the other, and those that
 /// links lead from.
@@ -342,15 +359,7 @@ fn what_is_found_is_what_an_oracle_finds_and_stands_in_a_tree_once() {
         let mut otlp = Vec::new();
         render_trace_otlp(&trace, &mut otlp).unwrap();
         let otlp = String::from_utf8(otlp).unwrap();
-        let ids: Vec<(&str, &str)> = otlp
-            .lines()
-            .next()
-            .into_iter()
-            .flat_map(|line| line.split("\"spanId\":\"").skip(1))
-            .filter_map(|rest| rest.split_once("\",\"startTimeUnixNano"))
-            .filter_map(|(id, rest)| Some((id, rest.split_once("\"traceId\":\"")?.1.get(..32)?)))
-            .collect();
-        assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len(), "seed {seed}");
+        check_otlp(otlp.lines().next().unwrap_or_default());
         let own: i64 = trace.tree.spans.iter().map(|span| span.critical_nano).sum();
         assert!(trace.tree.spans.iter().all(|span| span.critical_nano >= 0));
         assert!(trace.summary.duration_nano.is_none_or(|duration| own <= duration), "seed {seed}");
@@ -516,6 +525,62 @@ fn links_lead_to_causes_and_consequences_and_to_no_further_ones() {
 }
 
 #[test]
+fn spans_that_link_back_are_found_in_all_the_time_that_is_said_to_be_looked_at() {
+    // Ids that tell no time.
+    let trace = |number: usize| format!("eeeeeeee{number:024x}");
+    let at = |number: usize, of: usize, minutes: i64, to: &[usize]| {
+        with(span(number, number, 0, 0, 1), |record| {
+            record.time_unix_nano = HOUR_8 + minutes * MINUTE;
+            record.trace_id = Some(trace(of).into());
+            let links =
+                to.iter().map(|to| format!("{{\"traceId\":\"{}\",\"spanId\":\"{}\"}}", trace(*to), span_id(*to)));
+            record.attributes = Some(format!("{{\"links\":[{}]}}", links.collect::<Vec<_>>().join(",")).into());
+        })
+    };
+    let kin = |event: Event| with(event, |record| record.correlation_id = Some("ord-1".into()));
+    for (case, rows, expected) in [
+        // A consequence goes on further out, where another one lies.
+        ("consequence", vec![at(1, 1, 0, &[]), at(2, 2, 13, &[1]), at(3, 2, 20, &[]), at(4, 4, 30, &[1])], "1 2 3 4"),
+        // So does a cause; what that caused besides is another request, wherever it lies.
+        (
+            "cause",
+            vec![at(1, 1, 0, &[2]), at(2, 2, 13, &[]), at(3, 2, 20, &[]), at(4, 4, 30, &[1]), at(5, 5, 30, &[2])],
+            "1 2 3 4",
+        ),
+        // What of the request itself is found in that time is no cause.
+        (
+            "kin",
+            vec![
+                kin(at(1, 1, 0, &[2])),
+                at(2, 2, 13, &[]),
+                at(3, 2, 20, &[]),
+                kin(at(4, 4, 25, &[])),
+                at(5, 5, 33, &[4]),
+                at(6, 6, 33, &[2]),
+            ],
+            "1 2 3 4 5",
+        ),
+        // And what lies further out goes on again.
+        (
+            "chain",
+            vec![at(1, 1, 0, &[]), at(2, 2, 14, &[1]), at(3, 3, 28, &[1]), at(4, 4, 42, &[2]), at(5, 5, 56, &[1])],
+            "1 2 3 4 5",
+        ),
+        // Further than is looked at.
+        ("beyond", vec![at(1, 1, 0, &[]), at(2, 2, 13, &[1]), at(3, 3, 29, &[1])], "1 2"),
+    ] {
+        let asked = TraceStart {
+            windows: vec![Window { since_unix_nano: HOUR_8 - MINUTE, until_unix_nano: HOUR_8 + 2 * MINUTE }],
+            ..start(&[id(IdKind::Trace, &trace(1))])
+        };
+        let found = found_of(&rows, &asked, &TraceBounds::default());
+        let events = found.events.iter().map(|event| event.record.event_id.trim_start_matches('0'));
+        assert_eq!(events.collect::<Vec<_>>().join(" "), expected, "{case}: {:?}", found.looked);
+        assert_eq!(found.truncated, Vec::<String>::new(), "{case}");
+    }
+}
+
+#[test]
 fn an_id_whose_last_half_alone_is_the_same_is_told() {
     let (long, short) = (trace_id(0x0701), format!("{:032x}", 0x0701));
     let rows = vec![
@@ -638,6 +703,41 @@ fn a_call_whose_sides_share_an_id_is_two_spans() {
         note: 1 id names more than one span: what was called stands below its caller, as B3 has it, and others stand side by side
         ",
     );
+}
+
+#[test]
+fn a_link_to_a_call_whose_sides_share_an_id_leads_to_the_same_side_in_every_form() {
+    let of = |event: Event, service: &'static str, kind: &'static str| {
+        with(event, |record| {
+            record.service_name = Some(service.into());
+            record.span_kind = Some(kind.into());
+        })
+    };
+    let linking = |event: Event| {
+        with(of(event, "worker", "CONSUMER"), |record| {
+            record.trace_id = Some(trace_id(2).into());
+            record.attributes = Some(
+                format!("{{\"links\":[{{\"traceId\":\"{}\",\"spanId\":\"{}\"}}]}}", trace_id(1), span_id(2)).into(),
+            );
+        })
+    };
+    let events = vec![
+        of(span(1, 2, 0, 0, 100), "gw", "CLIENT"),
+        of(span(2, 2, 0, 10, 90), "pay", "SERVER"),
+        linking(span(3, 3, 0, 200, 300)),
+    ];
+    let trace = picture(found_as(events), &Circumstances::default());
+    let node = trace.tree.spans.iter().flat_map(|span| &span.links).find_map(|link| link.span).unwrap();
+    assert_eq!(trace.tree.spans[node].service_name.as_deref(), Some("pay"));
+    let mut otlp = Vec::new();
+    render_trace_otlp(&trace, &mut otlp).unwrap();
+    let otlp: serde_json::Value = serde_json::from_slice(otlp.split(|byte| *byte == b'\n').next().unwrap()).unwrap();
+    let resources = otlp["resourceSpans"].as_array().unwrap();
+    let spans: Vec<&serde_json::Value> = resources.iter().map(|of| &of["scopeSpans"][0]["spans"][0]).collect();
+    let of_kind = |kind: i64| spans.iter().find(|span| span["kind"] == kind).unwrap();
+    let (server, client, worker) = (of_kind(2), of_kind(3), of_kind(5));
+    assert_eq!(worker["links"][0]["spanId"], server["spanId"]);
+    assert_eq!((&server["parentSpanId"], client["spanId"].as_str()), (&client["spanId"], Some(span_id(2).as_str())));
 }
 
 /// The tree as lines: depth, source, name, region, release, status, attempt, marks and number of records.
@@ -1051,7 +1151,7 @@ fn children_that_are_alike_are_one_line_and_failures_are_not() {
         })
     }));
     let trace = picture(found_as(events), &Circumstances::default());
-    let lines = |collapse: usize| {
+    let lines = |trace: &Trace, collapse: usize| {
         let style = WaterfallStyle {
             width: None,
             color: false,
@@ -1061,11 +1161,57 @@ fn children_that_are_alike_are_one_line_and_failures_are_not() {
             collapse,
         };
         let mut out = Vec::new();
-        render_waterfall(&trace, &style, &mut out).unwrap();
+        render_waterfall(trace, &style, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
-    let collapsed = lines(10);
+    let collapsed = lines(&trace, 10);
     assert_eq!(collapsed.matches("GetItem").count(), 2, "{collapsed}");
     assert!(collapsed.contains("GetItem ×39") && collapsed.contains("ERROR"), "{collapsed}");
-    assert_eq!(lines(0).matches("GetItem").count(), 40);
+    assert_eq!(lines(&trace, 0).matches("GetItem").count(), 40);
+    // What links to all of them is told once.
+    let sent = |number: usize| with(span(number, number, 90, 10, 20), |record| record.span_name = Some("send".into()));
+    let mut events: Vec<Event> = (0..40).map(sent).collect();
+    events.push(with(span(99, 99, 0, 30, 40), |record| {
+        record.trace_id = Some(trace_id(2).into());
+        let to = (0..40).map(|to| format!("{{\"traceId\":\"{}\",\"spanId\":\"{}\"}}", trace_id(1), span_id(to)));
+        record.attributes = Some(format!("{{\"links\":[{}]}}", to.collect::<Vec<_>>().join(",")).into());
+    }));
+    let linked = lines(&picture(found_as(events), &Circumstances::default()), 10);
+    assert!(linked.contains(" ×40 "), "{linked}");
+    assert_eq!((linked.matches("linked from").count(), linked.matches("links to").count()), (1, 1), "{linked}");
+}
+
+#[test]
+fn a_failure_is_told_in_words_however_narrow_the_terminal_is_and_however_long_the_names_are() {
+    let long = "n".repeat(60_000);
+    let events = (0..50).map(|number| {
+        with(span(number, number, 90, number as i64, number as i64 + 60), |record| {
+            record.service_name = Some(format!("service-of-a-long-name-{number}").into());
+            record.cloud_region = Some("ap-southeast-2".into());
+            record.service_version = Some("2026.11.21-1.4.2".into());
+            match number {
+                7 => record.service_name = Some(long.clone().into()),
+                8 => record.status_message = Some(long.clone().into()),
+                _ => record.status_code = Some("ERROR".into()),
+            }
+        })
+    });
+    let trace = picture(found_as(events.collect()), &Circumstances::default());
+    for width in [40, 50, 60, 70, 80, 100, 200].map(Some).into_iter().chain([None]) {
+        let style = WaterfallStyle {
+            width,
+            color: false,
+            time_zone: jiff::tz::TimeZone::UTC,
+            logs: LogsShown::All,
+            depth: None,
+            collapse: 10,
+        };
+        let mut out = Vec::new();
+        render_waterfall(&trace, &style, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let (_, rows) = text.split_once("\n\n").unwrap();
+        let widest = rows.lines().map(unicode_width::UnicodeWidthStr::width).max().unwrap();
+        assert!(widest <= width.unwrap_or(600), "{width:?}: {widest}\n{rows}");
+        assert_eq!(rows.matches("ERROR").count(), 48, "{width:?}:\n{rows}");
+    }
 }

@@ -1,7 +1,7 @@
 //! A request as a waterfall for the terminal: one line a span, its bar at its time, its records below it. What a record
 //! says cannot drive the terminal, and nothing is said by colour alone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
 
 use jiff::tz::TimeZone;
@@ -46,6 +46,8 @@ pub struct WaterfallStyle {
 const BAR_WIDTH: usize = 40;
 const BAR_WIDTH_MIN: usize = 10;
 const TREE_WIDTH_MIN: usize = 14;
+/// Of any column, where the terminal is narrower than all of that.
+const COLUMN_WIDTH_MIN: usize = 4;
 /// Widest of each column where the terminal is narrow: region, service, release.
 const NARROW: [usize; 3] = [14, 10, 7];
 const GAP: &str = " ";
@@ -56,7 +58,7 @@ const ATTRIBUTES_MAX: usize = 160;
 /// Regions named in the line that says where the time went.
 const REGIONS_TOLD_MAX: usize = 4;
 
-/// Links told below one span.
+/// Links told below one line.
 const LINKS_MAX: usize = 5;
 /// Times told that were looked at.
 const LOOKED_AT_MAX: usize = 4;
@@ -66,10 +68,11 @@ const PLAIN: &str = "\x1b[0m";
 const ROWS_MAX: usize = 10_000;
 /// Records below spans, all together.
 const LOGS_MAX: usize = 20_000;
-/// Columns of a line of a record where nothing bounds the width.
+/// Columns of a line of a record where nothing bounds the width, and of a sentence.
 const UNBOUND_LINE_WIDTH_MAX: usize = 4_000;
-/// Of the tree, where nothing bounds the width: a chain of thousands would be as wide as it is long.
-const UNBOUND_TREE_WIDTH_MAX: usize = 160;
+/// Of a column, where nothing bounds the width: a chain of thousands would be as wide as it is long, and every line is as wide as
+/// the longest name.
+const UNBOUND_COLUMN_WIDTH_MAX: usize = 160;
 
 const BOLD: &str = "\x1b[1m";
 const DIM: &str = "\x1b[2m";
@@ -181,7 +184,7 @@ impl<W: Write> Picture<'_, W> {
         let (trace, summary) = (self.trace, &self.trace.summary);
         let mut facts = vec![visible(&trace.query)];
         if let Some(start) = summary.start_unix_nano {
-            facts.push(time_text(start, &self.style.time_zone));
+            facts.push(time_text(start, &self.style.time_zone, "%Y-%m-%d %H:%M:%S%.3f"));
         }
         if let Some(duration) = summary.duration_nano {
             facts.push(duration_text(duration));
@@ -201,8 +204,8 @@ impl<W: Write> Picture<'_, W> {
         }
         self.wrapped("", &counts.join(", "))?;
         let looked = trace.looked_at.iter().take(LOOKED_AT_MAX).map(|looked| {
-            let until = looked.until_unix_nano.map(|until| minute_text(until, &self.style.time_zone));
-            let since = minute_text(looked.since_unix_nano, &self.style.time_zone);
+            let minute = |time| time_text(time, &self.style.time_zone, "%Y-%m-%d %H:%M");
+            let (since, until) = (minute(looked.since_unix_nano), looked.until_unix_nano.map(minute));
             format!("{since} to {}", until.as_deref().unwrap_or("now"))
         });
         let mut looked: Vec<String> = looked.collect();
@@ -317,8 +320,8 @@ impl<W: Write> Picture<'_, W> {
             let colors = [name_color, region_color, "", "", region_color, "", status_color];
             let line = layout.line(&texts, &colors, self.style.color);
             writeln!(self.out, "{}", line.trim_end())?;
+            self.links(&row.spans, &linked, &format!("{indent}  "))?;
             for number in &row.spans {
-                self.links(*number, &linked, &format!("{indent}  "))?;
                 self.logs(&trace.tree.spans[*number], &format!("{indent}  "), start)?;
             }
         }
@@ -341,8 +344,8 @@ impl<W: Write> Picture<'_, W> {
         }
     }
 
-    /// What a span links to, and what links to it.
-    fn links(&mut self, number: usize, linked: &HashMap<usize, Vec<usize>>, indent: &str) -> io::Result<()> {
+    /// What the spans of a line link to, and what links to them, each once.
+    fn links(&mut self, row: &[usize], linked: &HashMap<usize, Vec<usize>>, indent: &str) -> io::Result<()> {
         let spans = &self.trace.tree.spans;
         let named = |number: usize| {
             let span = &spans[number];
@@ -351,7 +354,7 @@ impl<W: Write> Picture<'_, W> {
             let trace = span.trace_id.as_deref().unwrap_or("-");
             format!("{}{name} in trace {trace}", service_text(span))
         };
-        let to = spans[number].links.iter().map(|link| match link.span {
+        let to = row.iter().flat_map(|number| &spans[*number].links).map(|link| match link.span {
             Some(other) => format!("links to {}", named(other)),
             None => format!(
                 "links to span {} in trace {}, which is not here",
@@ -359,8 +362,10 @@ impl<W: Write> Picture<'_, W> {
                 link.trace_id
             ),
         });
-        let from = linked.get(&number).into_iter().flatten().map(|other| format!("linked from {}", named(*other)));
-        let mut lines: Vec<String> = to.chain(from).collect();
+        let from = row.iter().filter_map(|number| linked.get(number)).flatten();
+        let from = from.map(|other| format!("linked from {}", named(*other)));
+        let mut told = HashSet::new();
+        let mut lines: Vec<String> = to.chain(from).filter(|line| told.insert(line.clone())).collect();
         let more = lines.len().saturating_sub(LINKS_MAX);
         lines.truncate(LINKS_MAX);
         if more > 0 {
@@ -417,6 +422,7 @@ impl<W: Write> Picture<'_, W> {
 
     /// A sentence, over as many lines as it takes.
     fn wrapped(&mut self, color: &str, text: &str) -> io::Result<()> {
+        let text = &cut(text, UNBOUND_LINE_WIDTH_MAX);
         let Some(width) = self.style.width.filter(|width| *width > 20) else { return self.line(color, text) };
         let mut line = String::new();
         for word in text.split(' ') {
@@ -521,7 +527,8 @@ impl Layout {
         let status = widest(|cells| &cells.status, "status");
         let gaps = 6 * GAP.width();
         let Some(width) = width else {
-            let widths = [tree(2).min(UNBOUND_TREE_WIDTH_MAX), sides[0], sides[1], sides[2], BAR_WIDTH, took];
+            let [region, service, release] = sides.map(|side| side.min(UNBOUND_COLUMN_WIDTH_MAX));
+            let widths = [tree(2).min(UNBOUND_COLUMN_WIDTH_MAX), region, service, release, BAR_WIDTH, took];
             return Layout { widths, bar: BAR_WIDTH, status: None, indent: 2 };
         };
         // What a person needs least goes first: the full width of long names, then that of the bar, then of the tree.
@@ -543,16 +550,21 @@ impl Layout {
             .min(left.max(BAR_WIDTH_MIN))
             .saturating_sub((status - status_min).min(left.saturating_sub(BAR_WIDTH_MIN + 6)) / 2);
         let bar = bar.max(BAR_WIDTH_MIN);
-        let used = tree_width + sides.iter().sum::<usize>() + bar + took + gaps;
-        let widths = [tree_width, sides[0], sides[1], sides[2], bar, took];
-        Layout { widths, bar, status: Some(width.saturating_sub(used)), indent }
+        let mut widths = [tree_width, sides[0], sides[1], sides[2], bar, took];
+        let used = |widths: &[usize; 6]| widths.iter().sum::<usize>() + gaps;
+        // How it ended is said before where it ran, and when.
+        for column in [4, 3, 2, 1, 0] {
+            let over = (used(&widths) + status_min).saturating_sub(width);
+            widths[column] -= over.min(widths[column].saturating_sub(COLUMN_WIDTH_MIN));
+        }
+        Layout { widths, bar: widths[4], status: Some(width.saturating_sub(used(&widths))), indent }
     }
 
     /// How far a span of this depth stands from the edge. Of a deep one the number stands instead.
     fn indent(&self, depth: usize) -> String {
         let most = (self.widths[0] / 2).max(1);
         match depth * self.indent > most {
-            true if depth > 0 && (self.status.is_some() || self.widths[0] == UNBOUND_TREE_WIDTH_MAX) => {
+            true if depth > 0 && (self.status.is_some() || self.widths[0] == UNBOUND_COLUMN_WIDTH_MAX) => {
                 format!("{:>most$} ", format!("›{depth}"))
             }
             _ => " ".repeat(depth * self.indent),
@@ -656,18 +668,12 @@ fn message(event: &Event) -> String {
     attributes.chars().take(ATTRIBUTES_MAX).collect()
 }
 
-fn time_text(unix_nano: i64, time_zone: &TimeZone) -> String {
+/// A time in a form, which is `strftime`'s, and the zone's offset behind it.
+fn time_text(unix_nano: i64, time_zone: &TimeZone, form: &str) -> String {
     let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(unix_nano)) else { return "-".to_owned() };
     let time = time.to_zoned(time_zone.clone());
     let zone = if time.offset().is_zero() { "Z".to_owned() } else { time.strftime("%:z").to_string() };
-    format!("{}{zone}", time.strftime("%Y-%m-%d %H:%M:%S%.3f"))
-}
-
-fn minute_text(unix_nano: i64, time_zone: &TimeZone) -> String {
-    let Ok(time) = jiff::Timestamp::from_nanosecond(i128::from(unix_nano)) else { return "-".to_owned() };
-    let time = time.to_zoned(time_zone.clone());
-    let zone = if time.offset().is_zero() { "Z".to_owned() } else { time.strftime("%:z").to_string() };
-    format!("{}{zone}", time.strftime("%Y-%m-%d %H:%M"))
+    format!("{}{zone}", time.strftime(form))
 }
 
 /// A duration as people say it, to three digits.

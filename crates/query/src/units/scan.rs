@@ -7,16 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringViewArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef};
-use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::logical_expr::Expr;
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::physical_expr::PhysicalExpr;
-use futures::{StreamExt, stream};
+use futures::StreamExt;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
@@ -35,7 +34,7 @@ use crate::answer::Completeness;
 use crate::calls::{LineKind, SHARED_VERSION};
 use crate::error::{Names, from_datafusion};
 use crate::failure::{FailureSigns, PLATFORM, STATUS_ERROR};
-use crate::file_set::{FILES_AT_ONCE, File, FileSet, TIME, cast, column_of, may_hold, open};
+use crate::file_set::{File, FileSet, TIME, cast, column_of, may_hold, open, texts};
 use crate::footers::Reader;
 use crate::release_map::ReleaseMap;
 use crate::views::{RELEASE, SPAN_IN_PROGRESS, UTC, named, timestamp_of};
@@ -140,8 +139,7 @@ pub(super) async fn count(
     let since_unix_nano = question.since_unix_nano.saturating_sub(UNIT_NANO_MAX);
     let range = Range { since_unix_nano, until_unix_nano };
     let mut seen = Seen::default();
-    each(files, move |file| async move { survey_file(&file, range).await }, |_, found: Seen| seen.merge(&found))
-        .await?;
+    files.each(move |file| async move { survey_file(&file, range).await }, |_, found: Seen| seen.merge(&found)).await?;
     let survey = Arc::new(Survey::new(seen, releases, since_unix_nano));
     let services = question.services.iter().filter_map(|asked| survey.names.find(&asked.service));
     let asked: Arc<Vec<Name>> = Arc::new(services.collect());
@@ -166,7 +164,7 @@ pub(super) async fn count(
         let (context, tally) = (Arc::clone(&context), places.get(&file.place).cloned().unwrap_or_default());
         async move { count_file(&file, &context, &tally).await }
     };
-    let done = each(files, tally_file, |_, ()| ()).await;
+    let done = files.each(tally_file, |_, ()| ()).await;
     if let Some(message) = explain(error) {
         return Err(usage(message));
     }
@@ -187,14 +185,14 @@ pub(super) async fn count(
             functions: None,
             tied: Arc::clone(&tied),
         };
-        each(files, linking(range, &wanted), |_, found| links.merge(found)).await?;
+        files.each(linking(range, &wanted), |_, found| links.merge(found)).await?;
         let mut rest = PlainSet::clone(&wanted.invocations);
         rest.retain(|invocation| !links.trace_of.contains_key(invocation));
         if !rest.is_empty() {
             let functions = gathered.functions_of(&rest).into_iter();
             let functions = functions.map(|function| survey.names.text(function).to_owned()).collect();
             wanted = Wanted { invocations: Arc::new(rest), functions: Some(Arc::new(functions)), ..wanted };
-            each(files, linking(range, &wanted), |_, found| links.merge(found)).await?;
+            files.each(linking(range, &wanted), |_, found| links.merge(found)).await?;
         }
     }
     let failures = gathered.failures_by_trace(&links);
@@ -222,12 +220,13 @@ async fn sample_rates(files: &FileSet<'_>, seeing: Seeing) -> Result<BTreeMap<Na
         let seeing = seeing.clone();
         async move { sample_rates_of_file(&file, &seeing).await }
     };
-    each(files, of_file, |_, found: Vec<(Name, f64)>| {
-        for (service, rate) in found {
-            least.entry(service).and_modify(|least| *least = least.min(rate)).or_insert(rate);
-        }
-    })
-    .await?;
+    files
+        .each(of_file, |_, found: Vec<(Name, f64)>| {
+            for (service, rate) in found {
+                least.entry(service).and_modify(|least| *least = least.min(rate)).or_insert(rate);
+            }
+        })
+        .await?;
     Ok(least)
 }
 
@@ -289,27 +288,6 @@ fn linking(range: Range, wanted: &Wanted) -> impl Fn(Arc<File>) -> Linking {
         let wanted = wanted.clone();
         Box::pin(async move { link_file(&file, range, &wanted).await })
     }
-}
-
-/// Does something with each file that is there, on all processors, and something with what comes of it.
-async fn each<T, W, F>(files: &FileSet<'_>, work: W, mut take: impl FnMut(&File, T)) -> Result<()>
-where
-    T: Send + 'static,
-    W: Fn(Arc<File>) -> F,
-    F: Future<Output = Result<T, ParquetError>> + Send + 'static,
-{
-    let tasks = files.there().into_iter().map(|file| {
-        let work = work(Arc::clone(&file));
-        SpawnedTask::spawn(async move { (file, work.await) })
-    });
-    let mut tasks = stream::iter(tasks).buffer_unordered(FILES_AT_ONCE);
-    while let Some(done) = tasks.next().await {
-        let (file, outcome) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
-        if let Some(value) = files.forgive(&file, outcome)? {
-            take(&file, value);
-        }
-    }
-    Ok(())
 }
 
 /// From when to when records are read; the end is not within.
@@ -406,13 +384,6 @@ fn numbered<N: Copy + Default>(
     Ok(match keys.null_count() {
         0 => keys.values().iter().map(|key| of(*key)).collect(),
         _ => keys.iter().map(|key| key.map_or(N::default(), &mut of)).collect(),
-    })
-}
-
-fn texts(batch: &RecordBatch, name: &str) -> Result<StringViewArray, ParquetError> {
-    Ok(match batch.column_by_name(name) {
-        Some(array) => cast(array, &DataType::Utf8View)?.as_string_view().clone(),
-        None => StringViewArray::new_null(batch.num_rows()),
     })
 }
 
@@ -648,10 +619,10 @@ async fn tie(files: &FileSet<'_>, seeing: &Seeing) -> Result<TiedFailures> {
             async move { streams_of_file(&file, &seeing, wanted).await }
         }
     };
-    each(files, of_streams(None), |_, found| all.merge(found)).await?;
+    files.each(of_streams(None), |_, found| all.merge(found)).await?;
     if !all.to_complete.is_empty() {
         let wanted = Arc::new(std::mem::take(&mut all.to_complete));
-        each(files, of_streams(Some(wanted)), |_, found| all.merge(found)).await?;
+        files.each(of_streams(Some(wanted)), |_, found| all.merge(found)).await?;
     }
     Ok(all.tie())
 }
