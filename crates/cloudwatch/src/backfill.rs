@@ -25,9 +25,6 @@ pub(crate) const FILE_PREFIX: &str = "backfill-";
 /// that is killed has little to fetch again.
 const WINDOW_PAGES_MAX: usize = 20;
 
-/// The code of a fault that is none of the service's: a page was told twice to be the next, and reading would never end.
-const CIRCLE: &str = "Circle";
-
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -202,14 +199,13 @@ pub async fn backfill(
             let is_whole = window.until_ms - window.since_ms <= HOUR_MS;
             let pages_max = if is_whole { usize::MAX } else { WINDOW_PAGES_MAX };
             match bring(region, store, &window, how, pages_max, brought).await {
-                Ok(true) => {
+                Ok(Came::Whole) => {
                     brought.windows += 1;
                     on_done(&key).map_err(BackfillError::State)?;
                 }
-                Ok(false) => waiting.extend(window.hours().into_iter().rev()),
-                // It is this group that cannot be searched, or not to the end; the others can.
-                Err(BackfillError::Fault(fault)) if fault.is_refusal() || fault.is(CIRCLE) => {
-                    brought.refused.push((group.name.clone(), fault));
+                Ok(Came::TooMuch) => waiting.extend(window.hours().into_iter().rev()),
+                Ok(Came::Refused(fault)) => {
+                    brought.refused.push((group.name, fault));
                     break;
                 }
                 Err(error) => return Err(error),
@@ -219,7 +215,16 @@ pub async fn backfill(
     Ok(())
 }
 
-/// Brings one window; false if it has more pages than it may have, and then nothing of it.
+/// What came of a window.
+enum Came {
+    Whole,
+    /// Nothing: it has more pages than it may have.
+    TooMuch,
+    /// Nothing: it is this group that cannot be searched, or not to the end; the others can.
+    Refused(Fault),
+}
+
+/// Brings one window, or nothing of it.
 async fn bring(
     region: &Region,
     store: &RegionStore,
@@ -227,13 +232,13 @@ async fn bring(
     how: &Backfill<'_>,
     pages_max: usize,
     brought: &mut Brought,
-) -> Result<bool, BackfillError> {
+) -> Result<Came, BackfillError> {
     let mut batch = Batch::new(how.scratch)?;
     let (mut events, mut records, mut redacted) = (0, 0, 0);
     let (mut token, mut pages, mut tokens) = (None, 0, HashSet::new());
     loop {
         if pages == pages_max {
-            return Ok(false);
+            return Ok(Came::TooMuch);
         }
         pages += 1;
         how.pace.permit().await;
@@ -249,6 +254,7 @@ async fn bring(
             Ok(page) => page,
             // Deleted a moment ago.
             Err(fault) if fault.is("ResourceNotFoundException") => break,
+            Err(fault) if fault.is_refusal() => return Ok(Came::Refused(fault)),
             Err(fault) => return Err(fault.into()),
         };
         for (stream, of_stream) in by_stream(page.events()) {
@@ -276,8 +282,9 @@ async fn bring(
         token = page.next_token().map(str::to_owned);
         let Some(next) = &token else { break };
         if !tokens.insert(next.clone()) {
+            // A page was told twice to be the next, and reading would never end.
             let reason = "its pages lead in a circle".to_owned();
-            return Err(Fault { action: "logs:FilterLogEvents", reason, code: Some(CIRCLE.to_owned()) }.into());
+            return Ok(Came::Refused(Fault { action: "logs:FilterLogEvents", reason, code: None }));
         }
     }
     if records > 0 {
@@ -288,7 +295,7 @@ async fn bring(
     brought.events += events;
     brought.records += records;
     brought.redacted += redacted;
-    Ok(true)
+    Ok(Came::Whole)
 }
 
 /// The events of a page by stream, in their order: a document has one stream.
