@@ -24,4 +24,4 @@ pub use fault::{Fault, Missing};
 pub use names::Names;
 pub use own::{OwnGroups, Owner};
 pub use pace::Pace;
-pub use regions::{PARTITIONS, region_names};
+pub use regions::REGION_NAMES;
