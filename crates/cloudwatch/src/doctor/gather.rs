@@ -62,8 +62,11 @@ pub struct Scope<'s> {
 
 /// Asks a region; `store` is its part of the lake, if the lake has any.
 pub async fn gather(region: &Region, store: Option<&RegionStore>, scope: &Scope<'_>) -> Observed {
-    let (by_sts, by_firehose) = (Stopwatch::default(), Stopwatch::default());
-    let watched = watched(region, &by_sts, &by_firehose);
+    let (watched, by_sts) = Stopwatch::of_sts(region);
+    // Whoever may not reach STS has the time of Firehose.
+    let by_firehose = Stopwatch::default();
+    let firehose = region.firehose.config().to_builder().interceptor(by_firehose.clone()).build();
+    let watched = Region { firehose: aws_sdk_firehose::Client::from_conf(firehose), ..watched };
     let lake = async {
         match store {
             Some(store) => Some(lake_view(store, &region.name, scope).await),
@@ -94,19 +97,6 @@ pub async fn gather(region: &Region, store: Option<&RegionStore>, scope: &Scope<
         functions,
         survey,
         undelivered,
-    }
-}
-
-// --- The clock ---------------------------------------------------------------------------------------------------------------
-
-/// The same clients, two of them with a stopwatch.
-fn watched(region: &Region, by_sts: &Stopwatch, by_firehose: &Stopwatch) -> Region {
-    let sts = region.sts.config().to_builder().interceptor(by_sts.clone()).build();
-    let firehose = region.firehose.config().to_builder().interceptor(by_firehose.clone()).build();
-    Region {
-        sts: aws_sdk_sts::Client::from_conf(sts),
-        firehose: aws_sdk_firehose::Client::from_conf(firehose),
-        ..region.clone()
     }
 }
 
