@@ -22,6 +22,7 @@ pub use account::{Account, Region, account_of};
 pub use alias::{AliasRouting, read_alias, set_alias};
 pub use fault::{Fault, Missing};
 pub use names::Names;
-pub use own::{OwnGroups, Owner};
 pub use pace::Pace;
 pub use regions::REGION_NAMES;
+
+pub(crate) use own::{OwnGroups, Owner};

@@ -127,7 +127,7 @@ pub struct Survey {
 impl Survey {
     /// The log groups that must not be forwarded: our own, those of other deployments in the region, that of the function that
     /// is the destination, and those of functions that get what any of ours writes.
-    pub fn own_groups(&self, names: &Names, destination: Option<&str>) -> OwnGroups {
+    pub(crate) fn own_groups(&self, names: &Names, destination: Option<&str>) -> OwnGroups {
         let filters = self.groups.iter().flat_map(|group| {
             let covers = Covers::Group(&group.name);
             group.filters.iter().map(move |filter| Subscription { covers, destination: &filter.destination })
