@@ -5,7 +5,7 @@ use std::future::Future;
 
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
-use transect_cloudwatch::{Fault, Names, REGION_NAMES, Region};
+use transect_cloudwatch::{Fault, Names, Progress, REGION_NAMES, Region};
 use transect_normalize::Options;
 use transect_query::{Completeness, RegionNote, did_you_mean};
 
@@ -13,6 +13,7 @@ use crate::arguments::{Deployment, Global, Reading};
 use crate::aws;
 use crate::config::{self, Configured};
 use crate::failure::Failure;
+use crate::output::{HowFar, Watch};
 
 /// Names of regions that AWS has and this program does not know yet, with commas between.
 const FURTHER_REGIONS: &str = "TRANSECT_AWS_REGIONS";
@@ -100,6 +101,15 @@ pub fn reading(own: &Reading) -> Options {
         correlation_keys: own.correlation_key.clone(),
         release_keys: own.release_key.clone(),
     }
+}
+
+/// Shows how far work of many pieces has come.
+pub fn watch<'p>(global: &Global, pieces: &'static str, progress: &'p Progress) -> Watch<'p> {
+    Watch::of(global, pieces, || HowFar {
+        done: progress.done(),
+        found: progress.found(),
+        said: format!("{} events", progress.events()),
+    })
 }
 
 /// Asks all regions at once. What came to nothing is a region that the answer is without.

@@ -14,7 +14,7 @@ use transect_normalize::{Normalizer, Origin, decode};
 use twox_hash::XxHash3_128;
 use wildmatch::WildMatch;
 
-use crate::{Account, Fault, Names, OwnGroups, Pace, Region, subscribe};
+use crate::{Account, Fault, Names, OwnGroups, Pace, Progress, Region, subscribe};
 
 /// A window of time that is fetched and delivered as one, unless it holds too much; and what it is divided into then.
 const WINDOW_MS: i64 = 24 * HOUR_MS;
@@ -52,6 +52,8 @@ pub struct Backfill<'b> {
     pub now_unix_nano: i64,
     /// FilterLogEvents at this pace.
     pub pace: &'b Pace,
+    /// Windows, and the events that were brought.
+    pub progress: &'b Progress,
 }
 
 /// What was brought, of one region.
@@ -182,33 +184,46 @@ pub async fn backfill(
     // What forwarders write stays out, as `subscribe` leaves it out.
     let names = groups.iter().map(|group| group.name.as_str());
     let own = OwnGroups::find(how.names, names, &[], None);
-    for group in groups {
-        if own.contains(&group.name) || !is_any(&included, &group.name) || is_any(&excluded, &group.name) {
-            continue;
-        }
+    let mut waiting: Vec<(String, Vec<Window>)> = groups
+        .into_iter()
+        .map(|group| group.name)
+        .filter(|group| !own.contains(group) && is_any(&included, group) && !is_any(&excluded, group))
+        .map(|group| {
+            let windows = windows(&group, wanted.since_ms, wanted.until_ms, WINDOW_MS);
+            (group, windows)
+        })
+        .collect();
+    how.progress.find(waiting.iter().map(|(_, windows)| windows.len()).sum());
+    for (group, windows) in &mut waiting {
         brought.groups += 1;
-        let mut waiting = windows(&group.name, wanted.since_ms, wanted.until_ms, WINDOW_MS);
         // The last one is taken first.
-        waiting.reverse();
-        while let Some(window) = waiting.pop() {
+        windows.reverse();
+        while let Some(window) = windows.pop() {
             let key = window.key(&region.name, place);
             if done.contains(&key) {
                 brought.windows_done_before += 1;
+                how.progress.end(1, 0);
                 continue;
             }
             let is_whole = window.until_ms - window.since_ms <= HOUR_MS;
             let pages_max = if is_whole { usize::MAX } else { WINDOW_PAGES_MAX };
-            match bring(region, store, &window, how, pages_max, brought).await {
-                Ok(Came::Whole) => {
+            let events_before = brought.events;
+            match bring(region, store, &window, how, pages_max, brought).await? {
+                Came::Whole => {
                     brought.windows += 1;
                     on_done(&key).map_err(BackfillError::State)?;
+                    how.progress.end(1, brought.events - events_before);
                 }
-                Ok(Came::TooMuch) => waiting.extend(window.hours().into_iter().rev()),
-                Ok(Came::Refused(fault)) => {
-                    brought.refused.push((group.name, fault));
+                Came::TooMuch => {
+                    let hours = window.hours();
+                    how.progress.find(hours.len() - 1);
+                    windows.extend(hours.into_iter().rev());
+                }
+                Came::Refused(fault) => {
+                    brought.refused.push((group.clone(), fault));
+                    how.progress.end(1 + windows.len(), 0);
                     break;
                 }
-                Err(error) => return Err(error),
             }
         }
     }

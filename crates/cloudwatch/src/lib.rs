@@ -13,6 +13,7 @@ mod fault;
 mod names;
 mod own;
 mod pace;
+mod progress;
 pub mod redrive;
 mod regions;
 pub mod subscribe;
@@ -23,6 +24,7 @@ pub use alias::{AliasRouting, read_alias, set_alias};
 pub use fault::{Fault, Missing};
 pub use names::Names;
 pub use pace::Pace;
+pub use progress::Progress;
 pub use regions::REGION_NAMES;
 
 pub(crate) use own::{OwnGroups, Owner};

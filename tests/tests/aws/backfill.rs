@@ -310,6 +310,7 @@ fn what_another_forwarder_writes_of_itself_is_not_brought() {
     let summary: Value = serde_json::from_str(&answer.stdout).unwrap();
     assert_eq!((&summary["events"], &summary["records"]), (&json!(3), &json!(1)), "{summary}");
     assert_eq!(sql(&world, &lake, "SELECT body FROM logs"), [json!({ "body": "somebody's own" })]);
+    assert!(answer.stderr.starts_with("1 of 1 windows, 3 events, in "), "{}", answer.stderr);
 }
 
 #[test]
