@@ -14,6 +14,7 @@ use transect_normalize::{Normalizer, Origin, decode};
 use twox_hash::XxHash3_128;
 use wildmatch::WildMatch;
 
+use crate::pages::Pages;
 use crate::{Account, Fault, Names, OwnGroups, Pace, Progress, Region, subscribe};
 
 /// A window of time that is fetched and delivered as one, unless it holds too much; and what it is divided into then.
@@ -250,12 +251,12 @@ async fn bring(
 ) -> Result<Came, BackfillError> {
     let mut batch = Batch::new(how.scratch)?;
     let (mut events, mut records, mut redacted) = (0, 0, 0);
-    let (mut token, mut pages, mut tokens) = (None, 0, HashSet::new());
+    let (mut token, mut pages, mut read) = (None, Pages::default(), 0);
     loop {
-        if pages == pages_max {
+        if read == pages_max {
             return Ok(Came::TooMuch);
         }
-        pages += 1;
+        read += 1;
         how.pace.permit().await;
         let call = region
             .logs
@@ -294,13 +295,11 @@ async fn bring(
                 redacted += stats.redacted;
             }
         }
-        token = page.next_token().map(str::to_owned);
-        let Some(next) = &token else { break };
-        if !tokens.insert(next.clone()) {
-            // A page was told twice to be the next, and reading would never end.
-            let reason = "its pages lead in a circle".to_owned();
-            return Ok(Came::Refused(Fault { action: "logs:FilterLogEvents", reason, code: None }));
-        }
+        token = match pages.turn("logs:FilterLogEvents", page.next_token()) {
+            Ok(Some(next)) => Some(next),
+            Ok(None) => break,
+            Err(fault) => return Ok(Came::Refused(fault)),
+        };
     }
     if records > 0 {
         let published = batch.deliver(store, &window.file_name(how.account, &region.name)).await?;

@@ -13,6 +13,7 @@ mod fault;
 mod names;
 mod own;
 mod pace;
+mod pages;
 mod progress;
 pub mod redrive;
 mod regions;

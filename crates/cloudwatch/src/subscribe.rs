@@ -15,6 +15,7 @@ use futures::stream;
 use wildmatch::WildMatch;
 
 use crate::own::{Covers, Subscription};
+use crate::pages::Pages;
 use crate::{Account, Fault, Names, OwnGroups, Owner, Pace, Region};
 
 /// Calls a second of each kind, below what the service allows in all regions (CloudWatch Logs quotas: PutSubscriptionFilter and
@@ -258,12 +259,12 @@ pub async fn survey(region: &Region) -> Result<Survey, Fault> {
 /// # Errors
 /// The first call that came to nothing.
 pub async fn groups(region: &Region, pace: &Pace) -> Result<Vec<Group>, Fault> {
-    let mut groups = Vec::new();
-    let mut token = None;
+    const ACTION: &str = "logs:DescribeLogGroups";
+    let (mut groups, mut token, mut pages) = (Vec::new(), None, Pages::default());
     loop {
         pace.permit().await;
         let call = region.logs.describe_log_groups().limit(PAGE_GROUPS_MAX).set_next_token(token);
-        let page = call.send().await.map_err(|error| Fault::of("logs:DescribeLogGroups", error))?;
+        let page = call.send().await.map_err(|error| Fault::of(ACTION, error))?;
         for group in page.log_groups() {
             groups.push(Group {
                 name: group.log_group_name().unwrap_or_default().to_owned(),
@@ -273,7 +274,7 @@ pub async fn groups(region: &Region, pace: &Pace) -> Result<Vec<Group>, Fault> {
                 filters: Vec::new(),
             });
         }
-        token = page.next_token().map(str::to_owned);
+        token = pages.turn(ACTION, page.next_token())?;
         if token.is_none() {
             break;
         }
