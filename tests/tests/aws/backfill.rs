@@ -326,6 +326,18 @@ fn what_is_done_in_one_lake_is_brought_into_another() {
 }
 
 #[test]
+fn what_keeps_nothing_is_no_state() {
+    let world = filled();
+    let lake = lake(&world, "lake");
+    let folder = world.folder.path().to_owned();
+    for (state, told) in [("/dev/null", "it is no file"), (text(&folder), "directory")] {
+        let answer = world.run(&arguments(&lake, &["--state", state]));
+        assert!(answer.code == 2 && answer.stderr.contains(told), "{state}: {} {}", answer.code, answer.stderr);
+    }
+    assert!(world.aws.calls().is_empty());
+}
+
+#[test]
 fn nothing_that_matches_is_told() {
     let world = filled();
     let lake = lake(&world, "lake");

@@ -194,6 +194,10 @@ impl State {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).context("open").map_err(failure)?;
+        // A device or a pipe keeps nothing, and reading it may never end.
+        if !file.metadata().context("open").map_err(failure)?.is_file() {
+            return Err(failure(anyhow::anyhow!("it is no file")));
+        }
         let mut text = String::new();
         (&mut file).take(STATE_BYTES_MAX).read_to_string(&mut text).context("read").map_err(failure)?;
         let mut lines = text.split_inclusive('\n');
