@@ -127,7 +127,7 @@ impl Span<'_> {
 fn backfill(span: &Span<'_>, observed: &Observed, expected: &Expected) -> String {
     let mut command = format!("transect backfill --region {} --name {}", observed.region, expected.names.name());
     for group in &span.groups {
-        command.push_str(&format!(" --group {}", words::quote(group)));
+        command.push_str(&words::option("--group", group));
     }
     // Of a policy CloudWatch may not say which groups they were.
     if span.groups.contains(ANY_GROUP) {
@@ -136,7 +136,7 @@ fn backfill(span: &Span<'_>, observed: &Observed, expected: &Expected) -> String
         let own = expected.names.own_groups();
         let left_out: BTreeSet<&String> = excluded.chain(&expected.exclude).collect();
         for name in left_out.into_iter().filter(|name| !own.contains(name)) {
-            command.push_str(&format!(" --exclude {}", words::quote(name)));
+            command.push_str(&words::option("--exclude", name));
         }
     }
     let since = span.since.saturating_sub(ARRIVAL_LATE).unwrap_or(span.since);

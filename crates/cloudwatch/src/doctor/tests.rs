@@ -1443,4 +1443,7 @@ fn words_are_short_and_commands_exact() {
     ] {
         assert_eq!(words::quote(word), text);
     }
+    for (value, text) in [("a b", " --group 'a b'"), ("--apply", " --group=--apply"), ("", " --group ''")] {
+        assert_eq!(words::option("--group", value), text);
+    }
 }
