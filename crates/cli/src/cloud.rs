@@ -103,12 +103,18 @@ pub fn reading(own: &Reading) -> Options {
     }
 }
 
-/// Shows how far work of many pieces has come.
+/// Shows how far work of many pieces has come, which brings events.
 pub fn watch<'p>(global: &Global, pieces: &'static str, progress: &'p Progress) -> Watch<'p> {
-    Watch::of(global, pieces, || HowFar {
+    let how_far = move |said| HowFar { done: progress.done(), found: progress.found(), said };
+    Watch::of(global, pieces, move || how_far(format!("{} events", progress.events())))
+}
+
+/// The same of calls about log groups.
+pub fn watch_calls<'p>(global: &Global, progress: &'p Progress) -> Watch<'p> {
+    Watch::of(global, "calls", || HowFar {
         done: progress.done(),
         found: progress.found(),
-        said: format!("{} events", progress.events()),
+        said: "about log groups".to_owned(),
     })
 }
 

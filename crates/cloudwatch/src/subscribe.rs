@@ -16,7 +16,7 @@ use wildmatch::WildMatch;
 
 use crate::own::{Covers, Subscription};
 use crate::pages::Pages;
-use crate::{Account, Fault, Names, OwnGroups, Owner, Pace, Region};
+use crate::{Account, Fault, Names, OwnGroups, Owner, Pace, Progress, Region};
 
 /// Calls a second of each kind, below what the service allows in all regions (CloudWatch Logs quotas: PutSubscriptionFilter and
 /// PutRetentionPolicy 5, DescribeLogGroups and DescribeSubscriptionFilters 10).
@@ -242,14 +242,20 @@ struct Put {
     afterwards: Vec<Row>,
 }
 
-/// Everything that a region holds, over all pages.
+/// Everything that a region holds, over all pages. Its progress is in calls: with a thousand groups there are as many.
 ///
 /// # Errors
 /// The first call that came to nothing.
-pub async fn survey(region: &Region) -> Result<Survey, Fault> {
+pub async fn survey(region: &Region, progress: &Progress) -> Result<Survey, Fault> {
     let pace = Pace::per_second(READS_PER_SECOND);
     let groups = groups(region, &pace).await?;
-    let described = stream::iter(groups).map(|group| describe(region, &pace, group)).buffered(CALLS_IN_FLIGHT_MAX);
+    progress.find(groups.len());
+    let described = stream::iter(groups).map(|group| async {
+        let described = describe(region, &pace, group).await;
+        progress.end(1, 0);
+        described
+    });
+    let described = described.buffered(CALLS_IN_FLIGHT_MAX);
     let described: Vec<Result<Group, Fault>> = described.collect().await;
     Ok(Survey { groups: described.into_iter().collect::<Result<_, _>>()?, policies: policies(region, &pace).await? })
 }
@@ -538,7 +544,7 @@ impl View<'_> {
 
 /// Does what the plan says, at the service's pace, and tells for each row how it stands then: what was done has no change
 /// left; what could not be done is blocked, with the reason, and hinders nothing else.
-pub async fn apply(region: &Region, plan: &Plan) -> Vec<Row> {
+pub async fn apply(region: &Region, plan: &Plan, progress: &Progress) -> Vec<Row> {
     let pace = Pace::per_second(WRITES_PER_SECOND);
     let mut rows = plan.rows.clone();
     if let (Some(put), Some(row)) = (&plan.policy, rows.first_mut().filter(|row| row.change.policy)) {
@@ -551,11 +557,17 @@ pub async fn apply(region: &Region, plan: &Plan) -> Vec<Row> {
             Err(fault) => (row.state, row.detail) = (State::Blocked, because(&[fault], &row.detail)),
         }
     }
-    let mut done: BTreeMap<usize, Row> = stream::iter(rows.iter().enumerate())
-        .filter(|(_, row)| std::future::ready(row.change.filter || row.change.retention_days.is_some()))
+    let changed = rows.iter().enumerate().filter(|(_, row)| row.change.filter || row.change.retention_days.is_some());
+    let changed: Vec<(usize, &Row)> = changed.collect();
+    progress.find(changed.len());
+    let mut done: BTreeMap<usize, Row> = stream::iter(changed)
         .map(|(index, row)| {
             let pace = &pace;
-            async move { (index, apply_row(region, plan, pace, row).await) }
+            async move {
+                let now = apply_row(region, plan, pace, row).await;
+                progress.end(1, 0);
+                (index, now)
+            }
         })
         .buffer_unordered(CALLS_IN_FLIGHT_MAX)
         .collect()

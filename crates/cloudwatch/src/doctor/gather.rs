@@ -21,7 +21,7 @@ use super::observed::{
 };
 use super::skipped;
 use crate::clock::Stopwatch;
-use crate::{Fault, Names, Region, account_of, backfill, redrive, subscribe};
+use crate::{Fault, Names, Progress, Region, account_of, backfill, redrive, subscribe};
 
 /// With so many objects it is a pile, and their exact number changes nothing. Folders are listed one after the other until so
 /// many were seen; a folder is a day.
@@ -58,6 +58,8 @@ pub struct Scope<'s> {
     pub cache: Option<&'s DiskCache>,
     /// The time.
     pub now: Timestamp,
+    /// Calls about log groups, of which there are the most.
+    pub progress: &'s Progress,
 }
 
 /// Asks a region; `store` is its part of the lake, if the lake has any.
@@ -82,7 +84,7 @@ pub async fn gather(region: &Region, store: Option<&RegionStore>, scope: &Scope<
         stream_of(&watched, scope.names.delivery_stream()),
         forwarder(region, scope.names),
         functions,
-        subscribe::survey(region),
+        subscribe::survey(region, scope.progress),
         undelivered(region, scope.now),
         lake,
     );

@@ -1296,7 +1296,8 @@ fn over(store: InMemory) -> RegionStore {
 
 async fn look(store: &RegionStore) -> LakeView {
     let names = Names::new("acme").unwrap();
-    lake_view(store, REGION, &Scope { names: &names, functions: &[], cache: None, now: now() }).await
+    let scope = Scope { names: &names, functions: &[], cache: None, now: now(), progress: &Progress::default() };
+    lake_view(store, REGION, &scope).await
 }
 
 #[tokio::test]
