@@ -104,7 +104,10 @@ fn summary(rows: &[(&str, &Row)], does: bool, global: &Global) {
         })
         .collect();
     let endless: Vec<f64> = groups.iter().filter_map(|row| row.monthly_usd).collect();
-    let mut text = format!("{} log groups: {}", groups.len(), states.join(", "));
+    let mut text = format!("{} log groups", groups.len());
+    if !states.is_empty() {
+        text.push_str(&format!(": {}", states.join(", ")));
+    }
     if !endless.is_empty() {
         text.push_str(&format!(
             "; {} never expire (at most ${:.2} a month)",
