@@ -1017,7 +1017,7 @@ def judge_metric(world: World, where: str, namespace: str, metric: str, dimensio
 
 
 # A query of Metrics Insights, as alarms and widgets here have it.
-QUERY = re.compile(r"""SELECT (?:SUM|MAX|AVG|MIN|COUNT)\((\w+)\) FROM "([^"]+)"(?: WHERE \w+ = '\w+')?(?: GROUP BY (\w+))?""")
+QUERY = re.compile(r"""SELECT (?:SUM|MAX|AVG|MIN|COUNT)\((\w+)\) FROM "([^"]+)"(?: GROUP BY (\w+))?""")
 
 
 def metrics_of(alarm: dict) -> Iterator[tuple[str, str, dict[str, str]]]:

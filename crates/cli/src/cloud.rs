@@ -5,7 +5,7 @@ use std::future::Future;
 
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
-use transect_cloudwatch::{Fault, Names, Region, region_names};
+use transect_cloudwatch::{Fault, Names, Progress, REGION_NAMES, Region};
 use transect_normalize::Options;
 use transect_query::{Completeness, RegionNote, did_you_mean};
 
@@ -13,6 +13,7 @@ use crate::arguments::{Deployment, Global, Reading};
 use crate::aws;
 use crate::config::{self, Configured};
 use crate::failure::Failure;
+use crate::output::{HowFar, Watch};
 
 /// Names of regions that AWS has and this program does not know yet, with commas between.
 const FURTHER_REGIONS: &str = "TRANSECT_AWS_REGIONS";
@@ -50,12 +51,12 @@ pub fn known(regions: Vec<String>) -> Result<Vec<String>, Failure> {
 
 fn is_known(name: &str, further: &str) -> bool {
     let mut further = further.split(',').map(str::trim).filter(|further| !further.is_empty());
-    region_names().any(|known| known == name) || further.any(|known| known == name)
+    REGION_NAMES.contains(&name) || further.any(|known| known == name)
 }
 
 fn unknown(name: &str) -> Failure {
     let newer = format!("one that is newer than this program passes with {FURTHER_REGIONS}={name}");
-    let hint = match did_you_mean(name, region_names()) {
+    let hint = match did_you_mean(name, REGION_NAMES) {
         Some(meant) => format!("{meant} {newer}"),
         None => newer,
     };
@@ -100,6 +101,21 @@ pub fn reading(own: &Reading) -> Options {
         correlation_keys: own.correlation_key.clone(),
         release_keys: own.release_key.clone(),
     }
+}
+
+/// Shows how far work of many pieces has come, which brings events.
+pub fn watch<'p>(global: &Global, pieces: &'static str, progress: &'p Progress) -> Watch<'p> {
+    let how_far = move |said| HowFar { done: progress.done(), found: progress.found(), said };
+    Watch::of(global, pieces, move || how_far(format!("{} events", progress.events())))
+}
+
+/// The same of calls about log groups.
+pub fn watch_calls<'p>(global: &Global, progress: &'p Progress) -> Watch<'p> {
+    Watch::of(global, "calls", || HowFar {
+        done: progress.done(),
+        found: progress.found(),
+        said: "about log groups".to_owned(),
+    })
 }
 
 /// Asks all regions at once. What came to nothing is a region that the answer is without.
@@ -192,11 +208,8 @@ mod tests {
     }
 
     #[test]
-    fn no_region_is_in_two_partitions() {
-        let mut names: Vec<&str> = region_names().collect();
-        let count = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), count);
+    fn no_region_is_there_twice() {
+        let names: std::collections::BTreeSet<&str> = REGION_NAMES.into();
+        assert_eq!(names.len(), REGION_NAMES.len());
     }
 }

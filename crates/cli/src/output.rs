@@ -394,17 +394,47 @@ pub fn looked_at(engine: &Engine) -> Result<String, Failure> {
 const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
-/// Shows how far a question has come, until its answer comes.
+/// How far work has come.
+pub struct HowFar {
+    pub done: u64,
+    pub found: u64,
+    /// What there is to say beside it.
+    pub said: String,
+}
+
+/// Shows how far work has come, until its answer comes.
 pub struct Watch<'w> {
-    engine: &'w Engine,
-    global: &'w Global,
+    how_far: Box<dyn Fn() -> HowFar + Send + Sync + 'w>,
+    pieces: &'static str,
+    begun: Instant,
+    is_quiet: bool,
     bar: Mutex<Option<ProgressBar>>,
     is_over: AtomicBool,
 }
 
 impl<'w> Watch<'w> {
-    pub fn new(engine: &'w Engine, global: &'w Global) -> Watch<'w> {
-        Watch { engine, global, bar: Mutex::new(None), is_over: AtomicBool::new(false) }
+    /// Of a question, in files.
+    pub fn new(engine: &'w Engine, global: &Global) -> Watch<'w> {
+        Watch::of(global, "files", || {
+            let progress = engine.progress();
+            HowFar {
+                done: progress.files_opened,
+                found: progress.files_found,
+                said: format!("{} of {} read", human_bytes(progress.bytes_read), human_bytes(progress.bytes_found)),
+            }
+        })
+    }
+
+    /// Of any work, in pieces.
+    pub fn of(global: &Global, pieces: &'static str, how_far: impl Fn() -> HowFar + Send + Sync + 'w) -> Watch<'w> {
+        Watch {
+            how_far: Box::new(how_far),
+            pieces,
+            begun: Instant::now(),
+            is_quiet: global.quiet,
+            bar: Mutex::new(None),
+            is_over: AtomicBool::new(false),
+        }
     }
 
     fn show(&self) {
@@ -412,11 +442,20 @@ impl<'w> Watch<'w> {
             return;
         }
         let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = bar.get_or_insert_with(|| progress_bar(self.global));
-        let progress = self.engine.progress();
-        bar.set_length(progress.files_found);
-        bar.set_position(progress.files_opened.min(progress.files_found));
-        bar.set_message(format!("{} of {} read", human_bytes(progress.bytes_read), human_bytes(progress.bytes_found)));
+        let bar = bar.get_or_insert_with(|| progress_bar(self.is_quiet, self.pieces));
+        let HowFar { done, found, said } = (self.how_far)();
+        bar.set_length(found);
+        bar.set_position(done.min(found));
+        bar.set_message(said);
+    }
+
+    /// Says how far it came, where there was anything to do: at the end, or where something has ended it.
+    pub fn say(&self) {
+        let HowFar { done, found, said } = (self.how_far)();
+        if found > 0 && !self.is_quiet {
+            let seconds = self.begun.elapsed().as_secs_f64();
+            warn(&format!("{done} of {found} {}, {said}, in {seconds:.1} s", self.pieces));
+        }
     }
 
     fn end(&self) {
@@ -481,12 +520,14 @@ pub fn block_on<T>(watch: Option<&Watch<'_>>, work: impl Future<Output = T>) -> 
     outcome
 }
 
-fn progress_bar(global: &Global) -> ProgressBar {
+fn progress_bar(is_quiet: bool, pieces: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
-    if global.quiet || !io::stderr().is_terminal() {
+    if is_quiet || !io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {msg}, {elapsed}") {
+    if let Ok(style) =
+        ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {pieces}, {{msg}}, {{elapsed}}"))
+    {
         bar.set_style(style);
     }
     bar

@@ -14,7 +14,8 @@ use transect_normalize::{Normalizer, Origin, decode};
 use twox_hash::XxHash3_128;
 use wildmatch::WildMatch;
 
-use crate::{Account, Fault, Names, OwnGroups, Pace, Region, subscribe};
+use crate::pages::Pages;
+use crate::{Account, Fault, Names, OwnGroups, Pace, Progress, Region, subscribe};
 
 /// A window of time that is fetched and delivered as one, unless it holds too much; and what it is divided into then.
 const WINDOW_MS: i64 = 24 * HOUR_MS;
@@ -24,9 +25,6 @@ pub(crate) const FILE_PREFIX: &str = "backfill-";
 /// Pages of a whole window. Each has up to 1 MB (FilterLogEvents); a window with more is fetched by the hour, so that a run
 /// that is killed has little to fetch again.
 const WINDOW_PAGES_MAX: usize = 20;
-
-/// The code of a fault that is none of the service's: a page was told twice to be the next, and reading would never end.
-const CIRCLE: &str = "Circle";
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -55,6 +53,8 @@ pub struct Backfill<'b> {
     pub now_unix_nano: i64,
     /// FilterLogEvents at this pace.
     pub pace: &'b Pace,
+    /// Windows, and the events that were brought.
+    pub progress: &'b Progress,
 }
 
 /// What was brought, of one region.
@@ -185,41 +185,62 @@ pub async fn backfill(
     // What forwarders write stays out, as `subscribe` leaves it out.
     let names = groups.iter().map(|group| group.name.as_str());
     let own = OwnGroups::find(how.names, names, &[], None);
-    for group in groups {
-        if own.contains(&group.name) || !is_any(&included, &group.name) || is_any(&excluded, &group.name) {
-            continue;
-        }
+    let mut waiting: Vec<(String, Vec<Window>)> = groups
+        .into_iter()
+        .map(|group| group.name)
+        .filter(|group| !own.contains(group) && is_any(&included, group) && !is_any(&excluded, group))
+        .map(|group| {
+            let windows = windows(&group, wanted.since_ms, wanted.until_ms, WINDOW_MS);
+            (group, windows)
+        })
+        .collect();
+    how.progress.find(waiting.iter().map(|(_, windows)| windows.len()).sum());
+    for (group, windows) in &mut waiting {
         brought.groups += 1;
-        let mut waiting = windows(&group.name, wanted.since_ms, wanted.until_ms, WINDOW_MS);
         // The last one is taken first.
-        waiting.reverse();
-        while let Some(window) = waiting.pop() {
+        windows.reverse();
+        while let Some(window) = windows.pop() {
             let key = window.key(&region.name, place);
             if done.contains(&key) {
                 brought.windows_done_before += 1;
+                how.progress.end(1, 0);
                 continue;
             }
             let is_whole = window.until_ms - window.since_ms <= HOUR_MS;
             let pages_max = if is_whole { usize::MAX } else { WINDOW_PAGES_MAX };
-            match bring(region, store, &window, how, pages_max, brought).await {
-                Ok(true) => {
+            let events_before = brought.events;
+            match bring(region, store, &window, how, pages_max, brought).await? {
+                Came::Whole => {
                     brought.windows += 1;
                     on_done(&key).map_err(BackfillError::State)?;
+                    how.progress.end(1, brought.events - events_before);
                 }
-                Ok(false) => waiting.extend(window.hours().into_iter().rev()),
-                // It is this group that cannot be searched, or not to the end; the others can.
-                Err(BackfillError::Fault(fault)) if fault.is_refusal() || fault.is(CIRCLE) => {
-                    brought.refused.push((group.name.clone(), fault));
+                Came::TooMuch => {
+                    let hours = window.hours();
+                    how.progress.find(hours.len() - 1);
+                    windows.extend(hours.into_iter().rev());
+                }
+                Came::Refused(fault) => {
+                    brought.refused.push((group.clone(), fault));
+                    how.progress.end(1 + windows.len(), 0);
                     break;
                 }
-                Err(error) => return Err(error),
             }
         }
     }
     Ok(())
 }
 
-/// Brings one window; false if it has more pages than it may have, and then nothing of it.
+/// What came of a window.
+enum Came {
+    Whole,
+    /// Nothing: it has more pages than it may have.
+    TooMuch,
+    /// Nothing: it is this group that cannot be searched, or not to the end; the others can.
+    Refused(Fault),
+}
+
+/// Brings one window, or nothing of it.
 async fn bring(
     region: &Region,
     store: &RegionStore,
@@ -227,15 +248,15 @@ async fn bring(
     how: &Backfill<'_>,
     pages_max: usize,
     brought: &mut Brought,
-) -> Result<bool, BackfillError> {
+) -> Result<Came, BackfillError> {
     let mut batch = Batch::new(how.scratch)?;
     let (mut events, mut records, mut redacted) = (0, 0, 0);
-    let (mut token, mut pages, mut tokens) = (None, 0, HashSet::new());
+    let (mut token, mut pages, mut read) = (None, Pages::default(), 0);
     loop {
-        if pages == pages_max {
-            return Ok(false);
+        if read == pages_max {
+            return Ok(Came::TooMuch);
         }
-        pages += 1;
+        read += 1;
         how.pace.permit().await;
         let call = region
             .logs
@@ -249,6 +270,7 @@ async fn bring(
             Ok(page) => page,
             // Deleted a moment ago.
             Err(fault) if fault.is("ResourceNotFoundException") => break,
+            Err(fault) if fault.is_refusal() => return Ok(Came::Refused(fault)),
             Err(fault) => return Err(fault.into()),
         };
         for (stream, of_stream) in by_stream(page.events()) {
@@ -261,23 +283,23 @@ async fn bring(
                 Origin { region: &region.name, account: Some(&how.account.id), now_unix_nano: how.now_unix_nano };
             for document in payload.documents() {
                 let mut outcome = Ok(());
-                let stats = how.normalizer.normalize(document, &origin, &mut |record| {
+                // As the forwarder does it: what another one writes of itself is nobody's telemetry.
+                let (stats, _) = how.normalizer.normalize_others(document, &origin, &mut |record| {
                     if outcome.is_ok() {
                         outcome = batch.append(&region.name, record);
+                        records += 1;
                     }
                 });
                 outcome?;
                 events += stats.events;
-                records += stats.records;
                 redacted += stats.redacted;
             }
         }
-        token = page.next_token().map(str::to_owned);
-        let Some(next) = &token else { break };
-        if !tokens.insert(next.clone()) {
-            let reason = "its pages lead in a circle".to_owned();
-            return Err(Fault { action: "logs:FilterLogEvents", reason, code: Some(CIRCLE.to_owned()) }.into());
-        }
+        token = match pages.turn("logs:FilterLogEvents", page.next_token()) {
+            Ok(Some(next)) => Some(next),
+            Ok(None) => break,
+            Err(fault) => return Ok(Came::Refused(fault)),
+        };
     }
     if records > 0 {
         let published = batch.deliver(store, &window.file_name(how.account, &region.name)).await?;
@@ -287,7 +309,7 @@ async fn bring(
     brought.events += events;
     brought.records += records;
     brought.redacted += redacted;
-    Ok(true)
+    Ok(Came::Whole)
 }
 
 /// The events of a page by stream, in their order: a document has one stream.

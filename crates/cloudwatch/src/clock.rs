@@ -10,6 +10,8 @@ use aws_sdk_sts::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sts::error::BoxError;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::Region;
+
 /// How far this machine's clock is off: the least that explains what was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skew {
@@ -28,6 +30,13 @@ struct Measured {
 }
 
 impl Stopwatch {
+    /// A region whose STS a stopwatch looks at.
+    pub(crate) fn of_sts(region: &Region) -> (Region, Stopwatch) {
+        let stopwatch = Stopwatch::default();
+        let sts = region.sts.config().to_builder().interceptor(stopwatch.clone()).build();
+        (Region { sts: aws_sdk_sts::Client::from_conf(sts), ..region.clone() }, stopwatch)
+    }
+
     pub(crate) fn skew(&self) -> Option<Skew> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).skew
     }

@@ -11,7 +11,7 @@ use crate::Names;
 
 /// Whose a log group is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// This deployment's.
     Ours,
     /// Another deployment's of this name.
@@ -24,16 +24,16 @@ pub enum Owner {
 
 /// A filter or a policy as it is: what it covers, and where it delivers to.
 #[derive(Clone, Copy, Debug)]
-pub struct Subscription<'s> {
+pub(crate) struct Subscription<'s> {
     /// The log groups.
-    pub covers: Covers<'s>,
+    pub(crate) covers: Covers<'s>,
     /// The ARN.
-    pub destination: &'s str,
+    pub(crate) destination: &'s str,
 }
 
 /// The log groups of a subscription.
 #[derive(Clone, Copy, Debug)]
-pub enum Covers<'s> {
+pub(crate) enum Covers<'s> {
     /// This one.
     Group(&'s str),
     /// All but these, those to come among them.
@@ -51,13 +51,13 @@ impl Covers<'_> {
 
 /// The log groups that must never be forwarded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnGroups(BTreeMap<String, Owner>);
+pub(crate) struct OwnGroups(BTreeMap<String, Owner>);
 
 impl OwnGroups {
     /// Those of a deployment, of every other one that is known by the names of its groups or by an alias among the
     /// destinations of subscriptions, that of the function which `destination` is, and those of all functions that get what
     /// any of the deployment's writes.
-    pub fn find<'g>(
+    pub(crate) fn find<'g>(
         names: &Names,
         groups: impl Iterator<Item = &'g str>,
         subscriptions: &[Subscription<'_>],
@@ -91,17 +91,17 @@ impl OwnGroups {
     }
 
     /// Whether a group is among them.
-    pub fn contains(&self, group: &str) -> bool {
+    pub(crate) fn contains(&self, group: &str) -> bool {
         self.0.contains_key(group)
     }
 
     /// Whose it is, if it is among them.
-    pub fn owner(&self, group: &str) -> Option<&Owner> {
+    pub(crate) fn owner(&self, group: &str) -> Option<&Owner> {
         self.0.get(group)
     }
 
     /// All of them, ours first.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Owner)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Owner)> {
         let of = |ours: bool| self.0.iter().filter(move |(_, owner)| (**owner == Owner::Ours) == ours);
         of(true).rev().chain(of(false)).map(|(group, owner)| (group.as_str(), owner))
     }

@@ -20,7 +20,7 @@ use transect_normalize::Normalizer;
 use transect_schema::Record;
 use twox_hash::XxHash3_128;
 
-use crate::Names;
+use crate::{Names, Progress};
 use parse::{Parsed, cause_of_errors, cause_of_failed, parse_errors, parse_failed};
 
 /// Folders of a region's place.
@@ -149,6 +149,8 @@ pub struct Redrive<'r> {
     pub scratch: &'r Folder,
     /// The time that events without one have, in nanoseconds since 1970.
     pub now_unix_nano: i64,
+    /// Objects, and the events of those that were delivered.
+    pub progress: &'r Progress,
 }
 
 impl Stores {
@@ -292,11 +294,13 @@ impl Stores {
         for (source, odd) in odd {
             tally.add(source, odd.reason, 0, 0);
         }
+        how.progress.find(objects.len());
         for together in together(objects) {
             let outcomes: Vec<(Source, Outcome)> = stream::iter(together)
                 .map(|object| async move {
-                    let source = object.source;
-                    Ok::<_, LakeError>((source, self.redrive_object(&object, how).await?))
+                    let outcome = self.redrive_object(&object, how).await?;
+                    how.progress.end(1, outcome.events());
+                    Ok::<_, LakeError>((object.source, outcome))
                 })
                 .buffered(OBJECTS_AT_ONCE)
                 .try_collect()
@@ -374,6 +378,15 @@ enum Outcome {
     Left(String),
     /// Another run has delivered it.
     Gone,
+}
+
+impl Outcome {
+    fn events(&self) -> u64 {
+        match self {
+            Outcome::Delivered(parsed) => parsed.events,
+            Outcome::Left(_) | Outcome::Gone => 0,
+        }
+    }
 }
 
 /// The folders that hold something.

@@ -15,7 +15,8 @@ use futures::stream;
 use wildmatch::WildMatch;
 
 use crate::own::{Covers, Subscription};
-use crate::{Account, Fault, Names, OwnGroups, Owner, Pace, Region};
+use crate::pages::Pages;
+use crate::{Account, Fault, Names, OwnGroups, Owner, Pace, Progress, Region};
 
 /// Calls a second of each kind, below what the service allows in all regions (CloudWatch Logs quotas: PutSubscriptionFilter and
 /// PutRetentionPolicy 5, DescribeLogGroups and DescribeSubscriptionFilters 10).
@@ -127,7 +128,7 @@ pub struct Survey {
 impl Survey {
     /// The log groups that must not be forwarded: our own, those of other deployments in the region, that of the function that
     /// is the destination, and those of functions that get what any of ours writes.
-    pub fn own_groups(&self, names: &Names, destination: Option<&str>) -> OwnGroups {
+    pub(crate) fn own_groups(&self, names: &Names, destination: Option<&str>) -> OwnGroups {
         let filters = self.groups.iter().flat_map(|group| {
             let covers = Covers::Group(&group.name);
             group.filters.iter().map(move |filter| Subscription { covers, destination: &filter.destination })
@@ -241,14 +242,20 @@ struct Put {
     afterwards: Vec<Row>,
 }
 
-/// Everything that a region holds, over all pages.
+/// Everything that a region holds, over all pages. Its progress is in calls: with a thousand groups there are as many.
 ///
 /// # Errors
 /// The first call that came to nothing.
-pub async fn survey(region: &Region) -> Result<Survey, Fault> {
+pub async fn survey(region: &Region, progress: &Progress) -> Result<Survey, Fault> {
     let pace = Pace::per_second(READS_PER_SECOND);
     let groups = groups(region, &pace).await?;
-    let described = stream::iter(groups).map(|group| describe(region, &pace, group)).buffered(CALLS_IN_FLIGHT_MAX);
+    progress.find(groups.len());
+    let described = stream::iter(groups).map(|group| async {
+        let described = describe(region, &pace, group).await;
+        progress.end(1, 0);
+        described
+    });
+    let described = described.buffered(CALLS_IN_FLIGHT_MAX);
     let described: Vec<Result<Group, Fault>> = described.collect().await;
     Ok(Survey { groups: described.into_iter().collect::<Result<_, _>>()?, policies: policies(region, &pace).await? })
 }
@@ -258,12 +265,12 @@ pub async fn survey(region: &Region) -> Result<Survey, Fault> {
 /// # Errors
 /// The first call that came to nothing.
 pub async fn groups(region: &Region, pace: &Pace) -> Result<Vec<Group>, Fault> {
-    let mut groups = Vec::new();
-    let mut token = None;
+    const ACTION: &str = "logs:DescribeLogGroups";
+    let (mut groups, mut token, mut pages) = (Vec::new(), None, Pages::default());
     loop {
         pace.permit().await;
         let call = region.logs.describe_log_groups().limit(PAGE_GROUPS_MAX).set_next_token(token);
-        let page = call.send().await.map_err(|error| Fault::of("logs:DescribeLogGroups", error))?;
+        let page = call.send().await.map_err(|error| Fault::of(ACTION, error))?;
         for group in page.log_groups() {
             groups.push(Group {
                 name: group.log_group_name().unwrap_or_default().to_owned(),
@@ -273,7 +280,7 @@ pub async fn groups(region: &Region, pace: &Pace) -> Result<Vec<Group>, Fault> {
                 filters: Vec::new(),
             });
         }
-        token = page.next_token().map(str::to_owned);
+        token = pages.turn(ACTION, page.next_token())?;
         if token.is_none() {
             break;
         }
@@ -537,7 +544,7 @@ impl View<'_> {
 
 /// Does what the plan says, at the service's pace, and tells for each row how it stands then: what was done has no change
 /// left; what could not be done is blocked, with the reason, and hinders nothing else.
-pub async fn apply(region: &Region, plan: &Plan) -> Vec<Row> {
+pub async fn apply(region: &Region, plan: &Plan, progress: &Progress) -> Vec<Row> {
     let pace = Pace::per_second(WRITES_PER_SECOND);
     let mut rows = plan.rows.clone();
     if let (Some(put), Some(row)) = (&plan.policy, rows.first_mut().filter(|row| row.change.policy)) {
@@ -550,11 +557,17 @@ pub async fn apply(region: &Region, plan: &Plan) -> Vec<Row> {
             Err(fault) => (row.state, row.detail) = (State::Blocked, because(&[fault], &row.detail)),
         }
     }
-    let mut done: BTreeMap<usize, Row> = stream::iter(rows.iter().enumerate())
-        .filter(|(_, row)| std::future::ready(row.change.filter || row.change.retention_days.is_some()))
+    let changed = rows.iter().enumerate().filter(|(_, row)| row.change.filter || row.change.retention_days.is_some());
+    let changed: Vec<(usize, &Row)> = changed.collect();
+    progress.find(changed.len());
+    let mut done: BTreeMap<usize, Row> = stream::iter(changed)
         .map(|(index, row)| {
             let pace = &pace;
-            async move { (index, apply_row(region, plan, pace, row).await) }
+            async move {
+                let now = apply_row(region, plan, pace, row).await;
+                progress.end(1, 0);
+                (index, now)
+            }
         })
         .buffer_unordered(CALLS_IN_FLIGHT_MAX)
         .collect()

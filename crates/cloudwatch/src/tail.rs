@@ -336,9 +336,7 @@ async fn follow(shared: &Shared<'_>, region: &Region, standing: &Standing, out: 
         out,
     };
     let begun_ms = watch.now_ms();
-    let stopwatch = Stopwatch::default();
-    let sts = region.sts.config().to_builder().interceptor(stopwatch.clone()).build();
-    let dated = Region { sts: aws_sdk_sts::Client::from_conf(sts), ..region.clone() };
+    let (dated, stopwatch) = Stopwatch::of_sts(region);
     let lists = Pace::per_second(LISTS_PER_SECOND);
     let (groups, account) = {
         let mut asked = std::pin::pin!(join(subscribe::groups(region, &lists), account_of(&dated)));

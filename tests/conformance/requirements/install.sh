@@ -7,6 +7,8 @@
 set -uo pipefail
 [[ $# -eq 2 ]] || { echo "usage: install.sh VENV LIST" >&2; exit 1; }
 venv=$1 list=$(dirname "$0")/$2.txt
+# Two judges may want the same one at once.
+mkdir -p "$(dirname "$venv")" && exec 9>"$venv.lock" && flock 9 || exit 1
 asked="$(python3 --version) $(sha256sum <"$list")" || exit 1
 [[ ! -e $venv/asked || $(<"$venv/asked") != "$asked" ]] || exit 0
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the lists of packages, with versions and hashes, of what judges ask for: NAME.txt of each NAME.in. The newest that fits; with
-# --keep, what is listed stays as it is where it still fits. .ci/run installs nothing else.
+# --keep, what is listed stays as it is where it still fits. .ci/run installs nothing else from PyPI.
 #
 # Run it with Python 3.11, the oldest that they are for. It needs PyPI.
 set -euo pipefail

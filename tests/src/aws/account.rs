@@ -29,6 +29,8 @@ pub struct Region {
     pub deliveries: Vec<Delivery>,
     /// Filters that a group may have: the quota, 2 in accounts that asked for nothing.
     pub filters_per_group_max: usize,
+    /// Whether the pages of `DescribeLogGroups` lead in a circle.
+    pub is_circular: bool,
     /// Events that a page of `FilterLogEvents` holds at most; 10,000 in the service.
     pub page_events_max: usize,
     pub(super) events: u64,

@@ -102,6 +102,7 @@ fn describe_log_groups(region: &mut Region, body: &Value) -> Answer {
         })
         .collect();
     let (range, next) = page(body, groups.len(), PAGE_ITEMS_MAX)?;
+    let next = if region.is_circular { page(body, groups.len(), 0)?.1 } else { next };
     let groups: Vec<Value> = groups[range]
         .iter()
         .map(|group| {

@@ -286,6 +286,33 @@ fn what_ends_early_ends_nothing_else_and_what_came_is_told() {
     assert_eq!((code, groups, events), (0, 1, EVENTS), "{stderr}");
 }
 
+/// Of a forwarder that is known by nothing but its name and its lines.
+#[test]
+fn what_another_forwarder_writes_of_itself_is_not_brought() {
+    let world = filled();
+    let lake = lake(&world, "lake");
+    let report = json!({
+        "_aws": { "Timestamp": BEGIN_UNIX_MILLI, "CloudWatchMetrics": [
+            { "Namespace": "Transect/Forwarder", "Dimensions": [[]], "Metrics": [{ "Name": "Events" }] },
+        ] },
+        "Events": 1,
+    });
+    let lines =
+        ["START RequestId: 6bc28136-0f3c-4365-b021-0ce6b2e64ab0 Version: 7", &report.to_string(), "somebody's own"];
+    world.aws.region("us-east-2", |region| {
+        for line in lines {
+            region.log("/aws/lambda/mail-forwarder", "2026/11/21/[7]own", BEGIN_UNIX_MILLI, line);
+        }
+    });
+    let asked = ["backfill", "--group", "*-forwarder", "--since", SINCE, "--until", UNTIL, "--region", "us-east-2"];
+    let answer = world.run(&[&asked[..], &["--format", "json", "--lake", text(&lake)]].concat());
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    let summary: Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!((&summary["events"], &summary["records"]), (&json!(3), &json!(1)), "{summary}");
+    assert_eq!(sql(&world, &lake, "SELECT body FROM logs"), [json!({ "body": "somebody's own" })]);
+    assert!(answer.stderr.starts_with("1 of 1 windows, 3 events, in "), "{}", answer.stderr);
+}
+
 #[test]
 fn what_is_done_in_one_lake_is_brought_into_another() {
     let world = filled();
@@ -296,6 +323,18 @@ fn what_is_done_in_one_lake_is_brought_into_another() {
         assert_eq!(answer.code, 0, "{}", answer.stderr);
         assert_whole(&world, &lake);
     }
+}
+
+#[test]
+fn what_keeps_nothing_is_no_state() {
+    let world = filled();
+    let lake = lake(&world, "lake");
+    let folder = world.folder.path().to_owned();
+    for (state, told) in [("/dev/null", "it is no file"), (text(&folder), "directory")] {
+        let answer = world.run(&arguments(&lake, &["--state", state]));
+        assert!(answer.code == 2 && answer.stderr.contains(told), "{state}: {} {}", answer.code, answer.stderr);
+    }
+    assert!(world.aws.calls().is_empty());
 }
 
 #[test]

@@ -40,6 +40,28 @@ fn assert_subscribed(world: &World, groups: &[&str]) {
 }
 
 #[test]
+fn a_region_whose_pages_lead_in_a_circle_is_told_and_the_others_go_on() {
+    let world = World::new();
+    add(&world, "/aws/lambda/shop");
+    let [circular, others @ ..] = REGIONS;
+    world.aws.region(circular, |region| region.is_circular = true);
+    let told = format!("{circular}: logs:DescribeLogGroups: its pages lead in a circle");
+    let asked: [(&[&str], &str); 3] = [
+        (&["subscribe", "--apply"], &told),
+        (&["tail", "--poll", "--region", circular], &told),
+        (&["doctor", "--format", "csv"], "logs:DescribeLogGroups: its pages lead in a circle"),
+    ];
+    for (asked, told) in asked {
+        let answer = world.run(asked);
+        let said = format!("{}{}", answer.stdout, answer.stderr);
+        assert!(answer.code != 0 && said.contains(told), "{asked:?}: {} {said}", answer.code);
+    }
+    for region in others {
+        assert_eq!(world.filters(region, "/aws/lambda/shop"), [own_filter(region)], "{region}");
+    }
+}
+
+#[test]
 fn four_hundred_groups_are_found_page_by_page_and_put_right_once() {
     let world = World::new();
     for (name, count) in REGIONS.into_iter().zip(GROUPS) {

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context;
 use transect_cloudwatch::backfill::{Backfill as How, BackfillError, Brought, Wanted, backfill};
-use transect_cloudwatch::{Pace, Region};
+use transect_cloudwatch::{Pace, Progress, Region};
 use transect_lake::{RegionLocation, RegionStore};
 use transect_normalize::Normalizer;
 
@@ -60,7 +60,9 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
     };
     let scratch = std::env::temp_dir();
     let total = Mutex::new(Brought::default());
-    let mut completeness = output::block_on(None, async {
+    let progress = Progress::default();
+    let watch = cloud::watch(global, "windows", &progress);
+    let ended = output::block_on(Some(&watch), async {
         let access = aws::access(&configured.lake, configured.region_timeout).await;
         let clients = cloud::connect(&regions).await;
         let account = cloud::account(&clients).await?;
@@ -71,6 +73,7 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
         let bring = |region: &Region| {
             let (access, account, names, normalizer) = (access.clone(), account.clone(), names.clone(), &normalizer);
             let (wanted, scratch, state, lake, total) = (&wanted, &scratch, state.as_ref(), &configured.lake, &total);
+            let progress = &progress;
             let region = region.clone();
             async move {
                 let location = lake.location_of(&region.name)?;
@@ -83,6 +86,7 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
                     scratch,
                     now_unix_nano: cloud::now_unix_nano(),
                     pace: &pace,
+                    progress,
                 };
                 let none = HashSet::new();
                 let done = state.map_or(&none, |state| &state.done);
@@ -108,7 +112,9 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
             });
             asked.await.1
         })
-    })??;
+    });
+    watch.say();
+    let mut completeness = ended??;
     let total = total.into_inner().unwrap_or_else(PoisonError::into_inner);
     let refused = total.refused.iter();
     completeness
@@ -188,6 +194,10 @@ impl State {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path).context("open").map_err(failure)?;
+        // A device or a pipe keeps nothing, and reading it may never end.
+        if !file.metadata().context("open").map_err(failure)?.is_file() {
+            return Err(failure(anyhow::anyhow!("it is no file")));
+        }
         let mut text = String::new();
         (&mut file).take(STATE_BYTES_MAX).read_to_string(&mut text).context("read").map_err(failure)?;
         let mut lines = text.split_inclusive('\n');

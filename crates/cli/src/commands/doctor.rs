@@ -1,5 +1,6 @@
 //! `transect doctor`: whether what is installed is sound. It refuses to judge; the rules are `transect-cloudwatch`'s.
 
+use transect_cloudwatch::Progress;
 use transect_cloudwatch::doctor::{Expected, Finding, Scope, State, examine_all, gather};
 use transect_lake::{CACHE_BYTES_MAX, DiskCache, RegionLocation, RegionStore};
 use transect_query::{Completeness, RegionNote};
@@ -25,9 +26,16 @@ pub fn run(own: &Doctor, global: &Global) -> Result<(), Failure> {
     let names = cloud::names(&own.deployment)?;
     let expected = Expected { names: names.clone(), include: own.include.clone(), exclude: own.exclude.clone() };
     let cache = cache_directory().map(|directory| DiskCache::new(directory.join("objects"), CACHE_BYTES_MAX));
-    let diagnosis = output::block_on(None, async {
-        let scope =
-            Scope { names: &names, functions: &own.function, cache: cache.as_ref(), now: jiff::Timestamp::now() };
+    let progress = Progress::default();
+    let watch = cloud::watch_calls(global, &progress);
+    let diagnosis = output::block_on(Some(&watch), async {
+        let scope = Scope {
+            names: &names,
+            functions: &own.function,
+            cache: cache.as_ref(),
+            now: jiff::Timestamp::now(),
+            progress: &progress,
+        };
         let clients = cloud::connect(&regions).await;
         let access = match &configured {
             Some(configured) => Some(aws::access(&configured.lake, configured.region_timeout).await),

@@ -1,6 +1,7 @@
 //! `transect redrive` and `transect failed`: what was left undelivered. It refuses to read or move any of it; that is
 //! `transect-cloudwatch`'s.
 
+use transect_cloudwatch::Progress;
 use transect_cloudwatch::redrive::{FailedRow, Redrive as How, RedriveRow, Source, Stores};
 use transect_normalize::Normalizer;
 use transect_query::{Completeness, RegionNote};
@@ -103,8 +104,11 @@ pub fn run(own: &Redrive, global: &Global) -> Result<(), Failure> {
     let scratch = std::env::temp_dir();
     let mut completeness = Completeness::default();
     let mut rows: Vec<(String, RedriveRow)> = Vec::new();
-    output::block_on(None, async {
-        let how = How { sources, normalizer: &normalizer, scratch: &scratch, now_unix_nano: cloud::now_unix_nano() };
+    let progress = Progress::default();
+    let watch = cloud::watch(global, "objects", &progress);
+    let ended = output::block_on(Some(&watch), async {
+        let now_unix_nano = cloud::now_unix_nano();
+        let how = How { sources, normalizer: &normalizer, scratch: &scratch, now_unix_nano, progress: &progress };
         let stores = stores(&configured, &own.deployment, global).await?;
         let asked = stores.iter().map(|(region, stores)| {
             let how = &how;
@@ -117,7 +121,9 @@ pub fn run(own: &Redrive, global: &Global) -> Result<(), Failure> {
             }
         }
         Ok::<_, Failure>(())
-    })??;
+    });
+    watch.say();
+    ended??;
     let left: u64 = rows.iter().filter(|(_, row)| !row.reason.is_empty()).map(|(_, row)| row.objects).sum();
     let delivered = |row: &RedriveRow| if row.reason.is_empty() { row.objects } else { 0 };
     Rows::new()

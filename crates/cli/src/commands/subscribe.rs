@@ -1,5 +1,6 @@
 //! `transect subscribe`: what is forwarded and what is not. It refuses to decide; `transect-cloudwatch` compares and applies.
 
+use transect_cloudwatch::Progress;
 use transect_cloudwatch::subscribe::{Mode, RETENTION_DAYS, Row, State, Wish, apply, plan, survey};
 
 use crate::arguments::{Global, PolicyName, Subscribe};
@@ -13,14 +14,16 @@ pub fn run(own: &Subscribe, global: &Global) -> Result<(), Failure> {
     let wish = wish(own)?;
     let does = own.apply && !global.dry_run;
     let regions = cloud::regions(global)?;
-    let (found, completeness) = output::block_on(None, async {
+    let progress = Progress::default();
+    let watch = cloud::watch_calls(global, &progress);
+    let (found, completeness) = output::block_on(Some(&watch), async {
         let regions = cloud::connect(&regions).await;
         let account = cloud::account(&regions).await?;
         let (found, completeness) = cloud::in_each(&regions, |region| {
-            let (wish, account) = (&wish, &account);
+            let (wish, account, progress) = (&wish, &account, &progress);
             async move {
-                let plan = plan(&survey(region).await?, wish, account, &region.name);
-                Ok::<_, transect_cloudwatch::Fault>(if does { apply(region, &plan).await } else { plan.rows })
+                let plan = plan(&survey(region, progress).await?, wish, account, &region.name);
+                Ok::<_, transect_cloudwatch::Fault>(if does { apply(region, &plan, progress).await } else { plan.rows })
             }
         })
         .await;
@@ -101,7 +104,10 @@ fn summary(rows: &[(&str, &Row)], does: bool, global: &Global) {
         })
         .collect();
     let endless: Vec<f64> = groups.iter().filter_map(|row| row.monthly_usd).collect();
-    let mut text = format!("{} log groups: {}", groups.len(), states.join(", "));
+    let mut text = format!("{} log groups", groups.len());
+    if !states.is_empty() {
+        text.push_str(&format!(": {}", states.join(", ")));
+    }
     if !endless.is_empty() {
         text.push_str(&format!(
             "; {} never expire (at most ${:.2} a month)",

@@ -90,7 +90,10 @@ pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
     if summary.groups == 0 {
         return Err(Failure::Because {
             code: NOTHING_FOUND,
-            error: anyhow::anyhow!("no log group is called {}", groups(own)),
+            error: match &own.group[..] {
+                [] => anyhow::anyhow!("there is no log group"),
+                groups => anyhow::anyhow!("no log group is called {}", groups.join(" or ")),
+            },
             hint: Some("`transect subscribe --plan` lists the log groups".into()),
         });
     }

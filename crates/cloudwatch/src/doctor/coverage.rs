@@ -112,14 +112,14 @@ impl Rule<'_> {
         );
         // A policy only leaves out.
         for pattern in self.wish.include.iter().filter(|_| self.policy.is_none()) {
-            command.push_str(&format!(" --match {}", words::quote(pattern)));
+            command.push_str(&words::option("--match", pattern));
         }
         // All of them, however many: what the command does not name it would forward.
         for pattern in &self.wish.exclude {
-            command.push_str(&format!(" --exclude {}", words::quote(pattern)));
+            command.push_str(&words::option("--exclude", pattern));
         }
         if !self.wish.filter_pattern.is_empty() {
-            command.push_str(&format!(" --filter {}", words::quote(&self.wish.filter_pattern)));
+            command.push_str(&words::option("--filter", &self.wish.filter_pattern));
         }
         format!("`{command}{more}`")
     }
@@ -150,10 +150,10 @@ impl Rule<'_> {
 
     fn delete(&self, group: &str, filter: &str) -> String {
         format!(
-            "`aws logs delete-subscription-filter --region {} --log-group-name {} --filter-name {}`",
+            "`aws logs delete-subscription-filter --region {}{}{}`",
             self.observed.region,
-            words::quote(group),
-            words::quote(filter)
+            words::option("--log-group-name", group),
+            words::option("--filter-name", filter)
         )
     }
 
@@ -182,11 +182,14 @@ impl Rule<'_> {
             let blocked = names(State::Blocked);
             let fix = match row.change.filter {
                 true => format!(
-                    "`aws logs describe-subscription-filters --region {} --log-group-name {}`, and delete one of them",
+                    "`aws logs describe-subscription-filters --region {}{}`, and delete one of them",
                     self.observed.region,
-                    words::quote(&row.group)
+                    words::option("--log-group-name", &row.group)
                 ),
-                false => format!("`--exclude {}`, or a new group of class STANDARD", words::quote(&row.group)),
+                false => format!(
+                    "`{}`, or a new group of class STANDARD",
+                    words::option("--exclude", &row.group).trim_start()
+                ),
             };
             let count = blocked.len();
             rows.warn(format!("{count} of {of} cannot be forwarded ({}): {}", row.detail, said(blocked)), fix);

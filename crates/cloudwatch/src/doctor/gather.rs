@@ -21,7 +21,7 @@ use super::observed::{
 };
 use super::skipped;
 use crate::clock::Stopwatch;
-use crate::{Fault, Names, Region, account_of, backfill, redrive, subscribe};
+use crate::{Fault, Names, Progress, Region, account_of, backfill, redrive, subscribe};
 
 /// With so many objects it is a pile, and their exact number changes nothing. Folders are listed one after the other until so
 /// many were seen; a folder is a day.
@@ -58,12 +58,17 @@ pub struct Scope<'s> {
     pub cache: Option<&'s DiskCache>,
     /// The time.
     pub now: Timestamp,
+    /// Calls about log groups, of which there are the most.
+    pub progress: &'s Progress,
 }
 
 /// Asks a region; `store` is its part of the lake, if the lake has any.
 pub async fn gather(region: &Region, store: Option<&RegionStore>, scope: &Scope<'_>) -> Observed {
-    let (by_sts, by_firehose) = (Stopwatch::default(), Stopwatch::default());
-    let watched = watched(region, &by_sts, &by_firehose);
+    let (watched, by_sts) = Stopwatch::of_sts(region);
+    // Whoever may not reach STS has the time of Firehose.
+    let by_firehose = Stopwatch::default();
+    let firehose = region.firehose.config().to_builder().interceptor(by_firehose.clone()).build();
+    let watched = Region { firehose: aws_sdk_firehose::Client::from_conf(firehose), ..watched };
     let lake = async {
         match store {
             Some(store) => Some(lake_view(store, &region.name, scope).await),
@@ -79,7 +84,7 @@ pub async fn gather(region: &Region, store: Option<&RegionStore>, scope: &Scope<
         stream_of(&watched, scope.names.delivery_stream()),
         forwarder(region, scope.names),
         functions,
-        subscribe::survey(region),
+        subscribe::survey(region, scope.progress),
         undelivered(region, scope.now),
         lake,
     );
@@ -94,19 +99,6 @@ pub async fn gather(region: &Region, store: Option<&RegionStore>, scope: &Scope<
         functions,
         survey,
         undelivered,
-    }
-}
-
-// --- The clock ---------------------------------------------------------------------------------------------------------------
-
-/// The same clients, two of them with a stopwatch.
-fn watched(region: &Region, by_sts: &Stopwatch, by_firehose: &Stopwatch) -> Region {
-    let sts = region.sts.config().to_builder().interceptor(by_sts.clone()).build();
-    let firehose = region.firehose.config().to_builder().interceptor(by_firehose.clone()).build();
-    Region {
-        sts: aws_sdk_sts::Client::from_conf(sts),
-        firehose: aws_sdk_firehose::Client::from_conf(firehose),
-        ..region.clone()
     }
 }
 

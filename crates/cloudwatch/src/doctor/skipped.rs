@@ -76,15 +76,23 @@ pub(super) fn skipped(observed: &Observed, expected: &Expected) -> Vec<Finding> 
 fn is_ours(undelivered: &Undelivered, observed: &Observed, expected: &Expected) -> bool {
     let (Ok(survey), Ok(account)) = (&observed.survey, &observed.account) else { return true };
     let destination = expected.names.destination(account, &observed.region);
-    let forwards = |policies: &[Policy]| policies.iter().any(|policy| policy.document.destination == destination);
-    let Some(name) = &undelivered.filter else { return survey.policies.is_empty() || forwards(&survey.policies) };
+    let has_policy = policies(observed, expected).next().is_some();
+    let Some(name) = &undelivered.filter else { return survey.policies.is_empty() || has_policy };
     let mut filters =
         survey.groups.iter().filter(|group| group.name == undelivered.group).flat_map(|group| &group.filters);
     match filters.find(|filter| filter.name == *name) {
         Some(filter) => filter.destination == destination,
         // It is gone, or CloudWatch calls the policy so.
-        None => name == expected.names.name() || forwards(&survey.policies),
+        None => name == expected.names.name() || has_policy,
     }
+}
+
+/// The account's policies that deliver to the forwarder; all of them, where whose account it is could not be asked.
+fn policies<'o>(observed: &'o Observed, expected: &Expected) -> impl Iterator<Item = &'o Policy> {
+    let account = observed.account.as_ref().ok();
+    let destination = account.map(|account| expected.names.destination(account, &observed.region));
+    let policies = observed.survey.iter().flat_map(|survey| &survey.policies);
+    policies.filter(move |policy| destination.as_ref().is_none_or(|ours| policy.document.destination == *ours))
 }
 
 /// Minutes with no more between them than a subscription is disabled for are one span, which ends as long after the last.
@@ -119,15 +127,16 @@ impl Span<'_> {
 fn backfill(span: &Span<'_>, observed: &Observed, expected: &Expected) -> String {
     let mut command = format!("transect backfill --region {} --name {}", observed.region, expected.names.name());
     for group in &span.groups {
-        command.push_str(&format!(" --group {}", words::quote(group)));
+        command.push_str(&words::option("--group", group));
     }
     // Of a policy CloudWatch may not say which groups they were.
     if span.groups.contains(ANY_GROUP) {
-        let policies = observed.survey.iter().flat_map(|survey| &survey.policies);
-        let left_out: BTreeSet<&String> =
-            policies.flat_map(|policy| &policy.excluded).chain(&expected.exclude).collect();
-        for name in left_out {
-            command.push_str(&format!(" --exclude {}", words::quote(name)));
+        let excluded = policies(observed, expected).flat_map(|policy| &policy.excluded);
+        // `backfill` itself leaves out what the deployment writes.
+        let own = expected.names.own_groups();
+        let left_out: BTreeSet<&String> = excluded.chain(&expected.exclude).collect();
+        for name in left_out.into_iter().filter(|name| !own.contains(name)) {
+            command.push_str(&words::option("--exclude", name));
         }
     }
     let since = span.since.saturating_sub(ARRIVAL_LATE).unwrap_or(span.since);

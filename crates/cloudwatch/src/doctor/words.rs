@@ -54,6 +54,11 @@ pub(super) fn quote(text: &str) -> String {
     }
 }
 
+/// An option of a command with its value, which may begin like an option.
+pub(super) fn option(name: &str, value: &str) -> String {
+    format!(" {name}{}{}", if value.starts_with('-') { "=" } else { " " }, quote(value))
+}
+
 /// What installs a region.
 pub(super) fn deploy(names: &Names, region: &str) -> String {
     deploy_with(names, region, &format!("file://deploy/params/{region}.json"))

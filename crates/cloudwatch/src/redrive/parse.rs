@@ -82,7 +82,7 @@ fn normalize(
     let (mut outcome, mut parsed) = (Ok(()), Parsed::default());
     let own = stores.names.own_groups();
     for document in payload.documents() {
-        // As the forwarder does it: what pipelines write of themselves is nobody's telemetry.
+        // Whoever subscribed a group of the deployment's own has had its lines kept with all others; they are nobody's telemetry.
         if own.iter().any(|group| group == document.log_group()) {
             parsed.events += document.event_count() as u64;
             continue;

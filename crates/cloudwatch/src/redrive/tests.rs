@@ -97,8 +97,21 @@ const ALL: &[Source] = &[Source::Failed, Source::Errors];
 async fn redrive(bucket: &Arc<InMemory>, changes: i64) -> Result<Redriven, LakeError> {
     let scratch = tempfile::tempdir().unwrap();
     let normalizer = Normalizer::new(&Options::default());
-    let how = Redrive { sources: ALL, normalizer: &normalizer, scratch: scratch.path(), now_unix_nano: 0 };
-    stores(bucket, changes).redrive(&how).await
+    let progress = Progress::default();
+    let how = Redrive {
+        sources: ALL,
+        normalizer: &normalizer,
+        scratch: scratch.path(),
+        now_unix_nano: 0,
+        progress: &progress,
+    };
+    let done = stores(bucket, changes).redrive(&how).await;
+    // What is told meanwhile is what came of it.
+    if let Ok(done) = &done {
+        let events: u64 = done.rows.iter().map(|row| row.events).sum();
+        assert_eq!((progress.done(), progress.events()), (progress.found(), events));
+    }
+    done
 }
 
 fn kept_event(number: u32) -> String {
@@ -300,7 +313,13 @@ async fn what_is_gone_or_too_large_writes_nothing() {
     let before = content(&bucket).await;
     let scratch = tempfile::tempdir().unwrap();
     let normalizer = Normalizer::new(&Options::default());
-    let how = Redrive { sources: ALL, normalizer: &normalizer, scratch: scratch.path(), now_unix_nano: 0 };
+    let how = Redrive {
+        sources: ALL,
+        normalizer: &normalizer,
+        scratch: scratch.path(),
+        now_unix_nano: 0,
+        progress: &Progress::default(),
+    };
     let stores = stores(&bucket, i64::MAX);
     let object = |size| Left {
         source: Source::Failed,
@@ -341,7 +360,13 @@ async fn failures_are_listed_by_cause() {
 fn what_a_column_cannot_hold_goes_to_the_attributes() {
     let line = unconverted(&row("5", r#","http_response_status_code":"502","attributes":"{\"a\":1}","unknown":[2]"#));
     let normalizer = Normalizer::new(&Options::default());
-    let how = Redrive { sources: ALL, normalizer: &normalizer, scratch: Folder::new("."), now_unix_nano: 0 };
+    let how = Redrive {
+        sources: ALL,
+        normalizer: &normalizer,
+        scratch: Folder::new("."),
+        now_unix_nano: 0,
+        progress: &Progress::default(),
+    };
     let mut records = Vec::new();
     let mut each = |record: &transect_schema::Record<'_>| {
         records.push(record.clone().into_owned());

@@ -15,7 +15,9 @@ use super::read::{Event, Source};
 use super::seen::{self, Seen};
 use super::{Arrival, Watch, backoff};
 use crate::Fault;
+use crate::pages::Pages;
 
+const ACTION: &str = "logs:FilterLogEvents";
 /// How far each reading reaches back behind the newest event: streams of a group are written to at the same time, and what
 /// is written is found some seconds later.
 pub(super) const OVERLAP_MS: i64 = 15_000;
@@ -43,8 +45,9 @@ pub(super) struct Cursor {
     is_wide: bool,
     events: usize,
     pages: usize,
-    /// Where it goes on.
+    /// Where it goes on, and where it went on before.
     token: Option<String>,
+    read: Pages,
 }
 
 impl Cursor {
@@ -60,13 +63,14 @@ impl Cursor {
             events: 0,
             pages: 0,
             token: None,
+            read: Pages::default(),
         }
     }
 
     /// What to ask for at this time: from when on, and which page.
     pub(super) fn next(&mut self, now_ms: i64) -> (i64, Option<String>) {
         if self.token.is_none() {
-            (self.begun_ms, self.events, self.pages) = (now_ms, 0, 0);
+            (self.begun_ms, self.events, self.pages, self.read) = (now_ms, 0, 0, Pages::default());
             let late_ms = now_ms.saturating_sub(self.lateness_ms);
             // An event may be older than the beginning and arrive after it.
             self.from_ms = if self.is_wide { self.since_ms.min(late_ms) } else { self.since_ms };
@@ -79,8 +83,8 @@ impl Cursor {
         self.newest_ms = self.newest_ms.max(newest_ms.unwrap_or(i64::MIN));
         self.events += events;
         self.pages += 1;
-        // A page that leads to itself would be read for ever.
-        self.token = token.filter(|token| self.token.as_ref() != Some(token));
+        // Where pages lead in a circle the reading has come to its end.
+        self.token = self.read.turn(ACTION, token.as_deref()).unwrap_or_default();
         if self.is_wide && (self.events > WIDE_EVENTS_MAX || self.token.is_some() && self.pages >= WIDE_PAGES_MAX) {
             // Too much to be read every time: what is new is not to wait for it. The reading begins again.
             self.is_wide = false;
@@ -231,20 +235,20 @@ async fn follow_late(watch: &Watch<'_>, group: &str, cursor: &Mutex<Cursor>, onc
         }
         let until_ms = watch.now_ms().saturating_sub(OVERLAP_MS);
         let from_ms = until_ms.saturating_sub(lateness_ms);
-        let (mut token, mut count, mut pages) = (None::<String>, 0, 0);
+        let (mut token, mut count, mut pages, mut read) = (None::<String>, 0, 0, Pages::default());
         loop {
             let asked = token.clone();
             let Ok((events, next)) = ask(watch, group, |_| (from_ms, Some(until_ms), asked)).await else { break };
             show(watch, group, &events, once).await;
             count += events.len();
             pages += 1;
-            if next.is_none() || next == token {
+            token = read.turn(ACTION, next.as_deref()).unwrap_or_default();
+            if token.is_none() {
                 if count <= WIDE_EVENTS_MAX / 2 && pages <= WIDE_PAGES_MAX / 2 {
                     held(cursor).widen();
                 }
                 break;
             }
-            token = next;
         }
     }
 }
@@ -268,7 +272,7 @@ async fn ask(
         .set_end_time(until_ms)
         .set_filter_pattern(watch.shared.request.pattern.clone())
         .set_next_token(token);
-    let page = call.send().await.map_err(|error| Fault::of("logs:FilterLogEvents", error))?;
+    let page = call.send().await.map_err(|error| Fault::of(ACTION, error))?;
     Ok((page.events.unwrap_or_default(), page.next_token))
 }
 

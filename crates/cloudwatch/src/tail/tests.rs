@@ -216,7 +216,7 @@ fn an_event_of_the_future_hides_nothing() {
 }
 
 #[test]
-fn a_reading_begins_again_where_it_failed_and_ends_where_a_page_leads_to_itself() {
+fn a_reading_begins_again_where_it_failed_and_ends_where_pages_lead_in_a_circle() {
     let mut cursor = narrow(5);
     cursor.next(100_000);
     cursor.page(1, Some(90_000), Some("2".into()));
@@ -224,6 +224,11 @@ fn a_reading_begins_again_where_it_failed_and_ends_where_a_page_leads_to_itself(
     assert_eq!(cursor.next(101_000), (5, None));
     cursor.page(0, None, Some("2".into()));
     assert!(cursor.page(0, None, Some("2".into())));
+    // In a circle of several, too.
+    for (token, is_last) in [("2", false), ("3", false), ("2", true)] {
+        cursor.next(102_000);
+        assert_eq!(cursor.page(0, None, Some(token.into())), is_last);
+    }
 }
 
 #[test]

@@ -62,16 +62,16 @@ locals {
       periods     = 1, of_them = null, comparison = local.above, threshold = 1
       description = "Of a day's events more than 1 % were neither invoked nor kept. Where `forwarder-backlog` is silent none waits, and it is LOSS: `transect backfill` over that day"
     }
-    # By a query, because groups come and go: of all subscriptions of the region to functions.
+    # By a query, because groups come and go: of all subscriptions of the region, those of others among them.
     logs-skipped = {
-      queries     = [{ id = "errors", expression = "SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\" WHERE DestinationType = 'Lambda'", period = 300 }]
+      queries     = [{ id = "errors", expression = "SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\"", period = 300 }]
       periods     = 1, of_them = null, comparison = local.above, threshold = 0
-      description = "LOSS: a subscription was refused, and CloudWatch Logs skips up to 10 min. `transect doctor` has the `backfill`"
+      description = "LOSS: a subscription, ours or another's, was refused, and CloudWatch Logs skips up to 10 min. `transect doctor` has the `backfill`"
     }
     logs-throttled = {
-      queries     = [{ id = "throttled", expression = "SELECT SUM(DeliveryThrottling) FROM \"AWS/Logs\" WHERE DestinationType = 'Lambda'", period = 300 }]
+      queries     = [{ id = "throttled", expression = "SELECT SUM(DeliveryThrottling) FROM \"AWS/Logs\"", period = 300 }]
       periods     = 3, of_them = null, comparison = local.above, threshold = 0
-      description = "A subscription's destination throttles; CloudWatch Logs tries again for up to 24 h. `transect doctor`"
+      description = "A subscription's destination throttles, ours or another's; CloudWatch Logs tries again for up to 24 h. `transect doctor`"
     }
     stream-freshness = merge(local.of_stream, {
       metric      = "DeliveryToS3.DataFreshness", statistic = "Maximum", period = 300, periods = 3, of_them = null, comparison = local.above, threshold = 1800
@@ -139,10 +139,10 @@ locals {
       metrics = [["AWS/Firehose", "DeliveryToS3.Records", "DeliveryStreamName", var.name], [".", "DeliveryToS3.Bytes", ".", ".", { yAxis = "right" }]]
     },
     {
-      title = "Subscriptions of the region to functions: refused (skipped), throttled", stat = "Sum", width = 24
+      title = "Subscriptions of the region: refused (skipped), throttled", stat = "Sum", width = 24
       metrics = [
-        [{ expression = "SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\" WHERE DestinationType = 'Lambda' GROUP BY LogGroupName" }],
-        [{ expression = "SELECT SUM(DeliveryThrottling) FROM \"AWS/Logs\" WHERE DestinationType = 'Lambda' GROUP BY LogGroupName" }],
+        [{ expression = "SELECT SUM(DeliveryErrors) FROM \"AWS/Logs\" GROUP BY LogGroupName" }],
+        [{ expression = "SELECT SUM(DeliveryThrottling) FROM \"AWS/Logs\" GROUP BY LogGroupName" }],
       ]
     },
   ]

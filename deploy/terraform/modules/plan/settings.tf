@@ -17,7 +17,7 @@ locals {
     subscribe           = "policy"
     log_groups          = []
     excluded_log_groups = [] # subscribe = "policy": those, too, of functions that the deployment's own groups are forwarded to
-    other_names         = [] # subscribe = "policy": every other deployment in this region, or the two feed each other for ever
+    other_names         = [] # every other deployment in this region, or the two feed each other for ever; log_groups names none of theirs
     filter_pattern      = ""
 
     # How it is read: the forwarder's environment.
