@@ -8,7 +8,7 @@ use crate::arguments::{Doctor, Global};
 use crate::config::cache_directory;
 use crate::failure::Failure;
 use crate::rows::Rows;
-use crate::{aws, cloud, config, output};
+use crate::{aws, clock, cloud, config, output};
 
 /// Something is to be mended.
 const FINDINGS: u8 = 1;
@@ -26,8 +26,7 @@ pub fn run(own: &Doctor, global: &Global) -> Result<(), Failure> {
     let expected = Expected { names: names.clone(), include: own.include.clone(), exclude: own.exclude.clone() };
     let cache = cache_directory().map(|directory| DiskCache::new(directory.join("objects"), CACHE_BYTES_MAX));
     let diagnosis = output::block_on(None, async {
-        let scope =
-            Scope { names: &names, functions: &own.function, cache: cache.as_ref(), now: jiff::Timestamp::now() };
+        let scope = Scope { names: &names, functions: &own.function, cache: cache.as_ref(), now: clock::now() };
         let clients = cloud::connect(&regions).await;
         let access = match &configured {
             Some(configured) => Some(aws::access(&configured.lake, configured.region_timeout).await),

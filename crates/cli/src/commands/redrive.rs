@@ -9,7 +9,7 @@ use crate::arguments::{Deployment, Failed, Global, Redrive, SourceName};
 use crate::config::Configured;
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::rows::Rows;
-use crate::{aws, cloud, config, output};
+use crate::{aws, clock, cloud, config, output};
 
 fn sources(from: Option<SourceName>) -> &'static [Source] {
     match from {
@@ -104,7 +104,7 @@ pub fn run(own: &Redrive, global: &Global) -> Result<(), Failure> {
     let mut completeness = Completeness::default();
     let mut rows: Vec<(String, RedriveRow)> = Vec::new();
     output::block_on(None, async {
-        let how = How { sources, normalizer: &normalizer, scratch: &scratch, now_unix_nano: cloud::now_unix_nano() };
+        let how = How { sources, normalizer: &normalizer, scratch: &scratch, now_unix_nano: clock::now_unix_nano() };
         let stores = stores(&configured, &own.deployment, global).await?;
         let asked = stores.iter().map(|(region, stores)| {
             let how = &how;

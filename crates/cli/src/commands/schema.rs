@@ -2,12 +2,13 @@
 
 use crate::arguments::{FormatName, Global};
 use crate::failure::Failure;
-use crate::output::print;
+use crate::output::{self, print};
 
 pub fn run(global: &Global) -> Result<(), Failure> {
     let text = match global.format {
-        None | Some(FormatName::Table) => table(),
-        Some(FormatName::Json) => transect_schema::columns_json(),
+        None if !output::is_json(global) => table(),
+        Some(FormatName::Table) => table(),
+        None | Some(FormatName::Json) => transect_schema::columns_json(),
         Some(FormatName::Glue) => transect_schema::glue_columns_json(),
         Some(FormatName::Ddl) => ddl(global),
         Some(other) => {
