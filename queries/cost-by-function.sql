@@ -4,10 +4,10 @@
 -- it is 0.0000133334 a GB-second. Provisioned concurrency, storage and transfer are not in it.
 --
 -- Parameters:
---   function (text, default '')                         only this function; empty for all
---   usd_per_gb_second (number, default 0.0000166667)    price of a GB-second
---   usd_per_million (number, default 0.2)               price of a million invocations
---   limit (integer, default 50)                         rows at most
+--   function (text, default '')                                 only this function; empty for all
+--   usd_per_gb_second (number 0 to 1000, default 0.0000166667)  price of a GB-second
+--   usd_per_million (number 0 to 1000000, default 0.2)          price of a million invocations
+--   limit (integer 1 to 1000000, default 50)                    rows at most
 WITH billed AS (
   SELECT
     coalesce(faas_name, service_name) AS function,

@@ -3,7 +3,7 @@
 -- CloudWatch and Lambda deliver at least once. Every view drops the copies; `telemetry` and `landing` hold them.
 --
 -- Parameters:
---   limit (integer, default 50)   rows at most
+--   limit (integer 1 to 1000000, default 50)  rows at most
 WITH events AS (
   SELECT cloud_region, aws_log_group, count(*) AS copies, max(time_unix_nano) AS time_unix_nano
   FROM telemetry

@@ -5,9 +5,9 @@
 -- newest invocation of any service. An invocation fails as in `error-rate-by-release`.
 --
 -- Parameters:
---   service (text, default '')         only this service; empty for all
---   objective (number, default 99.9)   percent of invocations that are to succeed
---   limit (integer, default 50)        rows at most
+--   service (text, default '')                 only this service; empty for all
+--   objective (number 0 to 100, default 99.9)  percent of invocations that are to succeed
+--   limit (integer 1 to 1000000, default 50)   rows at most
 WITH calls AS (
   SELECT
     coalesce(service_name, faas_name) AS service,

@@ -4,8 +4,8 @@
 -- A release is what the application states, else the version of its function, which counts for each region by itself.
 --
 -- Parameters:
---   service (text, default '')    only this service; empty for all
---   limit (integer, default 50)   rows at most
+--   service (text, default '')                only this service; empty for all
+--   limit (integer 1 to 1000000, default 50)  rows at most
 SELECT
   coalesce(service_name, faas_name) AS service,
   release,

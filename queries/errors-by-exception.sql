@@ -3,8 +3,8 @@
 -- Counts log records. An exception that a span carries as well is counted once, by its log record.
 --
 -- Parameters:
---   service (text, default '')    only this service; empty for all
---   limit (integer, default 50)   rows at most
+--   service (text, default '')                only this service; empty for all
+--   limit (integer 1 to 1000000, default 50)  rows at most
 SELECT
   coalesce(service_name, faas_name) AS service,
   exception_type,

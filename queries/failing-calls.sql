@@ -5,8 +5,8 @@
 -- Where a sample rate kept part of the spans, they are counted as those that they stand for; the durations are of those kept.
 --
 -- Parameters:
---   service (text, default '')    only calls of this service; empty for all
---   limit (integer, default 50)   rows at most
+--   service (text, default '')                only calls of this service; empty for all
+--   limit (integer 1 to 1000000, default 50)  rows at most
 WITH calls AS (
   SELECT
     trace_id, parent_span_id, service_name, faas_name, aws_log_group, cloud_region, time_unix_nano, duration_nano / 1e6 AS ms,

@@ -7,8 +7,8 @@
 -- requests, they are counted as those that they stand for.
 --
 -- Parameters:
---   service (text, default '')    only this service; empty for all
---   limit (integer, default 50)   rows at most
+--   service (text, default '')                only this service; empty for all
+--   limit (integer 1 to 1000000, default 50)  rows at most
 WITH traced AS (
   SELECT faas_invocation_id, cloud_region, max(trace_id) AS trace_id
   FROM telemetry

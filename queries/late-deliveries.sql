@@ -5,9 +5,9 @@
 -- this one with a wide --lateness.
 --
 -- Parameters:
---   minutes (integer, default 5)  minutes from an event's own time to CloudWatch's
---   hours (integer, default 24)   hours from CloudWatch's time to landing
---   limit (integer, default 50)   rows at most
+--   minutes (integer 0 to 525600, default 5)  minutes from an event's own time to CloudWatch's
+--   hours (integer 0 to 8760, default 24)     hours from CloudWatch's time to landing
+--   limit (integer 1 to 1000000, default 50)  rows at most
 WITH events AS (
   SELECT
     cloud_region,

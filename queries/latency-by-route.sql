@@ -6,8 +6,8 @@
 -- stand for; the quantiles are of those kept, among which are all that failed.
 --
 -- Parameters:
---   service (text, default '')    only this service; empty for all
---   limit (integer, default 50)   rows at most
+--   service (text, default '')                only this service; empty for all
+--   limit (integer 1 to 1000000, default 50)  rows at most
 WITH runs AS (
   -- A request id that stands under two functions is still one run.
   SELECT faas_invocation_id, cloud_region, service_name, faas_name, release

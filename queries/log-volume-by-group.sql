@@ -5,8 +5,8 @@
 -- the records, they are counted as those that they stand for.
 --
 -- Parameters:
---   region (text, default '')     only this region; empty for all
---   limit (integer, default 50)   rows at most
+--   region (text, default '')                 only this region; empty for all
+--   limit (integer 1 to 1000000, default 50)  rows at most
 WITH sizes AS (
   SELECT
     cloud_region,

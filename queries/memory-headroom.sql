@@ -6,8 +6,8 @@
 -- anew with every sandbox.
 --
 -- Parameters:
---   function (text, default '')   only this function; empty for all
---   limit (integer, default 50)   rows at most
+--   function (text, default '')               only this function; empty for all
+--   limit (integer 1 to 1000000, default 50)  rows at most
 WITH used AS (
   SELECT
     coalesce(faas_name, service_name) AS function,

@@ -8,8 +8,8 @@
 -- Where a sample rate kept part of the records, they are counted as those that they stand for.
 --
 -- Parameters:
---   group (text, default '')      only this log group; empty for all
---   limit (integer, default 50)   rows at most
+--   group (text, default '')                  only this log group; empty for all
+--   limit (integer 1 to 1000000, default 50)  rows at most
 WITH records AS (
   SELECT
     aws_log_group,

@@ -3,9 +3,9 @@
 -- `share_percent` is the region's share of all invocations that began in the same span of time.
 --
 -- Parameters:
---   service (text, default '')     only this service; empty for all
---   minutes (integer, default 60)  length of a span
---   limit (integer, default 200)   rows at most
+--   service (text, default '')                 only this service; empty for all
+--   minutes (integer 1 to 525600, default 60)  length of a span
+--   limit (integer 1 to 1000000, default 200)  rows at most
 WITH spans_of_time AS (
   SELECT
     arrow_cast(time_unix_nano - time_unix_nano % ($minutes * 60000000000), 'Timestamp(Nanosecond, Some("+00:00"))') AS begin,

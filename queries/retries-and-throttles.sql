@@ -7,8 +7,8 @@
 -- `throttled` counts them as those that they stand for.
 --
 -- Parameters:
---   service (text, default '')    only this service; empty for all
---   limit (integer, default 50)   rows at most
+--   service (text, default '')                only this service; empty for all
+--   limit (integer 1 to 1000000, default 50)  rows at most
 WITH throttled AS (
   SELECT service_name, faas_name, release, cloud_region, time_unix_nano, http_response_status_code, exception_type,
     sample_weight(attributes) AS weight

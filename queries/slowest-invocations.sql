@@ -3,8 +3,8 @@
 -- Duration is what Lambda reports: without the time that initialising a new sandbox took, which stands beside it.
 --
 -- Parameters:
---   service (text, default '')    only this service; empty for all
---   limit (integer, default 20)   rows at most
+--   service (text, default '')                only this service; empty for all
+--   limit (integer 1 to 1000000, default 20)  rows at most
 SELECT
   timestamp,
   cloud_region,

@@ -1,8 +1,8 @@
 -- Traces that touched more than one region, latest first.
 --
 -- Parameters:
---   regions (integer, default 2)  regions that a trace touched at least
---   limit (integer, default 50)   rows at most
+--   regions (integer 1 to 100, default 2)     regions that a trace touched at least
+--   limit (integer 1 to 1000000, default 50)  rows at most
 WITH records AS (
   SELECT trace_id, cloud_region, service_name, faas_name, time_unix_nano, duration_nano, severity_number, status_code
   FROM logs

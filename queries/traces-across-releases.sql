@@ -5,8 +5,8 @@
 -- count for each region by itself.
 --
 -- Parameters:
---   service (text, default '')    only this service; empty for all
---   limit (integer, default 50)   rows at most
+--   service (text, default '')                only this service; empty for all
+--   limit (integer 1 to 1000000, default 50)  rows at most
 SELECT
   min(timestamp) AS first_seen,
   trace_id,

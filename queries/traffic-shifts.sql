@@ -4,10 +4,10 @@
 -- before that had any traffic. A region that took nothing in a span is in it with 0.
 --
 -- Parameters:
---   service (text, default '')     only this service; empty for all
---   minutes (integer, default 10)  length of a span
---   points (number, default 20)    percentage points from one span to the next that are a shift
---   limit (integer, default 500)   rows at most
+--   service (text, default '')                 only this service; empty for all
+--   minutes (integer 1 to 525600, default 10)  length of a span
+--   points (number 0 to 100, default 20)       percentage points from one span to the next that are a shift
+--   limit (integer 1 to 1000000, default 500)  rows at most
 WITH calls AS (
   SELECT time_unix_nano - time_unix_nano % ($minutes * 60000000000) AS begin_nano, cloud_region, status_code
   FROM invocations

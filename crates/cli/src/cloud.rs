@@ -148,11 +148,6 @@ where
     (found, completeness)
 }
 
-/// Nanoseconds since 1970.
-pub fn now_unix_nano() -> i64 {
-    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
-}
-
 /// Whose credentials these are, from the first region that answers.
 pub async fn account(regions: &[Region]) -> Result<transect_cloudwatch::Account, Failure> {
     let mut last: Option<Fault> = None;

@@ -6,14 +6,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use serde::Deserialize;
-use transect_lake::{Lake, Place, REGION_TIMEOUT, RegionLocation};
+use transect_lake::{Lake, Place, REGION_TIMEOUT, RegionLocation, create_private};
 
 use crate::arguments::Global;
 use crate::failure::{Failure, USAGE};
+use crate::inputs;
 use crate::range::duration_nano;
 
 const FILE_NAME: &str = "transect.toml";
 const VARIABLE: &str = "TRANSECT_LAKE";
+/// A table a region, and AWS has some forty.
+const FILE_BYTES_MAX: u64 = 1 << 20;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,7 +98,7 @@ fn from_file(path: &Path) -> Result<Configured, Failure> {
                 .into(),
         ),
     };
-    let text = std::fs::read_to_string(path).context("read").map_err(failure)?;
+    let text = inputs::read_text(path, FILE_BYTES_MAX).context("read").map_err(failure)?;
     let file: File =
         toml::from_str(&text).map_err(|error| failure(anyhow::anyhow!("{}", error.to_string().trim_end())))?;
     if file.region.is_empty() {
@@ -148,9 +151,9 @@ pub fn cache_directory() -> Option<PathBuf> {
 
 #[cfg(unix)]
 fn private(directory: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    create_private(directory)?;
     let found = std::fs::metadata(directory)?;
     // Whose folder it is may change what lies in it. Where there is no /proc, nobody says who we are.
     if std::fs::metadata("/proc/self").is_ok_and(|this| this.uid() != found.uid()) {
@@ -164,7 +167,7 @@ fn private(directory: &Path) -> std::io::Result<()> {
 
 #[cfg(not(unix))]
 fn private(directory: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(directory)
+    create_private(directory)
 }
 
 #[cfg(test)]

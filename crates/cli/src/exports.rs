@@ -4,15 +4,17 @@
 //! It refuses to make up what a saved file does not say: a log group that it does not name has to be named. Ids of events, which
 //! most of these files leave out, are made of the event, so that the same file again is the same events.
 
+mod chunks;
+mod events;
+
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
-use transect_schema::write_json_string;
-use twox_hash::XxHash3_128;
+use transect_normalize::{DecodeError, gunzip};
+
+use self::events::{exported_stream, exported_time};
 
 /// What the files do not say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,9 +59,9 @@ pub enum Fault {
     NoTime(Kind, usize),
     /// A query that is still running, or holds nothing.
     NotComplete(String),
-    /// It inflates to more than the limit.
-    TooLarge,
     Damaged(String),
+    /// What it says of its events is more than CloudWatch allows.
+    Decode(DecodeError),
 }
 
 impl fmt::Display for Fault {
@@ -78,8 +80,8 @@ impl fmt::Display for Fault {
             Fault::NotComplete(status) => {
                 write!(f, "it is {}, whose query is {status}: save it when it is Complete", Kind::InsightsAnswer)
             }
-            Fault::TooLarge => write!(f, "it inflates to more than a file may have; split it"),
             Fault::Damaged(fault) => write!(f, "{fault}"),
+            Fault::Decode(error) => write!(f, "{error}"),
         }
     }
 }
@@ -95,43 +97,39 @@ struct Saved<'s> {
     id: Option<Cow<'s, str>>,
 }
 
-/// The documents that a saved file holds; none if it is no such file.
-///
-/// # Errors
-/// It is one, and cannot be taken.
-pub fn documents(bytes: &[u8], path: &Path, named: Named<'_>, bytes_max: usize) -> Option<Result<Vec<u8>, Fault>> {
-    let text = match text_of(bytes, bytes_max) {
-        Ok(text) => text,
-        Err(fault) => return Some(Err(fault)),
-    };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    let kind = kind_of(text)?;
-    let saved = match kind {
-        Kind::FilterLogEvents | Kind::GetLogEvents => of_events(text, kind, named),
-        Kind::InsightsAnswer => of_answer(text, named),
-        Kind::InsightsJson => of_objects(text, named),
-        Kind::InsightsCsv => of_csv(text, named),
-        Kind::S3Export => of_export(text, path, named),
-    };
-    Some(saved.map(|saved| render(&saved)))
+/// A saved file, and what it does not say. Its events are read one after the other, each time that they are asked for: there may
+/// be millions.
+pub struct Export<'e> {
+    text: Cow<'e, str>,
+    kind: Kind,
+    named: Named<'e>,
+    /// Of a file that holds one stream.
+    stream: Option<Cow<'e, str>>,
+    bytes_max: usize,
 }
 
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-
-fn text_of(bytes: &[u8], bytes_max: usize) -> Result<Cow<'_, str>, Fault> {
-    if !bytes.starts_with(&GZIP_MAGIC) {
-        return Ok(String::from_utf8_lossy(bytes));
+impl<'e> Export<'e> {
+    /// None if it is no such file, or inflates to more than so many bytes.
+    pub fn of(bytes: &'e [u8], path: &Path, named: Named<'e>, bytes_max: usize) -> Option<Export<'e>> {
+        let mut text = match gunzip(bytes, bytes_max).ok()? {
+            Cow::Borrowed(bytes) => String::from_utf8_lossy(bytes),
+            Cow::Owned(inflated) => Cow::Owned(
+                String::from_utf8(inflated)
+                    .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+            ),
+        };
+        const MARK: char = '\u{feff}';
+        if text.starts_with(MARK) {
+            match &mut text {
+                Cow::Borrowed(text) => *text = text.trim_start_matches(MARK),
+                Cow::Owned(text) => drop(text.drain(..MARK.len_utf8())),
+            }
+        }
+        let kind = kind_of(&text)?;
+        let stream = named.stream.map(Cow::Borrowed);
+        let stream = stream.or_else(|| (kind == Kind::S3Export).then(|| exported_stream(path).into()));
+        Some(Export { text, kind, named, stream, bytes_max })
     }
-    let mut text = Vec::new();
-    let mut inflated = flate2::bufread::MultiGzDecoder::new(bytes).take(bytes_max as u64 + 1);
-    inflated.read_to_end(&mut text).map_err(|error| Fault::Damaged(format!("gzip stream is damaged ({error})")))?;
-    if text.len() > bytes_max {
-        return Err(Fault::TooLarge);
-    }
-    Ok(match String::from_utf8(text) {
-        Ok(text) => Cow::Owned(text),
-        Err(error) => Cow::Owned(String::from_utf8_lossy(error.as_bytes()).into_owned()),
-    })
 }
 
 /// The keys that tell one answer from another. What stands under them is not looked at yet.
@@ -182,244 +180,6 @@ fn kind_of(text: &str) -> Option<Kind> {
 /// Of a list of results, in which the first one stands.
 const HEAD_BYTES: usize = 64 << 10;
 
-#[derive(Deserialize)]
-struct Events<'e> {
-    #[serde(borrow)]
-    events: Vec<EventOf<'e>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct EventOf<'e> {
-    #[serde(borrow, default)]
-    log_stream_name: Option<Cow<'e, str>>,
-    #[serde(default)]
-    timestamp: Option<i64>,
-    #[serde(borrow, default)]
-    message: Option<Cow<'e, str>>,
-    #[serde(borrow, default)]
-    event_id: Option<Cow<'e, str>>,
-}
-
-fn of_events<'t>(text: &'t str, kind: Kind, named: Named<'t>) -> Result<Vec<Saved<'t>>, Fault> {
-    let mut saved = Vec::new();
-    // Pages may stand behind each other.
-    for page in serde_json::Deserializer::from_str(text).into_iter::<Events<'_>>() {
-        let page = page.map_err(|error| Fault::Damaged(error.to_string()))?;
-        for event in page.events {
-            let timestamp_ms = event.timestamp.ok_or(Fault::NoTime(kind, saved.len() + 1))?;
-            let stream = event.log_stream_name.or(named.stream.map(Cow::Borrowed)).unwrap_or_default();
-            saved.push(Saved {
-                account: named.account.unwrap_or_default().into(),
-                group: named.group.ok_or(Fault::NoGroup(kind))?.into(),
-                stream,
-                timestamp_ms,
-                message: event.message.unwrap_or_default(),
-                id: event.event_id,
-            });
-        }
-    }
-    Ok(saved)
-}
-
-#[derive(Deserialize)]
-struct Results<'r> {
-    #[serde(borrow)]
-    results: Vec<Vec<Field<'r>>>,
-    #[serde(borrow, default)]
-    status: Option<Cow<'r, str>>,
-}
-
-#[derive(Deserialize)]
-struct Field<'f> {
-    #[serde(borrow, default)]
-    field: Cow<'f, str>,
-    #[serde(borrow, default)]
-    value: Cow<'f, str>,
-}
-
-fn of_answer<'t>(text: &'t str, named: Named<'t>) -> Result<Vec<Saved<'t>>, Fault> {
-    let mut saved = Vec::new();
-    for answer in serde_json::Deserializer::from_str(text).into_iter::<Results<'_>>() {
-        let answer = answer.map_err(|error| Fault::Damaged(error.to_string()))?;
-        if let Some(status) = answer.status.filter(|status| status != "Complete") {
-            return Err(Fault::NotComplete(status.into_owned()));
-        }
-        for row in answer.results {
-            let fields: HashMap<Cow<'_, str>, Cow<'_, str>> =
-                row.into_iter().map(|field| (field.field, field.value)).collect();
-            saved.push(of_fields(fields, Kind::InsightsAnswer, saved.len() + 1, named)?);
-        }
-    }
-    Ok(saved)
-}
-
-fn of_objects<'t>(text: &'t str, named: Named<'t>) -> Result<Vec<Saved<'t>>, Fault> {
-    let rows: Vec<serde_json::Map<String, serde_json::Value>> =
-        serde_json::from_str(text).map_err(|error| Fault::Damaged(error.to_string()))?;
-    let mut saved = Vec::with_capacity(rows.len());
-    for row in rows {
-        let text = |value| match value {
-            serde_json::Value::String(text) => text,
-            // The console opens messages that are JSON.
-            value => value.to_string(),
-        };
-        let fields = row.into_iter().map(|(name, value)| (Cow::Owned(name), Cow::Owned(text(value)))).collect();
-        saved.push(of_fields(fields, Kind::InsightsJson, saved.len() + 1, named)?);
-    }
-    Ok(saved)
-}
-
-fn of_csv<'t>(text: &'t str, named: Named<'t>) -> Result<Vec<Saved<'t>>, Fault> {
-    let damaged = |error: csv::Error| Fault::Damaged(error.to_string());
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
-    let names = reader.headers().map_err(damaged)?.clone();
-    let mut saved = Vec::new();
-    for row in reader.records() {
-        let row = row.map_err(damaged)?;
-        let cells = names.iter().zip(&row).map(|(name, cell)| (name.trim().to_owned().into(), cell.to_owned().into()));
-        saved.push(of_fields(cells.collect(), Kind::InsightsCsv, saved.len() + 1, named)?);
-    }
-    Ok(saved)
-}
-
-fn of_fields<'t>(
-    mut fields: HashMap<Cow<'t, str>, Cow<'t, str>>,
-    kind: Kind,
-    number: usize,
-    named: Named<'t>,
-) -> Result<Saved<'t>, Fault> {
-    let time = fields.remove("@timestamp").ok_or(Fault::Lacks(kind, "@timestamp"))?;
-    let message = fields.remove("@message").ok_or(Fault::Lacks(kind, "@message"))?;
-    // `account:group`
-    let log = fields.remove("@log").filter(|log| !log.is_empty());
-    let (account, group) = match log.as_deref().map(|log| log.split_once(':').unwrap_or(("", log))) {
-        Some((account, group)) => (account.to_owned().into(), group.to_owned().into()),
-        None => (named.account.unwrap_or_default().into(), named.group.ok_or(Fault::NoGroup(kind))?.into()),
-    };
-    let timestamp_ms = insights_time(&time).ok_or(Fault::NoTime(kind, number))?;
-    let stream = fields.remove("@logStream").or(named.stream.map(Cow::Borrowed)).unwrap_or_default();
-    Ok(Saved { account, group, stream, timestamp_ms, message, id: None })
-}
-
-/// `2026-11-21 08:00:00.000`, in UTC; or milliseconds since 1970.
-fn insights_time(text: &str) -> Option<i64> {
-    let text = text.trim();
-    if let Ok(ms) = text.parse::<i64>() {
-        return Some(ms);
-    }
-    if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        return Some(time.as_millisecond());
-    }
-    let time: jiff::civil::DateTime = text.parse().ok()?;
-    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_millisecond())
-}
-
-/// The time that a line of an export begins with, in milliseconds since 1970, and the message behind it.
-fn exported_time(line: &str) -> Option<(i64, &str)> {
-    /// `2026-11-21T08:00:00.000Z`
-    const TIME_BYTES: usize = 24;
-    let time = line.get(..TIME_BYTES).filter(|time| time.as_bytes().get(10) == Some(&b'T') && time.ends_with('Z'))?;
-    let rest = line.get(TIME_BYTES..)?;
-    let message = if rest.is_empty() { rest } else { rest.strip_prefix(' ')? };
-    Some((time.parse::<jiff::Timestamp>().ok()?.as_millisecond(), message))
-}
-
-fn of_export<'t>(text: &'t str, path: &'t Path, named: Named<'t>) -> Result<Vec<Saved<'t>>, Fault> {
-    let group = named.group.ok_or(Fault::NoGroup(Kind::S3Export))?;
-    let stream = match named.stream {
-        Some(stream) => stream.to_owned(),
-        None => exported_stream(path),
-    };
-    let mut saved: Vec<Saved<'t>> = Vec::new();
-    // Where the message of each began, to take in the lines that follow it: they have no time of their own.
-    let mut begins: Vec<usize> = Vec::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let content = line.trim_end_matches(['\n', '\r']);
-        match exported_time(content) {
-            Some((timestamp_ms, message)) => {
-                begins.push(at + content.len() - message.len());
-                saved.push(Saved {
-                    account: named.account.unwrap_or_default().into(),
-                    group: group.into(),
-                    stream: stream.clone().into(),
-                    timestamp_ms,
-                    message: message.into(),
-                    id: None,
-                });
-            }
-            None => {
-                if let (Some(event), Some(begin)) = (saved.last_mut(), begins.last()) {
-                    event.message = text.get(*begin..at + content.len()).unwrap_or_default().trim_end().into();
-                }
-            }
-        }
-        at += line.len();
-    }
-    Ok(saved)
-}
-
-/// The folder that an export lays a stream into: its name with `-` in the place of `/`, which Lambda's names tell.
-fn exported_stream(path: &Path) -> String {
-    let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str()).unwrap_or_default();
-    let date = folder.get(..11).filter(|date| {
-        let shape = date.bytes().enumerate();
-        { shape }.all(|(at, byte)| if matches!(at, 4 | 7 | 10) { byte == b'-' } else { byte.is_ascii_digit() })
-    });
-    match (date, folder.get(11..)) {
-        (Some(date), Some(rest)) if rest.contains('[') => format!("{}{rest}", date.replace('-', "/")),
-        _ => folder.to_owned(),
-    }
-}
-
-/// The documents: the events of each stream, in the order in which they stood.
-fn render(saved: &[Saved<'_>]) -> Vec<u8> {
-    let mut streams: BTreeMap<(&str, &str, &str), Vec<u8>> = BTreeMap::new();
-    // Equal events are told apart by how many of them came before.
-    let mut seen: HashMap<u128, u32> = HashMap::new();
-    for event in saved {
-        let id = match &event.id {
-            Some(id) => id.clone().into_owned(),
-            None => {
-                let mut digest = XxHash3_128::with_seed(0);
-                for part in [&event.group, &event.stream, &event.message] {
-                    digest.write(part.as_bytes());
-                    digest.write(&[0]);
-                }
-                digest.write(&event.timestamp_ms.to_le_bytes());
-                let digest = digest.finish_128();
-                let before = seen.entry(digest).or_default();
-                let id = format!("saved-{digest:032x}-{before}");
-                *before += 1;
-                id
-            }
-        };
-        // As text at once: there may be millions.
-        let events = streams.entry((&event.account, &event.group, &event.stream)).or_default();
-        if !events.is_empty() {
-            events.push(b',');
-        }
-        events.extend_from_slice(b"{\"id\":");
-        write_json_string(&id, events);
-        events.extend_from_slice(format!(",\"timestamp\":{},\"message\":", event.timestamp_ms).as_bytes());
-        write_json_string(&event.message, events);
-        events.push(b'}');
-    }
-    let mut text = Vec::new();
-    for ((account, group, stream), events) in streams {
-        text.extend_from_slice(b"{\"messageType\":\"DATA_MESSAGE\"");
-        for (name, value) in [("owner", account), ("logGroup", group), ("logStream", stream)] {
-            text.extend_from_slice(format!(",\"{name}\":").as_bytes());
-            write_json_string(value, &mut text);
-        }
-        text.extend_from_slice(b",\"subscriptionFilters\":[],\"logEvents\":[");
-        text.extend_from_slice(&events);
-        text.extend_from_slice(b"]}\n");
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -430,20 +190,33 @@ mod tests {
     type Event = (String, String, i64, String);
 
     fn events(text: &str, path: &str, named: Named<'_>) -> Option<Result<Vec<Event>, Fault>> {
-        let documents = match documents(text.as_bytes(), Path::new(path), named, 1 << 20)? {
-            Ok(documents) => documents,
-            Err(fault) => return Some(Err(fault)),
-        };
-        let mut found = Vec::new();
-        for document in serde_json::Deserializer::from_slice(&documents).into_iter::<serde_json::Value>() {
-            let document = document.unwrap();
-            let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-            for event in document["logEvents"].as_array().unwrap() {
-                let time = event["timestamp"].as_i64().unwrap();
-                found.push((text(&document["logGroup"]), text(&document["logStream"]), time, text(&event["message"])));
-            }
+        let export = Export::of(text.as_bytes(), Path::new(path), named, 1 << 20)?;
+        if let Err(fault) = export.check() {
+            return Some(Err(fault));
         }
-        Some(Ok(found))
+        let text = |text: Cow<'_, str>| text.into_owned();
+        let events = export.events().map(|event| {
+            let event = event.unwrap();
+            (text(event.group), text(event.stream), event.timestamp_ms, text(event.message))
+        });
+        Some(Ok(events.collect()))
+    }
+
+    /// The ids of the events, in their order.
+    fn ids(text: &str) -> Vec<String> {
+        let export = Export::of(text.as_bytes(), Path::new("t/s/0"), GROUP, 1 << 20).unwrap();
+        let mut ids = Vec::new();
+        let checked = export.check().unwrap();
+        let mut take = |payload: &transect_normalize::Payload| {
+            let of_document = |document: transect_normalize::Document<'_>| {
+                document.event_keys().map(|(id, _)| id.to_owned()).collect::<Vec<_>>()
+            };
+            ids.extend(payload.documents().flat_map(of_document));
+            Ok::<_, Fault>(())
+        };
+        export.each(&checked, &mut take).unwrap();
+        assert_eq!(checked.events, ids.len() as u64);
+        ids
     }
 
     const TIME_MS: i64 = 1_795_248_000_123;
@@ -472,9 +245,9 @@ mod tests {
                 vec![event(stream, r#"{"a":1}"#)],
             ),
             (
-                r#" [{"@timestamp":"2026-11-21 08:00:00.123","@message":{"a":1}}]"#.to_owned(),
+                r#" [{"@timestamp":"2026-11-21 08:00:00.123","@message":{"b" : 0.10, "a": 12345678901234567890123, "c": [1e400]}, "@log": null, "n": 1e400}]"#.to_owned(),
                 "x.json",
-                vec![event("", r#"{"a":1}"#)],
+                vec![event("", r#"{"b":0.10,"a":12345678901234567890123,"c":[1e400]}"#)],
             ),
             (
                 "\u{feff}@timestamp,@message,@logStream\r\n2026-11-21 08:00:00.123,\"a, \"\"b\"\"\nc\",2026/11/21/[7]aa\r\n".to_owned(),
@@ -517,6 +290,10 @@ mod tests {
             (r#"{"results":[],"status":"Running"}"#, "whose query is Running"),
             ("@timestamp,n\n2026-11-21 08:00:00.123,1\n", "as CSV without @message"),
             ("@timestamp,@message,@log\nsoon,1,1:g\n", "event 1 has no time"),
+            ("@timestamp,@log,@message\n1,1:g,a\n2,1:g,\"b", "it ends within the quotes of event 2"),
+            (r#"[{"@timestamp":"1","@message":"a","@log":"1:g"},{"@timestamp":"2""#, "event 2: EOF"),
+            (r#"[{"@timestamp":"1","@message":"a","@log":"1:g"}] x"#, "event 2 is none"),
+            (r#"{"results":{},"status":"Complete"}"#, "it holds no list of events"),
         ] {
             assert!(said(text).contains(sentence), "{text}: {}", said(text));
         }
@@ -537,14 +314,39 @@ mod tests {
 
     #[test]
     fn the_same_events_have_the_same_ids_and_equal_ones_are_two() {
-        let text = "2026-11-21T08:00:00.123Z a\n2026-11-21T08:00:00.123Z a\n";
-        let ids = || {
-            let documents = documents(text.as_bytes(), Path::new("t/s/0"), GROUP, 1 << 20).unwrap().unwrap();
-            let document: serde_json::Value = serde_json::from_slice(&documents).unwrap();
-            let events = document["logEvents"].as_array().unwrap().clone();
-            events.iter().map(|event| event["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let lines =
+            |times: &[u32]| -> String { times.iter().map(|ms| format!("2026-11-21T08:00:00.{ms:03}Z a\n")).collect() };
+        let page = |times: &[u32]| {
+            let event =
+                |ms: &u32| format!(r#"{{"timestamp":{},"message":"a","ingestionTime":1}}"#, TIME_MS + i64::from(*ms));
+            let events: Vec<String> = times.iter().map(event).collect();
+            format!(r#"{{"events":[{}],"nextForwardToken":"f/1","nextBackwardToken":"b/1"}}"#, events.join(","))
         };
-        assert_eq!(ids(), ids());
-        assert_ne!(ids()[0], ids()[1]);
+        let count =
+            |files: &[String]| files.iter().flat_map(|file| ids(file)).collect::<std::collections::BTreeSet<_>>().len();
+        let of = |times: &[&[u32]]| {
+            [
+                times.iter().map(|times| lines(times)).collect::<Vec<_>>(),
+                times.iter().map(|times| page(times)).collect(),
+            ]
+        };
+        for (parts, events) in [
+            (&[&[1, 1][..]][..], 2),
+            // The same file again.
+            (&[&[1, 1, 2], &[1, 1, 2]], 3),
+            // What one page ends with goes on in the next one.
+            (&[&[1, 1], &[1]], 3),
+            (&[&[0, 1, 1], &[1, 2]], 5),
+            // In the middle of both it is one.
+            (&[&[0, 1, 2], &[0, 1, 2, 3]], 6),
+        ] {
+            for files in of(parts) {
+                assert_eq!(count(&files), events, "{files:?}");
+            }
+        }
+        // More than a chunk.
+        let many: String = (0..100_000).map(|number| lines(&[number % 1000])).collect();
+        assert_eq!(count(std::slice::from_ref(&many)), 100_000);
+        assert_eq!(ids(&many), ids(&many));
     }
 }

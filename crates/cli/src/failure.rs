@@ -84,6 +84,7 @@ impl Failure {
 }
 
 static PANICKED: AtomicBool = AtomicBool::new(false);
+static OVERFLOWN: AtomicBool = AtomicBool::new(false);
 
 /// Has the first panic of any thread told in one sentence; with `RUST_BACKTRACE`, with the way to it.
 pub fn tell_panics() {
@@ -93,8 +94,16 @@ pub fn tell_panics() {
         }
         let text = panic.payload_as_str().unwrap_or("no reason given");
         let place = panic.location().map(|place| format!(" ({}:{})", place.file(), place.line())).unwrap_or_default();
-        let sentence = format!("transect: a bug of ours, please report it: {text}{place}").replace('\n', " ");
         let mut stderr = io::stderr().lock();
+        if is_overflow(text, &place) {
+            OVERFLOWN.store(true, Ordering::Relaxed);
+            let _ = writeln!(
+                stderr,
+                "transect: the question makes texts or lists of more than 2 GiB; ask for less of them"
+            );
+            return;
+        }
+        let sentence = format!("transect: a bug of ours, please report it: {text}{place}").replace('\n', " ");
         let _ = writeln!(stderr, "{}", visible_lines(&sentence));
         let backtrace = std::backtrace::Backtrace::capture();
         if backtrace.status() == std::backtrace::BacktraceStatus::Captured {
@@ -103,9 +112,16 @@ pub fn tell_panics() {
     }));
 }
 
-/// Whether any thread has panicked: a task's panic comes back as an error, or not at all.
-pub fn has_panicked() -> bool {
-    PANICKED.load(Ordering::Relaxed)
+/// Arrow counts the bytes of a column of texts, and the elements of one of lists, in 31 bits, and panics where there are more.
+fn is_overflow(text: &str, place: &str) -> bool {
+    let is_of_arrow = place.contains("/arrow-") || place.contains("/datafusion-");
+    is_of_arrow && text.to_ascii_lowercase().contains("offset overflow")
+}
+
+/// What the process exits with because a thread has panicked: a task's panic comes back as an error, or not at all.
+pub fn panic_code() -> Option<u8> {
+    let code = if OVERFLOWN.load(Ordering::Relaxed) { USAGE } else { INTERNAL };
+    PANICKED.load(Ordering::Relaxed).then_some(code)
 }
 
 /// Prints what the parser says of the arguments: help and version to stdout, everything else to stderr.
@@ -186,6 +202,15 @@ impl From<io::Error> for Failure {
 mod tests {
     use super::*;
 
+    #[test]
+    fn what_is_too_large_for_arrow_is_no_bug_of_ours() {
+        let place = " (/root/.cargo/registry/src/index/arrow-buffer-59.3.2/src/buffer/offset.rs:167)";
+        assert!(is_overflow("offset overflow", place));
+        assert!(is_overflow("byte array offset overflow", place));
+        assert!(!is_overflow("index out of bounds", place));
+        assert!(!is_overflow("offset overflow", " (crates/query/src/spool.rs:1)"));
+    }
+
     /// Set for the child that panics.
     const CHILD: &str = "TRANSECT_TEST_PANICS";
 
@@ -197,7 +222,7 @@ mod tests {
             let task = runtime.block_on(async { tokio::spawn(async { panic!("one\n\u{1b}[2Jtwo") }).await });
             let thread = std::thread::spawn(|| panic!("a second")).join();
             assert!(task.is_err() && thread.is_err());
-            std::process::exit(i32::from(if has_panicked() { INTERNAL } else { 0 }));
+            std::process::exit(i32::from(panic_code().unwrap_or(0)));
         }
         let name = "failure::tests::a_panic_of_any_thread_is_one_sentence_and_is_known_afterwards";
         let mut child = std::process::Command::new(std::env::current_exe().unwrap());

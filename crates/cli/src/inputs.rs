@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::loader::Reject;
+use crate::output::human_bytes;
 
 /// Of a list: a million names of a hundred letters.
 const LIST_BYTES_MAX: u64 = 128 << 20;
@@ -58,12 +59,21 @@ pub fn read(path: &Path, bytes_max: u64) -> std::io::Result<Option<Vec<u8>>> {
 pub fn read_written(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
     const MARK: &[u8] = "\u{feff}".as_bytes();
     let Some(mut bytes) = read(path, bytes_max)? else {
-        return Err(std::io::Error::other(format!("it is larger than {} MiB", bytes_max >> 20)));
+        return Err(std::io::Error::other(format!("it is larger than {}", human_bytes(bytes_max))));
     };
     if bytes.starts_with(MARK) {
         bytes.drain(..MARK.len());
     }
     Ok(bytes)
+}
+
+/// As [`read_written`], of a text that is UTF-8.
+pub fn read_text(path: &Path, bytes_max: u64) -> std::io::Result<String> {
+    let text = String::from_utf8(read_written(path, bytes_max)?);
+    text.map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        std::io::Error::new(std::io::ErrorKind::InvalidData, format!("it is no UTF-8 at byte {at}"))
+    })
 }
 
 fn read_list(list: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -155,7 +165,14 @@ mod tests {
         }
         assert!(expand(&[PathBuf::from("-")], Some(Path::new("-"))).is_err());
         assert_eq!(read(&path("list"), 3).unwrap(), None);
-        assert!(read_written(Path::new("/dev/zero"), 3).is_err());
+        assert_eq!(read_written(Path::new("/dev/zero"), 3000).unwrap_err().to_string(), "it is larger than 3.0 kB");
+        for (bytes, read) in
+            [(&b"\xef\xbb\xbfa"[..], Ok("a")), (b"", Ok("")), (b"ab\xff", Err("it is no UTF-8 at byte 2"))]
+        {
+            std::fs::write(path("text"), bytes).unwrap();
+            let found = read_text(&path("text"), 4).map_err(|error| error.to_string());
+            assert_eq!(found.as_deref().map_err(String::as_str), read);
+        }
         assert!(expand(&[], Some(&path("none"))).is_err());
     }
 }

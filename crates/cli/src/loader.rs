@@ -23,7 +23,7 @@ use twox_hash::XxHash3_128;
 
 use crate::aws;
 use crate::config::Configured;
-use crate::exports::{self, Named};
+use crate::exports::{self, Export, Named};
 use crate::failure::Failure;
 use crate::inputs;
 
@@ -87,6 +87,32 @@ pub enum Reject {
     Saved(exports::Fault),
     NoRegion,
     Region(LakeError),
+}
+
+/// What ends the loading of a file.
+enum Stop {
+    /// Its own fault: it is left out.
+    File(Reject),
+    /// The lake's: nothing more is loaded.
+    Run(LakeError),
+}
+
+impl From<Reject> for Stop {
+    fn from(reject: Reject) -> Stop {
+        Stop::File(reject)
+    }
+}
+
+impl From<exports::Fault> for Stop {
+    fn from(fault: exports::Fault) -> Stop {
+        Stop::File(Reject::Saved(fault))
+    }
+}
+
+impl From<LakeError> for Stop {
+    fn from(error: LakeError) -> Stop {
+        Stop::Run(error)
+    }
 }
 
 impl fmt::Display for Reject {
@@ -268,41 +294,57 @@ impl Shared<'_> {
                     continue;
                 }
             };
-            match self.file(path, &bytes, &mut worker)? {
+            match self.file(path, &bytes, &mut worker) {
                 Ok(()) => worker.loaded.files += 1,
-                Err(reject) => worker.rejected.push((index, reject)),
+                Err(Stop::File(reject)) => worker.rejected.push((index, reject)),
+                Err(Stop::Run(error)) => return Err(error),
             }
             progress(bytes.len() as u64);
         }
     }
 
-    /// Loads one file. The inner error is the file's fault and comes before anything of it is written.
-    fn file(&self, path: &Path, bytes: &[u8], worker: &mut Worker) -> Result<Result<(), Reject>, LakeError> {
-        let payload = match decode(bytes, path, self.load.named) {
-            Ok(Some(payload)) => payload,
-            Ok(None) => return Ok(Ok(())),
-            Err(reject) => return Ok(Err(reject)),
-        };
+    /// Loads one file. Its own faults come before anything of it is written.
+    fn file(&self, path: &Path, bytes: &[u8], worker: &mut Worker) -> Result<(), Stop> {
         let path_region = self.load.region.map(str::to_owned).or_else(|| region_of(path));
+        let payload = match decode(bytes, path, self.load.named)? {
+            Input::Payload(payload) => payload,
+            Input::Saved(export) => return self.saved(&export, path_region, worker),
+        };
         let mut documents = Vec::with_capacity(payload.documents().len());
         for document in payload.documents() {
             if document.event_count() == 0 {
                 continue;
             }
-            let Some(region) = path_region.clone().or_else(|| document.extracted_region()) else {
-                return Ok(Err(Reject::NoRegion));
-            };
-            let checked = Partition::new(region.as_str(), HourUtc::from_unix_nano(0))
-                .and_then(|_| self.load.lake.location_of(&region));
-            if let Err(error) = checked {
-                return Ok(Err(Reject::Region(error)));
-            }
+            let region = self.region(path_region.clone().or_else(|| document.extracted_region()))?;
             documents.push((document, region));
         }
         for (document, region) in documents {
             self.document(document, &region, worker)?;
         }
-        Ok(Ok(()))
+        Ok(())
+    }
+
+    /// The same of what was saved otherwise, some of it at a time.
+    fn saved(&self, export: &Export<'_>, region: Option<String>, worker: &mut Worker) -> Result<(), Stop> {
+        let checked = export.check().map_err(Reject::Saved)?;
+        if checked.events == 0 {
+            return Ok(());
+        }
+        let region = self.region(region)?;
+        let mut load = |payload: &Payload| {
+            let mut documents = payload.documents();
+            documents.try_for_each(|document| self.document(document, &region, worker).map_err(Stop::Run))
+        };
+        export.each(&checked, &mut load)
+    }
+
+    /// A region that the lake has a place for.
+    fn region(&self, region: Option<String>) -> Result<String, Reject> {
+        let region = region.ok_or(Reject::NoRegion)?;
+        Partition::new(region.as_str(), HourUtc::from_unix_nano(0))
+            .and_then(|_| self.load.lake.location_of(&region))
+            .map_err(Reject::Region)?;
+        Ok(region)
     }
 
     fn document(&self, document: Document<'_>, region: &str, worker: &mut Worker) -> Result<(), LakeError> {
@@ -382,20 +424,21 @@ fn source_id(document: Document<'_>, region: &str) -> SourceId {
     hasher.finish_128().to_be_bytes()
 }
 
-/// What a subscription has sent, or what was saved of its events otherwise; none where that holds no event.
-fn decode(bytes: &[u8], path: &Path, named: Named<'_>) -> Result<Option<Payload>, Reject> {
+/// What a file may hold.
+enum Input<'i> {
+    Payload(Payload),
+    Saved(Export<'i>),
+}
+
+/// What a subscription has sent, or what was saved of its events otherwise.
+fn decode<'i>(bytes: &'i [u8], path: &Path, named: Named<'i>) -> Result<Input<'i>, Reject> {
     use DecodeError::{Field, NotCloudWatch, NotJson};
 
-    let error = match decode_within(bytes, INPUT_BYTES_MAX) {
-        Err(error @ (NotJson { .. } | NotCloudWatch { .. } | Field { .. })) => error,
-        decoded => return decoded.map(Some).map_err(Reject::Decode),
-    };
-    match exports::documents(bytes, path, named, INPUT_BYTES_MAX) {
-        Some(Ok(documents)) if documents.is_empty() => Ok(None),
-        // Keys and ids come on top of what stood in the file.
-        Some(Ok(documents)) => decode_within(&documents, 2 * INPUT_BYTES_MAX).map(Some).map_err(Reject::Decode),
-        Some(Err(fault)) => Err(Reject::Saved(fault)),
-        None => Err(Reject::Decode(error)),
+    match decode_within(bytes, INPUT_BYTES_MAX) {
+        Err(error @ (NotJson { .. } | NotCloudWatch { .. } | Field { .. })) => {
+            Export::of(bytes, path, named, INPUT_BYTES_MAX).map(Input::Saved).ok_or(Reject::Decode(error))
+        }
+        decoded => decoded.map(Input::Payload).map_err(Reject::Decode),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod aws;
+mod clock;
 mod cloud;
 mod commands;
 mod config;
@@ -46,8 +47,9 @@ fn main() -> ExitCode {
     let run = std::panic::AssertUnwindSafe(|| commands::run(&arguments));
     let outcome = std::panic::catch_unwind(run);
     // Wherever it was, and whatever was made of it: nothing that follows is to be trusted.
-    let Some(outcome) = outcome.ok().filter(|_| !failure::has_panicked()) else {
-        return ExitCode::from(failure::INTERNAL);
+    let outcome = match (failure::panic_code(), outcome) {
+        (None, Ok(outcome)) => outcome,
+        (code, _) => return ExitCode::from(code.unwrap_or(failure::INTERNAL)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -14,13 +14,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::NamedTempFile;
-use transect_lake::RequestCounts;
+use transect_lake::{RequestCounts, without_path};
 use transect_query::{
     Completeness, Engine, EngineOptions, Format, NamesSeen, QueryError, Reading, ScalarValue, TableStyle, VisibleJson,
     Wanted, readings_batch, render_batch, visible_lines,
 };
 
 use crate::arguments::{FormatName, Global};
+use crate::clock::{self, utc_text};
 use crate::config::{Configured, cache_directory};
 use crate::failure::Failure;
 use crate::range::{Clock, parse_bytes, parse_duration};
@@ -39,9 +40,8 @@ pub fn ending(global: &Global) -> Option<String> {
 
 /// The format of an answer made of rows.
 pub fn row_format(global: &Global) -> Result<Format, Failure> {
-    let by_ending = || ending(global)?.parse().ok();
     match global.format {
-        None => Ok(by_ending().unwrap_or(Format::Table)),
+        None => Ok(format_of_ending(global)),
         Some(name) => {
             let name = name.name();
             name.parse().map_err(|_| {
@@ -60,12 +60,29 @@ pub fn row_format(global: &Global) -> Result<Format, Failure> {
     }
 }
 
+/// Endings of a text, in which a table is no surprise.
+const TEXT_ENDINGS: [&str; 4] = ["txt", "text", "log", "out"];
+
+/// The format of rows that the name of `--output` ends with; a table where it says nothing of one, which is told.
+fn format_of_ending(global: &Global) -> Format {
+    let Some(ending) = ending(global) else { return Format::Table };
+    if let Some((_, format)) = Format::NAMES.iter().find(|(name, _)| *name == ending) {
+        return *format;
+    }
+    if !TEXT_ENDINGS.contains(&ending.as_str()) {
+        let names = "json, ndjson, csv and parquet";
+        say_once(
+            global,
+            &format!("transect: .{ending} is no format of rows, and a table is written; --format knows {names}"),
+        );
+    }
+    Format::Table
+}
+
 /// Whether the answer is wanted as JSON; for commands whose answer is no rows.
 pub fn wants_json(global: &Global, command: &str) -> Result<bool, Failure> {
     match global.format {
-        None => Ok(is_json(global)),
-        Some(FormatName::Table) => Ok(false),
-        Some(FormatName::Json) => Ok(true),
+        None | Some(FormatName::Table | FormatName::Json) => Ok(is_json(global)),
         Some(other) => Err(Failure::usage(
             format!("`transect {command}` does not write {}", other.name()),
             "it writes table or json",
@@ -86,12 +103,32 @@ pub enum Destination {
     Stdout(io::Stdout),
     Pager(Pager),
     /// Appears at its path when the answer is complete.
-    File {
-        file: NamedTempFile,
-        path: PathBuf,
-    },
+    File(Unpublished),
     /// A pipe, a device or what else is there and no file: written as the answer comes.
     Through(File),
+}
+
+/// A file that is not to be seen yet. Its faults are told by the name that was asked for.
+pub struct Unpublished {
+    file: NamedTempFile,
+    path: PathBuf,
+    asked: PathBuf,
+}
+
+impl Unpublished {
+    fn named(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.asked.display()))
+    }
+}
+
+impl Write for Unpublished {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.as_file_mut().write(bytes).map_err(|error| self.named(&error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_file_mut().flush().map_err(|error| self.named(&error))
+    }
 }
 
 /// A pager that shows an answer. Whoever lets go of it waits until it has ended, so that nobody else has the terminal meanwhile.
@@ -160,20 +197,20 @@ pub fn folder_of(path: &Path) -> &Path {
 
 impl Destination {
     pub fn open(global: &Global) -> Result<Destination, Failure> {
-        let Some(path) = &global.output else { return Ok(Destination::Stdout(io::stdout())) };
+        let Some(asked) = &global.output else { return Ok(Destination::Stdout(io::stdout())) };
         let open = || {
-            Ok(match replaced(path)? {
+            Ok(match replaced(asked)? {
                 Some(path) => {
                     // A temporary file is its owner's alone, and stays so.
                     let file = NamedTempFile::new_in(folder_of(&path))?;
                     signals::unfinished(file.path());
-                    Destination::File { file, path }
+                    Destination::File(Unpublished { file, path, asked: asked.clone() })
                 }
-                None => Destination::Through(File::options().append(true).open(path)?),
+                None => Destination::Through(File::options().append(true).open(asked)?),
             })
         };
         open().map_err(|error: io::Error| {
-            Failure::incomplete(anyhow::Error::new(error).context(format!("write {}", path.display())))
+            Failure::incomplete(anyhow::Error::new(without_path(error)).context(format!("write {}", asked.display())))
         })
     }
 
@@ -217,25 +254,23 @@ impl Destination {
         match self {
             Destination::Stdout(stdout) => stdout,
             Destination::Pager(pager) => pager,
-            Destination::File { file, .. } => file,
+            Destination::File(file) => file,
             Destination::Through(file) => file,
         }
     }
 
     /// Makes the answer visible.
-    pub fn publish(self, global: &Global) -> Result<(), Failure> {
+    pub fn publish(self) -> Result<(), Failure> {
         match self {
             Destination::Stdout(mut stdout) => stdout.flush().map_err(Failure::from),
             Destination::Pager(pager) => {
                 drop(pager);
                 Ok(())
             }
-            Destination::File { file, path } => {
+            Destination::File(Unpublished { file, path, asked }) => {
                 let temporary = file.path().to_owned();
                 let synced = file.as_file().sync_all().and_then(|()| file.persist(&path).map_err(|error| error.error));
                 signals::finished(&temporary);
-                // By the name that was asked for.
-                let asked = global.output.as_deref().unwrap_or(&path);
                 synced.map(drop).with_context(|| format!("write {}", asked.display())).map_err(Failure::incomplete)
             }
             Destination::Through(mut file) => file.flush().map_err(Failure::from),
@@ -246,7 +281,7 @@ impl Destination {
         match self {
             Destination::Stdout(stdout) => stdout.is_terminal(),
             Destination::Pager(_) => true,
-            Destination::File { .. } => false,
+            Destination::File(_) => false,
             Destination::Through(file) => file.is_terminal(),
         }
     }
@@ -282,14 +317,14 @@ pub fn print(global: &Global, text: &str) -> Result<(), Failure> {
     }
     let mut destination = Destination::open(global)?;
     destination.writer().write_all(visible_lines(text).as_bytes())?;
-    destination.publish(global)
+    destination.publish()
 }
 
 /// Prints an answer for programs, to which every letter counts.
 pub fn print_json(global: &Global, text: &str) -> Result<(), Failure> {
     let mut destination = Destination::open(global)?;
     destination.json_writer().write_all(text.as_bytes())?;
-    destination.publish(global)
+    destination.publish()
 }
 
 /// Prints what is neither: a terminal alone gets it with what it would act upon made visible.
@@ -297,7 +332,7 @@ pub fn print_data(global: &Global, text: &str) -> Result<(), Failure> {
     let mut destination = Destination::open(global)?;
     let shown = if destination.is_terminal() { visible_lines(text) } else { text.to_owned() };
     destination.writer().write_all(shown.as_bytes())?;
-    destination.publish(global)
+    destination.publish()
 }
 
 /// Talk: to stderr, unless quiet.
@@ -322,18 +357,18 @@ fn say_once(global: &Global, text: &str) {
 
 /// When and where it is.
 pub fn clock(global: &Global) -> Clock {
-    Clock { now: jiff::Timestamp::now(), zone: zone::local(global) }
+    Clock { now: clock::now(), zone: zone::local(global) }
 }
 
 /// What an engine looks at, as the arguments name it.
 pub fn engine_options(global: &Global) -> Result<EngineOptions, Failure> {
     // Who names no time needs no zone, and is not told of a wrong one.
-    let clock = match (&global.since, &global.until) {
-        (None, None) => Clock { now: jiff::Timestamp::now(), zone: jiff::tz::TimeZone::UTC },
+    let here = match (&global.since, &global.until) {
+        (None, None) => Clock { now: clock::now(), zone: jiff::tz::TimeZone::UTC },
         _ => clock(global),
     };
-    let mut options = EngineOptions::at(i64::try_from(clock.now.as_nanosecond()).unwrap_or(i64::MAX));
-    let range = clock.range(global.since.as_deref(), global.until.as_deref())?;
+    let mut options = EngineOptions::at(clock::unix_nano(here.now).unwrap_or(i64::MAX));
+    let range = here.range(global.since.as_deref(), global.until.as_deref())?;
     range.notes.iter().for_each(|note| say_once(global, note));
     (options.since_unix_nano, options.until_unix_nano) = (range.since_unix_nano, range.until_unix_nano);
     options.lateness_nano = parse_duration("--lateness", &global.lateness)?;
@@ -357,10 +392,10 @@ pub fn open(configured: Configured, mut options: EngineOptions) -> Result<Engine
     } else {
         options.access.region_timeout = configured.region_timeout;
     }
-    let names_regions = !options.regions.is_empty();
+    let asked = options.regions.clone();
     let engine = Engine::open(configured.lake, options)?;
-    if names_regions {
-        block_on(None, engine.check_regions())??;
+    if !asked.is_empty() {
+        block_on(None, engine.check_regions(&asked))??;
     }
     Ok(engine)
 }
@@ -368,11 +403,7 @@ pub fn open(configured: Configured, mut options: EngineOptions) -> Result<Engine
 /// Where a question has looked that found nothing.
 pub fn looked_at(engine: &Engine) -> Result<String, Failure> {
     let looked = block_on(None, engine.looked_at())?;
-    let time = |nanos: i64| {
-        let time = jiff::Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default();
-        time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-    };
-    let when = match (looked.since_unix_nano.map(time), looked.until_unix_nano.map(time)) {
+    let when = match (looked.since_unix_nano.map(utc_text), looked.until_unix_nano.map(utc_text)) {
         (Some(since), Some(until)) => format!("from {since} to {until}"),
         (Some(since), None) => format!("from {since} on"),
         (None, Some(until)) => format!("up to {until}"),
@@ -442,7 +473,7 @@ impl<'w> Watch<'w> {
             return;
         }
         let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
-        let bar = bar.get_or_insert_with(|| progress_bar(self.is_quiet, self.pieces));
+        let bar = bar.get_or_insert_with(|| progress_bar(0, self.is_quiet, self.pieces));
         let HowFar { done, found, said } = (self.how_far)();
         bar.set_length(found);
         bar.set_position(done.min(found));
@@ -520,8 +551,9 @@ pub fn block_on<T>(watch: Option<&Watch<'_>>, work: impl Future<Output = T>) -> 
     outcome
 }
 
-fn progress_bar(is_quiet: bool, pieces: &str) -> ProgressBar {
-    let bar = ProgressBar::new(0);
+/// How many of so many pieces are done: on a terminal, to those who want talk.
+pub fn progress_bar(count: u64, is_quiet: bool, pieces: &str) -> ProgressBar {
+    let bar = ProgressBar::new(count);
     if is_quiet || !io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
@@ -557,7 +589,7 @@ pub fn answer(engine: &Engine, text: &str, params: &[(String, ScalarValue)], glo
     let mut out = InPlaceOf { watch: &watch, out: destination.writer() };
     let given = block_on(Some(&watch), engine.give(text, params, &wanted, &mut out))??;
     if given.completeness.is_complete() || !global.strict {
-        destination.publish(global)?;
+        destination.publish()?;
     }
     if global.verbose {
         say_cost(global, engine, Some(given.rows));
@@ -594,7 +626,7 @@ pub fn dry_run_of(
     let mut destination = Destination::open(global)?;
     let style = destination.table_style(global);
     render_batch(&batch, row_format(global)?, &style, &completeness, destination.writer())?;
-    destination.publish(global)?;
+    destination.publish()?;
     finish(global, &completeness, &NamesSeen::default())
 }
 

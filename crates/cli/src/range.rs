@@ -4,6 +4,7 @@ use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned};
 
+use crate::clock::unix_nano as nanos;
 use crate::failure::Failure;
 
 /// Where somebody is who says when: the time that it is, and the zone that a time is of which names none.
@@ -24,8 +25,17 @@ pub struct Moment {
 enum Kind {
     /// The same everywhere.
     Instant,
-    /// A time of the clock's zone: the beginning of a day, the latest of a time of day, or both named.
-    Local(Zoned, Local),
+    /// A time of a zone: the beginning of a day, the latest of a time of day, or both named.
+    OfZone(Zoned, Local, Zone),
+}
+
+/// Which zone a time is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Zone {
+    /// It names one.
+    Stated,
+    /// The clock's.
+    Ours,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,17 +84,18 @@ pub fn duration_nano(text: &str) -> Option<i64> {
     }
 }
 
-/// Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by how many digits a time of our days has.
+/// Seconds, milliseconds, microseconds or nanoseconds since 1970, told apart by how many digits a time from 2001 to 2286 has: what
+/// has others is a day and a time without their marks rather than one of these.
 fn epoch_nano(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) || text.ends_with('.') {
         return None;
     }
     let unit = match whole.len() {
-        9..=11 => 1_000_000_000,
-        12..=14 => 1_000_000,
-        15..=17 => 1_000,
-        18..=19 => 1,
+        10 => 1_000_000_000,
+        13 => 1_000_000,
+        16 => 1_000,
+        19 => 1,
         _ => return None,
     };
     // Beyond a nanosecond nothing is told.
@@ -92,8 +103,12 @@ fn epoch_nano(text: &str) -> Option<i64> {
     whole.parse::<i64>().ok()?.checked_mul(unit)?.checked_add(fraction)
 }
 
-fn nanos(time: Timestamp) -> Option<i64> {
-    i64::try_from(time.as_nanosecond()).ok()
+/// Whether ten digits are a day and an hour: `2026112108`.
+fn is_day_and_hour(digits: &str) -> bool {
+    let number = |at: std::ops::Range<usize>| digits.get(at).and_then(|part| part.parse::<i16>().ok());
+    let small = |at| number(at).and_then(|number| i8::try_from(number).ok());
+    let day = || Date::new(number(0..4)?, small(4..6)?, small(6..8)?).ok();
+    day().is_some() && small(8..10).is_some_and(|hour| (0..24).contains(&hour))
 }
 
 impl Clock {
@@ -108,18 +123,20 @@ impl Clock {
             return instant(nanos(self.now)?.checked_sub(ago)?);
         }
         if let Some(time) = epoch_nano(text) {
-            return instant(time);
+            // `2026112108` is in 2034, and nobody has logs from there.
+            let is_day_and_hour = text.len() == "2026112108".len() && is_day_and_hour(text);
+            return if is_day_and_hour && time > nanos(self.now)? { None } else { instant(time) };
         }
         let stated = || text.parse::<Timestamp>().ok().or_else(|| Some(text.parse::<Zoned>().ok()?.timestamp()));
         if let Some(time) = stated() {
             return instant(nanos(time)?);
         }
         if let Some(bare) = lower.strip_suffix("utc").or(lower.strip_suffix("gmt")) {
-            let (time, _) = Clock { now: self.now, zone: TimeZone::UTC }.local(bare.trim_end())?;
-            return instant(nanos(time.timestamp())?);
+            let (time, kind) = Clock { now: self.now, zone: TimeZone::UTC }.local(bare.trim_end())?;
+            return Some(Moment { unix_nano: nanos(time.timestamp())?, kind: Kind::OfZone(time, kind, Zone::Stated) });
         }
         let (time, kind) = self.local(&lower)?;
-        Some(Moment { unix_nano: nanos(time.timestamp())?, kind: Kind::Local(time, kind) })
+        Some(Moment { unix_nano: nanos(time.timestamp())?, kind: Kind::OfZone(time, kind, Zone::Ours) })
     }
 
     /// What names no zone is of the clock's: a day, a time of day, or both.
@@ -194,9 +211,9 @@ impl Clock {
 impl Moment {
     /// An end that is the day which the range begins with is that day's end; a time of day is the next one behind the beginning.
     fn come_after(&mut self, from: &Moment) {
-        let Kind::Local(time, kind) = &self.kind else { return };
+        let Kind::OfZone(time, kind, zone) = &self.kind else { return };
         let later = match kind {
-            Local::Day if matches!(from.kind, Kind::Local(_, Local::Day)) && from.unix_nano == self.unix_nano => {
+            Local::Day if matches!(from.kind, Kind::OfZone(_, Local::Day, _)) && from.unix_nano == self.unix_nano => {
                 // The last nanosecond, since an end belongs to its range.
                 // Where a day begins at 01:00, the next one may begin at midnight.
                 let next = time.date().tomorrow().and_then(|next| next.to_zoned(time.time_zone().clone()));
@@ -207,12 +224,12 @@ impl Moment {
         };
         let Ok(later) = later else { return };
         let Some(unix_nano) = nanos(later.timestamp()) else { return };
-        *self = Moment { unix_nano, kind: Kind::Local(later, *kind) };
+        *self = Moment { unix_nano, kind: Kind::OfZone(later, *kind, *zone) };
     }
 
     /// The instant for which a time was taken that names no zone.
     pub fn taken(&self) -> Option<String> {
-        let Kind::Local(time, _) = &self.kind else { return None };
+        let Kind::OfZone(time, _, Zone::Ours) = &self.kind else { return None };
         let zone = time.time_zone().iana_name().unwrap_or("the local zone");
         Some(format!("{} ({zone})", time.strftime("%Y-%m-%dT%H:%M:%S%.f%:z")))
     }
@@ -324,6 +341,7 @@ mod tests {
             ("2026-11-21T09:42[Europe/Paris]", "2026-11-21T08:42:00Z"),
             ("2026-11-21 08:42 UTC", "2026-11-21T08:42:00Z"),
             ("1795250573", "2026-11-21T08:42:53Z"),
+            ("4102444800", "2100-01-01T00:00:00Z"),
             ("1795250573.429", "2026-11-21T08:42:53.429Z"),
             ("1795250573429", "2026-11-21T08:42:53.429Z"),
             ("1795250573429000000", "2026-11-21T08:42:53.429Z"),
@@ -357,6 +375,12 @@ mod tests {
             "9223372036854775807d",
             "2026-13-01",
             "99999999",
+            // A day without its marks, with and without a time: no time since 1970.
+            "20261121",
+            "2026112108",
+            "202611210842",
+            "20261121084253",
+            "946684800",
             "ago",
             "h1",
             "1795250573.",
@@ -393,6 +417,9 @@ mod tests {
         let range_there = clock("America/Sao_Paulo").range(day, day).unwrap();
         let ends = (range_there.since_unix_nano, range_there.until_unix_nano);
         assert_eq!(ends, (Some(instant("2018-11-04T03:00:00Z")), Some(instant("2018-11-05T01:59:59.999999999Z"))));
+        // Of a zone that both name.
+        check("2026-11-20 UTC", "2026-11-20 GMT", "2026-11-20T00:00:00Z", "2026-11-20T23:59:59.999999999Z");
+        check("22:00 UTC", "02:00 UTC", "2026-11-20T22:00:00Z", "2026-11-21T02:00:00Z");
         check("yesterday", "today", "2026-11-20T05:00:00Z", "2026-11-21T05:00:00Z");
         check("22:00", "02:00", "2026-11-21T03:00:00Z", "2026-11-21T07:00:00Z");
         check("22:00", "23:00", "2026-11-21T03:00:00Z", "2026-11-21T04:00:00Z");

@@ -64,7 +64,7 @@ impl Rows {
             let style = destination.table_style(global);
             render_batch(&batch, format, &style, completeness, destination.writer())?;
             destination.writer().flush()?;
-            destination.publish(global)?;
+            destination.publish()?;
         }
         output::finish(global, completeness, &NamesSeen::default())
     }

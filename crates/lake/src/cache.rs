@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use object_store::ObjectMeta;
 use twox_hash::XxHash3_128;
 
-use crate::Place;
+use crate::{Place, create_private};
 
 /// Of all entries together. Past it the oldest go, down to [`KEPT_PERCENT`].
 pub const CACHE_BYTES_MAX: u64 = 1 << 30;
@@ -78,6 +78,7 @@ impl DiskCache {
     }
 
     fn try_put(&self, key: &str, bytes: &[u8]) -> io::Result<()> {
+        // Footers hold the least and greatest of what logs say.
         create_private(&self.folder)?;
         let mut file = tempfile::Builder::new().prefix(".").tempfile_in(&self.folder)?;
         file.write_all(MAGIC)?;
@@ -124,18 +125,6 @@ fn touch(path: &Path) {
     if now.duration_since(modified).is_ok_and(|age| age > TOUCH_AFTER) {
         let _ = file.set_modified(now);
     }
-}
-
-/// Creates a folder, and those above it, that nobody else may read: footers hold the least and greatest of what logs say.
-fn create_private(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 #[cfg(test)]

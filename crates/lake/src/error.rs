@@ -87,7 +87,7 @@ impl LakeError {
         match source.kind() {
             ErrorKind::PermissionDenied => LakeError::NotPermitted { action, path: path.to_owned() },
             ErrorKind::NotADirectory => LakeError::NotADirectory(path.to_owned()),
-            _ => LakeError::Io { action, path: path.to_owned(), source: Box::new(source) },
+            _ => LakeError::Io { action, path: path.to_owned(), source: Box::new(without_path(source)) },
         }
     }
 
@@ -100,16 +100,43 @@ impl LakeError {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
         while let Some(inner) = cause {
             if let Some(io) = inner.downcast_ref::<std::io::Error>() {
-                match io.kind() {
-                    std::io::ErrorKind::PermissionDenied => {
-                        return LakeError::NotPermitted { action, path: path.to_owned() };
-                    }
-                    std::io::ErrorKind::NotADirectory => return LakeError::NotADirectory(path.to_owned()),
-                    _ => break,
-                }
+                // What it came in would say it once more.
+                let bare = match io.raw_os_error() {
+                    Some(number) => std::io::Error::from_raw_os_error(number),
+                    None => std::io::Error::new(io.kind(), io.to_string()),
+                };
+                return LakeError::from_io(action, path, bare);
             }
             cause = inner.source();
         }
         LakeError::Io { action, path: path.to_owned(), source: Box::new(error) }
+    }
+}
+
+/// An error of a temporary file without the name of that, which nobody has given and nobody finds again.
+pub fn without_path(error: std::io::Error) -> std::io::Error {
+    match error.to_string().split_once(" at path \"") {
+        Some((reason, _)) => std::io::Error::new(error.kind(), reason.to_owned()),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_said_is_told_once_whatever_it_came_in() {
+        let full = || std::io::Error::from_raw_os_error(28);
+        let wrapped = parquet::errors::ParquetError::External(Box::new(full()));
+        let error = LakeError::from_error("write to", Path::new("lake"), wrapped);
+        let LakeError::Io { source, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((error.to_string(), source.to_string()), ("cannot write to lake".to_owned(), full().to_string()));
+        assert!(source.source().is_none());
+        let missing = tempfile::NamedTempFile::new_in("/nonexistent").unwrap_err();
+        assert!(missing.to_string().contains("/nonexistent/.tmp"), "{missing}");
+        assert_eq!(without_path(missing).to_string(), std::io::Error::from_raw_os_error(2).to_string());
+        let denied = parquet::errors::ParquetError::External(Box::new(std::io::Error::from_raw_os_error(13)));
+        assert!(matches!(LakeError::from_error("write", Path::new("a"), denied), LakeError::NotPermitted { .. }));
     }
 }

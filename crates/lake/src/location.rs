@@ -1,5 +1,5 @@
-//! The regions of a lake and where each of them lies. It refuses to look anything up: names, places and endpoints are
-//! passed in.
+//! The regions of a lake and where each of them lies. It refuses to look anything up but whether two directories are one: names,
+//! places and endpoints are passed in.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -93,6 +93,16 @@ impl Place {
         }
         bucket.endpoint = Some(endpoint.trim_end_matches('/').to_owned());
         Ok(Place::Bucket(bucket))
+    }
+
+    /// Whether both are one: a directory may have several names.
+    fn is_same(&self, other: &Place) -> bool {
+        match (self.directory(), other.directory()) {
+            (Some(one), Some(two)) => {
+                one == two || one.canonicalize().ok().is_some_and(|one| two.canonicalize().is_ok_and(|two| one == two))
+            }
+            _ => self == other,
+        }
     }
 
     /// The directory, where it is one.
@@ -204,7 +214,7 @@ impl Lake {
                     return Err(refuse(format!("region {} is named twice", location.label())));
                 }
                 let either_is_whole = location.name.is_none() || earlier.name.is_none();
-                if either_is_whole && location.place == earlier.place {
+                if either_is_whole && location.place.is_same(&earlier.place) {
                     return Err(refuse("the place is named twice, and its rows would be counted twice".to_owned()));
                 }
             }
@@ -305,6 +315,23 @@ mod tests {
         assert!(matches!(Lake::parse(&["us-east-2=a", "us-east-2=b"]), Err(LakeError::Spec { .. })));
         assert!(matches!(Lake::parse(&["s3://a/b", "us-east-2=s3://a/b/"]), Err(LakeError::Spec { .. })));
         assert!(matches!(Lake::parse::<&str>(&[]), Err(LakeError::Spec { .. })));
+        // Whatever else it is called.
+        let root = tempfile::tempdir().unwrap();
+        let name = |below: &str| root.path().join(below).to_str().unwrap().to_owned();
+        std::fs::create_dir_all(name("lake/inner")).unwrap();
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("lake", name("link")).unwrap();
+        for other in [
+            "lake/",
+            "./lake",
+            "lake/inner/..",
+            #[cfg(unix)]
+            "link",
+        ] {
+            let refused = Lake::parse(&[name("lake"), name(other)]);
+            assert!(matches!(refused, Err(LakeError::Spec { .. })), "{other}");
+        }
+        Lake::parse(&[name("lake"), name("lake/inner"), name("none")]).unwrap();
         Lake::parse(&["us-east-2=a", "us-west-2=a"]).unwrap();
     }
 

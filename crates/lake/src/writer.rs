@@ -19,7 +19,7 @@ use crate::columns::{Rows, write_schema};
 use crate::living::{Living, TEMPORARY_SUFFIX};
 use crate::properties::writer_properties;
 use crate::sources::{INGEST_PREFIX, SCHEMA_VERSION_KEY, SOURCES_KEY, SourceId, WRITER_KEY, render_sources};
-use crate::{LANDING, Lake, LakeError, Partition, Result};
+use crate::{LANDING, Lake, LakeError, Partition, Result, create_private};
 
 /// Rows handed to the encoder at once: enough that the cost of a call does not matter, few enough to stay in cache.
 const BATCH_ROWS: usize = 4096;
@@ -136,8 +136,11 @@ pub(crate) struct FinishedFile {
 }
 
 impl LakeWriter {
-    /// A writer into `lake`. Directories are created when a row needs them.
+    /// A writer into `lake`. What dead ones have left there goes, whether this one will have something to write or not.
+    /// Directories are created when a row needs them.
     pub fn new(lake: &Lake, options: WriterOptions) -> Result<LakeWriter> {
+        let directories = lake.locations().iter().filter_map(|location| location.place().directory());
+        directories.for_each(|root| Living::sweep(root, LANDING));
         let properties = writer_properties(options.row_group_rows.max(1), options.zstd_level).map_err(|error| {
             LakeError::Spec { spec: format!("zstd level {}", options.zstd_level), reason: error.to_string() }
         })?;
@@ -270,8 +273,8 @@ impl LakeWriter {
             && hour.rows.len() > 0
         {
             file.rows += hour.rows.len() as u64;
-            let batch = hour.rows.take().map_err(|error| LakeError::from_error("write", &file.path, error))?;
-            file.writer.write(&batch).map_err(|error| LakeError::from_error("write", &file.path, error))?;
+            let batch = hour.rows.take().map_err(|error| unwritten(&file.path, error))?;
+            file.writer.write(&batch).map_err(|error| unwritten(&file.path, error))?;
             hour.file_bytes = file.writer.memory_size() + file.footer_bytes();
         }
         let after = hour.memory_bytes();
@@ -305,7 +308,7 @@ impl LakeWriter {
             self.finish(&partition, false)?;
             return Ok(true);
         }
-        file.writer.flush().map_err(|error| LakeError::from_error("write", &file.path, error))?;
+        file.writer.flush().map_err(|error| unwritten(&file.path, error))?;
         hour.file_bytes = file.footer_bytes();
         let after = hour.memory_bytes();
         self.memory_bytes = (self.memory_bytes + after).saturating_sub(before);
@@ -331,17 +334,16 @@ impl LakeWriter {
         // Without Arrow's own schema in the footer a reader sees what it sees in Firehose's files.
         let options = ArrowWriterOptions::new().with_properties(self.properties.clone()).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, self.schema.clone(), options)
-            .map_err(|error| LakeError::from_error("write", &path, error))?;
+            .map_err(|error| unwritten(&path, error))?;
         self.hour(partition).file = Some(OpenFile { writer, path, rows: 0 });
         self.open_files += 1;
         Ok(())
     }
 
-    /// How this writer's temporary files in a place begin. What dead ones have left there goes first.
+    /// How this writer's temporary files in a place begin.
     fn temporary_prefix(&mut self, partition: &Partition) -> Result<String> {
         let root = self.lake.location_of(partition.region())?.writable_directory()?.to_owned();
         if !self.living.contains_key(&root) {
-            Living::sweep(&root, LANDING);
             let living = Living::in_place(&root).map_err(|error| LakeError::from_io("write to", &root, error))?;
             self.living.insert(root.clone(), living);
         }
@@ -370,8 +372,8 @@ impl LakeWriter {
         if !sources.is_empty() {
             file.writer.append_key_value_metadata(KeyValue::new(SOURCES_KEY.to_owned(), sources.clone()));
         }
-        file.writer.finish().map_err(|error| LakeError::from_error("write", &file.path, error))?;
-        file.writer.inner().sync_all().map_err(|error| LakeError::from_io("write", &file.path, error))?;
+        file.writer.finish().map_err(|error| unwritten(&file.path, error))?;
+        file.writer.inner().sync_all().map_err(|error| unwritten(&file.path, error))?;
         self.finished.push(FinishedFile {
             partition: partition.clone(),
             directory: self.directory(partition)?,
@@ -386,6 +388,11 @@ impl LakeWriter {
     fn directory(&self, partition: &Partition) -> Result<PathBuf> {
         Ok(self.lake.location_of(partition.region())?.writable_directory()?.join(partition.path()))
     }
+}
+
+/// A fault of a file under way, by the folder that it is for: nobody knows its temporary name.
+fn unwritten(temporary: &Path, error: impl std::error::Error + Send + Sync + 'static) -> LakeError {
+    LakeError::from_error("write to", temporary.parent().unwrap_or(temporary), error)
 }
 
 /// Gives a finished file its name; one that is taken is never touched.
@@ -413,14 +420,8 @@ fn withdraw(paths: &[PathBuf]) {
     }
 }
 
-/// Creates a directory and those above it, for their owner alone: log lines hold what their authors never meant to
-/// publish.
 pub(crate) fn create_private_directory(path: &Path) -> Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path).map_err(|error| match error.kind() {
+    create_private(path).map_err(|error| match error.kind() {
         // Something on the way is a file.
         std::io::ErrorKind::AlreadyExists => LakeError::NotADirectory(path.to_owned()),
         _ => LakeError::from_io("create", path, error),

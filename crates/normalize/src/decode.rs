@@ -5,11 +5,11 @@
 //! what is wrong and where.
 
 use std::borrow::Cow;
-use std::io::Read;
 use std::ops::Range;
 
 use thiserror::Error;
 
+use crate::gunzip::{GunzipError, gunzip};
 use crate::json::{NotJson, Tape, UNESCAPE_ROOM, skip_space, string_end, unescape_in_place, unescaped};
 use crate::limits::{DECODED_BYTES_MAX, NAME_BYTES_MAX};
 
@@ -191,11 +191,7 @@ pub fn decode(payload: &[u8]) -> Result<Payload, DecodeError> {
 pub fn decode_within(payload: &[u8], decoded_bytes_max: usize) -> Result<Payload, DecodeError> {
     let mut room = decoded_bytes_max;
     let place = "the payload";
-    let bytes = if payload.starts_with(&GZIP_MAGIC) {
-        Cow::Owned(inflate(payload, decoded_bytes_max, &mut room, || place.to_owned())?)
-    } else {
-        Cow::Borrowed(payload)
-    };
+    let bytes = inflate(payload, decoded_bytes_max, &mut room, || place.to_owned())?;
     // What was inflated has been counted; of the rest only documents count, which stand in this very text.
     let uncounted_bytes = if matches!(bytes, Cow::Borrowed(_)) { bytes.len() } else { 0 };
     let mut decoded = Payload { texts: Vec::new(), documents: Vec::new() };
@@ -239,8 +235,6 @@ pub fn decode_within(payload: &[u8], decoded_bytes_max: usize) -> Result<Payload
     Ok(decoded)
 }
 
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-
 /// Decodes the inside of one Lambda event; its documents are to stand in text number `index`.
 fn unwrap_event(
     data: &[u8],
@@ -256,11 +250,12 @@ fn unwrap_event(
     };
     let place = || format!("item {item}: awslogs.data");
     let bytes = base64_simd::forgiving_decode_to_vec(&data).map_err(|_| DecodeError::Base64 { item })?;
-    let bytes = if bytes.starts_with(&GZIP_MAGIC) {
-        inflate(&bytes, limit_bytes, room, place)?
-    } else {
-        *room = room.checked_sub(bytes.len()).ok_or(DecodeError::TooLarge { limit_bytes })?;
-        bytes
+    let bytes = match inflate(&bytes, limit_bytes, room, place)? {
+        Cow::Owned(inflated) => inflated,
+        Cow::Borrowed(_) => {
+            *room = room.checked_sub(bytes.len()).ok_or(DecodeError::TooLarge { limit_bytes })?;
+            bytes
+        }
     };
     let mut reader = Reader { text: utf8(Cow::Owned(bytes)), place: place(), tape: Tape::default() };
     let mut spans = Vec::new();
@@ -280,26 +275,21 @@ fn unwrap_event(
     Ok((reader.into_text()?, spans))
 }
 
-/// Inflates every member of a gzip stream into at most `room` bytes, which it lessens by what it took. Memory grows
-/// with what is really there, so that a bomb stops at the limit.
-fn inflate(
-    bytes: &[u8],
+/// The bytes, inflated where they are gzip into at most `room` bytes, which what came of it lessens.
+fn inflate<'b>(
+    bytes: &'b [u8],
     limit_bytes: usize,
     room: &mut usize,
     place: impl Fn() -> String,
-) -> Result<Vec<u8>, DecodeError> {
-    // Log text deflates to about a tenth; a first guess that fits spares the copies of growing.
-    let mut out = Vec::with_capacity(bytes.len().saturating_mul(12).min(*room).min(16 << 20));
-    let mut decoder = flate2::bufread::MultiGzDecoder::new(bytes).take(*room as u64 + 1);
-    decoder.read_to_end(&mut out).map_err(|error| DecodeError::Gzip {
-        place: place(),
-        fault: match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => "truncated".to_owned(),
-            _ => format!("damaged ({error})"),
-        },
+) -> Result<Cow<'b, [u8]>, DecodeError> {
+    let inflated = gunzip(bytes, *room).map_err(|error| match error {
+        GunzipError::TooLarge => DecodeError::TooLarge { limit_bytes },
+        fault => DecodeError::Gzip { place: place(), fault: fault.to_string() },
     })?;
-    *room = room.checked_sub(out.len()).ok_or(DecodeError::TooLarge { limit_bytes })?;
-    Ok(out)
+    if let Cow::Owned(inflated) = &inflated {
+        *room = room.saturating_sub(inflated.len());
+    }
+    Ok(inflated)
 }
 
 /// Bytes that are text. A byte that is no UTF-8 becomes the text `\xNN` (with its backslash escaped, since it stands in

@@ -27,6 +27,7 @@ mod decode;
 mod draft;
 mod exception;
 pub mod forwarder;
+mod gunzip;
 mod ids;
 mod json;
 mod keys;
@@ -45,6 +46,7 @@ mod text;
 mod time;
 
 pub use decode::{DecodeError, Document, Payload, decode, decode_within};
+pub use gunzip::{GunzipError, gunzip};
 pub use ids::{AnyId, parse_any_id, parse_trace_id};
 pub use normalize::{Normalizer, Options, Origin, Stats};
 pub use prefix::text_forms_markdown;

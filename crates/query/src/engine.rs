@@ -324,9 +324,8 @@ impl Engine {
         }
     }
 
-    /// Refuses regions that are asked for and that the lake does not have.
-    pub async fn check_regions(&self) -> Result<()> {
-        let asked = &self.extent.regions;
+    /// Refuses regions that the lake does not have.
+    pub async fn check_regions(&self, asked: &[String]) -> Result<()> {
         let is_known = |there: &BTreeSet<String>| asked.iter().all(|region| there.contains(region));
         let named = self.landing.places().iter().filter_map(|place| place.store.location().name());
         let mut there: BTreeSet<String> = named.map(str::to_owned).collect();

@@ -37,6 +37,7 @@ pub use names::{did_you_mean, hint_of};
 pub use queries::{Param, ParamKind, SavedQuery, saved_queries, saved_query};
 pub use render::{
     Format, LineStyle, RenderError, TableStyle, VisibleJson, render, render_batch, render_logs, visible, visible_lines,
+    write_csv_text,
 };
 pub use trace::{
     ClockSkew, Crossing, Event, FirstError, Hub, Id, IdKind, Link, LogsShown, MADE_AFTER_NANO, MADE_BEFORE_NANO, Mark,

@@ -74,6 +74,8 @@ pub struct Logs {
     pub is_match: Vec<bool>,
     /// Whether there are more than the limit.
     pub is_cut: bool,
+    /// Whether their streams have more records than were looked through for neighbours.
+    pub is_neighbour_cut: bool,
     /// Whether they rest on everything that they should.
     pub completeness: Completeness,
 }
@@ -180,6 +182,14 @@ pub struct Unknown {
     pub hint: String,
 }
 
+impl std::fmt::Display for Unknown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no {} {}: {}", self.kind, self.name, self.hint)
+    }
+}
+
+/// What `logs` looks at.
+const OF_LOGS: &str = "signal = 'log'";
 /// Names of one kind that are looked up: beyond these none is offered.
 const NAMES_MAX: usize = 10_000;
 
@@ -196,7 +206,7 @@ impl Engine {
             if asked.is_empty() {
                 continue;
             }
-            let there = self.names_of(column).await?;
+            let there = self.names_of(column, OF_LOGS).await?;
             let is_there = |name: &str| match kind {
                 "log group" => there.iter().any(|group| fits(name, group)),
                 _ => there.iter().any(|other| other == name),
@@ -209,7 +219,7 @@ impl Engine {
         if let Some(least) = filter.severity_min {
             let failed = "CASE WHEN status_code = 'ERROR' THEN 17 END";
             let of_rows = format!("greatest(severity_number, {failed})");
-            let there = self.names_of(&format!("cast({of_rows} AS varchar)")).await?;
+            let there = self.names_of(&format!("cast({of_rows} AS varchar)"), OF_LOGS).await?;
             let numbers: Vec<i32> = there.iter().filter_map(|number| number.parse().ok()).collect();
             if numbers.iter().all(|number| *number < least) {
                 let mut levels: Vec<&str> = Vec::new();
@@ -230,10 +240,10 @@ impl Engine {
         Ok(unknown)
     }
 
-    /// The values of an expression over the log records in the range.
-    async fn names_of(&self, expression: &str) -> Result<Vec<String>> {
+    /// The values of an expression over those records in the range for which a condition holds.
+    pub(crate) async fn names_of(&self, expression: &str, condition: &str) -> Result<Vec<String>> {
         let sql = format!(
-            "SELECT DISTINCT {expression} AS name FROM telemetry WHERE signal = 'log' AND {expression} IS NOT NULL \
+            "SELECT DISTINCT {expression} AS name FROM telemetry WHERE {condition} AND {expression} IS NOT NULL \
              ORDER BY 1 LIMIT {NAMES_MAX}"
         );
         let (batches, _) = self.collect(&sql, &[]).await?;
@@ -264,7 +274,7 @@ impl Engine {
             let rows = rows_at(&rows, newest)?;
             if window.before == 0 && window.after == 0 || rows.num_rows() == 0 {
                 let is_match = vec![true; rows.num_rows()];
-                return Ok(Logs { rows, is_match, is_cut, completeness });
+                return Ok(Logs { rows, is_match, is_cut, is_neighbour_cut: false, completeness });
             }
             return self.with_neighbours(rows, window, is_cut, completeness).await;
         }
@@ -281,27 +291,18 @@ impl Engine {
         let times = times.as_primitive::<Int64Type>();
         let (first, last) = (times.values().iter().min(), times.values().iter().max());
         let (first, last) = (first.copied().unwrap_or_default(), last.copied().unwrap_or_default());
-        let streams: HashSet<String> = texts(&matches, "aws_log_stream")?.into_iter().flatten().collect();
         let mut params: Vec<(String, ScalarValue)> = vec![
             ("first".to_owned(), ScalarValue::Int64(Some(first.saturating_sub(NEIGHBOUR_NANO_MAX)))),
             ("last".to_owned(), ScalarValue::Int64(Some(last.saturating_add(NEIGHBOUR_NANO_MAX)))),
         ];
-        let mut places = Vec::new();
-        for (index, stream) in streams.into_iter().enumerate() {
-            params.push((format!("s{index}"), ScalarValue::Utf8(Some(stream))));
-            places.push(format!("$s{index}"));
+        let mut terms = vec!["signal = 'log' AND time_unix_nano BETWEEN $first AND $last".to_owned()];
+        for name in ["aws_log_group", "aws_log_stream"] {
+            terms.push(one_of(name, texts(&matches, name)?, &mut params));
         }
-        if places.is_empty() {
-            let is_match = vec![true; matches.num_rows()];
-            return Ok(Logs { rows: matches, is_match, is_cut, completeness });
-        }
-        let sql = format!(
-            "SELECT * FROM telemetry WHERE signal = 'log' AND time_unix_nano BETWEEN $first AND $last \
-             AND aws_log_stream IN ({}) LIMIT {NEIGHBOURS_MAX}",
-            places.join(", ")
-        );
+        let sql = format!("SELECT * FROM telemetry WHERE {} LIMIT {}", terms.join(" AND "), NEIGHBOURS_MAX + 1);
         let (batches, now) = self.collect(&sql, &params).await?;
         let all = concat(&batches)?;
+        let is_neighbour_cut = all.num_rows() > NEIGHBOURS_MAX;
         // Should a region have failed meanwhile, what was found in it stays.
         let all = concat(&[matches.clone(), all])?;
         let all = rows_at(&all, &once_in_order(&all)?)?;
@@ -325,8 +326,26 @@ impl Engine {
         let shown: Vec<u32> = (0_u32..).zip(&is_shown).filter(|(_, shown)| **shown).map(|(row, _)| row).collect();
         let is_match = shown.iter().map(|row| wanted.contains(&all_keys[*row as usize])).collect();
         let completeness = completeness.and(now);
-        Ok(Logs { rows: rows_at(&all, &shown)?, is_match, is_cut, completeness })
+        Ok(Logs { rows: rows_at(&all, &shown)?, is_match, is_cut, is_neighbour_cut, completeness })
     }
+}
+
+/// A predicate for the values that a column has in some rows, where it may have none.
+fn one_of(column: &str, values: Vec<Option<String>>, params: &mut Vec<(String, ScalarValue)>) -> String {
+    let mut alternatives = Vec::new();
+    let values: HashSet<Option<String>> = values.into_iter().collect();
+    if values.contains(&None) {
+        alternatives.push(format!("{column} IS NULL"));
+    }
+    let mut places = Vec::new();
+    for value in values.into_iter().flatten() {
+        places.push(format!("$n{}", params.len()));
+        params.push((format!("n{}", params.len()), ScalarValue::Utf8(Some(value))));
+    }
+    if !places.is_empty() {
+        alternatives.push(format!("{column} IN ({})", places.join(", ")));
+    }
+    format!("({})", alternatives.join(" OR "))
 }
 
 /// A pattern's mistake is said before anything is read.

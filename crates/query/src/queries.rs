@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use datafusion::common::ScalarValue;
 
-use crate::names::did_you_mean;
-use crate::{QueryError, Result};
+use crate::logs::Unknown;
+use crate::names::{did_you_mean, hint_of};
+use crate::{Engine, QueryError, Result};
 
 macro_rules! saved {
     ($($name:literal),+ $(,)?) => {
@@ -60,6 +61,8 @@ pub struct Param {
     pub name: &'static str,
     /// What values it takes.
     pub kind: ParamKind,
+    /// The least and greatest of a number.
+    pub bounds: Option<(f64, f64)>,
     /// As written in the file; without one a value must be given.
     pub default: Option<&'static str>,
     /// What it does.
@@ -131,7 +134,15 @@ impl SavedQuery {
             usage(format!("query `{}` needs a value: --param {}={}", self.name, param.name, param.kind.name()))
         })?;
         let value = param.kind.value(text);
-        value.ok_or_else(|| usage(format!("parameter `{}` is of kind {}, not `{text}`", param.name, param.kind.name())))
+        let value = value.ok_or_else(|| {
+            usage(format!("parameter `{}` is of kind {}, not `{text}`", param.name, param.kind.name()))
+        })?;
+        match (param.bounds, number(&value)) {
+            (Some((least, greatest)), Some(number)) if !(least..=greatest).contains(&number) => {
+                Err(usage(format!("parameter `{}` is {least} to {greatest}, not `{text}`", param.name)))
+            }
+            _ => Ok(value),
+        }
     }
 
     fn param_names(&self) -> String {
@@ -149,6 +160,7 @@ impl SavedQuery {
     /// -- Parameters:
     /// --   name (kind, default value)  what it does
     /// --                               and more of that
+    /// --   name (integer 1 to 60, default value)  numbers have bounds
     /// ```
     fn parse(name: &'static str, sql: &'static str) -> Option<SavedQuery> {
         let head = sql.lines().map_while(|line| line.strip_prefix("--"));
@@ -185,7 +197,60 @@ fn parse_param(line: &'static str) -> Option<Param> {
         Some((kind, default)) => (kind, Some(default.trim_matches('\''))),
         None => (declared, None),
     };
-    Some(Param { name, kind: ParamKind::parse(kind)?, default, doc: doc.trim().to_owned() })
+    let (kind, bounds) = match kind.split_once(' ') {
+        Some((kind, bounds)) => {
+            let (least, greatest) = bounds.split_once(" to ")?;
+            (kind, Some((least.parse().ok()?, greatest.parse().ok()?)))
+        }
+        None => (kind, None),
+    };
+    Some(Param { name, kind: ParamKind::parse(kind)?, bounds, default, doc: doc.trim().to_owned() })
+}
+
+fn number(value: &ScalarValue) -> Option<f64> {
+    match value {
+        ScalarValue::Int64(number) => number.map(|number| number as f64),
+        ScalarValue::Float64(number) => *number,
+        _ => None,
+    }
+}
+
+/// Parameters that are names of something, what of, and where rows have theirs.
+const NAMING: [(&str, &str, &str); 3] = [
+    ("service", "service", "coalesce(service_name, faas_name)"),
+    ("function", "function", "coalesce(faas_name, service_name)"),
+    ("group", "log group", "aws_log_group"),
+];
+/// The one that names a region, which a lake has or has not.
+pub(crate) const REGION_PARAM: &str = "region";
+
+impl Engine {
+    /// Which of the names that a saved query was given no record in the range has.
+    pub async fn unknown_params(&self, params: &[(String, ScalarValue)]) -> Result<Vec<Unknown>> {
+        let mut unknown = Vec::new();
+        for (param, kind, column) in NAMING {
+            let name = params.iter().find_map(|(name, value)| match value {
+                ScalarValue::Utf8(Some(value)) if name == param && !value.is_empty() => Some(value),
+                _ => None,
+            });
+            let Some(name) = name else { continue };
+            let there = self.names_of(column, "true").await?;
+            if !there.contains(name) {
+                let hint = hint_of(name, || there.iter().map(String::as_str));
+                unknown.push(Unknown { kind, name: name.clone(), hint });
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// Refuses a region that a saved query is given and that the lake does not have.
+    pub async fn check_region_param(&self, params: &[(String, ScalarValue)]) -> Result<()> {
+        let named = params.iter().filter_map(|(name, value)| match value {
+            ScalarValue::Utf8(Some(value)) if name == REGION_PARAM && !value.is_empty() => Some(value.clone()),
+            _ => None,
+        });
+        self.check_regions(&named.collect::<Vec<_>>()).await
+    }
 }
 
 static PARSED: LazyLock<Vec<SavedQuery>> =
@@ -229,6 +294,9 @@ mod tests {
         for query in saved_queries() {
             assert!(query.summary.ends_with('.') && query.summary.len() <= 100, "{}: {}", query.name, query.summary);
             for param in &query.params {
+                let is_naming = NAMING.iter().any(|(name, ..)| *name == param.name) || param.name == REGION_PARAM;
+                assert_eq!(is_naming, param.kind == ParamKind::Text, "{}: what does {} name?", query.name, param.name);
+                assert_eq!(param.bounds.is_some(), !is_naming, "{}: numbers have bounds: {}", query.name, param.name);
                 assert!(query.sql.contains(&format!("${}", param.name)), "{} never uses {}", query.name, param.name);
                 assert!(!param.doc.is_empty(), "{} {}", query.name, param.name);
             }
@@ -241,8 +309,8 @@ mod tests {
     fn parameters_are_typed_and_named() {
         let query = SavedQuery::parse(
             "q",
-            "-- Sum.\n-- More,\n-- and more.\n--\n-- Parameters:\n--   limit (integer, default 5)  how many\n\
-             --                               at most\n--   service (text)              which\nSELECT $limit",
+            "-- Sum.\n-- More,\n-- and more.\n--\n-- Parameters:\n--   limit (integer 1 to 9, default 5)  how many\n\
+             --                                      at most\n--   service (text)                     which\nSELECT $limit",
         )
         .unwrap();
         assert_eq!((query.summary, query.help.as_str()), ("Sum.", "More,\nand more."));
@@ -262,6 +330,12 @@ mod tests {
             (
                 &[("limit", "x"), ("service", "a")][..],
                 "parameter `limit` is of kind integer, not `x`",
+                "how many at most",
+            ),
+            (&[("limit", "0"), ("service", "a")], "parameter `limit` is 1 to 9, not `0`", "how many at most"),
+            (
+                &[("limit", "99999999999"), ("service", "a")],
+                "parameter `limit` is 1 to 9, not `99999999999`",
                 "how many at most",
             ),
             (&[], "query `q` needs a value: --param service=text", "which"),

@@ -95,6 +95,136 @@ fn names_that_are_not_there_are_told_with_the_nearest() {
     );
     check(&["releases", "--service", "paymnets"], 5, &["no service paymnets: did you mean `payments`?"]);
     check(&["sql", "SELECT body FROM logs WHERE body = 'nobody says this'"], 0, &["no rows; ", looked]);
+    let asked = |name: &'static str, param: &'static str| ["query", name, "--param", param];
+    let nearest = ["no service paymnets: did you mean `payments`? there are ", "no rows; "];
+    check(&asked("cold-starts", "service=paymnets"), 5, &nearest);
+    check(&asked("memory-headroom", "function=nope"), 5, &["no function nope: there are "]);
+    check(&asked("not-understood", "group=/aws/lamda/x"), 5, &["no log group /aws/lamda/x: "]);
+    check(&asked("log-volume-by-group", "region=us-esat-2"), 2, &region);
+    // A name that is there, of which there is nothing to tell, is an answer.
+    check(&asked("duplicate-deliveries", "limit=1"), 0, &[]);
+}
+
+#[test]
+fn a_parameter_has_bounds_and_they_are_told() {
+    for (name, param, bounds) in [
+        ("region-traffic", "minutes=0", "`minutes` is 1 to 525600, not `0`"),
+        ("region-traffic", "minutes=99999999999", "`minutes` is 1 to 525600, not `99999999999`"),
+        ("error-budget", "objective=101", "`objective` is 0 to 100, not `101`"),
+        ("error-budget", "objective=-0.1", "`objective` is 0 to 100, not `-0.1`"),
+        ("cold-starts", "limit=-1", "`limit` is 1 to 1000000, not `-1`"),
+        ("cold-starts", "limit=many", "`limit` is of kind integer, not `many`"),
+    ] {
+        let answer = asked(&["query", name, "--param", param], None);
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{param}: {}", answer.stderr);
+        assert!(answer.stderr.contains(&format!("parameter {bounds}")), "{}", answer.stderr);
+    }
+    let answer = asked(&["query", "error-budget", "--param", "objective=100"], None);
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+}
+
+#[test]
+fn what_an_output_is_called_is_its_format_or_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = |arguments: &[&str], name: &str| {
+        let path = folder.path().join(name);
+        let answer = asked(&[arguments, &["--output", text(&path)]].concat(), None);
+        assert_eq!((answer.code, answer.stdout.as_str()), (0, ""), "{name}: {}", answer.stderr);
+        (std::fs::read_to_string(path).unwrap(), answer.stderr)
+    };
+    let rows = ["sql", "SELECT 1 AS a"];
+    for (name, expected) in [("a.CSV", "a\n1\n"), ("a.jsonl", "{\"a\":1}\n"), ("a.Json", "{\"rows\":[")] {
+        let (found, said) = written(&rows, name);
+        assert!(found.starts_with(expected) && said.is_empty(), "{name}: {found}{said}");
+    }
+    for (name, told) in [
+        (
+            "a.tsv",
+            "transect: .tsv is no format of rows, and a table is written; --format knows json, ndjson, csv and parquet\n",
+        ),
+        ("a.txt", ""),
+        ("a", ""),
+    ] {
+        assert_eq!(written(&rows, name), ("a\n1\n".to_owned(), told.to_owned()), "{name}");
+    }
+    // Answers that are no rows too, and the list of questions is rows to programs.
+    for arguments in [&["schema"][..], &["query"]] {
+        let (found, _) = written(arguments, "b.json");
+        let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+        assert!(found["columns"].is_array() || found["rows"][0]["name"] == "cold-starts", "{found}");
+    }
+    let list = asked(&["query", "--format", "csv"], None).stdout;
+    assert!(list.starts_with("name,summary,help,parameters\ncold-starts,"), "{list}");
+    assert!(list.contains("limit (integer 1 to 1000000, default 50): rows at most"), "{list}");
+    assert!(
+        asked(&["query"], None)
+            .stdout
+            .contains("--param minutes=…  length of a span (integer 1 to 525600, default 60)")
+    );
+}
+
+/// `ulimit -f` is a disk that is full.
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_written_is_told_by_the_name_that_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = transect(&[]).get_program().to_str().unwrap().to_owned();
+    let lake = lake();
+    let limited = |arguments: &str| -> Answer {
+        let line = format!("ulimit -f 8; exec {program} {arguments}");
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]).current_dir(folder.path()).env("XDG_CACHE_HOME", "/dev/null").stdin(Stdio::null());
+        command.output().unwrap().into()
+    };
+    let asked = limited(&format!("sql 'SELECT * FROM logs' --output a.csv --lake {}", text(&lake)));
+    assert_eq!(asked.code, 3, "{}", asked.stderr);
+    assert_eq!(asked.stderr, "transect: write the answer: a.csv: File too large (os error 27)\n");
+    let payloads = lake.join("payloads/us-east-2");
+    let loaded = limited(&format!("ingest --lake l --region us-east-2 {}", text(&payloads)));
+    assert_eq!(loaded.code, 3, "{}", loaded.stderr);
+    let told = loaded.stderr.trim_end();
+    assert!(
+        told.starts_with("transect: cannot write to ")
+            && told.contains("/hour=0")
+            && told.ends_with(": File too large (os error 27)"),
+        "{told}"
+    );
+    assert!(!told.contains(".ingest-") && told.matches("File too large").count() == 1, "{told}");
+    assert!(files_below(folder.path()).is_empty(), "{:?}", files_below(folder.path()));
+}
+
+#[test]
+fn saved_pages_are_loaded_once_each_and_lose_no_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = |name: &str, messages: &[&str]| {
+        let event =
+            |message: &&str| json!({"timestamp": 1_795_248_000_000_u64, "message": message, "ingestionTime": 1});
+        let events: Vec<_> = messages.iter().map(event).collect();
+        let path = folder.path().join(name);
+        std::fs::write(
+            &path,
+            json!({"events": events, "nextForwardToken": "f/1", "nextBackwardToken": "b/1"}).to_string(),
+        )
+        .unwrap();
+        path
+    };
+    let pages = [page("1.json", &["tick", "tick"]), page("2.json", &["tick"])];
+    let lake = folder.path().join("lake");
+    for already in ["3 events →", "3 events, 3 of them already there"] {
+        let answer = run(&[
+            "ingest",
+            "--lake",
+            text(&lake),
+            "--region",
+            "us-east-2",
+            "--group",
+            "g",
+            text(&pages[0]),
+            text(&pages[1]),
+        ]);
+        assert!(answer.stdout.contains(already), "{}{}", answer.stdout, answer.stderr);
+        assert_eq!(rows(&["sql", "--lake", text(&lake), "SELECT count(*) AS n FROM logs"])[0]["n"], 3);
+    }
 }
 
 #[cfg(unix)]

@@ -82,7 +82,7 @@ fn what_cannot_be_judged_is_refused() {
     check("", &["--slow", "2s"], "--slow is about what a lake holds");
     let missing = run(&["canary", "--counts", "/nonexistent.csv"]);
     assert_eq!(missing.code, 2);
-    assert!(missing.stderr.contains("counts /nonexistent.csv: open"), "{}", missing.stderr);
+    assert!(missing.stderr.contains("counts /nonexistent.csv: read"), "{}", missing.stderr);
     let folder = TempDir::new().unwrap();
     // A lake in which nothing lies.
     std::fs::create_dir(folder.path().join("landing")).unwrap();

@@ -9,14 +9,14 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Context;
 use transect_cloudwatch::backfill::{Backfill as How, BackfillError, Brought, Wanted, backfill};
 use transect_cloudwatch::{Pace, Progress, Region};
-use transect_lake::{RegionLocation, RegionStore};
+use transect_lake::{RegionLocation, RegionStore, create_private};
 use transect_normalize::Normalizer;
 
 use transect_query::{Completeness, FileNote};
 
 use crate::arguments::{Backfill, Global};
 use crate::failure::{Failure, NOTHING_FOUND, USAGE};
-use crate::{aws, cloud, config, output};
+use crate::{aws, clock, cloud, config, output};
 
 /// The first line of a state file.
 const STATE_HEAD: &str = "transect backfill 1";
@@ -84,7 +84,7 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
                     names: &names,
                     normalizer,
                     scratch,
-                    now_unix_nano: cloud::now_unix_nano(),
+                    now_unix_nano: clock::now_unix_nano(),
                     pace: &pace,
                     progress,
                 };
@@ -94,7 +94,7 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
                 let store = RegionStore::new(place, access);
                 if let Some(directory) = store.location().place().directory() {
                     // As `ingest`: a directory that is not there is begun.
-                    std::fs::create_dir_all(directory).map_err(BackfillError::State)?;
+                    create_private(directory).map_err(BackfillError::State)?;
                 }
                 let mut brought = Brought::default();
                 let ended = backfill(&region, &store, wanted, &how, done, &on_done, &mut brought).await;

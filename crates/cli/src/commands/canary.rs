@@ -6,8 +6,7 @@ mod plan;
 mod policy;
 mod state;
 
-use std::fs::File;
-use std::io::{BufReader, IsTerminal, Read, stdin};
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -17,6 +16,8 @@ use transect_canary::{
     render_markdown, render_text,
 };
 
+use transect_query::{TableStyle, write_csv_text};
+
 use self::counting::Counting;
 use self::policy::Asked;
 pub use self::policy::settle_of;
@@ -24,8 +25,11 @@ pub use self::state::fingerprint;
 use self::state::{Look, Series, Worst};
 use crate::arguments::{Canary, CanaryCommand, FormatName, Global, OnInconclusive};
 use crate::failure::{Failure, USAGE};
-use crate::output;
 use crate::signals::Attention;
+use crate::{inputs, output};
+
+/// A year of minutes in ten regions is a fifth of it.
+const COUNTS_BYTES_MAX: u64 = 1 << 30;
 
 /// How a report is written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -115,7 +119,7 @@ fn say(answer: &Answer<'_>, asked: &Asked, form: Form, global: &Global) -> Resul
         Form::Html => render_html(&told),
         Form::Junit => render_junit(&told),
         Form::Markdown => render_markdown(&told),
-        Form::Csv => render_csv(answer.counts, answer.windows),
+        Form::Csv => without_formulas(render_csv(answer.counts, answer.windows), global)?,
     };
     let printed = match form {
         Form::Json => output::print_json(global, &text),
@@ -133,6 +137,25 @@ fn say(answer: &Answer<'_>, asked: &Asked, form: Form, global: &Global) -> Resul
         0 => Ok(()),
         code => Err(Failure::Verdict(code)),
     }
+}
+
+/// Counts as CSV in which no name is a formula, where that is asked for.
+fn without_formulas(csv: String, global: &Global) -> Result<String, Failure> {
+    if !global.csv_safe {
+        return Ok(csv);
+    }
+    let mut safe = String::new();
+    for row in csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes()).records() {
+        let row = row.map_err(internal)?;
+        for (place, cell) in row.iter().enumerate() {
+            if place > 0 {
+                safe.push(',');
+            }
+            write_csv_text(&mut safe, cell, TableStyle { csv_safe: true, ..TableStyle::default() });
+        }
+        safe.push('\n');
+    }
+    Ok(safe)
 }
 
 fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, global: &Global) -> Result<(), Failure> {
@@ -160,11 +183,8 @@ fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, gl
         error: error.context(format!("counts {}", path.display())),
         hint: Some("the first line is region,window,n_a,x_a,n_b,x_b, and each further one a region and window".into()),
     };
-    let text: Box<dyn Read> = match path.as_os_str() == "-" {
-        true => Box::new(stdin().lock()),
-        false => Box::new(BufReader::new(File::open(path).context("open").map_err(refuse)?)),
-    };
-    let (counts, windows) = parse_csv(text).map_err(|error| refuse(error.into()))?;
+    let text = inputs::read_written(path, COUNTS_BYTES_MAX).context("read").map_err(refuse)?;
+    let (counts, windows) = parse_csv(text.as_slice()).map_err(|error| refuse(error.into()))?;
     let counts = counts.only(&global.region);
     let report = judge(&counts, &asked.policy, false);
     let comparison = Comparison {
@@ -424,6 +444,20 @@ impl Judged {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_for_a_spreadsheet_name_no_formula() {
+        use clap::Parser;
+
+        let counts = "region,window,n_a,x_a,n_b,x_b\n=1+1,0,1,0,1,0\n\"a,\"\"b\"\"\",-1,1,0,1,0\n";
+        for (flag, expected) in [
+            ("--csv-safe", "region,window,n_a,x_a,n_b,x_b\n\"'=1+1\",0,1,0,1,0\n\"a,\"\"b\"\"\",\"'-1\",1,0,1,0\n"),
+            ("--strict", counts),
+        ] {
+            let global = crate::arguments::Arguments::parse_from(["transect", "schema", flag]).global;
+            assert_eq!(without_formulas(counts.to_owned(), &global).unwrap(), expected);
+        }
+    }
 
     #[test]
     fn a_wait_between_two_looks_ends() {

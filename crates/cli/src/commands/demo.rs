@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Parser;
-use transect_lake::{Lake, RegionLocation};
+use transect_lake::{Lake, RegionLocation, create_private};
 use transect_normalize::Options;
 
 use crate::arguments::{Arguments, Demo, Global, Ingest};
@@ -193,13 +193,7 @@ fn write_payloads(own: &Demo, global: &Global) -> Result<Vec<PathBuf>, Failure> 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let write = || {
         let parent = path.parent().unwrap_or(Path::new("."));
-        if !parent.is_dir() {
-            let mut builder = fs::DirBuilder::new();
-            builder.recursive(true);
-            #[cfg(unix)]
-            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-            builder.create(parent)?;
-        }
+        create_private(parent)?;
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]

@@ -9,7 +9,7 @@ use crate::arguments::{Doctor, Global};
 use crate::config::cache_directory;
 use crate::failure::Failure;
 use crate::rows::Rows;
-use crate::{aws, cloud, config, output};
+use crate::{aws, clock, cloud, config, output};
 
 /// Something is to be mended.
 const FINDINGS: u8 = 1;
@@ -33,7 +33,7 @@ pub fn run(own: &Doctor, global: &Global) -> Result<(), Failure> {
             names: &names,
             functions: &own.function,
             cache: cache.as_ref(),
-            now: jiff::Timestamp::now(),
+            now: clock::now(),
             progress: &progress,
         };
         let clients = cloud::connect(&regions).await;

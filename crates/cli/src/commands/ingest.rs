@@ -1,20 +1,17 @@
 //! `transect ingest`: payload files into the lake. It refuses to stop at a broken file: it names it and goes on.
 
-use std::io::IsTerminal;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use transect_lake::Lake;
 use transect_normalize::{Normalizer, Options};
 use transect_query::visible;
 
 use crate::arguments::{Global, Ingest};
-use crate::config;
 use crate::exports::Named;
 use crate::failure::{Failure, INCOMPLETE, USAGE};
 use crate::inputs;
 use crate::loader::{Buckets, Load, Loaded, Reject, load};
 use crate::output::{self, print, wants_json};
 use crate::signals::Attention;
+use crate::{clock, config};
 
 pub fn run(own: &Ingest, global: &Global) -> Result<(), Failure> {
     let json = wants_json(global, "ingest")?;
@@ -53,17 +50,11 @@ pub fn load_files(
     global: &Global,
 ) -> Result<Loaded, Failure> {
     let (files, rejected) = inputs::expand(&own.files, own.files_from.as_deref())?;
-    let bar = ProgressBar::new(files.len() as u64);
-    if global.quiet || !std::io::stderr().is_terminal() {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {msg}, {elapsed}") {
-        bar.set_style(style);
-    }
+    let bar = output::progress_bar(files.len() as u64, global.quiet, "files");
     let bytes_done = std::sync::atomic::AtomicU64::new(0);
     let progress = |bytes: u64| {
         let done = bytes_done.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed) + bytes;
-        bar.set_message(format!("{:.1} MB", done as f64 / 1e6));
+        bar.set_message(output::human_bytes(done));
         bar.inc(1);
     };
     let attention = Attention::new();
@@ -76,7 +67,7 @@ pub fn load_files(
         force: own.force,
         normalizer: &Normalizer::new(options),
         row_group_rows: own.row_group_rows,
-        now_unix_nano: i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX),
+        now_unix_nano: clock::now_unix_nano(),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         interrupted: attention.flag(),
     };

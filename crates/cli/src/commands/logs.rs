@@ -10,6 +10,7 @@ use transect_query::{
 };
 
 use crate::arguments::{Global, Logs};
+use crate::clock::utc_text;
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::output::{self, Destination};
 use crate::{config, zone};
@@ -76,11 +77,7 @@ fn nothing_found(engine: &Engine, filter: &LogFilter, global: &Global) -> Result
     let is_open = global.since.is_none() && global.until.is_none();
     let unknown = output::block_on(Some(&output::Watch::new(engine, global)), engine.unknown_names(filter))?;
     // What names there are is a help, and no answer fails for it.
-    let mut lines: Vec<String> = unknown
-        .unwrap_or_default()
-        .into_iter()
-        .map(|unknown| format!("no {} {}: {}", unknown.kind, unknown.name, unknown.hint))
-        .collect();
+    let mut lines: Vec<String> = unknown.unwrap_or_default().into_iter().map(|unknown| unknown.to_string()).collect();
     lines.push(looked);
     if !is_open {
         lines.push("widen --since, or --lateness for what arrived late".to_owned());
@@ -107,11 +104,16 @@ fn print(found: &Found, window: &LogWindow, format: Format, own: &Logs, global: 
     } else {
         render_batch(&found.rows, format, &style, &found.completeness, destination.writer())?;
     }
-    destination.publish(global)?;
+    destination.publish()?;
     if found.is_cut {
         output::say(
             global,
             &format!("transect: the newest {} records; there are more (--limit N, or a narrower question)", own.limit),
+        );
+    }
+    if found.is_neighbour_cut {
+        output::warn(
+            "transect: incomplete: the streams have too many records at that time to look through, and neighbours may be others",
         );
     }
     Ok(())
@@ -143,10 +145,7 @@ fn filter(own: &Logs, global: &Global) -> Result<LogFilter, Failure> {
 
 /// What was looked at because an id told its time.
 fn looked_at(options: &EngineOptions) -> String {
-    let time = |nanos: Option<i64>| {
-        let time = jiff::Timestamp::from_nanosecond(i128::from(nanos.unwrap_or_default())).unwrap_or_default();
-        time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-    };
+    let time = |nanos: Option<i64>| utc_text(nanos.unwrap_or_default());
     format!(
         "transect: the id tells its time; these are records from {} to {} (`transect logs ID`, without --trace, looks at all)",
         time(options.since_unix_nano),

@@ -1,14 +1,15 @@
 //! `transect query`: the questions that come with the program. It refuses to put a value into the text of a query:
 //! parameters are bound.
 
-use transect_query::{SavedQuery, saved_queries, saved_query};
+use transect_query::{Completeness, Format, Param, SavedQuery, ScalarValue, saved_queries, saved_query};
 
 use crate::arguments::{Global, Query};
-use crate::failure::Failure;
+use crate::failure::{Failure, NOTHING_FOUND};
+use crate::rows::Rows;
 use crate::{config, output};
 
 pub fn run(own: &Query, global: &Global) -> Result<(), Failure> {
-    let Some(name) = &own.name else { return output::print(global, &list()) };
+    let Some(name) = &own.name else { return list(global) };
     let query = saved_query(name)?;
     if own.show_sql {
         return output::print(global, query.sql);
@@ -19,12 +20,44 @@ pub fn run(own: &Query, global: &Global) -> Result<(), Failure> {
     });
     let params = query.bind(&given.collect::<Result<Vec<_>, _>>()?)?;
     let engine = output::engine(config::configured(global)?, global)?;
-    output::answer(&engine, query.sql, &params, global)?;
+    output::block_on(None, engine.check_region_param(&params))??;
+    let rows = output::answer(&engine, query.sql, &params, global)?;
+    if rows == 0 && !global.dry_run {
+        return known(&engine, &params, global);
+    }
     Ok(())
 }
 
-fn list() -> String {
-    saved_queries().iter().map(describe).collect::<Vec<_>>().join("\n")
+/// No rows are an answer; of a name that no record has there is none.
+fn known(engine: &transect_query::Engine, params: &[(String, ScalarValue)], global: &Global) -> Result<(), Failure> {
+    let unknown = output::block_on(Some(&output::Watch::new(engine, global)), engine.unknown_params(params))?;
+    // What names there are is a help, and no answer fails for it.
+    let hints: Vec<String> = unknown.unwrap_or_default().iter().map(ToString::to_string).collect();
+    match hints.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::Because {
+            code: NOTHING_FOUND,
+            error: anyhow::anyhow!("nothing found"),
+            hint: Some(hints.join("\n")),
+        }),
+    }
+}
+
+fn list(global: &Global) -> Result<(), Failure> {
+    if output::row_format(global)? == Format::Table {
+        return output::print(global, &saved_queries().iter().map(describe).collect::<Vec<_>>().join("\n"));
+    }
+    let queries = saved_queries().iter();
+    let params = |query: &SavedQuery| {
+        let params = query.params.iter().map(|param| format!("{} ({}): {}", param.name, declared(param), param.doc));
+        params.collect::<Vec<_>>().join("\n")
+    };
+    Rows::new()
+        .text("name", queries.clone().map(|query| query.name))
+        .text("summary", queries.clone().map(|query| query.summary))
+        .text("help", queries.clone().map(|query| query.help.as_str()))
+        .text("parameters", queries.map(params))
+        .print(global, &Completeness::default())
 }
 
 fn describe(query: &SavedQuery) -> String {
@@ -33,10 +66,16 @@ fn describe(query: &SavedQuery) -> String {
         text.push_str(&format!("    {line}\n"));
     }
     for param in &query.params {
-        let default = param.default.map_or("required".to_owned(), |default| {
-            format!("default {}", if default.is_empty() { "''" } else { default })
-        });
-        text.push_str(&format!("    --param {}=…  {} ({}, {default})\n", param.name, param.doc, param.kind.name()));
+        text.push_str(&format!("    --param {}=…  {} ({})\n", param.name, param.doc, declared(param)));
     }
     text
+}
+
+/// What values a parameter takes, as the head of its query declares it.
+fn declared(param: &Param) -> String {
+    let bounds = param.bounds.map(|(least, greatest)| format!(" {least} to {greatest}")).unwrap_or_default();
+    let default = param.default.map_or("required".to_owned(), |default| {
+        format!("default {}", if default.is_empty() { "''" } else { default })
+    });
+    format!("{}{bounds}, {default}", param.kind.name())
 }

@@ -10,7 +10,7 @@ use crate::arguments::{Deployment, Failed, Global, Redrive, SourceName};
 use crate::config::Configured;
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::rows::Rows;
-use crate::{aws, cloud, config, output};
+use crate::{aws, clock, cloud, config, output};
 
 fn sources(from: Option<SourceName>) -> &'static [Source] {
     match from {
@@ -107,7 +107,7 @@ pub fn run(own: &Redrive, global: &Global) -> Result<(), Failure> {
     let progress = Progress::default();
     let watch = cloud::watch(global, "objects", &progress);
     let ended = output::block_on(Some(&watch), async {
-        let now_unix_nano = cloud::now_unix_nano();
+        let now_unix_nano = clock::now_unix_nano();
         let how = How { sources, normalizer: &normalizer, scratch: &scratch, now_unix_nano, progress: &progress };
         let stores = stores(&configured, &own.deployment, global).await?;
         let asked = stores.iter().map(|(region, stores)| {

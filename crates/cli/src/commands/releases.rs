@@ -14,7 +14,7 @@ use transect_query::{LogFilter, ScalarValue};
 
 use crate::arguments::{Global, Releases, ReleasesCommand, ReleasesImport, ReleasesRecord};
 use crate::failure::{Failure, NOTHING_FOUND, USAGE};
-use crate::{aws, config, inputs, output};
+use crate::{aws, clock, config, inputs, output};
 
 /// A map of a whole system has some thousand functions.
 const MAP_BYTES_MAX: u64 = 64 << 20;
@@ -45,10 +45,7 @@ fn matrix(own: &Releases, global: &Global) -> Result<(), Failure> {
             engine.unknown_names(&LogFilter { services: own.service.clone(), ..LogFilter::default() }),
         )?;
         let unknown = known.unwrap_or_default();
-        let mut hints: Vec<String> = unknown
-            .into_iter()
-            .map(|unknown| format!("no {} {}: {}", unknown.kind, unknown.name, unknown.hint))
-            .collect();
+        let mut hints: Vec<String> = unknown.into_iter().map(|unknown| unknown.to_string()).collect();
         hints.push("widen --since, or name another --service".to_owned());
         return Err(Failure::Because {
             code: NOTHING_FOUND,
@@ -66,7 +63,7 @@ fn record_one(own: &ReleasesRecord, global: &Global) -> Result<(), Failure> {
             "name the regions in which the function has this version, --region us-east-2 for example",
         ));
     }
-    let recorded_unix_nano = now();
+    let recorded_unix_nano = clock::now_unix_nano();
     let mapping = |region: &String| Mapping {
         region: region.clone(),
         function: own.function.clone(),
@@ -136,7 +133,7 @@ fn import_map(own: &ReleasesImport, global: &Global) -> Result<(), Failure> {
     };
     let text = inputs::read_written(&own.file, MAP_BYTES_MAX).context("read").map_err(failure)?;
     let map: ReleaseMap = serde_json::from_slice(&text).map_err(|error| failure(error.into()))?;
-    let recorded_unix_nano = now();
+    let recorded_unix_nano = clock::now_unix_nano();
     let mut mappings = Vec::new();
     for (release, Once(regions)) in map.0 {
         for (region, Once(functions)) in regions {
@@ -171,10 +168,6 @@ fn import_map(own: &ReleasesImport, global: &Global) -> Result<(), Failure> {
         }
     }
     write(mappings, global)
-}
-
-fn now() -> i64 {
-    i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX)
 }
 
 /// Writes the records, each into its region's place. All of them are checked, and their places looked up, before the first is

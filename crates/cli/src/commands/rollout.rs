@@ -24,12 +24,11 @@ use transect_rollout::{
 use self::judge::Canary;
 
 use crate::arguments::{Global, Rollout};
-use crate::cloud;
 use crate::commands::canary::settle_of;
 use crate::failure::{Failure, INCOMPLETE, USAGE};
-use crate::output;
 use crate::range::parse_duration;
 use crate::signals::Attention;
+use crate::{clock, cloud, inputs, output};
 
 /// How often the clock is looked at while nothing is to be done, so that Ctrl-C is noticed.
 const TICK: Duration = Duration::from_millis(200);
@@ -130,15 +129,12 @@ fn exit(code: u8) -> Result<(), Failure> {
 }
 
 fn read(path: &Path, what: &'static str) -> Result<String, Failure> {
-    use std::io::Read;
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
-    read.with_context(|| format!("read {what} {}", path.display())).map_err(|error| Failure::Because {
+    let text = inputs::read_text(path, FILE_BYTES_MAX);
+    text.with_context(|| format!("read {what} {}", path.display())).map_err(|error| Failure::Because {
         code: USAGE,
         error,
         hint: None,
-    })?;
-    Ok(text)
+    })
 }
 
 /// The file that a state is kept in. A link stays one; whoever names it and whoever names what it leads to mean the same, and
@@ -256,7 +252,7 @@ fn tell(event: &Event, global: &Global) {
 }
 
 fn wall_clock() -> Moment {
-    Moment(jiff::Timestamp::now().as_second())
+    Moment(clock::now().as_second())
 }
 
 /// This machine's clock.

@@ -23,8 +23,7 @@ pub fn run(own: &Sql, global: &Global) -> Result<(), Failure> {
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
-    let text = inputs::read_written(path, QUERY_BYTES_MAX).map_err(anyhow::Error::from);
-    text.and_then(|text| String::from_utf8(text).context("it is no UTF-8"))
+    inputs::read_text(path, QUERY_BYTES_MAX)
         .with_context(|| format!("read query from {}", path.display()))
         .map_err(|error| Failure::Because { code: crate::failure::USAGE, error, hint: None })
 }

@@ -14,7 +14,7 @@ use crate::arguments::{Global, Tail};
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::output::{self, Destination};
 use crate::range::parse_duration;
-use crate::{cloud, signals, zone};
+use crate::{clock, cloud, signals, zone};
 
 /// PutLogEvents takes nothing that is older.
 const LATE_NANO_MAX: i64 = 14 * 24 * 3600 * 1_000_000_000;
@@ -57,7 +57,7 @@ pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
         let mut out = BufWriter::new(destination.writer());
         output::block_on(None, async {
             let regions = cloud::connect(&regions).await;
-            tail(&regions, &request, &cloud::now_unix_nano, |tailed| {
+            tail(&regions, &request, &clock::now_unix_nano, |tailed| {
                 match tailed {
                     Tailed::Record(record) => {
                         let batch = record_batch([record.as_ref()]).map_err(io::Error::other).and_then(with_release);
@@ -72,7 +72,7 @@ pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
     };
     // What was shown stays, whatever ended it.
     written?;
-    destination.publish(global)?;
+    destination.publish()?;
     let summary = match summary {
         // Ctrl-C is how one ends it.
         Err(Failure::Interrupted) if request.duration.is_none() && signals::is_interrupt() => return Ok(()),
@@ -129,7 +129,8 @@ fn show(
 ) -> io::Result<()> {
     let completeness = Completeness::default();
     if format == Format::Table {
-        let found = Logs { is_match: vec![true; rows.num_rows()], rows, is_cut: false, completeness };
+        let found =
+            Logs { is_match: vec![true; rows.num_rows()], rows, is_cut: false, is_neighbour_cut: false, completeness };
         render_logs(&found, false, lines, out)?;
     } else {
         render_batch(&rows, format, style, &completeness, out).map_err(|error| match error {

@@ -11,6 +11,7 @@ use transect_query::{
 };
 
 use crate::arguments::{CrossingName, FormatName, Global, LogsName, Trace};
+use crate::clock::utc_text;
 use crate::failure::{Failure, NOTHING_FOUND};
 use crate::output::{self, Destination};
 use crate::{config, zone};
@@ -128,7 +129,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
             Form::Otlp => render_trace_otlp(&trace, &mut destination.json_writer())?,
             Form::Html => render_trace_html(&trace, destination.writer())?,
         }
-        destination.publish(global)?;
+        destination.publish()?;
     }
     if global.verbose {
         output::say_cost(global, &engine, Some(trace.events.len() as u64));
@@ -172,14 +173,10 @@ fn nothing_found(text: &str, start: &TraceStart, found: &Found, global: &Global)
     if is_part && (digits.len() != 16 || text.contains('-')) {
         return format!("it looks like a part of a trace id, which has 32 digits; this has {}", digits.len());
     }
-    let time = |nanos: i64| {
-        let time = jiff::Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default();
-        time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
-    };
     let windows: Vec<String> = start
         .windows
         .iter()
-        .map(|window| format!("from {} to {}", time(window.since_unix_nano), time(window.until_unix_nano)))
+        .map(|window| format!("from {} to {}", utc_text(window.since_unix_nano), utc_text(window.until_unix_nano)))
         .collect();
     let regions = match global.region.is_empty() {
         true => String::new(),
@@ -264,7 +261,7 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
         if !ids.is_empty() || format == Format::Json {
             render_batch(&rows, format, &style, &completeness, destination.writer())?;
         }
-        destination.publish(global)?;
+        destination.publish()?;
     }
     if global.verbose {
         output::say_cost(global, &engine, Some(ids.len() as u64));

@@ -14,6 +14,7 @@ use transect_lake::{Access, Mapping, Place, RegionLocation, RegionStore, Serving
 
 use super::gather::{configured, described, lake_view, parse_invokers};
 use super::*;
+use crate::Progress;
 use crate::clock::skew;
 use crate::subscribe::{Filter, Group, Policy, PolicyDocument, Survey};
 use crate::{Account, Fault};

@@ -38,7 +38,7 @@ impl<W: Write> CsvSink<W> {
             if index > 0 {
                 self.line.push(',');
             }
-            write_text(&mut self.line, field.name(), self.style);
+            write_csv_text(&mut self.line, field.name(), self.style);
         }
         self.line.push('\n');
         Ok(self.out.write_all(self.line.as_bytes())?)
@@ -70,7 +70,7 @@ impl<W: Write> Sink for CsvSink<W> {
                     cell.push('?');
                 }
                 match is_text {
-                    true => write_text(&mut self.line, &cell, self.style),
+                    true => write_csv_text(&mut self.line, &cell, self.style),
                     false => self.line.push_str(&cell),
                 }
             }
@@ -93,7 +93,8 @@ fn is_text(data_type: &DataType) -> bool {
     }
 }
 
-fn write_text(line: &mut String, text: &str, style: TableStyle) {
+/// Writes a text as a cell.
+pub fn write_csv_text(line: &mut String, text: &str, style: TableStyle) {
     let shown;
     let text = match style.is_terminal {
         true => {

@@ -15,6 +15,7 @@ use std::str::FromStr;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use csv::write_csv_text;
 pub use lines::{LineStyle, render_logs};
 pub(crate) use table::cut;
 pub use visible::{VisibleJson, visible, visible_lines};

@@ -300,9 +300,8 @@ async fn a_file_that_cannot_be_read_is_named() {
 async fn a_region_that_the_lake_does_not_have_is_told_with_the_nearest() {
     let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8), log("eu-west-2", "2", HOUR_8)]);
     let check = async |regions: &[&str]| {
-        let options =
-            EngineOptions { regions: regions.iter().map(|name| (*name).to_owned()).collect(), ..fixture.options() };
-        Engine::open(fixture.lake(), options).unwrap().check_regions().await
+        let regions: Vec<String> = regions.iter().map(|name| (*name).to_owned()).collect();
+        fixture.engine().check_regions(&regions).await
     };
     check(&[]).await.unwrap();
     check(&["us-east-2", "eu-west-2"]).await.unwrap();
@@ -586,4 +585,34 @@ async fn logs_that_find_nothing_still_have_their_columns() {
     let found = fixture.engine().logs(&filter, &window).await.unwrap();
     assert_eq!((found.rows.num_rows(), found.is_match.len()), (0, 0));
     assert!(found.rows.column_by_name("event_id").is_some());
+}
+
+#[tokio::test]
+async fn neighbours_are_of_the_same_stream_also_where_it_has_no_name() {
+    let at = |id: u8, seconds: i64, group: &'static str, stream: Option<&'static str>| transect_schema::Record {
+        body: Some(format!("m{id}").into()),
+        aws_log_group: Some(group.into()),
+        aws_log_stream: stream.map(Into::into),
+        ..log("us-east-2", id, HOUR_8 + seconds * SECOND)
+    };
+    let rows = [
+        at(1, 1, "web", None),
+        at(2, 2, "web", None),
+        at(3, 3, "other", None),
+        at(4, 4, "web", Some("s")),
+        at(5, 5, "web", None),
+        at(6, 6, "other", Some("s")),
+    ];
+    let fixture = Fixture::of(&rows);
+    let shown = async |text: &str| {
+        let filter = crate::LogFilter { text: Some(text.into()), ..crate::LogFilter::default() };
+        let window = crate::LogWindow { limit: 10, before: 1, after: 1 };
+        let found = fixture.engine().logs(&filter, &window).await.unwrap();
+        assert!(!found.is_cut && !found.is_neighbour_cut);
+        let bodies = crate::logs::texts(&found.rows, "body").unwrap();
+        bodies.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(shown("m2").await, "m1 m2 m5");
+    assert_eq!(shown("m4").await, "m4");
+    assert_eq!(shown("m3").await, "m3");
 }

@@ -11,6 +11,7 @@ use transect_canary::Policy;
 
 use crate::arguments::{Arguments, Canary, Command, OnInconclusive, UnitName};
 use crate::failure::{Failure, INTERNAL, USAGE};
+use crate::inputs;
 use crate::range::{parse_duration, parse_rate};
 
 /// A policy is a page at most.
@@ -185,10 +186,6 @@ fn read(path: &Path) -> Result<File, Failure> {
             "keys are the long flags of `transect canary` with _ in place of -, such as min_requests = 500".into(),
         ),
     };
-    let length = std::fs::metadata(path).context("read").map_err(refuse)?.len();
-    if length > FILE_BYTES_MAX {
-        return Err(refuse(anyhow::anyhow!("it has {length} bytes, which no policy has")));
-    }
-    let text = std::fs::read_to_string(path).context("read").map_err(refuse)?;
+    let text = inputs::read_text(path, FILE_BYTES_MAX).context("read").map_err(refuse)?;
     toml::from_str(&text).map_err(|error| refuse(anyhow::anyhow!("{}", error.to_string().trim_end())))
 }
