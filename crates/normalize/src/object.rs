@@ -375,9 +375,9 @@ impl<'m> Walk<'_, '_, 'm, '_> {
     }
 
     /// Offers a level under a name that is a level's in one format alone: a task has a `status` and a `priority` too. It
-    /// never takes the place of one that a runtime or a logger stated.
+    /// never takes the place of one that a runtime or a logger stated, but of a word that is none.
     fn other_level(&mut self, value: usize) {
-        if !self.draft.is_filled(Slot::Level) {
+        if self.draft.record.severity_number.is_none() {
             self.draft.offer(Slot::Level, self.base + OTHER_LEVEL_RANK, self.layer, value, value);
         }
     }
