@@ -3,14 +3,11 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::Span;
-use aho_corasick::packed::Searcher;
-
 use super::keys::{Meaning, Rule};
 use super::pairs::{QUOTE_ESCAPES_MAX, Reader, Value};
 use super::values::{ABOUT_PASSWORDS, is_secret_text, is_sentence};
 use super::views::KEY_END;
-use super::{Redactor, packed};
+use super::{Packed, Redactor};
 
 /// Whether an option may begin in the text: a letter behind its sign, which stands free, behind another or in the quotes of a
 /// list. All of the text is looked at without a branch, many bytes in one step, which for a message is quicker than a search
@@ -80,21 +77,9 @@ const STATEMENTS: &[(&str, Behind, &str)] = &[
     ("issecret=true]", Behind::Line, "secret"),
 ];
 
-/// The search for the beginnings of statements; none where the processor has no packed search.
-static SEARCH: LazyLock<Option<Searcher>> =
-    LazyLock::new(|| packed(STATEMENTS.iter().map(|(literal, ..)| literal.as_bytes())));
-
-/// Where the next statement begins from `from` on, and which it is.
-fn next_statement(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    if let Some(search) = &*SEARCH {
-        let found = search.find_in(bytes, Span { start: from, end: bytes.len() })?;
-        return Some((found.start(), found.pattern().as_usize()));
-    }
-    (from..bytes.len()).find_map(|at| {
-        let starts = |(literal, ..): &(&str, Behind, &str)| bytes[at..].starts_with(literal.as_bytes());
-        Some((at, STATEMENTS.iter().position(starts)?))
-    })
-}
+/// The search for the beginnings of statements.
+static SEARCH: LazyLock<Packed> =
+    LazyLock::new(|| Packed::new(STATEMENTS.iter().map(|(literal, ..)| literal.as_bytes())));
 
 /// Calls `hit` with the value of every option of a command whose name is a secret's, `--password x` and `-Password x`, of
 /// those of one letter that a known command takes a secret behind, and of statements.
@@ -119,7 +104,7 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
         }
     }
     let mut from = 0;
-    while let Some((at, index)) = next_statement(bytes, from) {
+    while let Some((at, index)) = SEARCH.next(bytes, from) {
         let (literal, behind, kind) = STATEMENTS[index];
         from = at + 1;
         if let Some((start, end, kind)) = statement(&mut reader, at, literal, behind, kind, redactor) {
