@@ -310,7 +310,7 @@ impl Walk<'_> {
             self.arguments(index);
         }
         // `password:hunter2` is a pair, not a name.
-        if self.tape.raw(self.text, index).contains(':') || self.named(index, 1).is_none() {
+        if raw.contains(':') || self.named(index, 1).is_none() {
             return;
         }
         self.leave(index);
@@ -337,19 +337,17 @@ impl Walk<'_> {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
         });
-        let mut place = 0;
-        while place + 1 < elements.len() {
-            let (name, value) = (elements[place], elements[place + 1]);
-            let is_place = is_even && place % 2 == 0 && (is_tuple || !only_names);
-            if is_place
-                && self.tape.tokens[name].kind == Kind::String
+        if !is_even || only_names && !is_tuple {
+            return;
+        }
+        for pair in elements.chunks_exact(2) {
+            let (name, value) = (pair[0], pair[1]);
+            if self.tape.tokens[name].kind == Kind::String
                 && let Some(meaning) = self.named(name, 1)
                 && self.is_secret(value, meaning)
             {
                 self.hide(value, meaning.kind);
-                place += 1;
             }
-            place += 1;
         }
     }
 
