@@ -236,11 +236,12 @@ impl Redactor {
             if (is_name || is_keyword || length < 4) && holds(&bytes[at..bytes.len().min(at + NAME_BYTES)]) {
                 return true;
             }
-            // An element's name may stand before attributes that have no value.
-            const TAG_BYTES: usize = 128;
+            // An element's name may stand before attributes.
+            const NAME_OF_TAG_BYTES: usize = 128;
+            let tag = at.saturating_sub(pairs::TAG_BYTES_MAX);
             if bytes[at] == b'>'
-                && let Some(open) = memchr::memrchr(b'<', &bytes[before.min(at)..at])
-                && holds(&bytes[before + open..at.min(before + open + TAG_BYTES)])
+                && let Some(open) = memchr::memrchr2(b'<', b'>', &bytes[tag..at])
+                && holds(&bytes[tag + open..at.min(tag + open + NAME_OF_TAG_BYTES)])
             {
                 return true;
             }
@@ -597,6 +598,7 @@ mod tests {
         check("[password] => hunter2\n", "[password] => [redacted:password]\n");
         check("mysql --password hunter2 -u bob", "mysql --password [redacted:password] -u bob");
         check("<password>hunter2</password>", "<password>[redacted:password]</password>");
+        check("<password& x:y>hunter2</password>", "<password& x:y>[redacted:password]</password>");
         check(
             "<wsse:Password Type=\"PasswordText\">hunter2</wsse:Password>",
             "<wsse:Password Type=\"PasswordText\">[redacted:password]</wsse:Password>",

@@ -19,6 +19,9 @@ const NAME_TO_VALUE_BYTES_MAX: usize = 256;
 /// Bytes of a name whose value stands under another key.
 pub(crate) const NAME_BYTES_MAX: usize = 128;
 
+/// Bytes of an element's opening tag.
+pub(super) const TAG_BYTES_MAX: usize = 512;
+
 /// A quote within text within text is escaped fifteen times at the fourth nesting; more is no quote.
 pub(super) const QUOTE_ESCAPES_MAX: usize = 15;
 
@@ -1069,7 +1072,6 @@ fn element(
     redactor: &Redactor,
     pending: &mut Option<(Meaning, usize)>,
 ) -> Option<(usize, usize, &'static str)> {
-    const TAG_BYTES_MAX: usize = 512;
     let bytes = text.as_bytes();
     let from = at.saturating_sub(TAG_BYTES_MAX);
     let open = from + memchr::memrchr2(b'<', b'>', &bytes[from..at]).filter(|open| bytes[from + open] == b'<')?;
