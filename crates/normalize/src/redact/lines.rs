@@ -7,18 +7,16 @@
 use super::values::SCHEMES;
 use super::views::KEY_END;
 
-/// Bytes of a line before a key, and of what may stand before a row.
-const KEY_BYTES_MAX: usize = 512;
+/// Blanks that may stand before a row.
 const INDENTATION_BYTES_MAX: usize = 64;
 
 fn indentation(line: &[u8]) -> usize {
     line.iter().take(INDENTATION_BYTES_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
-/// Where the line begins on which the separator at `at` stands.
+/// Where the line begins on which the separator at `at` stands. It is asked of the last separator of a line alone.
 fn line_start(bytes: &[u8], at: usize) -> usize {
-    let window = at.saturating_sub(KEY_BYTES_MAX);
-    memchr::memrchr2(b'\n', KEY_END as u8, &bytes[window..at]).map_or(window, |line| window + line + 1)
+    memchr::memrchr2(b'\n', KEY_END as u8, &bytes[..at]).map_or(0, |line| line + 1)
 }
 
 /// Where the next line begins behind a line that ends at `end`.
@@ -32,7 +30,7 @@ fn next_line(bytes: &[u8], end: usize) -> Option<usize> {
 
 /// The end of the line, without what ends it.
 fn line_end(bytes: &[u8], start: usize) -> usize {
-    memchr::memchr2(b'\r', b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length)
+    memchr::memchr3(b'\r', b'\n', KEY_END as u8, &bytes[start..]).map_or(bytes.len(), |length| start + length)
 }
 
 /// Where the value begins behind a tag of YAML, `!!str x`; none where the tag says that the value is made or encrypted.
@@ -85,9 +83,10 @@ pub(super) fn block(bytes: &[u8], at: usize, start: usize) -> Option<(usize, usi
     }
     let mut end = from;
     while end < bytes.len() {
-        let next = memchr::memchr(b'\n', &bytes[end..]).map_or(bytes.len(), |length| end + length + 1);
+        let next = memchr::memchr2(b'\n', KEY_END as u8, &bytes[end..]).map_or(bytes.len(), |length| end + length + 1);
         let line = &bytes[end..next];
-        if indentation(line) <= depth && !line.iter().all(u8::is_ascii_whitespace) {
+        let is_key = line.ends_with(&[KEY_END as u8]);
+        if is_key || indentation(line) <= depth && !line.iter().all(u8::is_ascii_whitespace) {
             break;
         }
         end = next;
@@ -138,6 +137,10 @@ pub(super) fn below(bytes: &[u8], at: usize, end: usize) -> Option<Below> {
     let mut depth = indentation(&bytes[start..at]);
     while bytes[start + depth..at].starts_with(b"- ") {
         depth += 2;
+    }
+    // A comment is none of the list in which it stands: the list would be read again for each that ends as a key does.
+    if bytes[start + depth] == b'#' {
+        return None;
     }
     // Behind a further word it is prose; `body=password:` may come from a form.
     let key = bytes[start + depth..at].trim_ascii_end().rsplit(|byte| *byte == b'=').next()?;

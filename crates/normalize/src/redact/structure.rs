@@ -28,6 +28,8 @@ struct Frame {
     is_called: bool,
     /// Whether one of its keys or short texts names a card, once that was asked.
     is_card: Option<bool>,
+    /// Whether it is an operation of a patch (RFC 6902), once that was asked.
+    is_patch: Option<bool>,
 }
 
 struct Walk<'w> {
@@ -265,8 +267,13 @@ impl Walk<'_> {
         self.leave(value);
         let Some(last) = self.depth.checked_sub(1) else { return };
         let object = self.open[last].container as usize;
-        let is_page = keys::names_page(key, &self.tape.text(self.text, name))
-            && !self.tape.entries(object).any(|(key, _)| self.tape.text(self.text, key) == "op");
+        let is_page = keys::names_page(key, &self.tape.text(self.text, name)) && {
+            let is_patch = self.open[last]
+                .is_patch
+                .unwrap_or_else(|| self.tape.entries(object).any(|(key, _)| self.tape.text(self.text, key) == "op"));
+            self.open[last].is_patch = Some(is_patch);
+            !is_patch
+        };
         if is_page || std::mem::replace(&mut self.open[last].is_resolved, true) {
             return;
         }
