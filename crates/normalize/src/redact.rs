@@ -31,7 +31,7 @@ use views::{KEY_END, NESTINGS_MAX, Source, View};
 
 pub(crate) use keys::{names_card, names_id_or_time};
 pub use patterns::{KNOWN, Known, Pattern, PatternError};
-pub(crate) use structure::mark;
+pub(crate) use structure::{is_plain, mark};
 
 /// What is written in place of the values of own keys and of what own patterns find.
 const CONFIGURED: &str = "configured";
