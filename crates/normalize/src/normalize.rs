@@ -107,6 +107,8 @@ struct Scratch {
     inner_tape: Tape,
     fields_tape: Tape,
     attributes: String,
+    /// See [`Draft::extras`].
+    extras: String,
     /// A text line without its colours, and the pairs of a line as the JSON object that they are.
     plain: String,
     pairs: String,
@@ -251,13 +253,26 @@ impl Normalizer {
         scratch: &mut Scratch,
         each: &mut dyn FnMut(&Record<'_>),
     ) -> Outcome<'e> {
-        let Scratch { inner, tape, inner_tape, fields_tape, attributes, plain, pairs, roles, facts, inner_facts } =
-            scratch;
+        let Scratch {
+            inner,
+            tape,
+            inner_tape,
+            fields_tape,
+            attributes,
+            extras,
+            plain,
+            pairs,
+            roles,
+            facts,
+            inner_facts,
+        } = scratch;
         let roles = &mut Roles { keys: &self.keys, redactor: self.redactor.as_ref(), memo: roles };
         inner.clear();
         attributes.clear();
         attributes.push('{');
         let mut draft = Draft::new(base_record(context, line), context.is_lambda);
+        extras.clear();
+        draft.extras = std::mem::take(extras);
         draft.offer_time(RUNTIME_RANK, line.carried_unix_nano);
         let mut stats = Stats::default();
         let redacted = &mut stats.redacted;
@@ -449,6 +464,7 @@ impl Normalizer {
             note_exception(&mut draft, "", false);
             attributes.push_str(&self.extras(&draft, &may_hold_line, redacted));
         }
+        *extras = std::mem::take(&mut draft.extras);
         attributes.push_str(line.carried_entries);
         attributes.push_str(&extracted);
         if attributes.len() > 1 {

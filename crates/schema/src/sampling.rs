@@ -21,7 +21,7 @@ pub fn disown_sample_rate(attributes: &mut String) {
 /// text a quote has a backslash before it, so that no text can end in this.
 fn stated(attributes: &str) -> Option<(usize, &str)> {
     let entries = attributes.strip_suffix('}')?;
-    let colon = entries.rfind(':')?;
+    let colon = entries.bytes().rposition(|byte| byte == b':')?;
     let (name, value) = (&entries[..colon], &entries[colon + 1..]);
     // The last entry of an object or array within is somebody's own.
     if value.ends_with(['}', ']']) {
