@@ -122,7 +122,7 @@ fn heredoc(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
 pub(super) enum Below {
     /// One line that is no mapping.
     Line(usize, usize),
-    /// The entries of a list.
+    /// A list whose first entry stands there, so many blanks deep.
     List(usize, usize),
 }
 
@@ -138,10 +138,6 @@ pub(super) fn below(bytes: &[u8], at: usize, end: usize) -> Option<Below> {
     while bytes[start + depth..at].starts_with(b"- ") {
         depth += 2;
     }
-    // A comment is none of the list in which it stands: the list would be read again for each that ends as a key does.
-    if bytes[start + depth] == b'#' {
-        return None;
-    }
     // Behind a further word it is prose; `body=password:` may come from a form.
     let key = bytes[start + depth..at].trim_ascii_end().rsplit(|byte| *byte == b'=').next()?;
     if memchr::memchr(b' ', key).is_some() {
@@ -151,7 +147,7 @@ pub(super) fn below(bytes: &[u8], at: usize, end: usize) -> Option<Below> {
     let first = indentation(&bytes[line..]);
     let value = line + first;
     if bytes[value..].starts_with(b"- ") {
-        return if first < depth { None } else { list(bytes, value, first) };
+        return (first >= depth).then_some(Below::List(value, first));
     }
     let end = line_end(bytes, value);
     let text = bytes[value..end].trim_ascii_end();
@@ -168,9 +164,33 @@ fn is_scheme(text: &[u8]) -> bool {
     SCHEMES.iter().any(|scheme| text.eq_ignore_ascii_case(scheme.as_bytes()))
 }
 
-/// The entries of the list whose first stands at `start`, so many blanks deep.
-fn list(bytes: &[u8], start: usize, depth: usize) -> Option<Below> {
-    const SIGN: usize = 2;
+/// How far a list was read whose first entry stands `from` there, and where its last one ends; none where entries are mappings.
+#[derive(Clone, Copy, Default)]
+struct List {
+    from: usize,
+    stop: usize,
+    end: Option<usize>,
+}
+
+/// The lists that were read, one for each depth: a comment within may end as a key does, and has the rest of its list below.
+#[derive(Default)]
+pub(super) struct Lists(Vec<List>);
+
+impl Lists {
+    /// The entries of the list whose first stands at `start`, so many blanks deep.
+    pub fn entries(&mut self, bytes: &[u8], start: usize, depth: usize) -> Option<(usize, usize)> {
+        const SIGN: usize = 2;
+        self.0.resize(INDENTATION_BYTES_MAX + 1, List::default());
+        let known = &mut self.0[depth];
+        if !(known.from <= start && start < known.stop) {
+            *known = list(bytes, start, depth);
+        }
+        let end = known.end.filter(|end| *end > start + SIGN)?;
+        Some((start + SIGN, end))
+    }
+}
+
+fn list(bytes: &[u8], start: usize, depth: usize) -> List {
     let (mut line, mut end) = (start - depth, start);
     while line < bytes.len() {
         let from = line + indentation(&bytes[line..]);
@@ -185,14 +205,14 @@ fn list(bytes: &[u8], start: usize, depth: usize) -> Option<Below> {
         let entry = bytes[from..stop].trim_ascii();
         if !is_comment {
             if is_mapping(entry.strip_prefix(b"- ").unwrap_or(entry)) {
-                return None;
+                return List { from: start, stop: line, end: None };
             }
             end = from + entry.len();
         }
         let Some(next) = next_line(bytes, stop) else { break };
         line = next;
     }
-    (end > start + SIGN).then_some(Below::List(start + SIGN, end))
+    List { from: start, stop: line, end: Some(end) }
 }
 
 /// Whether a line is a key with or without its value, or begins a list or mapping.

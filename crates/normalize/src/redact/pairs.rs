@@ -5,7 +5,7 @@
 //! at [`word_end`] and [`clause_end`].
 
 use super::keys::{self, Meaning, Rule};
-use super::lines::{self, Below};
+use super::lines::{self, Below, Lists};
 use super::values::{
     ABOUT_PASSWORDS, SCHEMES, are_credentials, beginning, is_dense, is_secret_list, is_secret_text, is_sentence,
     is_short_and_plain, is_told_in_brackets,
@@ -67,6 +67,7 @@ pub(super) struct Reader<'t> {
     element: Memo,
     brackets: [Memo; 3],
     rows: [Memo; 3],
+    lists: Lists,
     quotes: [[Memo; QUOTE_ESCAPES_MAX + 1]; 3],
 }
 
@@ -355,6 +356,7 @@ impl<'t> Reader<'t> {
             element: NOT_LOOKED_AT,
             brackets: [NOT_LOOKED_AT; 3],
             rows: [NOT_LOOKED_AT; 3],
+            lists: Lists::default(),
             quotes: [[NOT_LOOKED_AT; QUOTE_ESCAPES_MAX + 1]; 3],
         }
     }
@@ -456,7 +458,10 @@ impl<'t> Reader<'t> {
     /// What stands below a key that is alone on its line, which ends at `line_end`.
     fn below(&mut self, at: usize, line_end: usize) -> Option<Value> {
         match lines::below(self.bytes, at, line_end)? {
-            Below::List(start, end) => Some(Value::list(start, end, true)),
+            Below::List(start, depth) => {
+                let (start, end) = self.lists.entries(self.bytes, start, depth)?;
+                Some(Value::list(start, end, true))
+            }
             Below::Line(start, end) => {
                 let value = match self.quoted(start) {
                     Some((start, end)) => Value::quoted(start, end, true),
