@@ -21,6 +21,9 @@ pub(crate) fn mark_secrets(
     tape.join_strings(text);
     let (may_hold_value, may_hold_sign) =
         (redactor.may_hold_value(&tape.strings), redactor.may_hold_sign(&tape.strings));
+    if !may_hold_value && !may_hold_sign && facts.is_some_and(|facts| redact::is_plain(tape, text, redactor, facts)) {
+        return (0, false);
+    }
     redact::mark(tape, text, redactor, facts, &mut |raw, kind| {
         // Keys are none of the values.
         let is_key = kind == Kind::Key;

@@ -153,6 +153,9 @@ struct Claim {
     token: u32,
 }
 
+/// A slot that nothing has filled.
+const FREE: Claim = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
+
 /// See the module.
 pub(crate) struct Draft<'m> {
     pub record: Record<'m>,
@@ -178,8 +181,7 @@ impl<'m> Draft<'m> {
     /// A draft that begins with what the document says. It is a kilobyte, so it is made where it stays.
     #[inline(always)]
     pub fn new(record: Record<'m>, is_lambda: bool) -> Draft<'m> {
-        let free = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
-        let mut claims = [free; SLOT_COUNT];
+        let mut claims = [FREE; SLOT_COUNT];
         // A group and a stream are named by the platform: it may correct itself, and a line may not.
         if record.faas_name.is_some() {
             claims[Slot::FunctionName as usize].rank = PLATFORM_RANK;
@@ -249,7 +251,7 @@ impl<'m> Draft<'m> {
     pub fn take_body(&mut self) -> (Option<Cow<'m, str>>, u16, u32) {
         let claim = &mut self.claims[Slot::Body as usize];
         let taken = (self.record.body.take(), claim.rank, claim.token);
-        *claim = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
+        *claim = FREE;
         taken
     }
 
@@ -264,7 +266,7 @@ impl<'m> Draft<'m> {
         let claim = &mut self.claims[Slot::UrlPath as usize];
         let is_doubtful = claim.rank != u16::MAX && is_perhaps_a_path((claim.rank % RECORD_RANK) as u8);
         if is_doubtful && self.record.http_request_method.is_none() && self.record.http_response_status_code.is_none() {
-            *claim = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
+            *claim = FREE;
             self.record.url_path = None;
         }
     }
@@ -276,14 +278,13 @@ impl<'m> Draft<'m> {
         if record.http_request_method.is_some() || record.http_route.is_some() || record.url_path.is_some() {
             return;
         }
-        let free = Claim { rank: u16::MAX, layer: 0, token: NO_TOKEN };
         if self.is_filled(Slot::HttpStatus) {
             self.record.http_response_status_code = None;
-            self.claims[Slot::HttpStatus as usize] = free;
+            self.claims[Slot::HttpStatus as usize] = FREE;
         }
         if self.is_filled(Slot::InvocationId) {
             self.record.faas_invocation_id = None;
-            self.claims[Slot::InvocationId as usize] = free;
+            self.claims[Slot::InvocationId as usize] = FREE;
         }
     }
 

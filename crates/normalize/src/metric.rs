@@ -455,13 +455,18 @@ impl<'e> Plan<'e> {
     pub fn rows(&self, log: &Record<'_>, mut derived: usize, each: &mut dyn FnMut(&Record<'_>)) {
         let Writer { text, tape, .. } = *self.writer;
         let base = row(log);
+        let mut id = String::with_capacity(log.event_id.len() + ORDINAL_BYTES_MAX);
         for metric in self.metrics.iter().filter(|metric| metric.rows > 0) {
             let statistics = self.statistics.get(&metric.member);
             let attributes = self.attributes(metric, statistics);
             let mut each_value = |value| {
                 derived += 1;
+                id.clear();
+                for part in [&log.event_id, "/", &derived.to_string()] {
+                    id.push_str(part);
+                }
                 each(&Record {
-                    event_id: Cow::Owned(format!("{}/{derived}", log.event_id)),
+                    event_id: Cow::Borrowed(&id),
                     metric_namespace: self.namespaces[metric.namespace].as_deref().map(Cow::Borrowed),
                     metric_name: Some(Cow::Borrowed(&metric.name)),
                     metric_unit: metric.unit.as_deref().map(Cow::Borrowed),
@@ -575,10 +580,14 @@ fn row<'r>(log: &'r Record<'_>) -> Record<'r> {
     }
 }
 
+/// Bytes of what stands behind the event's id in that of a row.
+const ORDINAL_BYTES_MAX: usize = "/18446744073709551615".len();
+
 /// The most bytes that a metric row of this event takes in JSON without the texts of its metric.
 fn row_bytes(log: &Record<'_>) -> usize {
     const LONGEST_NUMBER: f64 = -f64::MIN_POSITIVE;
-    let mut out = Vec::new();
+    const USUAL_BYTES: usize = 1024;
+    let mut out = Vec::with_capacity(USUAL_BYTES);
     let empty = || Some(Cow::Borrowed(""));
     Record {
         event_id: Cow::Owned(format!("{}/{}", log.event_id, u32::MAX)),

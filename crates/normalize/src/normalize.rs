@@ -4,6 +4,7 @@
 //! It refuses to do I/O, to read a clock and to drop an event: a message that nothing understands is a record with a body.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::sync::LazyLock;
 use std::sync::Mutex;
 
@@ -106,6 +107,8 @@ struct Scratch {
     inner_tape: Tape,
     fields_tape: Tape,
     attributes: String,
+    /// See [`Draft::extras`].
+    extras: String,
     /// A text line without its colours, and the pairs of a line as the JSON object that they are.
     plain: String,
     pairs: String,
@@ -134,18 +137,6 @@ struct Line<'e> {
     carried_entries: &'e str,
     /// Rows of the event that were handed out before.
     rows: usize,
-}
-
-/// Whether a secret may stand in a text, looked at once and only if that is asked.
-struct MayHold<'t> {
-    text: &'t str,
-    known: Option<bool>,
-}
-
-impl MayHold<'_> {
-    fn of(&mut self, redactor: &Redactor) -> bool {
-        *self.known.get_or_insert_with(|| redactor.may_hold(self.text))
-    }
 }
 
 /// What came of a line.
@@ -262,13 +253,26 @@ impl Normalizer {
         scratch: &mut Scratch,
         each: &mut dyn FnMut(&Record<'_>),
     ) -> Outcome<'e> {
-        let Scratch { inner, tape, inner_tape, fields_tape, attributes, plain, pairs, roles, facts, inner_facts } =
-            scratch;
+        let Scratch {
+            inner,
+            tape,
+            inner_tape,
+            fields_tape,
+            attributes,
+            extras,
+            plain,
+            pairs,
+            roles,
+            facts,
+            inner_facts,
+        } = scratch;
         let roles = &mut Roles { keys: &self.keys, redactor: self.redactor.as_ref(), memo: roles };
         inner.clear();
         attributes.clear();
         attributes.push('{');
         let mut draft = Draft::new(base_record(context, line), context.is_lambda);
+        extras.clear();
+        draft.extras = std::mem::take(extras);
         draft.offer_time(RUNTIME_RANK, line.carried_unix_nano);
         let mut stats = Stats::default();
         let redacted = &mut stats.redacted;
@@ -298,7 +302,9 @@ impl Normalizer {
             }
         }
 
-        let mut may_hold_line = MayHold { text: line.text, known: None };
+        let redactor = self.redactor.as_ref();
+        // Looked at once, and only if that is asked.
+        let may_hold_line = LazyCell::new(|| redactor.is_some_and(|redactor| redactor.may_hold(line.text)));
         let mut directives = None;
         let mut suspect = false;
         if let Some((json, place)) = json {
@@ -363,7 +369,7 @@ impl Normalizer {
                         // Go's runtime writes by the `log` package, which a program may lead into a logger of its own.
                         if context.is_lambda
                             && matches!(draft.record.severity_number, None | Some(severity::INFO))
-                            && is_runtimes_report(within, 0)
+                            && is_runtimes_report(inner_tape, inner)
                             && is_bare_record(roles, layer)
                         {
                             draft.record.severity_number = Some(severity::ERROR);
@@ -431,9 +437,9 @@ impl Normalizer {
             // Nobody caught an error that a runtime reports, and no level is in it.
             let is_raised = context.is_lambda
                 && (place == Place::Record || place == Place::Whole && is_alone)
-                && is_runtimes_report(Layer { text: json, tape, facts, number: 0, authority: Authority::RECORD }, 0);
+                && is_runtimes_report(tape, json);
             note_exception(&mut draft, behind, is_raised);
-            attributes.push_str(&self.extras(&draft, &mut may_hold_line, redacted));
+            attributes.push_str(&self.extras(&draft, &may_hold_line, redacted));
             if place != Place::Cut {
                 let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: false };
                 writer.entries(0, attributes, redacted);
@@ -456,8 +462,9 @@ impl Normalizer {
             }
         } else {
             note_exception(&mut draft, "", false);
-            attributes.push_str(&self.extras(&draft, &mut may_hold_line, redacted));
+            attributes.push_str(&self.extras(&draft, &may_hold_line, redacted));
         }
+        *extras = std::mem::take(&mut draft.extras);
         attributes.push_str(line.carried_entries);
         attributes.push_str(&extracted);
         if attributes.len() > 1 {
@@ -483,7 +490,7 @@ impl Normalizer {
         if let Some(redactor) = &self.redactor
             && (suspect
                 || has_colours(line.text.as_bytes())
-                || if around.len() == line.text.len() { may_hold_line.of(redactor) } else { redactor.may_hold(around) }
+                || if around.len() == line.text.len() { *may_hold_line } else { redactor.may_hold(around) }
                 || record.exception_type.as_deref().is_some_and(|name| redactor.meaning(name).is_some()))
         {
             redact_columns(record, redactor, redacted);
@@ -529,10 +536,14 @@ impl Normalizer {
     }
 
     /// The entries that stand in no JSON of the message, secrets replaced.
-    fn extras<'e>(&self, draft: &'e Draft<'_>, may_hold: &mut MayHold<'_>, redacted: &mut u64) -> Cow<'e, str> {
+    fn extras<'e>(
+        &self,
+        draft: &'e Draft<'_>,
+        may_hold: &LazyCell<bool, impl FnOnce() -> bool>,
+        redacted: &mut u64,
+    ) -> Cow<'e, str> {
         let extras = &draft.extras;
-        let Some(redactor) = self.redactor.as_ref().filter(|redactor| !extras.is_empty() && may_hold.of(redactor))
-        else {
+        let Some(redactor) = self.redactor.as_ref().filter(|_| !extras.is_empty() && **may_hold) else {
             return Cow::Borrowed(extras);
         };
         let text = format!("{{{}}}", extras.trim_end_matches(','));

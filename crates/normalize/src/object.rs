@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::draft::{Draft, Layer, RECORD_RANK, RUNTIME_RANK};
-use crate::json::Kind;
+use crate::json::{Kind, Tape};
 use crate::keys::{Folded, RecordForm, Role, Roles, Slot, exception_member};
 use crate::metric;
 use crate::severity::{self, Scale};
@@ -205,10 +205,10 @@ pub(crate) fn is_event(layer: Layer<'_, '_>, object: usize) -> bool {
     layer.tape.entries(object).any(|(key, value)| Member::of(layer.raw(key)).is_of_an_event(layer.kind(value)))
 }
 
-/// Whether an object is what Lambda's runtimes for Go and Ruby write of an error that nobody caught: message, type and perhaps
-/// a stack in this order, and nothing else.
-pub(crate) fn is_runtimes_report(layer: Layer<'_, '_>, object: usize) -> bool {
-    let mut entries = layer.tape.entries(object).map(|(key, value)| (layer.raw(key), layer.kind(value)));
+/// Whether a text, which is one object, is what Lambda's runtimes for Go and Ruby write of an error that nobody caught:
+/// message, type and perhaps a stack in this order, and nothing else.
+pub(crate) fn is_runtimes_report(tape: &Tape, text: &str) -> bool {
+    let mut entries = tape.entries(0).map(|(key, value)| (tape.raw(text, key), tape.tokens[value].kind));
     entries.next() == Some(("errorMessage", Kind::String))
         && entries.next() == Some(("errorType", Kind::String))
         && matches!(entries.next(), None | Some(("stackTrace", Kind::Array | Kind::Null)))
@@ -375,9 +375,9 @@ impl<'m> Walk<'_, '_, 'm, '_> {
     }
 
     /// Offers a level under a name that is a level's in one format alone: a task has a `status` and a `priority` too. It
-    /// never takes the place of one that a runtime or a logger stated.
+    /// never takes the place of one that a runtime or a logger stated, but of a word that is none.
     fn other_level(&mut self, value: usize) {
-        if !self.draft.is_filled(Slot::Level) {
+        if self.draft.record.severity_number.is_none() {
             self.draft.offer(Slot::Level, self.base + OTHER_LEVEL_RANK, self.layer, value, value);
         }
     }

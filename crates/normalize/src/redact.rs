@@ -19,7 +19,6 @@ mod views;
 
 use std::borrow::Cow;
 
-use aho_corasick::Span;
 use aho_corasick::packed::{Config, MatchKind, Searcher};
 use transect_schema::Record;
 
@@ -32,13 +31,13 @@ use views::{KEY_END, NESTINGS_MAX, Source, View};
 
 pub(crate) use keys::{names_card, names_id_or_time};
 pub use patterns::{KNOWN, Known, Pattern, PatternError};
-pub(crate) use structure::mark;
+pub(crate) use structure::{is_plain, mark};
 
 /// What is written in place of the values of own keys and of what own patterns find.
 const CONFIGURED: &str = "configured";
 
 /// What every processor's packed search takes.
-const FORMS_OF_SEARCH: usize = 32;
+const LITERALS_OF_SEARCH: usize = 32;
 
 /// How a kind of secret is told by its value.
 #[derive(Debug)]
@@ -62,12 +61,12 @@ pub(crate) struct Redactor {
     own_keys: Vec<Box<[u8]>>,
     stems: Stems,
     forms: Vec<(Form, &'static str)>,
-    /// Where a form may begin, a search for each `FORMS_OF_SEARCH` of them; none where the processor has no packed search.
-    beginnings: Vec<Option<Searcher>>,
+    /// Where a form may begin, a search for each `LITERALS_OF_SEARCH` of them.
+    beginnings: Vec<Packed>,
     /// Whether any form or command may begin.
     literals: Literals,
     /// Where an escape may stand.
-    escapes: Option<Searcher>,
+    escapes: Packed,
 }
 
 /// What can be said of a key before its value is known. Keys come again in every line, so this is kept.
@@ -88,10 +87,44 @@ struct Hit {
     kind: &'static str,
 }
 
-fn packed<'l>(literals: impl Iterator<Item = &'l [u8]>) -> Option<Searcher> {
-    let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
-    builder.extend(literals);
-    builder.build()
+/// A search for some literals at once.
+#[derive(Debug)]
+struct Packed {
+    literals: Vec<Box<[u8]>>,
+    /// None where the processor has no packed search: then it goes byte by byte.
+    searcher: Option<Searcher>,
+}
+
+impl Packed {
+    /// A search for at most `LITERALS_OF_SEARCH` literals, in none of which a zero stands.
+    fn new<'l>(literals: impl Iterator<Item = &'l [u8]>) -> Packed {
+        let literals: Vec<Box<[u8]>> = literals.map(Box::from).collect();
+        let mut builder = Config::new().match_kind(MatchKind::LeftmostFirst).builder();
+        builder.extend(&literals);
+        Packed { searcher: builder.build(), literals }
+    }
+
+    /// Where the next literal begins from `from` on, and which; of several at one place the first.
+    fn next(&self, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
+        let rest = &bytes[from..];
+        let Some(searcher) = &self.searcher else {
+            return (from..bytes.len())
+                .find_map(|at| Some((at, self.literals.iter().position(|literal| bytes[at..].starts_with(literal))?)));
+        };
+        // In a short text the packed search goes byte by byte, which costs more than a longer one: what is short is copied
+        // before zeros.
+        const SHORT: usize = 64;
+        let found = match rest.len() {
+            0 => None,
+            length @ ..SHORT => {
+                let mut long = [0; SHORT];
+                long[..length].copy_from_slice(rest);
+                searcher.find(long)
+            }
+            _ => searcher.find(rest),
+        };
+        found.map(|found| (from + found.start(), found.pattern().as_usize()))
+    }
 }
 
 impl Redactor {
@@ -110,11 +143,11 @@ impl Redactor {
         Redactor {
             stems: Stems::new(own_keys.iter().map(|key| &**key)),
             beginnings: forms
-                .chunks(FORMS_OF_SEARCH)
-                .map(|forms| packed(forms.iter().map(|(form, _)| form.literal())))
+                .chunks(LITERALS_OF_SEARCH)
+                .map(|forms| Packed::new(forms.iter().map(|(form, _)| form.literal())))
                 .collect(),
             literals: Literals::new(forms.iter().map(|(form, _)| form.literal()).chain(options::commands())),
-            escapes: packed(ESCAPES.iter().map(|escape| escape.as_bytes())),
+            escapes: Packed::new(ESCAPES.iter().map(|escape| escape.as_bytes())),
             own_keys,
             forms,
         }
@@ -162,30 +195,11 @@ impl Redactor {
         }) || cards::may_be_in(bytes)
     }
 
-    /// The forms that one search looks for.
-    fn group(&self, group: usize) -> &[(Form, &'static str)] {
-        self.forms.chunks(FORMS_OF_SEARCH).nth(group).unwrap_or_default()
-    }
-
-    /// Where the next form of a group may begin, and which.
-    fn next_beginning(&self, group: usize, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-        let first = group * FORMS_OF_SEARCH;
-        if let Some(Some(searcher)) = self.beginnings.get(group) {
-            let found = searcher.find_in(bytes, Span { start: from, end: bytes.len() })?;
-            return Some((found.start(), first + found.pattern().as_usize()));
-        }
-        (from..bytes.len()).find_map(|at| {
-            let form = self.group(group).iter().position(|(form, _)| bytes[at..].starts_with(form.literal()))?;
-            Some((at, first + form))
-        })
-    }
-
     /// Whether escapes that hide letters or signs may stand in the text, or options of a command.
     pub fn may_hold_sign(&self, bytes: &[u8]) -> bool {
         // Few texts have what begins an escape, and those are looked for at several times the speed.
         let may_be_escaped = memchr::memchr3(b'\\', b'&', b'%', bytes).is_some();
-        may_be_escaped && self.escapes.as_ref().is_none_or(|search| search.find(bytes).is_some())
-            || options::may_be_in(bytes)
+        may_be_escaped && self.escapes.next(bytes, 0).is_some() || options::may_be_in(bytes)
     }
 
     /// Whether a text, such as a string's value, may hold a key that names a secret, with its value: `key=value`,
@@ -222,11 +236,12 @@ impl Redactor {
             if (is_name || is_keyword || length < 4) && holds(&bytes[at..bytes.len().min(at + NAME_BYTES)]) {
                 return true;
             }
-            // An element's name may stand before attributes that have no value.
-            const TAG_BYTES: usize = 128;
+            // An element's name may stand before attributes.
+            const NAME_OF_TAG_BYTES: usize = 128;
+            let tag = at.saturating_sub(pairs::TAG_BYTES_MAX);
             if bytes[at] == b'>'
-                && let Some(open) = memchr::memrchr(b'<', &bytes[before.min(at)..at])
-                && holds(&bytes[before + open..at.min(before + open + TAG_BYTES)])
+                && let Some(open) = memchr::memrchr2(b'<', b'>', &bytes[tag..at])
+                && holds(&bytes[tag + open..at.min(tag + open + NAME_OF_TAG_BYTES)])
             {
                 return true;
             }
@@ -394,12 +409,12 @@ impl Search<'_> {
 
     /// What looks like a secret by its value.
     fn forms(&mut self, bytes: &[u8]) {
-        for group in 0..self.redactor.beginnings.len() {
-            let forms = self.redactor.group(group);
+        let redactor = self.redactor;
+        for (forms, beginnings) in redactor.forms.chunks(LITERALS_OF_SEARCH).zip(&redactor.beginnings) {
             let mut seen: Vec<Seen> = vec![Seen::new(); forms.len()];
             // What lies inside a hit is not looked at again: the time stays linear in the text.
             let mut from = 0;
-            while let Some((at, _)) = self.redactor.next_beginning(group, bytes, from) {
+            while let Some((at, _)) = beginnings.next(bytes, from) {
                 from = at + 1;
                 for ((form, kind), seen) in forms.iter().zip(&mut seen) {
                     if !bytes[at..].starts_with(form.literal()) {
@@ -583,6 +598,7 @@ mod tests {
         check("[password] => hunter2\n", "[password] => [redacted:password]\n");
         check("mysql --password hunter2 -u bob", "mysql --password [redacted:password] -u bob");
         check("<password>hunter2</password>", "<password>[redacted:password]</password>");
+        check("<password& x:y>hunter2</password>", "<password& x:y>[redacted:password]</password>");
         check(
             "<wsse:Password Type=\"PasswordText\">hunter2</wsse:Password>",
             "<wsse:Password Type=\"PasswordText\">[redacted:password]</wsse:Password>",

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use transect_schema::write_json_string;
 
-use crate::draft::{Authority, Draft, Layer, RECORD_RANK, RUNTIME_RANK};
+use crate::draft::{Draft, RECORD_RANK, RUNTIME_RANK};
 use crate::json::{Tape, is_number};
 use crate::keys::Slot;
 use crate::normalize::Place;
@@ -135,10 +135,7 @@ fn json_in(
         if rest.len() == message.len()
             && let Some(at) = behind_gos_date(rest)
             && tape.parse(&rest[at..]).is_ok()
-            && is_runtimes_report(
-                Layer { text: &rest[at..], tape, facts: &[], number: 0, authority: Authority::NOTHING },
-                0,
-            )
+            && is_runtimes_report(tape, &rest[at..])
         {
             return Some((at, Place::Record));
         }

@@ -21,9 +21,14 @@ pub fn disown_sample_rate(attributes: &mut String) {
 /// text a quote has a backslash before it, so that no text can end in this.
 fn stated(attributes: &str) -> Option<(usize, &str)> {
     let entries = attributes.strip_suffix('}')?;
-    let colon = entries.rfind(':')?;
-    let name = entries[..colon].strip_suffix('"')?.strip_suffix(SAMPLE_RATE_ATTRIBUTE)?;
-    matches!(name.strip_suffix('"')?.bytes().last(), Some(b'{' | b',')).then_some((name.len(), &entries[colon + 1..]))
+    let colon = entries.bytes().rposition(|byte| byte == b':')?;
+    let (name, value) = (&entries[..colon], &entries[colon + 1..]);
+    // The last entry of an object or array within is somebody's own.
+    if value.ends_with(['}', ']']) {
+        return None;
+    }
+    let before = name.strip_suffix('"')?.strip_suffix(SAMPLE_RATE_ATTRIBUTE)?;
+    matches!(before.strip_suffix('"')?.bytes().last(), Some(b'{' | b',')).then_some((before.len(), value))
 }
 
 #[cfg(test)]
@@ -59,6 +64,8 @@ mod tests {
             (r#"{"transect.sample_rate":0.001}"#, r#"{"_transect.sample_rate":0.001}"#),
             (r#"{"a":1,"transect.sample_rate":"x"}"#, r#"{"a":1,"_transect.sample_rate":"x"}"#),
             (r#"{"a":1}"#, r#"{"a":1}"#),
+            (r#"{"a":{"transect.sample_rate":0.1}}"#, r#"{"a":{"transect.sample_rate":0.1}}"#),
+            (r#"{"a":[{"transect.sample_rate":0.1}]}"#, r#"{"a":[{"transect.sample_rate":0.1}]}"#),
         ] {
             let mut attributes = logged.to_owned();
             disown_sample_rate(&mut attributes);

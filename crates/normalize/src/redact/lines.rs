@@ -7,18 +7,16 @@
 use super::values::SCHEMES;
 use super::views::KEY_END;
 
-/// Bytes of a line before a key, and of what may stand before a row.
-const KEY_BYTES_MAX: usize = 512;
+/// Blanks that may stand before a row.
 const INDENTATION_BYTES_MAX: usize = 64;
 
 fn indentation(line: &[u8]) -> usize {
     line.iter().take(INDENTATION_BYTES_MAX).take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
-/// Where the line begins on which the separator at `at` stands.
+/// Where the line begins on which the separator at `at` stands. It is asked of the last separator of a line alone.
 fn line_start(bytes: &[u8], at: usize) -> usize {
-    let window = at.saturating_sub(KEY_BYTES_MAX);
-    memchr::memrchr2(b'\n', KEY_END as u8, &bytes[window..at]).map_or(window, |line| window + line + 1)
+    memchr::memrchr2(b'\n', KEY_END as u8, &bytes[..at]).map_or(0, |line| line + 1)
 }
 
 /// Where the next line begins behind a line that ends at `end`.
@@ -32,7 +30,7 @@ fn next_line(bytes: &[u8], end: usize) -> Option<usize> {
 
 /// The end of the line, without what ends it.
 fn line_end(bytes: &[u8], start: usize) -> usize {
-    memchr::memchr2(b'\r', b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length)
+    memchr::memchr3(b'\r', b'\n', KEY_END as u8, &bytes[start..]).map_or(bytes.len(), |length| start + length)
 }
 
 /// Where the value begins behind a tag of YAML, `!!str x`; none where the tag says that the value is made or encrypted.
@@ -85,9 +83,10 @@ pub(super) fn block(bytes: &[u8], at: usize, start: usize) -> Option<(usize, usi
     }
     let mut end = from;
     while end < bytes.len() {
-        let next = memchr::memchr(b'\n', &bytes[end..]).map_or(bytes.len(), |length| end + length + 1);
+        let next = memchr::memchr2(b'\n', KEY_END as u8, &bytes[end..]).map_or(bytes.len(), |length| end + length + 1);
         let line = &bytes[end..next];
-        if indentation(line) <= depth && !line.iter().all(u8::is_ascii_whitespace) {
+        let is_key = line.ends_with(&[KEY_END as u8]);
+        if is_key || indentation(line) <= depth && !line.iter().all(u8::is_ascii_whitespace) {
             break;
         }
         end = next;
@@ -123,7 +122,7 @@ fn heredoc(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
 pub(super) enum Below {
     /// One line that is no mapping.
     Line(usize, usize),
-    /// The entries of a list.
+    /// A list whose first entry stands there, so many blanks deep.
     List(usize, usize),
 }
 
@@ -148,7 +147,7 @@ pub(super) fn below(bytes: &[u8], at: usize, end: usize) -> Option<Below> {
     let first = indentation(&bytes[line..]);
     let value = line + first;
     if bytes[value..].starts_with(b"- ") {
-        return if first < depth { None } else { list(bytes, value, first) };
+        return (first >= depth).then_some(Below::List(value, first));
     }
     let end = line_end(bytes, value);
     let text = bytes[value..end].trim_ascii_end();
@@ -165,9 +164,33 @@ fn is_scheme(text: &[u8]) -> bool {
     SCHEMES.iter().any(|scheme| text.eq_ignore_ascii_case(scheme.as_bytes()))
 }
 
-/// The entries of the list whose first stands at `start`, so many blanks deep.
-fn list(bytes: &[u8], start: usize, depth: usize) -> Option<Below> {
-    const SIGN: usize = 2;
+/// How far a list was read whose first entry stands `from` there, and where its last one ends; none where entries are mappings.
+#[derive(Clone, Copy, Default)]
+struct List {
+    from: usize,
+    stop: usize,
+    end: Option<usize>,
+}
+
+/// The lists that were read, one for each depth: a comment within may end as a key does, and has the rest of its list below.
+#[derive(Default)]
+pub(super) struct Lists(Vec<List>);
+
+impl Lists {
+    /// The entries of the list whose first stands at `start`, so many blanks deep.
+    pub fn entries(&mut self, bytes: &[u8], start: usize, depth: usize) -> Option<(usize, usize)> {
+        const SIGN: usize = 2;
+        self.0.resize(INDENTATION_BYTES_MAX + 1, List::default());
+        let known = &mut self.0[depth];
+        if !(known.from <= start && start < known.stop) {
+            *known = list(bytes, start, depth);
+        }
+        let end = known.end.filter(|end| *end > start + SIGN)?;
+        Some((start + SIGN, end))
+    }
+}
+
+fn list(bytes: &[u8], start: usize, depth: usize) -> List {
     let (mut line, mut end) = (start - depth, start);
     while line < bytes.len() {
         let from = line + indentation(&bytes[line..]);
@@ -182,14 +205,14 @@ fn list(bytes: &[u8], start: usize, depth: usize) -> Option<Below> {
         let entry = bytes[from..stop].trim_ascii();
         if !is_comment {
             if is_mapping(entry.strip_prefix(b"- ").unwrap_or(entry)) {
-                return None;
+                return List { from: start, stop: line, end: None };
             }
             end = from + entry.len();
         }
         let Some(next) = next_line(bytes, stop) else { break };
         line = next;
     }
-    (end > start + SIGN).then_some(Below::List(start + SIGN, end))
+    List { from: start, stop: line, end: Some(end) }
 }
 
 /// Whether a line is a key with or without its value, or begins a list or mapping.

@@ -4,13 +4,10 @@
 //!
 //! It refuses to know what a literal means: whoever asks says which finds count.
 
-use aho_corasick::packed::Searcher;
+use super::{LITERALS_OF_SEARCH, Packed};
 
 /// Bytes of what is searched in place of a literal: as many as the packed search itself tells apart at once.
 const PROBE_BYTES: usize = 3;
-
-/// What every processor's packed search takes.
-const PROBES_OF_SEARCH: usize = 32;
 
 /// How many sets a packed search sorts what it looks for into, in turn. It stops at whatever resembles one of a set.
 const SETS: usize = 8;
@@ -26,10 +23,9 @@ struct Holder {
 
 #[derive(Debug)]
 struct Group {
-    /// None where the processor has no packed search.
-    searcher: Option<Searcher>,
+    search: Packed,
     /// For each probe the literals that have it.
-    holders: Vec<(Probe, Vec<Holder>)>,
+    holders: Vec<Vec<Holder>>,
 }
 
 /// See the module.
@@ -47,10 +43,11 @@ impl Literals {
         let mut probes = probes(&literals);
         // Like beside like: a search that stops at capitals or at signs alone seldom stops.
         probes.sort_by_cached_key(|(probe, _)| resemblance(probe));
-        let groups = probes.len().div_ceil(PROBES_OF_SEARCH).max(1);
+        let groups = probes.len().div_ceil(LITERALS_OF_SEARCH).max(1);
         let groups = probes.chunks(probes.len().div_ceil(groups).max(1)).map(|probes| {
-            let holders = in_sets(probes);
-            Group { searcher: super::packed(holders.iter().map(|(probe, _)| &probe[..])), holders }
+            let probes = in_sets(probes);
+            let search = Packed::new(probes.iter().map(|(probe, _)| &probe[..]));
+            Group { search, holders: probes.into_iter().map(|(_, holders)| holders).collect() }
         });
         Literals { groups: groups.collect(), literals }
     }
@@ -58,21 +55,14 @@ impl Literals {
     /// Whether any of the literals stands in the text at a place that `counts`, which is told the literal's number.
     pub fn any(&self, bytes: &[u8], mut counts: impl FnMut(usize, usize) -> bool) -> bool {
         self.groups.iter().any(|group| {
-            let mut at_probe = |at: usize, holders: &[Holder]| {
-                holders.iter().any(|holder| {
+            let mut from = 0;
+            while let Some((at, probe)) = group.search.next(bytes, from) {
+                let holds = group.holders[probe].iter().any(|holder| {
                     at.checked_sub(holder.probe_at).is_some_and(|start| {
                         bytes[start..].starts_with(&self.literals[holder.literal]) && counts(start, holder.literal)
                     })
-                })
-            };
-            let Some(searcher) = &group.searcher else {
-                return bytes.windows(PROBE_BYTES).enumerate().any(|(at, window)| {
-                    group.holders.iter().any(|(probe, holders)| window == probe && at_probe(at, holders))
                 });
-            };
-            let mut from = 0;
-            while let Some((at, probe)) = find(searcher, bytes, from) {
-                if at_probe(at, &group.holders[probe].1) {
+                if holds {
                     return true;
                 }
                 from = at + 1;
@@ -80,23 +70,6 @@ impl Literals {
             false
         })
     }
-}
-
-/// Where the search finds something from `from` on, and what. In a short text the packed search goes byte by byte, which costs
-/// more than a longer one: what is short is copied before zeros, which are in no literal.
-fn find(searcher: &Searcher, bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    const SHORT: usize = 64;
-    let rest = &bytes[from..];
-    let found = match rest.len() {
-        ..PROBE_BYTES => None,
-        length @ ..SHORT => {
-            let mut long = [0; SHORT];
-            long[..length].copy_from_slice(rest);
-            searcher.find(long)
-        }
-        _ => searcher.find(rest),
-    };
-    found.map(|found| (from + found.start(), found.pattern().as_usize()))
 }
 
 /// The rarest three bytes of each literal, or three that another has already; the shortest choose first.
@@ -184,7 +157,7 @@ mod tests {
             let mut search = Literals::new(literals.iter().map(String::as_bytes));
             prop_assert_eq!(&found(&search, &text), &expected);
             // As on a processor without a packed search.
-            search.groups.iter_mut().for_each(|group| group.searcher = None);
+            search.groups.iter_mut().for_each(|group| group.search.searcher = None);
             prop_assert_eq!(&found(&search, &text), &expected);
         }
     }

@@ -3,14 +3,11 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::Span;
-use aho_corasick::packed::Searcher;
-
 use super::keys::{Meaning, Rule};
 use super::pairs::{QUOTE_ESCAPES_MAX, Reader, Value};
 use super::values::{ABOUT_PASSWORDS, is_secret_text, is_sentence};
 use super::views::KEY_END;
-use super::{Redactor, packed};
+use super::{Packed, Redactor};
 
 /// Whether an option may begin in the text: a letter behind its sign, which stands free, behind another or in the quotes of a
 /// list. All of the text is looked at without a branch, many bytes in one step, which for a message is quicker than a search
@@ -80,27 +77,16 @@ const STATEMENTS: &[(&str, Behind, &str)] = &[
     ("issecret=true]", Behind::Line, "secret"),
 ];
 
-/// The search for the beginnings of statements; none where the processor has no packed search.
-static SEARCH: LazyLock<Option<Searcher>> =
-    LazyLock::new(|| packed(STATEMENTS.iter().map(|(literal, ..)| literal.as_bytes())));
-
-/// Where the next statement begins from `from` on, and which it is.
-fn next_statement(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    if let Some(search) = &*SEARCH {
-        let found = search.find_in(bytes, Span { start: from, end: bytes.len() })?;
-        return Some((found.start(), found.pattern().as_usize()));
-    }
-    (from..bytes.len()).find_map(|at| {
-        let starts = |(literal, ..): &(&str, Behind, &str)| bytes[at..].starts_with(literal.as_bytes());
-        Some((at, STATEMENTS.iter().position(starts)?))
-    })
-}
+/// The search for the beginnings of statements.
+static SEARCH: LazyLock<Packed> =
+    LazyLock::new(|| Packed::new(STATEMENTS.iter().map(|(literal, ..)| literal.as_bytes())));
 
 /// Calls `hit` with the value of every option of a command whose name is a secret's, `--password x` and `-Password x`, of
 /// those of one letter that a known command takes a secret behind, and of statements.
 pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, usize, &'static str)) {
     let mut reader = Reader::new(text);
     let bytes = text.as_bytes();
+    let mut line = CommandLine::new();
     for at in memchr::memchr_iter(b'-', bytes) {
         let before = at.checked_sub(1).map(|before| bytes[before]);
         let is_free = before.is_some_and(|before| before == b' ' || before == KEY_END as u8);
@@ -113,13 +99,13 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
             continue;
         }
         let option = Flag { at, name, is_long, quote };
-        let found = of_command(&mut reader, &option).or_else(|| named(&mut reader, &option, redactor));
+        let found = of_command(&mut reader, &mut line, &option).or_else(|| named(&mut reader, &option, redactor));
         if let Some((start, end, kind)) = found {
             hit(start, end, kind);
         }
     }
     let mut from = 0;
-    while let Some((at, index)) = next_statement(bytes, from) {
+    while let Some((at, index)) = SEARCH.next(bytes, from) {
         let (literal, behind, kind) = STATEMENTS[index];
         from = at + 1;
         if let Some((start, end, kind)) = statement(&mut reader, at, literal, behind, kind, redactor) {
@@ -194,8 +180,7 @@ fn statement(
     let mut start = at + literal.len();
     match behind {
         Behind::Line => {
-            let stops = |byte: &u8| matches!(byte, b'\n' | b'\r' | b'"');
-            let end = bytes[start..].iter().position(stops).map_or(bytes.len(), |length| start + length);
+            let end = reader.line_end(start);
             is_secret_text(&text[start..end], meaning, true).then_some((start, end, kind))
         }
         Behind::Quoted => {
@@ -310,24 +295,69 @@ const COMMANDS: &[(&str, &str, Given)] = &[
 /// Options of curl that take nothing, which may stand before one that does: `-sSu user:x`.
 const CLUSTERED: &[u8] = b"sSfLkvigINOJGq";
 
-/// Whether the command stands before `at` on its line.
-fn is_called(bytes: &[u8], at: usize, command: &str) -> bool {
-    const COMMAND_BYTES_MAX: usize = 256;
-    let from = at.saturating_sub(COMMAND_BYTES_MAX);
-    let before = bytes[from..at]
-        .rsplit(|byte| matches!(byte, b'\n' | b'|' | b';') || *byte == KEY_END as u8)
-        .next()
-        .unwrap_or_default();
-    let before = memchr::memmem::rfind(before, b"&& ").map_or(before, |and| &before[and..]);
-    let of_gap = |byte: &u8| {
-        byte.is_ascii_whitespace()
-            || matches!(byte, b'/' | b'\\' | b'"' | b'\'' | b'`' | b'(' | b'[' | b'{' | b',' | b'=' | b'>')
-    };
-    before.split(of_gap).any(|word| word.strip_suffix(b".exe").unwrap_or(word) == command.as_bytes())
+/// The commands of a line, read once as far as its options stand.
+struct CommandLine {
+    /// How far it was read, and where the word begins that stands there.
+    read: usize,
+    word: usize,
+    /// Where the command begins behind what parts it from the one before.
+    start: usize,
+    /// Where the command of each row was called last, if it was.
+    called: [Option<usize>; COMMANDS.len()],
+}
+
+impl CommandLine {
+    fn new() -> CommandLine {
+        CommandLine { read: 0, word: 0, start: 0, called: [None; COMMANDS.len()] }
+    }
+
+    /// Reads on to `at`, where an option stands.
+    fn read(&mut self, bytes: &[u8], at: usize) {
+        let from = at.saturating_sub(COMMAND_BYTES_MAX);
+        if self.read < from {
+            (self.read, self.word) = (from, from);
+        }
+        for place in self.read..at {
+            let byte = bytes[place];
+            let ends = matches!(byte, b'\n' | b'|' | b';')
+                || byte == KEY_END as u8
+                || byte == b' ' && bytes[self.word..place].ends_with(b"&&");
+            if ends {
+                self.start = place + 1;
+            } else if !is_gap(byte) {
+                continue;
+            } else {
+                let word = &bytes[self.word..place];
+                let word = word.strip_suffix(b".exe").unwrap_or(word);
+                for (row, called) in COMMANDS.iter().zip(&mut self.called) {
+                    if row.0.as_bytes() == word {
+                        *called = Some(self.word);
+                    }
+                }
+            }
+            self.word = place + 1;
+        }
+        self.read = at;
+    }
+
+    /// Whether the command of a row stands on the line before `at`, up to which it was read.
+    fn calls(&self, row: usize, at: usize) -> bool {
+        let from = self.start.max(at.saturating_sub(COMMAND_BYTES_MAX));
+        self.called[row].is_some_and(|called| called >= from)
+    }
+}
+
+/// How far before an option its command may stand.
+const COMMAND_BYTES_MAX: usize = 256;
+
+/// Whether a byte parts words of a command line.
+fn is_gap(byte: u8) -> bool {
+    byte.is_ascii_whitespace()
+        || matches!(byte, b'/' | b'\\' | b'"' | b'\'' | b'`' | b'(' | b'[' | b'{' | b',' | b'=' | b'>')
 }
 
 /// The secret behind an option that only means one to the command before it on its line.
-fn of_command(reader: &mut Reader<'_>, option: &Flag) -> Option<(usize, usize, &'static str)> {
+fn of_command(reader: &mut Reader<'_>, line: &mut CommandLine, option: &Flag) -> Option<(usize, usize, &'static str)> {
     let bytes = reader.bytes;
     let clustered = if option.is_long { 0 } else { 8 };
     let skipped = bytes[option.name..].iter().take(clustered).take_while(|letter| CLUSTERED.contains(letter)).count();
@@ -335,8 +365,12 @@ fn of_command(reader: &mut Reader<'_>, option: &Flag) -> Option<(usize, usize, &
     let name = option.name + if is_clustered { skipped } else { 0 };
     let is_meant =
         |row: &(&str, &str, Given)| bytes[name..].starts_with(row.1.as_bytes()) && (row.1.len() > 1) == option.is_long;
-    let mut called = COMMANDS.iter().filter(|row| is_meant(row) && is_called(bytes, option.at, row.0));
-    called.find_map(|(_, letters, given)| {
+    line.read(bytes, option.at);
+    let mut called = COMMANDS.iter().enumerate().filter(|(_, row)| is_meant(row));
+    called.find_map(|(row, (_, letters, given))| {
+        if !line.calls(row, option.at) {
+            return None;
+        }
         let (start, end) = given_value(reader, option, name + letters.len(), *given)?;
         let meaning = Meaning { kind: "password", rule: Rule::All };
         let word = &reader.text[start..end];

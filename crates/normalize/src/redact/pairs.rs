@@ -5,7 +5,7 @@
 //! at [`word_end`] and [`clause_end`].
 
 use super::keys::{self, Meaning, Rule};
-use super::lines::{self, Below};
+use super::lines::{self, Below, Lists};
 use super::values::{
     ABOUT_PASSWORDS, SCHEMES, are_credentials, beginning, is_dense, is_secret_list, is_secret_text, is_sentence,
     is_short_and_plain, is_told_in_brackets,
@@ -18,6 +18,9 @@ const NAME_TO_VALUE_BYTES_MAX: usize = 256;
 
 /// Bytes of a name whose value stands under another key.
 pub(crate) const NAME_BYTES_MAX: usize = 128;
+
+/// Bytes of an element's opening tag.
+pub(super) const TAG_BYTES_MAX: usize = 512;
 
 /// A quote within text within text is escaped fifteen times at the fourth nesting; more is no quote.
 pub(super) const QUOTE_ESCAPES_MAX: usize = 15;
@@ -58,8 +61,13 @@ pub(super) struct Reader<'t> {
     pub(super) bytes: &'t [u8],
     word: Memo,
     clauses: [Memo; 4],
+    /// Where prose stops within a clause.
+    stops: [Memo; 2],
+    line: Memo,
+    element: Memo,
     brackets: [Memo; 3],
     rows: [Memo; 3],
+    lists: Lists,
     quotes: [[Memo; QUOTE_ESCAPES_MAX + 1]; 3],
 }
 
@@ -98,7 +106,7 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
         // Scala writes maps as `key -> value`.
         let is_arrow = bytes[at] == b'>' && at.checked_sub(1).is_some_and(|before| bytes[before] == b'-');
         if bytes[at] == b'>' && !is_arrow {
-            if let Some((start, end, kind)) = element(text, at, redactor, &mut pending) {
+            if let Some((start, end, kind)) = reader.element(at, redactor, &mut pending) {
                 covered = end;
                 hit(start, end, kind);
             }
@@ -192,10 +200,11 @@ pub(crate) fn find(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, u
 /// Pairs whose separator is a full-width colon or equals sign, as Chinese and Japanese texts have.
 fn wide(text: &str, redactor: &Redactor, reader: &mut Reader<'_>, hit: &mut dyn FnMut(usize, usize, &'static str)) {
     let bytes = text.as_bytes();
+    let mut covered = 0;
     for at in memchr::memmem::find_iter(bytes, b"\xef\xbc") {
         // The last byte of the character stands where a separator does.
         let last = at + 2;
-        if !matches!(bytes.get(last), Some(0x9a | 0x9d)) {
+        if at < covered || !matches!(bytes.get(last), Some(0x9a | 0x9d)) {
             continue;
         }
         let end = at - bytes[..at].iter().rev().take(8).take_while(|byte| matches!(byte, b' ' | b'"' | b'\'')).count();
@@ -203,6 +212,7 @@ fn wide(text: &str, redactor: &Redactor, reader: &mut Reader<'_>, hit: &mut dyn 
         let Some(key) = text.get(end - length..end) else { continue };
         let Some(meaning) = redactor.meaning(key) else { continue };
         if let Some((start, end)) = reader.secret_value(end - length, last, meaning) {
+            covered = end;
             hit(start, end, meaning.kind);
         }
     }
@@ -341,8 +351,12 @@ impl<'t> Reader<'t> {
             bytes: text.as_bytes(),
             word: NOT_LOOKED_AT,
             clauses: [NOT_LOOKED_AT; 4],
+            stops: [NOT_LOOKED_AT; 2],
+            line: NOT_LOOKED_AT,
+            element: NOT_LOOKED_AT,
             brackets: [NOT_LOOKED_AT; 3],
             rows: [NOT_LOOKED_AT; 3],
+            lists: Lists::default(),
             quotes: [[NOT_LOOKED_AT; QUOTE_ESCAPES_MAX + 1]; 3],
         }
     }
@@ -444,7 +458,10 @@ impl<'t> Reader<'t> {
     /// What stands below a key that is alone on its line, which ends at `line_end`.
     fn below(&mut self, at: usize, line_end: usize) -> Option<Value> {
         match lines::below(self.bytes, at, line_end)? {
-            Below::List(start, end) => Some(Value::list(start, end, true)),
+            Below::List(start, depth) => {
+                let (start, end) = self.lists.entries(self.bytes, start, depth)?;
+                Some(Value::list(start, end, true))
+            }
             Below::Line(start, end) => {
                 let value = match self.quoted(start) {
                     Some((start, end)) => Value::quoted(start, end, true),
@@ -468,9 +485,10 @@ impl<'t> Reader<'t> {
     /// Where the rows of a list end whose bracket stands on a line of its own.
     fn rows_end(&mut self, start: usize, bracket: u8) -> usize {
         let bytes = self.bytes;
-        let end =
-            remembered(&mut self.rows[kind_of_bracket(bracket)], start, || lines::rows_end(bytes, start, bracket));
-        end - bytes[start..end].iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count()
+        remembered(&mut self.rows[kind_of_bracket(bracket)], start, || {
+            let end = lines::rows_end(bytes, start, bracket);
+            start + bytes[start..end].trim_ascii_end().len()
+        })
     }
 
     /// What a value that ends at `end` was changed to: Terraform's `"old" -> "new"`.
@@ -589,8 +607,46 @@ impl<'t> Reader<'t> {
     fn clause_end(&mut self, start: usize, separator: u8, semicolon_ends: bool) -> usize {
         let bytes = self.bytes;
         let memo = &mut self.clauses[usize::from(separator == b'=') * 2 + usize::from(semicolon_ends)];
-        let end = remembered(memo, start, || clause_end(bytes, start, separator, semicolon_ends));
-        end - bytes[start..end].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+        remembered(memo, start, || {
+            let end = clause_end(bytes, start, separator, semicolon_ends);
+            end - bytes[start..end].iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+        })
+    }
+
+    /// Where prose stops in the clause that goes on from `start` to `end`: at a comma that parts clauses, before a further pair
+    /// or sentence.
+    fn prose_end(&mut self, start: usize, end: usize, separator: u8) -> usize {
+        let clause = &self.bytes[..end];
+        remembered(&mut self.stops[usize::from(separator == b'=')], start, || {
+            (start..end)
+                .find(|at| match clause[*at] {
+                    b',' | b';' => matches!(clause.get(at + 1), None | Some(b' ')),
+                    b'.' | b'!' => matches!(clause.get(at + 1), Some(b' ')),
+                    b' ' => {
+                        let rest = &clause[at + 1..];
+                        let length = rest.iter().take(64).take_while(|byte| is_of_key(**byte)).count();
+                        length > 0 && matches!(rest.get(length), Some(b'=' | b':'))
+                    }
+                    _ => false,
+                })
+                .unwrap_or(end)
+        })
+    }
+
+    /// What stands behind the opening sign of a CDATA section, which ends at `start`.
+    fn cdata_end(&mut self, start: usize) -> usize {
+        let bytes = self.bytes;
+        remembered(&mut self.element, start, || {
+            memchr::memmem::find(&bytes[start..], b"]]>").map_or(bytes.len(), |length| start + length)
+        })
+    }
+
+    /// The end of the line, or of the text in which it stands.
+    pub(super) fn line_end(&mut self, start: usize) -> usize {
+        let bytes = self.bytes;
+        remembered(&mut self.line, start, || {
+            memchr::memchr3(b'\n', b'\r', b'"', &bytes[start..]).map_or(bytes.len(), |length| start + length)
+        })
     }
 
     /// The range to hide behind the separator at `at`.
@@ -743,24 +799,10 @@ impl<'t> Reader<'t> {
         if ABOUT_PASSWORDS.iter().any(|about| plain.eq_ignore_ascii_case(about)) {
             return None;
         }
-        let mut end = self.clause_end(value.start, separator, true);
-        // A comma parts clauses of prose; a further pair or sentence ends them as well.
-        let clause = &bytes[value.start..end];
-        let stop = (0..clause.len()).find(|at| match clause[*at] {
-            b',' | b';' => matches!(clause.get(at + 1), None | Some(b' ')),
-            b'.' | b'!' => matches!(clause.get(at + 1), Some(b' ')),
-            b' ' => {
-                let rest = &clause[at + 1..];
-                let length = rest.iter().take(64).take_while(|byte| is_of_key(**byte)).count();
-                length > 0 && matches!(rest.get(length), Some(b'=' | b':'))
-            }
-            _ => false,
-        });
-        if let Some(stop) = stop {
-            end = value.start + stop;
-        }
-        end = end.max(value.end.min(end.max(value.start + 1)));
-        let words = text[value.start..end].split_whitespace().count();
+        let end = self.clause_end(value.start, separator, true);
+        let end = self.prose_end(value.start, end, separator);
+        let end = end.max(value.end.min(end.max(value.start + 1)));
+        let words = text[value.start..end].split_whitespace().take(4).count();
         let line_start = bytes[..key_start]
             .iter()
             .rev()
@@ -769,7 +811,7 @@ impl<'t> Reader<'t> {
             .all(|byte| matches!(byte, b' ' | b'\t' | b'-' | b'"' | b'\'' | b'{'));
         let is_plain = word.bytes().all(|byte| byte.is_ascii_alphabetic());
         // What a validator says: "Path `password` is required."
-        let clause = &text[value.start..end];
+        let clause = beginning(&text[value.start..end]);
         if words > 3
             && is_plain
             && ["is required", "must be", "must have", "is invalid", "should be"]
@@ -784,6 +826,62 @@ impl<'t> Reader<'t> {
             _ if is_plain => None,
             _ => Some((value.start, value.end.min(end))),
         }
+    }
+
+    /// The text of the element whose opening tag ends at `at`.
+    fn element(
+        &mut self,
+        at: usize,
+        redactor: &Redactor,
+        pending: &mut Option<(Meaning, usize)>,
+    ) -> Option<(usize, usize, &'static str)> {
+        let (text, bytes) = (self.text, self.bytes);
+        let from = at.saturating_sub(TAG_BYTES_MAX);
+        let open = from + memchr::memrchr2(b'<', b'>', &bytes[from..at]).filter(|open| bytes[from + open] == b'<')?;
+        let length = bytes[open + 1..at].iter().take_while(|byte| is_of_key(**byte) || **byte == b':').count();
+        let tag = text.get(open + 1..open + 1 + length)?;
+        if tag.is_empty() || tag.starts_with('/') || bytes[at - 1] == b'/' {
+            return None;
+        }
+        let local = tag.rsplit(':').next().unwrap_or(tag);
+        // `<property name="password">`, `<name>password</name><value>…</value>`, and plists' `<key>` and `<string>`.
+        let is_of_name = keys::is_value(local) || matches!(local, "string" | "data");
+        let named =
+            pending.take().filter(|(_, name)| *name > open || (is_of_name && is_near(bytes, *name, open, b'=')));
+        let is_empty = || bytes[at + 1..].trim_ascii_start().starts_with(b"<") && !bytes[at + 1..].starts_with(b"<!");
+        if redactor.meaning(local).is_none() && named.is_some() && is_empty() {
+            // `<property name="password"><value>…`: the value stands further in.
+            *pending = named.map(|(meaning, _)| (meaning, at));
+            return None;
+        }
+        let Some(meaning) = redactor.meaning(local).or(named.map(|(meaning, _)| meaning)) else {
+            if keys::is_name(local) {
+                let name = &bytes[at + 1..bytes.len().min(at + 1 + NAME_BYTES_MAX)];
+                let end = at + 1 + memchr::memchr(b'<', name)?;
+                *pending = redactor.meaning(text.get(at + 1..end)?.trim()).map(|meaning| (meaning, end));
+            }
+            return None;
+        };
+        let (mut start, mut end);
+        start = at + 1;
+        const CDATA: &[u8] = b"<![CDATA[";
+        if bytes[start..].starts_with(CDATA) {
+            start += CDATA.len();
+            end = self.cdata_end(start);
+        } else {
+            end = memchr::memchr(b'<', &bytes[start..]).map_or(bytes.len(), |length| start + length);
+            // A cut element ends with its line.
+            if end == bytes.len() {
+                end = memchr::memchr(b'\n', &bytes[start..]).map_or(end, |length| start + length);
+            }
+        }
+        // `password: <your-password>` is a place holder, no element.
+        let before = bytes[..open].iter().rev().take(8).find(|byte| !matches!(byte, b' ' | b'\t'));
+        let is_end = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b';' | b')' | b'"' | b'\'');
+        if matches!(before, Some(b':' | b'=')) && bytes.get(at + 1).is_none_or(is_end) {
+            return None;
+        }
+        is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind))
     }
 }
 
@@ -1062,66 +1160,6 @@ const PARAMETERS: &[&str] = &[
     "hash", "app", "dlg",
 ];
 
-/// The text of the element whose opening tag ends at `at`.
-fn element(
-    text: &str,
-    at: usize,
-    redactor: &Redactor,
-    pending: &mut Option<(Meaning, usize)>,
-) -> Option<(usize, usize, &'static str)> {
-    const TAG_BYTES_MAX: usize = 512;
-    let bytes = text.as_bytes();
-    let from = at.saturating_sub(TAG_BYTES_MAX);
-    let open = from + memchr::memrchr2(b'<', b'>', &bytes[from..at]).filter(|open| bytes[from + open] == b'<')?;
-    let length = bytes[open + 1..at].iter().take_while(|byte| is_of_key(**byte) || **byte == b':').count();
-    let tag = text.get(open + 1..open + 1 + length)?;
-    if tag.is_empty() || tag.starts_with('/') || bytes[at - 1] == b'/' {
-        return None;
-    }
-    let local = tag.rsplit(':').next().unwrap_or(tag);
-    // `<property name="password">`, `<name>password</name><value>…</value>`, and plists' `<key>` and `<string>`.
-    let is_of_name = keys::is_value(local) || matches!(local, "string" | "data");
-    let named = pending.take().filter(|(_, name)| *name > open || (is_of_name && is_near(bytes, *name, open, b'=')));
-    let is_empty = || bytes[at + 1..].trim_ascii_start().starts_with(b"<") && !bytes[at + 1..].starts_with(b"<!");
-    if redactor.meaning(local).is_none() && named.is_some() && is_empty() {
-        // `<property name="password"><value>…`: the value stands further in.
-        *pending = named.map(|(meaning, _)| (meaning, at));
-        return None;
-    }
-    let Some(meaning) = redactor.meaning(local).or(named.map(|(meaning, _)| meaning)) else {
-        if keys::is_name(local) {
-            let name = &bytes[at + 1..bytes.len().min(at + 1 + NAME_BYTES_MAX)];
-            let end = at + 1 + memchr::memchr(b'<', name)?;
-            *pending = redactor.meaning(text.get(at + 1..end)?.trim()).map(|meaning| (meaning, end));
-        }
-        return None;
-    };
-    let (mut start, mut end);
-    start = at + 1;
-    const CDATA: &[u8] = b"<![CDATA[";
-    if bytes[start..].starts_with(CDATA) {
-        // What is not hidden for certain would be searched again and again.
-        if !matches!(meaning.rule, Rule::All | Rule::Text | Rule::Token) {
-            return None;
-        }
-        start += CDATA.len();
-        end = memchr::memmem::find(&bytes[start..], b"]]>").map_or(bytes.len(), |length| start + length);
-    } else {
-        end = memchr::memchr(b'<', &bytes[start..]).map_or(bytes.len(), |length| start + length);
-        // A cut element ends with its line.
-        if end == bytes.len() {
-            end = memchr::memchr(b'\n', &bytes[start..]).map_or(end, |length| start + length);
-        }
-    }
-    // `password: <your-password>` is a place holder, no element.
-    let before = bytes[..open].iter().rev().take(8).find(|byte| !matches!(byte, b' ' | b'\t'));
-    let is_end = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b',' | b';' | b')' | b'"' | b'\'');
-    if matches!(before, Some(b':' | b'=')) && bytes.get(at + 1).is_none_or(is_end) {
-        return None;
-    }
-    is_secret_text(&text[start..end], meaning, true).then_some((start, end, meaning.kind))
-}
-
 /// Calls `hit` with the value of every tuple of a name and a value without quotes: .NET's `[X-Api-Key, x1]`, Scala's
 /// `(Cookie,a=1)`, Erlang's `{password,"x"}`. Two plain words are a list of names.
 pub(crate) fn tuples(text: &str, redactor: &Redactor, hit: &mut dyn FnMut(usize, usize, &'static str)) {
@@ -1158,13 +1196,13 @@ fn tuple(reader: &mut Reader<'_>, at: usize, redactor: &Redactor) -> Option<(usi
         _ => b'}',
     };
     let end = reader.closing_bracket(start, bracket);
+    if end - start > VALUE_BYTES_MAX {
+        return None;
+    }
     let value = text[start..end].trim_end();
     let is_plain = || value.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-' | b'.' | b' '));
     // With more elements it is a list.
-    let is_value = start < end
-        && value.len() <= VALUE_BYTES_MAX
-        && (meaning.kind == "cookie" || !value.contains(", "))
-        && !is_plain()
-        && !is_sentence(value);
+    let is_value =
+        start < end && (meaning.kind == "cookie" || !value.contains(", ")) && !is_plain() && !is_sentence(value);
     (is_value && is_secret_text(value, meaning, true)).then_some((start, start + value.len(), meaning.kind))
 }

@@ -618,6 +618,7 @@ fn begins(bytes: &[u8], at: usize, letter: u8) -> Option<usize> {
 
 /// `Bearer ` and what RFC 6750 calls b64token; a plain word of prose behind it is none.
 fn bearer(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    const BEGINNING_BYTES_MAX: usize = 256;
     begins(bytes, at, b'b')?;
     let name_end = at + "earer".len();
     let gap = match bytes.get(name_end) {
@@ -630,14 +631,15 @@ fn bearer(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let start = name_end + gap;
     let of_token =
         |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=');
-    let length = bytes[start..].iter().take_while(of_token).count();
-    let token = &bytes[start..start + length];
+    let beginning = bytes[start..].iter().take(BEGINNING_BYTES_MAX).take_while(of_token).count();
+    let token = &bytes[start..start + beginning];
     // `token_type=bearer expires_in=3600`: what follows is another pair.
     if memchr::memchr(b'=', token).is_some_and(|sign| token[sign..].iter().any(|byte| *byte != b'=')) {
         return None;
     }
-    let is_token = length >= 8 && (length >= 20 || token.iter().any(|byte| !byte.is_ascii_alphabetic()));
-    is_token.then_some((start, start + length))
+    let is_token = beginning >= 8 && (beginning >= 20 || token.iter().any(|byte| !byte.is_ascii_alphabetic()));
+    // What is no token may be looked at again and again: only what is one is read to its end.
+    is_token.then(|| (start, start + bytes[start..].iter().take_while(of_token).count()))
 }
 
 /// As much of `Basic` credentials as is decoded to see whether a colon stands in them.
@@ -653,10 +655,8 @@ fn basic(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     }
     let start = name_end + gap;
     let of_base64 = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_');
-    let length = bytes[start..].iter().take_while(of_base64).count();
-    let end = start + length + bytes[start + length..].iter().take(2).take_while(|byte| **byte == b'=').count();
-    let whole = &bytes[start..start + length.min(BASIC_BYTES_MAX) / 4 * 4];
-    let standard: Vec<u8> = bytes[start..start + length.min(BASIC_BYTES_MAX)]
+    let length = bytes[start..].iter().take(BASIC_BYTES_MAX).take_while(of_base64).count();
+    let standard: Vec<u8> = bytes[start..start + length]
         .iter()
         .map(|byte| match byte {
             b'-' => b'+',
@@ -666,10 +666,14 @@ fn basic(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
         .collect();
     let decoded = base64_simd::STANDARD_NO_PAD
         .decode_to_vec(&standard)
-        .or_else(|_| base64_simd::STANDARD_NO_PAD.decode_to_vec(&standard[..whole.len()]))
+        .or_else(|_| base64_simd::STANDARD_NO_PAD.decode_to_vec(&standard[..length / 4 * 4]))
         .ok()?;
     let is_text = decoded.iter().all(|byte| !byte.is_ascii_control());
-    (length >= 4 && is_text && decoded.contains(&b':')).then_some((start, end))
+    // What is none may be looked at again and again: only what is some is read to its end.
+    (length >= 4 && is_text && decoded.contains(&b':')).then(|| {
+        let end = start + bytes[start..].iter().take_while(of_base64).count();
+        (start, end + bytes[end..].iter().take(2).take_while(|byte| **byte == b'=').count())
+    })
 }
 
 /// A bot's token: its number, a colon and about 35 characters, of which the first two are `AA`.

@@ -6,7 +6,7 @@
 use super::keys::{self, Meaning, Rule};
 use super::pairs::{NAME_BYTES_MAX, names_source_file};
 use super::values::{is_long_number, is_secret_text, is_sentence, of_element};
-use super::{Redactor, options};
+use super::{KeyLook, Redactor, options};
 use crate::json::{Kind, Mark, Tape};
 use crate::keys::KeyFacts;
 use crate::limits::JSON_DEPTH_MAX;
@@ -28,6 +28,8 @@ struct Frame {
     is_called: bool,
     /// Whether one of its keys or short texts names a card, once that was asked.
     is_card: Option<bool>,
+    /// Whether it is an operation of a patch (RFC 6902), once that was asked.
+    is_patch: Option<bool>,
 }
 
 struct Walk<'w> {
@@ -39,6 +41,46 @@ struct Walk<'w> {
     depth: usize,
     replaced: u64,
     any_suspect: bool,
+}
+
+/// Whether nothing is to be marked in a text of which no string may hold anything but a pair: no key names a secret, no string
+/// says of another value that it is one or may hold a pair, and nothing is a card's number. Most texts are like that, and this
+/// is said of them without a walk.
+pub(crate) fn is_plain(tape: &Tape, text: &str, redactor: &Redactor, facts: &[KeyFacts]) -> bool {
+    // What the key before says of a value; nothing does of an element.
+    let mut before = None;
+    tape.tokens.iter().zip(facts).all(|(token, facts)| {
+        let raw = || &text[token.start as usize..token.end as usize];
+        let key: Option<KeyLook> = before.take();
+        let is_name = key.is_none_or(|key| key.is_name);
+        match token.kind {
+            Kind::Key => {
+                before = Some(facts.look);
+                !token.escaped && !facts.look.may_hold && !facts.look.names_secret
+            }
+            Kind::String => {
+                let raw = raw();
+                let names = is_name
+                    && (token.escaped || redactor.meaning(raw).is_some() || key.is_none() && may_be_argument(raw));
+                !(names || is_card(raw.as_bytes()) || redactor.may_hold_pair(raw.as_bytes()))
+            }
+            Kind::Number => !is_card(raw().as_bytes()),
+            // The last of a list may be a name.
+            Kind::Array => key.is_none() || !is_name,
+            _ => true,
+        }
+    })
+}
+
+/// Whether an element of a list may be an option or a command, so that the list is what it is called with.
+fn may_be_argument(raw: &str) -> bool {
+    matches!(raw.as_bytes(), [b'-', _, ..]) || options::names_command(raw)
+}
+
+/// Whether digits may be a card's number, if a key says so.
+fn is_card(raw: &[u8]) -> bool {
+    const CARD_BYTES: std::ops::RangeInclusive<usize> = 15..=16;
+    CARD_BYTES.contains(&raw.len()) && super::cards::is_number(raw)
 }
 
 /// Marks every secret, and every string and key in which `is_suspect` says that there may be one; it is not asked of keys
@@ -153,10 +195,9 @@ impl Walk<'_> {
     /// A string or number: a card's, or suspect.
     #[inline]
     fn scalar(&mut self, index: usize, is_suspect: &mut impl FnMut(&[u8], Kind) -> bool) {
-        const CARD_BYTES: std::ops::RangeInclusive<usize> = 15..=16;
         let token = self.tape.tokens[index];
         let raw = &self.text.as_bytes()[token.start as usize..token.end as usize];
-        if CARD_BYTES.contains(&raw.len()) && super::cards::is_number(raw) && self.is_below_card(index) {
+        if is_card(raw) && self.is_below_card(index) {
             self.hide(index, "card-number");
         } else if token.kind == Kind::String {
             self.suspect(index, None, is_suspect);
@@ -265,8 +306,13 @@ impl Walk<'_> {
         self.leave(value);
         let Some(last) = self.depth.checked_sub(1) else { return };
         let object = self.open[last].container as usize;
-        let is_page = keys::names_page(key, &self.tape.text(self.text, name))
-            && !self.tape.entries(object).any(|(key, _)| self.tape.text(self.text, key) == "op");
+        let is_page = keys::names_page(key, &self.tape.text(self.text, name)) && {
+            let is_patch = self.open[last]
+                .is_patch
+                .unwrap_or_else(|| self.tape.entries(object).any(|(key, _)| self.tape.text(self.text, key) == "op"));
+            self.open[last].is_patch = Some(is_patch);
+            !is_patch
+        };
         if is_page || std::mem::replace(&mut self.open[last].is_resolved, true) {
             return;
         }
@@ -306,11 +352,11 @@ impl Walk<'_> {
     /// command is called with.
     fn element(&mut self, index: usize) {
         let raw = self.tape.raw(self.text, index);
-        if matches!(raw.as_bytes(), [b'-', _, ..]) || options::names_command(raw) {
+        if may_be_argument(raw) {
             self.arguments(index);
         }
         // `password:hunter2` is a pair, not a name.
-        if self.tape.raw(self.text, index).contains(':') || self.named(index, 1).is_none() {
+        if raw.contains(':') || self.named(index, 1).is_none() {
             return;
         }
         self.leave(index);
@@ -337,19 +383,17 @@ impl Walk<'_> {
                     .bytes()
                     .all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-'))
         });
-        let mut place = 0;
-        while place + 1 < elements.len() {
-            let (name, value) = (elements[place], elements[place + 1]);
-            let is_place = is_even && place % 2 == 0 && (is_tuple || !only_names);
-            if is_place
-                && self.tape.tokens[name].kind == Kind::String
+        if !is_even || only_names && !is_tuple {
+            return;
+        }
+        for pair in elements.chunks_exact(2) {
+            let (name, value) = (pair[0], pair[1]);
+            if self.tape.tokens[name].kind == Kind::String
                 && let Some(meaning) = self.named(name, 1)
                 && self.is_secret(value, meaning)
             {
                 self.hide(value, meaning.kind);
-                place += 1;
             }
-            place += 1;
         }
     }
 

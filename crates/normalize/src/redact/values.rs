@@ -33,6 +33,7 @@ pub(super) fn is_short_and_plain(word: &str) -> bool {
 /// ends with the bracket.
 pub(super) fn is_told_in_brackets(before: &[u8], inside: &str) -> bool {
     let is_bare = matches!(before, [.., b' ' | b'=' | b':', b'(']);
+    let inside = beginning(inside);
     is_bare && inside.contains(' ') && inside.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b' ')
 }
 
@@ -74,17 +75,35 @@ pub(super) fn is_sentence(text: &str) -> bool {
 
 /// Whether a text under a key of this meaning is to be hidden.
 pub(super) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> bool {
-    let text = text.trim();
-    let is_nothing = matches!(
-        text.trim_end_matches(',').trim_matches(['<', '>', '(', ')']),
-        "" | "null" | "none" | "None" | "nil" | "NULL" | "Array" | "true" | "false" | "True" | "False" | "undefined"
-    );
+    // How a long value ends says nothing of it, and many keys may have theirs end at one place.
+    const ENDING_BYTES_MAX: usize = 2048;
+    let text = text.trim_start();
+    let is_short = text.len() <= ENDING_BYTES_MAX;
+    let text = if is_short { text.trim_end() } else { text };
+    let is_nothing = is_short
+        && matches!(
+            text.trim_end_matches(',').trim_matches(['<', '>', '(', ')']),
+            "" | "null"
+                | "none"
+                | "None"
+                | "nil"
+                | "NULL"
+                | "Array"
+                | "true"
+                | "false"
+                | "True"
+                | "False"
+                | "undefined"
+        );
     // What was hidden before, here or elsewhere, and what stands for a value.
     let is_hidden = text.starts_with("[redacted:")
         || text.chars().all(is_sign)
         || text.len() > 3 && text.bytes().all(|byte| matches!(byte, b'x' | b'X'))
         || is_place_holder(text, is_quoted)
-        || MASKS.iter().any(|mask| text.trim_matches(['[', ']', '<', '>', '(', ')']).eq_ignore_ascii_case(mask));
+        || is_short && {
+            let mask = text.trim_matches(['[', ']', '<', '>', '(', ')']);
+            MASKS.iter().any(|known| mask.eq_ignore_ascii_case(known))
+        };
     if is_nothing || is_hidden || is_arn(text) {
         return false;
     }
@@ -104,7 +123,7 @@ pub(super) fn is_secret_text(text: &str, meaning: Meaning, is_quoted: bool) -> b
         Rule::Credentials => !is_quoted || are_credentials(beginning(text)),
         Rule::Dense => {
             const DENSE_BYTES_MIN: usize = 16;
-            let text = beginning(text);
+            let text = beginning(text).trim_end();
             text.len() >= DENSE_BYTES_MIN
                 && text.bytes().any(|byte| byte.is_ascii_digit())
                 && !text.bytes().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'(' | b')' | b'<' | b'{'))
@@ -144,7 +163,7 @@ const MASKS: &[&str] =
 /// `?`, `$1`, `%s`, and where no quotes are around it `:name` and `@name`.
 fn is_place_holder(text: &str, is_quoted: bool) -> bool {
     const NAME_BYTES_MAX: usize = 64;
-    let text = text.trim_end_matches([',', ';', ')']);
+    let text = if text.len() <= BEGINNING_BYTES_MAX { text.trim_end_matches([',', ';', ')']) } else { text };
     if text.len() > NAME_BYTES_MAX + 8 {
         return ["${", "{{"].iter().any(|open| text.strip_prefix(open).is_some_and(is_name_of_value));
     }
@@ -173,7 +192,8 @@ fn is_place_holder(text: &str, is_quoted: bool) -> bool {
 
 /// Whether the rest behind `${` is a name, which stands for a value.
 fn is_name_of_value(rest: &str) -> bool {
-    beginning(rest.trim_end_matches('}'))
+    beginning(rest)
+        .trim_end_matches('}')
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-' | b':' | b'/' | b' '))
 }

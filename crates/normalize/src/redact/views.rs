@@ -3,7 +3,8 @@
 //!
 //! It refuses to say what is secret, and to look at a byte more than once a nesting.
 
-/// What stands in a view between a key and its text, which begins a line there but for what must stand beside its key.
+/// What stands in a view between a key and its text. Who looks for the start of a line takes it for one; who looks for a key
+/// beside its value does not.
 pub(crate) const KEY_END: char = '\u{1f}';
 
 /// How often escapes are resolved. Text within text within text is common; beyond this nobody reads it either.

@@ -141,6 +141,9 @@ fn levels_by_number_and_by_name() {
         (r#"{"version":"1.1","host":"h","short_message":"m","level":3}"#, 17),
         (r#"{"level":50,"time":1795250573429,"pid":8,"hostname":"h","msg":"m"}"#, 17),
         (r#"{"levelno":40,"message":"m"}"#, 17),
+        // A word that is no level gives way to one, whichever stands first.
+        (r#"{"status":"error","level":"high","dd":{"a":1},"message":"m"}"#, 17),
+        (r#"{"level":"high","status":"error","dd":{"a":1},"message":"m"}"#, 17),
         (
             r#"{"text":"t","record":{"level":{"icon":"x","name":"WARNING","no":30},"message":"m","time":{"repr":"2026-11-21 08:42:53.429000+00:00","timestamp":1795250573.429}}}"#,
             13,
