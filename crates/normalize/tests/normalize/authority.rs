@@ -271,8 +271,23 @@ fn a_stranger_fails_no_call_by_a_stack_in_a_text() {
         "Unhandled exception. System.InvalidOperationException: x\n   at A.B()",
         "TypeError: x\n    at a (/x.js:1:2)",
         "Error raised from handler method\n{\"errorMessage\":\"x\",\"errorType\":\"E\"}",
+        "Pay/main.swift:9: Fatal error: Unexpectedly found nil",
     ] {
-        for before in ["body: ", "got body:\n", "INFO got\n", "a\r\n", "2026-11-21 08:42:53,429 INFO got "] {
+        for before in [
+            "body: ",
+            "got body:\n",
+            "INFO got\n",
+            "a\r\n",
+            "2026-11-21 08:42:53,429 INFO got ",
+            // As runtimes begin to tell where they are, and as programs begin as well.
+            "/search?q=\n",
+            "/search?q=x.js:1\nthrow x\n^\n",
+            "# order\n",
+            "Unhandled path: /\n",
+            "Uncaught by /x.js:1\n",
+            "node: \n",
+            "file: \n",
+        ] {
             let line = format!("{before}{sent}");
             let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
             assert!(record.severity_number.is_none_or(|number| number < 17), "{line}\n{}", columns(&record));
