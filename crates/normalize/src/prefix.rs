@@ -119,7 +119,7 @@ fn rest(text: &str, at: usize) -> &[u8] {
 }
 
 /// The text up to the first byte that ends it, and where that is. `None` if it is longer than a part of a head.
-fn until(text: &str, at: usize, ends: impl Fn(u8) -> bool) -> Option<(&str, usize)> {
+fn until(text: &str, at: usize, mut ends: impl FnMut(u8) -> bool) -> Option<(&str, usize)> {
     let rest = rest(text, at);
     let length = rest.iter().take(PART_BYTES_MAX).position(|byte| ends(*byte));
     let length = length.or_else(|| (rest.len() <= PART_BYTES_MAX).then_some(rest.len()))?;
@@ -137,6 +137,18 @@ fn group(text: &str, at: usize) -> Option<(&str, usize)> {
     };
     let (inside, end) = until(text, at + 1, |byte| byte == close || byte == b'\n')?;
     (text.as_bytes().get(end) == Some(&close)).then_some((inside, end + 1))
+}
+
+/// The fields of a span in braces that open at `at`, and the byte behind them. What stands in quotes ends nothing.
+fn fields(text: &str, at: usize) -> Option<(&str, usize)> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let (inside, end) = until(text, at + 1, |byte| {
+        let is_end = byte == b'\n' || byte == b'}' && !is_quoted;
+        is_quoted ^= byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    (text.as_bytes().get(end) == Some(&b'}')).then_some((inside, end + 1))
 }
 
 /// A word: up to a blank, a tab, a pipe or the end of the line.
@@ -182,7 +194,7 @@ fn read_group<'t>(head: &mut Head<'t>, inside: &'t str) -> Group<'t> {
         return Group::Other;
     }
     if inside.contains('=') {
-        read_pairs(head, inside, ' ');
+        read_pairs(head, inside);
         return Group::Other;
     }
     let commas = inside.bytes().filter(|byte| *byte == b',').count();
@@ -230,11 +242,16 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$')
 }
 
-/// Reads the ids that a logger's own fields state: `traceId=…, spanId=…`, `requestId="…"`.
-fn read_pairs<'t>(head: &mut Head<'t>, inside: &'t str, separator: char) {
-    for pair in inside.split([separator, ',']) {
-        let Some((key, value)) = pair.split_once('=') else { continue };
-        let value = value.trim_matches(['"', '\'']);
+/// Reads the ids that a logger's own fields state: `traceId=…, spanId=…`, `requestId="…"`. A value without quotes may be
+/// anybody's text, in which further fields stand: none behind it says whose call it is.
+fn read_pairs<'t>(head: &mut Head<'t>, inside: &'t str) {
+    let mut is_sure = true;
+    for pair in (Pairs { rest: inside }) {
+        let Some((key, written)) = pair.split_once('=') else {
+            is_sure = false;
+            continue;
+        };
+        let value = written.trim_matches(['"', '\'']);
         let fold = |name: &str| {
             let letters = key.bytes().filter(|byte| byte.is_ascii_alphanumeric()).map(|byte| byte.to_ascii_lowercase());
             letters.eq(name.bytes())
@@ -244,10 +261,34 @@ fn read_pairs<'t>(head: &mut Head<'t>, inside: &'t str, separator: char) {
         } else if fold("spanid") {
             head.span = ids::span_id(value).is_some().then_some(value).or(head.span);
         } else if fold("requestid") || fold("awsrequestid") {
-            head.invocation_id = ids::uuid(value).is_some().then_some(value).or(head.invocation_id);
+            head.invocation_id = head.invocation_id.or((is_sure && ids::uuid(value).is_some()).then_some(value));
         } else if fold("resourceservicename") || fold("servicename") {
             head.service = Some(value).filter(|value| !value.is_empty()).or(head.service);
         }
+        is_sure &= written.starts_with('"') || ids::uuid(value).is_some() || ids::trace_id(value).is_some();
+    }
+}
+
+/// The pairs of a group, parted by blanks and commas outside of quotes.
+struct Pairs<'t> {
+    rest: &'t str,
+}
+
+impl<'t> Iterator for Pairs<'t> {
+    type Item = &'t str;
+
+    fn next(&mut self) -> Option<&'t str> {
+        self.rest = self.rest.trim_start_matches([' ', ',']);
+        let (mut is_quoted, mut is_escaped) = (false, false);
+        let end = self.rest.bytes().position(|byte| {
+            let is_end = !is_quoted && matches!(byte, b' ' | b',');
+            is_quoted ^= byte == b'"' && !is_escaped;
+            is_escaped = byte == b'\\' && !is_escaped;
+            is_end
+        });
+        let (pair, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        (!pair.is_empty()).then_some(pair)
     }
 }
 
@@ -413,6 +454,7 @@ fn behind_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize, seen: &mut 
     let mut at = blanks(bytes, from);
     // Brackets behind `---` that hold a name: thread alone, or application and thread.
     let (mut application, mut plain) = (None, 0);
+    let mut invocation_id = head.invocation_id;
     let mut brackets = 0;
     let mut names = 0;
     for _ in 0..PARTS_MAX {
@@ -440,7 +482,6 @@ fn behind_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize, seen: &mut 
                 }
                 brackets += 1;
                 // Behind the level a message may begin, and no message says whose call it is.
-                let invocation_id = head.invocation_id;
                 let group = read_group(head, inside);
                 head.invocation_id = invocation_id;
                 match group {
@@ -455,6 +496,12 @@ fn behind_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize, seen: &mut 
             }
             Some(_) => match span_context(head, text, at) {
                 Some(end) => {
+                    // Lambda's own span is the outermost: what looks like a further one may stand in a field of it.
+                    if has_spans {
+                        head.invocation_id = invocation_id;
+                    } else {
+                        invocation_id = head.invocation_id;
+                    }
                     has_spans = true;
                     end
                 }
@@ -504,11 +551,11 @@ fn span_context<'t>(head: &mut Head<'t>, text: &'t str, at: usize) -> Option<usi
     if length == 0 || text.as_bytes().get(at + length) != Some(&b'{') {
         return None;
     }
-    let (inside, end) = group(text, at + length)?;
+    let (inside, end) = fields(text, at + length)?;
     if text.as_bytes().get(end) != Some(&b':') || inside.starts_with('"') {
         return None;
     }
-    read_pairs(head, inside, ' ');
+    read_pairs(head, inside);
     Some(end + 1)
 }
 

@@ -295,6 +295,29 @@ fn a_stranger_fails_no_call_by_a_stack_in_a_text() {
     }
 }
 
+/// Rust's `tracing` writes the fields of spans before the message, and a request's path is one of them.
+#[test]
+fn a_field_of_a_span_names_no_call() {
+    let (own, other) = ("37a788d1-0676-4832-ae70-4245a4ff91e3", "11111111-2222-4333-8444-555555555555");
+    let lambda = format!("Lambda runtime invoke{{requestId=\"{own}\" xrayTraceId=\"Root=1-x\"}}:");
+    for sent in [
+        format!(r#"{{path="/x requestId={other} service.name=evil status=500"}}"#),
+        format!(r#"{{path="/x\\" requestId={other}"}}"#),
+        format!(r#"{{ua="x}}: ERROR{{requestId={other}}}: y"}}"#),
+        format!("{{path=/x requestId={other}}}"),
+        format!("{{path=/x status=500 requestId=\"{other}\"}}"),
+        format!("{{path=/x,requestId={other}}}"),
+        format!("{{q=a requestId={other}}}: b{{requestId={other}}}"),
+    ] {
+        let line = |spans: &str| format!("2026-11-21T08:42:53.429Z  INFO {spans}: pay: done");
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &line(&format!("request{sent}")));
+        assert_ne!(record.faas_invocation_id.as_deref(), Some(other), "{sent}\n{}", columns(&record));
+        assert_eq!(record.severity_number, Some(9), "{sent}");
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &line(&format!("{lambda}request{sent}")));
+        assert_eq!(record.faas_invocation_id.as_deref(), Some(own), "{sent}\n{}", columns(&record));
+    }
+}
+
 /// Lambda's own sentences are its own lines: behind a logger's level they are a message, whatever call they name.
 #[test]
 fn a_sentence_of_the_platform_behind_a_level_fails_no_call() {
