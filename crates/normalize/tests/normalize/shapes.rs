@@ -110,6 +110,15 @@ fn what_only_carries_a_line() {
         format!(r#"{{"log":{quoted},"stream":"stderr","kubernetes":{{"pod_name":"p","labels":{{"app":"a"}}}}}}"#),
         format!(r#"{{"log":{inner},"kubernetes":{{"pod_name":"p"}}}}"#),
         format!(r#"{{"message":{quoted},"kubernetes":{{"pod_name":"p"}},"timestamp":"2026-11-21T08:42:53.500Z"}}"#),
+        // Vector's docker_logs, Fluentd with the metadata of Docker, Filebeat, Promtail's JSON stage.
+        format!(
+            r#"{{"container_id":"1a","container_name":"app","image":"app:3","message":{quoted},"stream":"stderr","timestamp":"2026-11-21T08:42:53.500Z","source_type":"docker_logs"}}"#
+        ),
+        format!(r#"{{"message":{quoted},"stream":"stdout","docker":{{"container_id":"1a"}}}}"#),
+        format!(
+            r#"{{"@timestamp":"2026-11-21T08:42:53.500Z","stream":"stdout","message":{quoted},"log":{{"file":{{"path":"/var/log/containers/a.log"}},"offset":3}},"container":{{"id":"1a"}}}}"#
+        ),
+        format!(r#"{{"stream":"stderr","_p":"F","message":{quoted}}}"#),
         format!("2026-11-21T08:42:53.500000001Z stdout F {inner}"),
         format!("2026-11-21T08:42:53.500000001Z stderr P {inner}"),
     ] {
@@ -125,6 +134,20 @@ fn what_only_carries_a_line() {
         &["body = plain words", "time_unix_nano = +500000000"],
     );
     check(CONTAINER, "2026-11-21T08:42:53.500Z stderr F ERROR no stock", &["severity_number = 17"]);
+    check(
+        CONTAINER,
+        r#"{"message":"2026-11-21 08:42:53,429 ERROR no stock","stream":"stdout","docker":{"container_id":"1a"}}"#,
+        &["severity_number = 17"],
+    );
+    // A logger's record carries nothing, whatever it calls its fields.
+    for beside in [r#""level":"info""#, r#""msg":"saved""#, r#""message":"saved""#, r#""lvl":"info","docker":{}"#] {
+        let line = format!(r#"{{{beside},"stream":"stdout","log":{quoted}}}"#);
+        let record = &all(CONTAINER, &line)[0];
+        assert_ne!(record.severity_number, Some(17), "{line}");
+        assert_eq!(record.service_name, None, "{line}");
+    }
+    let line = format!(r#"{{"message":{quoted},"container_id":"1a"}}"#);
+    check(CONTAINER, &line, &["-severity_number", "-service_name"]);
     // No carrier stands before a function's stream.
     let line = format!(r#"{{"log":{quoted},"stream":"stdout"}}"#);
     check(FUNCTION, &line, &["-severity_number", "-service_name"]);
