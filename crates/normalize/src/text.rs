@@ -116,11 +116,11 @@ fn state<'m>(draft: &mut Draft<'m>, head: &Head<'m>) -> bool {
 }
 
 /// Where in `rest` JSON begins, parsed, and whether it is a record or data.
-fn json_in(
-    draft: &mut Draft<'_>,
-    head: Option<&Head<'_>>,
-    message: &str,
-    rest: &str,
+fn json_in<'m>(
+    draft: &mut Draft<'m>,
+    head: Option<&Head<'m>>,
+    message: &'m str,
+    rest: &'m str,
     tape: &mut Tape,
 ) -> Option<(usize, Place)> {
     let trimmed = rest.trim_end();
@@ -142,16 +142,23 @@ fn json_in(
         {
             return Some((at, Place::Record));
         }
-        if let Some(at) = brefs(rest)
+        if let Some((id, at)) = brefs(rest)
             && tape.parse(&rest[at..]).is_ok()
         {
             draft.record.severity_number.get_or_insert(severity::ERROR);
+            draft.record.faas_invocation_id = Some(id);
+            draft.fill(Slot::InvocationId, 0);
+            return Some((at, Place::Raised));
+        }
+        if head.is_some_and(|head| head.form == Form::LevelTabs)
+            && let Some(at) = repeated(draft, rest, tape)
+        {
             return Some((at, Place::Raised));
         }
         let (sentences, separator): (&[&str], _) =
             if opens_record { (&NODE_SENTENCES, '\t') } else { (&RUBY_SENTENCES, '\n') };
         if let Some(at) = rest.find(separator).map(|at| at + 1)
-            && sentences.contains(&rest[..at].trim())
+            && (sentences.contains(&rest[..at].trim()) || !opens_record && is_rubys(&rest[..at]))
             && (opens_record || rest.len() == message.len())
             && tape.parse(&rest[at..]).is_ok()
         {
@@ -174,12 +181,23 @@ fn is_rubys(message: &str) -> bool {
     })
 }
 
-/// Where the JSON of Bref's line for an error that nobody caught begins: `<request id>\tInvoke Error\t{…}`.
-fn brefs(text: &str) -> Option<usize> {
+/// The call of Bref's line for an error that nobody caught, and where its JSON begins: `<request id>\tInvoke Error\t{…}`.
+fn brefs(text: &str) -> Option<(Cow<'_, str>, usize)> {
     const ID_BYTES: usize = 36;
-    ids::uuid(text.get(..ID_BYTES)?)?;
+    let id = ids::uuid(text.get(..ID_BYTES)?)?;
     let json = text[ID_BYTES..].strip_prefix("\tInvoke Error\t")?;
-    Some(text.len() - json.len())
+    Some((id, text.len() - json.len()))
+}
+
+/// Where JSON begins that says again what stands before it, as Bref's logger for Monolog writes: `ERROR\ttext\t{…}`. The text
+/// may be a stranger's, who may repeat it: the object states no more than one within a message.
+fn repeated<'m>(draft: &mut Draft<'m>, rest: &'m str, tape: &mut Tape) -> Option<usize> {
+    let at = memchr::memmem::find(rest.as_bytes(), b"\t{")?;
+    let (text, json) = (&rest[..at], &rest[at + 1..]);
+    tape.parse(json).ok()?;
+    let says = |name| tape.get(json, 0, name).and_then(|value| tape.string(json, value));
+    let is_again = says("message").as_deref() == Some(text) && says("level") == draft.record.severity_text;
+    is_again.then_some(at + 1)
 }
 
 /// Where JSON begins behind a prefix of the program's own and the date of Go's `log` package: `payments: 2026/11/21 08:42:53 {…}`.

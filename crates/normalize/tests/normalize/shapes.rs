@@ -324,12 +324,39 @@ fn runtimes_that_write_in_ways_of_their_own() {
     ] {
         check(FUNCTION, line, &["severity_number = 17", "event_name = exception"]);
         check(CONTAINER, line, &["-severity_number"]);
+        let json = "{\n  \"errorMessage\": \"cannot load such file -- x\",\n  \"errorType\": \"Init<LoadError>\",\n  \"stackTrace\": [\n    \"/var/task/app.rb:1:in `require'\"\n  ]\n}\n";
+        check(
+            FUNCTION,
+            &format!("{line}{json}"),
+            &[
+                "severity_number = 17",
+                "event_name = exception",
+                "exception_type = Init<LoadError>",
+                "exception_message = cannot load such file -- x",
+            ],
+        );
     }
     check(FUNCTION, "Error raised from handler method of ours", &["-severity_number"]);
     check(
         FUNCTION,
         "37a788d1-0676-4832-ae70-4245a4ff91e3\tInvoke Error\t{\"errorType\":\"RuntimeException\",\"errorMessage\":\"card is expired\",\"stack\":[\"#0 a\"]}",
-        &["severity_number = 17", "event_name = exception", "exception_type = RuntimeException"],
+        &[
+            "severity_number = 17",
+            "event_name = exception",
+            "exception_type = RuntimeException",
+            "faas_invocation_id = 37a788d1-0676-4832-ae70-4245a4ff91e3",
+        ],
+    );
+    // Bref's logger for Monolog repeats level and message in the object behind them.
+    check(
+        FUNCTION,
+        "ERROR\tcharge refused\t{\"message\": \"charge refused\", \"level\": \"ERROR\", \"exception\": {\"class\": \"App\\\\CardException\", \"message\": \"card is expired\", \"code\": 0, \"trace\": [\"/var/task/b.php:4\"]}, \"context\": {}}\n",
+        &[
+            "severity_number = 17",
+            "body = charge refused",
+            "exception_type = App\\\\CardException",
+            "exception_message = card is expired",
+        ],
     );
     for printed in [
         "Traceback (most recent call last):\n  File \"app.py\", line 1, in f\nValueError: x",
@@ -380,6 +407,24 @@ fn rarer_faces_of_lambda() {
             "exception_message = Process exited before completing request",
         ],
     );
+    check(
+        FUNCTION,
+        r#"{"time":"2026-11-21T08:42:53.000Z","type":"platform.fault","record":"RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Error: exit status 1\nExtension.Crash"}"#,
+        &["exception_type = Extension.Crash", "exception_message = exit status 1", "status_code = ERROR"],
+    );
+    // What was written before there were reports of the start.
+    for (line, kind) in [
+        ("Unknown application error occurred\nRuntime.ImportModuleError\n", "Runtime.ImportModuleError"),
+        ("Unknown application error occurred\n", "Runtime.Unknown"),
+    ] {
+        let kind = format!("exception_type = {kind}");
+        check(FUNCTION, line, &["severity_number = 17", "status_code = ERROR", "event_name = exception", &kind]);
+        check(CONTAINER, line, &["-severity_number", "-status_code"]);
+    }
+    for line in ["Unknown application error occurred in ours\nRuntime.Unknown", "Unknown application error occurred\nx"]
+    {
+        check(FUNCTION, line, &["-severity_number", "-status_code"]);
+    }
     check(
         FUNCTION,
         r#"{"time":"2026-11-21T08:42:53.000Z","type":"platform.report","record":{"requestId":"37a788d1-0676-4832-ae70-4245a4ff91e3","metrics":{"durationMs":1,"restoreDurationMs":90.1},"status":"success"}}"#,
