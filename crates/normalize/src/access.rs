@@ -45,7 +45,7 @@ pub(crate) fn parse(text: &str) -> Option<Access<'_>> {
 const ACCESS_BYTES_MAX: usize = 16 << 10;
 
 /// Splits `GET /pets/7?x=1 HTTP/1.1` into method and path.
-fn request(line: &str) -> Option<(&str, &str)> {
+pub(crate) fn request(line: &str) -> Option<(&str, &str)> {
     let mut parts = line.split(' ');
     let (method, target) = (parts.next()?, parts.next()?);
     let fits = match (parts.next(), parts.next()) {

@@ -18,8 +18,8 @@ use crate::keys::{KeyFacts, Keys, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::memo::Memo;
 use crate::object::{
-    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_runtimes_report, is_thrown, span, terse_level,
-    walk, walk_wrapper,
+    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_runtimes_report, is_thrown, own_places, span, walk,
+    walk_wrapper,
 };
 use crate::redact::{Pattern, Redactor, redact_columns};
 use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
@@ -310,6 +310,7 @@ impl Normalizer {
             draft.version_is_release = shape.version_is_release && !shape.is_span;
             draft.status_is_level = shape.status_is_level;
             draft.priority_is_level = shape.priority_is_level;
+            draft.at_is_level = place == Place::Pairs && first_key(layer) == Some("at");
             draft.form = shape.form;
             match shape.platform {
                 Some((kind, record)) if context.is_lambda && place == Place::Whole => {
@@ -327,8 +328,8 @@ impl Normalizer {
                     } else {
                         walk(&mut draft, roles, layer, 0, RECORD_RANK);
                     }
-                    if json.starts_with("{\"@") || json.starts_with("{\"t\"") {
-                        terse_level(&mut draft, layer);
+                    if shape.has_own_places {
+                        own_places(&mut draft, layer);
                     }
                     if !context.is_lambda {
                         aws_record(&mut draft, layer);
@@ -609,6 +610,7 @@ fn authority(draft: &Draft<'_>, roles: &Roles<'_>, shape: &Shape, layer: Layer<'
         // Rails writes requests like that.
         Place::Pairs if first_key(layer) == Some("method") && !draft.is_lambda => Authority::ACCESS,
         Place::Pairs if !begins_as_a_logger(layer) => Authority::CARRIED,
+        Place::Pairs if begins_with_a_level(layer) && !draft.is_lambda => Authority::RECORD,
         _ if shape.metric_directives.is_some() || is_of_a_logger(roles, layer, 0) => Authority::RECORD,
         Place::Whole | Place::Cut | Place::Pairs if !draft.is_lambda => Authority::ACCESS,
         _ => Authority::CARRIED,
@@ -636,6 +638,15 @@ fn begins_as_a_logger(layer: Layer<'_, '_>) -> bool {
         "msg",
     ];
     first_key(layer).is_some_and(|key| FIRST.contains(&key))
+}
+
+/// Whether the pairs of a line begin with `at` and a level, as Heroku's and logfmter's do.
+fn begins_with_a_level(layer: Layer<'_, '_>) -> bool {
+    layer
+        .tape
+        .entries(0)
+        .next()
+        .is_some_and(|(key, value)| layer.raw(key) == "at" && severity::from_name(layer.raw(value)).is_some())
 }
 
 fn first_key<'m>(layer: Layer<'m, '_>) -> Option<&'m str> {

@@ -236,6 +236,8 @@ fn a_version_is_a_release_only_in_a_loggers_record() {
         (r#"{"level":"info","msg":"x","service":"edge","version":"1.4.2","service.version":"2.0.0"}"#, Some("2.0.0")),
         (r#"{"level":"info","msg":"handshake","version":"TLSv1.3"}"#, None),
         (r#"{"level":"info","msg":"request","version":"HTTP/1.1"}"#, None),
+        (r#"{"level":"info","msg":"request","service":"edge","version":"HTTP/1.1"}"#, None),
+        (r#"{"level":"info","msg":"handshake","service":"edge","version":"TLSv1.3"}"#, None),
         (r#"{"context":{"logLevel":30},"message":"x","sequence":"0","time":1795250573429,"version":"2.0.0"}"#, None),
         (
             r#"{"EventId":0,"LogLevel":"Information","Category":"Pay","Message":"client 9.9","State":{"Message":"client 9.9","version":"9.9","{OriginalFormat}":"client {version}"}}"#,
@@ -549,6 +551,38 @@ fn a_status_and_a_priority_are_no_levels() {
                 assert_eq!(record.severity_number, Some(number), "{line}\n{}", columns(&record));
             }
         }
+    }
+}
+
+/// Places that one logger has for its level and its time mean something else in the record of any other.
+#[test]
+fn the_places_of_one_logger_are_no_others() {
+    for beside in [
+        r#""_meta":{"logLevelId":5,"logLevelName":"ERROR","runtime":"Nodejs","date":"2026-11-21T08:41:00.000Z"}"#,
+        r#""_meta":{"level":"ERROR","severity":"ERROR"}"#,
+        r#""context":{"logLevel":50},"sequence":1"#,
+        r#""context":{"logLevel":50,"level":"ERROR"}"#,
+        r#""t":{"$date":"2026-11-21T08:41:00.000Z"},"c":"x","ctx":"y","s":"E""#,
+        r#""startTime":"2026-11-21T08:41:00.000Z","categoryName":"x","data":["owned"]"#,
+        r#""start_time":"2026-11-21T08:41:00.000Z""#,
+        r#""at":"error""#,
+        r#""data":{"@level":"error","responseCode":500,"status":500}"#,
+        r#""request":{"id":"11111111-2222-4333-8444-555555555555","status":500,"level":"error","service":"payments"}"#,
+        r#""request":"GET / HTTP/1.1 500","response":{"status":500,"statusCode":500}"#,
+        r#""error_detail":[{"exc_type":"KeyError","level":"error","service":"payments","status":500}]"#,
+    ] {
+        for record in [
+            r#"{"level":"info","time":1795250573100,"message":"x",@}"#,
+            r#"{"level":"info","time":1795250573100,"msg":"x","service":"edge",@}"#,
+            r#"{@,"level":"info","time":1795250573100,"message":"x"}"#,
+        ] {
+            for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+                check(group, stream, &record.replace('@', r#""n":1"#), &record.replace('@', beside));
+            }
+        }
+    }
+    for line in ["msg=shoes at=error", "ts=2026-11-21T08:42:53Z msg=x at=error", "q=x at=error msg=y"] {
+        assert_eq!(one("/ecs/edge", "edge/app/0123456789", line).severity_number, None, "{line}");
     }
 }
 

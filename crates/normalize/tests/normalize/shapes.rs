@@ -177,8 +177,122 @@ fn levels_by_number_and_by_name() {
         (r#"{"message":"m","status":"error","dd.trace_id":"1"}"#, 17),
         (r#"{"MESSAGE":"m","PRIORITY":"3","SYSLOG_IDENTIFIER":"sshd"}"#, 17),
         (r#"{"PRIORITY":"6","__REALTIME_TIMESTAMP":"1795250573429000","MESSAGE":"m"}"#, 9),
+        // CockroachDB's JSON, absl's `levelname`.
+        (r#"{"severity":"E","timestamp":"1795250573.429000000","message":"m"}"#, 17),
+        (r#"{"levelname":"W","message":"m"}"#, 13),
+        (r#"{"level":"A","message":"m","severity":"info"}"#, 9),
     ] {
         check(CONTAINER, line, &[&format!("severity_number = {number}")]);
+    }
+}
+
+/// Loggers that have keys of their own for level, time and message.
+#[test]
+fn loggers_with_places_of_their_own() {
+    for (line, number, body) in [
+        // hclog (Vault, Consul, Nomad, Terraform).
+        (
+            r#"{"@level":"error","@message":"boom","@module":"vault.core","@timestamp":"2026-11-21T08:42:53.429000Z"}"#,
+            17,
+            "boom",
+        ),
+        (
+            r#"{"@level":"warn","@message":"boom","@module":"terraform.ui","@timestamp":"2026-11-21T08:42:53.429000Z","type":"diagnostic"}"#,
+            13,
+            "boom",
+        ),
+        // tslog.
+        (
+            r#"{"0":"boom","_meta":{"runtime":"Nodejs","hostname":"h","date":"2026-11-21T08:42:53.429Z","logLevelId":5,"logLevelName":"ERROR","path":{}}}"#,
+            17,
+            "boom",
+        ),
+        // log4js.
+        (
+            r#"{"startTime":"2026-11-21T08:42:53.429Z","categoryName":"default","data":["boom","o-7"],"level":{"level":40000,"levelStr":"ERROR","colour":"red"},"context":{},"pid":8}"#,
+            17,
+            "boom o-7",
+        ),
+        // Roarr.
+        (
+            r#"{"context":{"logLevel":50,"package":"pay"},"message":"boom","sequence":"0","time":1795250573429,"version":"2.0.0"}"#,
+            17,
+            "boom",
+        ),
+        // MongoDB.
+        (
+            r#"{"t":{"$date":"2026-11-21T08:42:53.429+00:00"},"s":"E","c":"NETWORK","id":22943,"ctx":"listener","msg":"boom"}"#,
+            17,
+            "boom",
+        ),
+        // log15 and go-ethereum.
+        (r#"{"t":"2026-11-21T08:42:53.429Z","lvl":"eror","msg":"boom"}"#, 17, "boom"),
+        // Google's fields for its logging agent.
+        (r#"{"severity":"ERROR","timestamp":{"seconds":1795250573,"nanos":429000000},"message":"boom"}"#, 17, "boom"),
+        // .NET's older serialisers.
+        (r#"{"level":"error","message":"boom","timestamp":"\/Date(1795250573429)\/"}"#, 17, "boom"),
+    ] {
+        let (number, body) = (format!("severity_number = {number}"), format!("body = {body}"));
+        check(CONTAINER, line, &[&number, &body, "time_unix_nano = +429000000"]);
+    }
+    // Airflow 3, structlog's tracebacks as dictionaries.
+    check(
+        CONTAINER,
+        r#"{"level":"error","event":"Task failed","error_detail":[{"exc_type":"KeyError","exc_value":"'sku'","frames":[]}]}"#,
+        &["exception_type = KeyError", "exception_message = 'sku'"],
+    );
+    // logfmter and Heroku begin with the level.
+    for (line, number) in [
+        (r#"at=ERROR msg="charge refused" order=o-7"#, 17),
+        (r#"at=error code=H12 desc="Request timeout" method=GET path="/pets/7" status=503"#, 17),
+        (r#"at=info method=GET path="/pets/7" status=200"#, 9),
+    ] {
+        check(CONTAINER, line, &[&format!("severity_number = {number}")]);
+    }
+}
+
+/// Access logs as JSON, whatever each server calls its fields.
+#[test]
+fn access_logs_as_json() {
+    for line in [
+        // Envoy and Istio.
+        r#"{"start_time":"2026-11-21T08:42:53.429Z","method":"GET","path":"/pets/7","response_code":502,"response_flags":"UF"}"#,
+        // VPC Lattice.
+        r#"{"eventTimestamp":"2026-11-21T08:42:53.429Z","requestMethod":"GET","requestPath":"/pets/7","responseCode":502}"#,
+        // Traefik.
+        r#"{"ClientAddr":"10.0.1.5:1","DownstreamStatus":502,"OriginStatus":200,"RequestMethod":"GET","RequestPath":"/pets/7","level":"info","msg":"","time":"2026-11-21T08:42:53.429Z"}"#,
+        // Caddy.
+        r#"{"level":"error","ts":1795250573.429,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"10.0.1.5","method":"GET","uri":"/pets/7"},"status":502}"#,
+        // nginx, as people set it up.
+        r#"{"time":"2026-11-21T08:42:53.429Z","remote_addr":"10.0.1.5","request":"GET /pets/7?x=1 HTTP/1.1","status":"502"}"#,
+        // Akamai's DataStream.
+        r#"{"timestamp":"1795250573.429","cliIP":"10.0.1.5","reqMethod":"GET","reqPath":"/pets/7","statusCode":"502"}"#,
+    ] {
+        check(
+            CONTAINER,
+            line,
+            &[
+                "http_request_method = GET",
+                "url_path = /pets/7",
+                "http_response_status_code = 502",
+                "time_unix_nano = +429000000",
+            ],
+        );
+    }
+    for line in [
+        // CloudFront's standard logs of the second version.
+        r#"{"date":"2026-11-21","time":"08:42:53","c-ip":"10.0.1.5","cs-method":"GET","cs-uri-stem":"/pets/7","sc-status":"502"}"#,
+        // Cloudflare's Logpush.
+        r#"{"ClientIP":"10.0.1.5","ClientRequestMethod":"GET","ClientRequestPath":"/pets/7","EdgeResponseStatus":502}"#,
+    ] {
+        check(CONTAINER, line, &["http_request_method = GET", "url_path = /pets/7", "http_response_status_code = 502"]);
+    }
+    // What a program says of a call of its own is no answer of its own.
+    for line in [
+        r#"{"level":"info","msg":"upstream answered","response":{"status":503,"statusCode":503}}"#,
+        r#"{"level":"info","msg":"x","request":"GET me a coffee"}"#,
+    ] {
+        check(CONTAINER, line, &["-http_response_status_code", "-http_request_method", "-url_path"]);
     }
 }
 
