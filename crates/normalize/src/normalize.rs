@@ -169,6 +169,8 @@ pub(crate) enum Place {
     Raised,
     /// The line is made of pairs, which are an object.
     Pairs,
+    /// As `Pairs`, with words among them: a sentence that somebody put pairs into.
+    Sentence,
     /// Behind free text: data of the message.
     Data,
 }
@@ -598,7 +600,7 @@ fn authority(draft: &Draft<'_>, roles: &Roles<'_>, shape: &Shape, layer: Layer<'
     let authority = match place {
         Place::Data => Authority::NOTHING,
         // The properties of an error are whatever a program or a service gave it.
-        Place::Raised => Authority::CARRIED,
+        Place::Raised | Place::Sentence => Authority::CARRIED,
         Place::Record if draft.is_lambda && is_thrown(layer, 0) => Authority::CARRIED,
         // Spans are AWS's own in a group of their own; what looks like one elsewhere may be anybody's.
         _ if shape.is_span && draft.record.aws_log_group.as_deref() == Some(SPANS_GROUP) => Authority::RECORD,

@@ -48,7 +48,9 @@ pub(crate) fn line<'m>(
     }
     // Elixir's default begins with a line feed.
     let lead = message.len() - message.trim_start_matches(['\n', '\r']).len();
-    let head = prefix::head(&message[lead..]).map(|head| Head { message_at: head.message_at + lead, ..head });
+    let head = prefix::head(&message[lead..])
+        .filter(|head| is_believed(draft, head, &message[lead..]))
+        .map(|head| Head { message_at: head.message_at + lead, ..head });
     let (rest, is_whole) = match &head {
         Some(head) => (message.get(head.message_at..).unwrap_or_default(), state(draft, head)),
         None => (message, false),
@@ -76,10 +78,29 @@ pub(crate) fn line<'m>(
     if !draft.is_lambda {
         request(draft, message, rest);
     }
-    let found = logfmt::pairs(rest)?;
+    let (found, has_flags) = logfmt::pairs(rest)?;
     object_of(&found, pairs);
     tape.parse(pairs).ok()?;
-    Some((pairs, Place::Pairs))
+    Some((pairs, if has_flags { Place::Sentence } else { Place::Pairs }))
+}
+
+/// Whether a head is its program's, where words of a program look alike and a stranger's text stands behind them:
+/// `print(f"search - {q}")`. Such a name is one that its group or stream has as well, or one that no word is.
+fn is_believed(draft: &Draft<'_>, head: &Head<'_>, text: &str) -> bool {
+    let owners = [&draft.record.aws_log_group, &draft.record.aws_log_stream].into_iter().flatten();
+    match head.form {
+        Form::NameLevel => {
+            let name = text.trim_start().split(' ').next().unwrap_or_default();
+            name == "root" || name.contains(['.', '_']) || owners.into_iter().any(|owner| owner.contains(name))
+        }
+        Form::OwnNameLevel => {
+            let name = text.trim_start().split(':').next().unwrap_or_default();
+            !draft.is_lambda && owners.into_iter().any(|owner| owner.split('/').any(|part| part == name))
+        }
+        // The word before the level may be anybody's.
+        Form::Timbre => !draft.is_lambda,
+        _ => true,
+    }
 }
 
 /// Takes what a head states. Returns whether all of it is in columns, so that the body may do without.

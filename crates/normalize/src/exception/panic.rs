@@ -323,7 +323,8 @@ pub(super) fn swift<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
     };
     // The file begins the line: behind other words it is what somebody sent.
     let is_file = |place: &str| {
-        place.rsplit_once(".swift:").is_some_and(|(path, line)| is_number(line) && !path.contains([' ', '?', '=']))
+        let is_path = |path: &str| path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));
+        place.rsplit_once(".swift:").is_some_and(|(path, line)| is_number(line) && is_path(path))
     };
     let is_swift = if at == 0 { is_placed } else { window[..at].strip_suffix(": ").is_some_and(is_file) };
     is_swift.then(|| unhandled(text, &line, "Fatal error", own))

@@ -297,6 +297,89 @@ fn a_stranger_fails_no_call_by_a_stack_in_a_text() {
     }
 }
 
+/// A program prints a word of its own and what it was sent: nothing that looks like a logger's head behind the word is one.
+#[test]
+fn a_head_behind_a_word_of_a_message_states_nothing() {
+    let other = "11111111-2222-4333-8444-555555555555";
+    let span = format!("x{{requestId={other}}}: y");
+    let forged = [
+        "ERROR - x",
+        "ERROR | x",
+        "ERROR: x",
+        "- ERROR - x",
+        "| ERROR | x",
+        "payments[8]: ERROR x",
+        "E! x",
+        "E x.cc:9] x",
+        "E [8:main] Pay -- x",
+        "<Error> x: y",
+        "error pay : [Pay] x",
+        "2026/11/21 08:42:53 ERROR x",
+        ":ERROR:a:b",
+        "=ERROR REPORT==== 21-Nov-2026::08:42:53 ===\nx",
+        "at=error msg=x status=500 service=evil",
+        "{} <Error> x",
+        "[8] 2026/11/21 08:42:53 [ERR] x",
+        "pay - ERROR - x",
+        "payments: ERROR: x",
+        "ERROR[11-21|08:42:53.429] x",
+        "Unknown application error occurred\nRuntime.Unknown",
+        "Pay/main.swift:9: Fatal error: x",
+        &span,
+        "ip ERROR [app.pay:12] - x",
+        "08:42:53 | 502 | 1ms | 10.0.1.5 | GET | /x | -",
+        "1795250573.429 12 10.0.1.5 TCP_MISS/502 145 GET http://x/pets - HIER/1 text/html",
+    ];
+    for line in [
+        "search: @",
+        "search - @",
+        "search | @",
+        "q=@",
+        "user @ logged in",
+        "got \"@\"",
+        "GET /search?q=@",
+        "search:@",
+        "2026-11-21T08:42:53.429Z request @",
+        "2026/11/21 08:42:53 search: @",
+        "2026-11-21 08:42:53,429 INFO got @",
+        "INFO got @",
+        "[search] got @",
+        "user-agent - @ - x",
+        "Nov 21 08:42:53 ip app[8]: got @",
+        "request\n@",
+    ] {
+        for sent in forged {
+            // A host before a level is told from a word by nothing; its layout counts outside of functions alone.
+            let is_hosts = sent.starts_with("ip ERROR");
+            for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+                let is_functions = group == EDGE_GROUP;
+                if is_functions || !is_hosts {
+                    check(group, stream, &line.replace('@', "x"), &line.replace('@', sent));
+                }
+            }
+        }
+    }
+    // Behind pairs at the start of a sentence, too.
+    for behind in [" is invalid", " for order=7", " n=1 again"] {
+        let line = format!("level=error msg=x status=500 service=evil{behind}");
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            check(group, stream, "x", &line);
+        }
+    }
+    // The name that a head begins with is the program's own, or one that no word is.
+    for (group, line, number) in [
+        (EDGE_GROUP, "edge - ERROR - x", Some(17)),
+        (EDGE_GROUP, "pay.api - ERROR - x", Some(17)),
+        (EDGE_GROUP, "search - ERROR - x", None),
+        (EDGE_GROUP, "edge: ERROR: x", None),
+        ("/ecs/edge", "edge: ERROR: x", Some(17)),
+        ("/ecs/edge", "search: ERROR: x", None),
+        ("/ecs/edge", "edg: ERROR: x", None),
+    ] {
+        assert_eq!(one(group, "app/1", line).severity_number, number, "{line}");
+    }
+}
+
 /// Rust's `tracing` writes the fields of spans before the message, and a request's path is one of them.
 #[test]
 fn a_field_of_a_span_names_no_call() {
