@@ -322,6 +322,7 @@ const TABLE: &[(&str, Role)] = &[
     ("urlpath", fill(Slot::UrlPath, 0)),
     ("httptarget", fill(Slot::UrlPath, 1)),
     ("httppath", fill(Slot::UrlPath, 1)),
+    ("httpurl", fill(Slot::UrlPath, 2)),
     ("requestpath", fill(Slot::UrlPath, 1)),
     ("rawpath", fill(Slot::UrlPath, 1)),
     ("csuristem", fill(Slot::UrlPath, 1)),

@@ -114,7 +114,8 @@ impl Member {
             name if name.starts_with("dd.") => Member::Datadog,
             "MESSAGE" | "SYSLOG_IDENTIFIER" | "__REALTIME_TIMESTAMP" => Member::Journald,
             "apiVersion" => Member::ApiVersion,
-            "@m" | "@mt" | "ctx" | "lvl" | "sequence" | "categoryName" | "_meta" | "start_time" => Member::OwnPlace,
+            "@m" | "@mt" | "ctx" | "lvl" | "sequence" | "categoryName" | "_meta" | "start_time" | "latencies"
+            | "route_id" => Member::OwnPlace,
             _ => Member::Other,
         }
     }
@@ -276,6 +277,15 @@ const OWN_PLACES: &[OwnPlaces] = &[
     ),
     // Envoy's and Istio's access log.
     (&["start_time", "response_code"], &[(Slot::Time, "start_time")]),
+    // Kong and APISIX.
+    (
+        &["request/method", "response/status", "latencies/request"],
+        &[(Slot::HttpStatus, "response/status"), (Slot::Time, "started_at")],
+    ),
+    (
+        &["request/method", "response/status", "route_id"],
+        &[(Slot::HttpStatus, "response/status"), (Slot::Time, "start_time")],
+    ),
 ];
 
 /// Takes what a logger states in places of its own, where nothing else has stated it.
@@ -467,7 +477,11 @@ impl<'m> Walk<'_, '_, 'm, '_> {
         const RANK: u16 = 103;
         if self.layer.kind(value) == Kind::Object {
             self.member(Slot::HttpMethod, self.base + RANK, value, &["method"]);
-            self.member(Slot::UrlPath, self.base + RANK, value, &["uri", "path"]);
+            self.member(Slot::UrlPath, self.base + RANK, value, &["uri", "path", "url"]);
+        } else if self.layer.raw(value).starts_with('/') {
+            // As doubtful as a `path`.
+            const PATH_RANK: u16 = 142;
+            self.draft.offer(Slot::UrlPath, self.base + PATH_RANK, self.layer, value, value);
         } else if let Some((method, path)) = access::request(self.layer.raw(value))
             && self.layer.authority.may_fill(Slot::HttpMethod)
             && !self.draft.is_filled(Slot::HttpMethod)

@@ -265,6 +265,12 @@ fn access_logs_as_json() {
         r#"{"level":"error","ts":1795250573.429,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"10.0.1.5","method":"GET","uri":"/pets/7"},"status":502}"#,
         // nginx, as people set it up.
         r#"{"time":"2026-11-21T08:42:53.429Z","remote_addr":"10.0.1.5","request":"GET /pets/7?x=1 HTTP/1.1","status":"502"}"#,
+        r#"{"time":"2026-11-21T08:42:53.429Z","method":"GET","request":"/pets/7","protocol":"HTTP/1.1","status":"502"}"#,
+        // Kong and APISIX.
+        r#"{"request":{"method":"GET","uri":"/pets/7","url":"http://acme.com/pets/7"},"response":{"status":502},"latencies":{"request":12},"started_at":1795250573429}"#,
+        r#"{"route_id":"1","request":{"method":"GET","uri":"/pets/7?x=1"},"response":{"status":502},"start_time":1795250573429}"#,
+        // OpenTelemetry's attributes before they were renamed.
+        r#"{"time":"2026-11-21T08:42:53.429Z","http":{"method":"GET","url":"https://acme.com/pets/7?x=1","status_code":502}}"#,
         // Akamai's DataStream.
         r#"{"timestamp":"1795250573.429","cliIP":"10.0.1.5","reqMethod":"GET","reqPath":"/pets/7","statusCode":"502"}"#,
     ] {
@@ -290,6 +296,7 @@ fn access_logs_as_json() {
     // What a program says of a call of its own is no answer of its own.
     for line in [
         r#"{"level":"info","msg":"upstream answered","response":{"status":503,"statusCode":503}}"#,
+        r#"{"level":"info","msg":"x","request":"/pets/7"}"#,
         r#"{"level":"info","msg":"x","request":"GET me a coffee"}"#,
     ] {
         check(CONTAINER, line, &["-http_response_status_code", "-http_request_method", "-url_path"]);
