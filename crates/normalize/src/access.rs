@@ -35,12 +35,25 @@ pub(crate) fn parse(text: &str) -> Option<Access<'_>> {
             let line = text.get(..text.floor_char_boundary(ACCESS_BYTES_MAX))?;
             match memchr::memchr(b'"', line.as_bytes()) {
                 Some(quote) => quoted(line, quote),
-                None if line.starts_with(|first: char| first.is_ascii_digit()) => {
-                    cloudfront(line).or_else(|| fiber(line)).or_else(|| squid(line)).or_else(|| iis(line))
-                }
-                None => morgan(line),
+                None => unquoted(line),
             }
         }
+    }
+}
+
+/// The formats that quote nothing, told apart by one byte: most lines are none of them.
+fn unquoted(line: &str) -> Option<Access<'_>> {
+    let bytes = line.as_bytes();
+    if !bytes.first()?.is_ascii_digit() {
+        return morgan(line);
+    }
+    match (bytes.get(2)?, bytes.get(10)?) {
+        (b':', _) => fiber(line),
+        (_, b'\t') => cloudfront(line),
+        (_, b'.') => squid(line),
+        // The server's address stands behind the time.
+        (_, b' ') if bytes.get(20).is_some_and(|byte| byte.is_ascii_hexdigit() || *byte == b':') => iis(line),
+        _ => None,
     }
 }
 

@@ -29,6 +29,9 @@ const MESSAGE_BYTES_MAX: usize = 8 << 10;
 /// How Monolog begins an object. The search is made once, not for every line.
 static MONOLOG: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"[object] ("));
 
+/// What stands behind the file of a fatal error of Swift's.
+static SWIFT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b".swift:"));
+
 /// Who tells of an exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
@@ -338,14 +341,16 @@ fn last_words<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
         b't' if line.text.starts_with("thread '") => panic::rust(text),
         b't' | b'l' => panic::terminate(text, line),
         b'*' => panic::elixir(text, line),
-        b'F' => panic::python_fatal(text, line).or_else(|| panic::php_fatal(text, line)),
+        b'F' => panic::python_fatal(text, line)
+            .or_else(|| panic::php_fatal(text, line))
+            .or_else(|| panic::swift(text, line)),
         b'P' => panic::php_fatal(text, line),
         b'E' => panic::java_start(text, line),
         b'[' => inspected(text, &line),
         _ => None,
     };
     // Swift begins with the file, which may begin with anything.
-    told.or_else(|| line.text.contains("Fatal error: ").then(|| panic::swift(text, line)).flatten())
+    told.or_else(|| SWIFT.find(line.text.as_bytes()).and_then(|_| panic::swift(text, line)))
 }
 
 /// A count under a type's name is no message: `TimeoutError: 3`.

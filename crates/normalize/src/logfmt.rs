@@ -14,11 +14,14 @@ const PAIRS_MAX: usize = 256;
 /// Bytes of a key. Longer ones are text.
 const KEY_BYTES_MAX: usize = 128;
 
+/// A key and its value.
+pub(crate) type Pair<'t> = (&'t str, Cow<'t, str>);
+
 /// The pairs of a line that is logfmt as a whole: at least two pairs, keys of letters, digits and `_.@/-`, values bare
 /// or in double quotes with escapes. A key alone is a flag, with an empty value; among pairs there may be as many
 /// flags as there are pairs. `None` for anything else. With them it says whether there are flags, which may be words of a
 /// sentence.
-pub(crate) fn pairs(text: &str) -> Option<(Vec<(&str, Cow<'_, str>)>, bool)> {
+pub(crate) fn pairs(text: &str) -> Option<(Vec<Pair<'_>>, bool)> {
     let bytes = text.as_bytes();
     let mut at = blanks(bytes, 0);
     // The line is most often something else: look at the first pair before anything is kept.

@@ -199,10 +199,12 @@ fn unknown<'m>(draft: &mut Draft<'m>, text: &'m str) -> bool {
     const SENTENCE: &str = "Unknown application error occurred";
     let Some(rest) = text.strip_prefix(SENTENCE) else { return false };
     let kind = rest.trim();
-    if !kind.is_empty() && !(rest.starts_with('\n') && is_error_type(kind)) {
-        return false;
-    }
-    fail(draft, if kind.is_empty() { "Runtime.Unknown" } else { kind }, SENTENCE);
+    let kind = match kind {
+        "" => "Runtime.Unknown",
+        kind if rest.starts_with('\n') && is_error_type(kind) => kind,
+        _ => return false,
+    };
+    fail(draft, kind, SENTENCE);
     true
 }
 

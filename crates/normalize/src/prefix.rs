@@ -435,18 +435,6 @@ fn is_numbered(word: &str) -> bool {
     word.bytes().any(|byte| byte == b'-' || byte.is_ascii_digit())
 }
 
-/// `host ERROR [app.pay:12] - message` behind a time, as Clojure's timbre writes it.
-fn timbre<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
-    let bytes = text.as_bytes();
-    let (_, end) = word(text, at).filter(|(host, _)| is_name(host))?;
-    let (level, end) = word(text, blanks(bytes, end)).filter(|(level, _)| is_capital(level))?;
-    let (place, end) = group(text, blanks(bytes, end)).filter(|(place, _)| place.split(':').all(is_name))?;
-    let [b' ', b'-', b' ', ..] = rest(text, end) else { return None };
-    let (number, _) =
-        severity::weighted(level).filter(|(_, weight)| *weight == Weight::Strong && place.contains('.'))?;
-    Some(head.clone().leveled(level, number).at(Form::Timbre, blanks(bytes, end + 2)))
-}
-
 /// What PostgreSQL writes in a level's place: its severity, or `Some(None)` for what goes on about the line before.
 fn postgres_word(word: &str) -> Option<Option<i32>> {
     match word {
@@ -644,7 +632,7 @@ fn behind_time<'t>(mut head: Head<'t>, text: &'t str, at: usize, is_bracketed: b
         [b':', b'A'..=b'Z' | b'a'..=b'z', ..] => tight_colons(&head, text, at + 1),
         [b':', b' ', ..] => letter_first(&head, text, at + 2),
         [b' ', b'A'..=b'Z', b' ' | b'!', ..] => letter_first(&head, text, at + 1),
-        [b' ', b'a'..=b'z', ..] => swift(&head, text, at + 1).or_else(|| timbre(&head, text, at + 1)),
+        [b' ', b'a'..=b'z', ..] => lower_word(&head, text, at + 1),
         _ => None,
     };
     if let Some(head) = own {
@@ -758,16 +746,41 @@ fn tight_colons<'t>(head: &Head<'t>, text: &'t str, mut at: usize) -> Option<Hea
     Some(head.clone().leveled(level, number).at(Form::TimeColons, blanks(text.as_bytes(), at)))
 }
 
+/// A word in lower case behind a time: most begin a message, few are swift-log's level or timbre's host.
+fn lower_word<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
+    const HOST_BYTES_MAX: usize = 64;
+    let bytes = rest(text, at);
+    let end = bytes.iter().take(HOST_BYTES_MAX).position(|byte| *byte == b' ')?;
+    if bytes.get(end + 1).is_some_and(u8::is_ascii_uppercase) {
+        return timbre(head, text, at);
+    }
+    match bytes.get(..end)? {
+        b"trace" | b"debug" | b"info" | b"notice" | b"warning" | b"error" | b"critical" => swift(head, text, at),
+        _ => None,
+    }
+}
+
 /// `error pay : [Pay] message` behind a time.
 fn swift<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
     let bytes = text.as_bytes();
     let (level, end) = word(text, at)?;
     let (_, end) = word(text, blanks(bytes, end))?;
     let [b' ', b':', b' ', ..] = rest(text, end) else { return None };
-    let (number, _) = severity::weighted(level).filter(|(_, weight)| *weight == Weight::Strong)?;
     let behind = blanks(bytes, end + 2);
     let at = group(text, behind).filter(|(source, _)| is_name(source)).map_or(behind, |(_, end)| blanks(bytes, end));
-    Some(head.clone().leveled(level, number).at(Form::SwiftLog, at))
+    Some(head.clone().leveled(level, severity::from_name(level)?).at(Form::SwiftLog, at))
+}
+
+/// `host ERROR [app.pay:12] - message` behind a time, as Clojure's timbre writes it.
+fn timbre<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
+    let bytes = text.as_bytes();
+    let (_, end) = word(text, at).filter(|(host, _)| is_name(host))?;
+    let (level, end) = word(text, blanks(bytes, end)).filter(|(level, _)| is_capital(level))?;
+    let (place, end) = group(text, blanks(bytes, end)).filter(|(place, _)| place.split(':').all(is_name))?;
+    let [b' ', b'-', b' ', ..] = rest(text, end) else { return None };
+    let (number, _) =
+        severity::weighted(level).filter(|(_, weight)| *weight == Weight::Strong && place.contains('.'))?;
+    Some(head.clone().leveled(level, number).at(Form::Timbre, blanks(bytes, end + 2)))
 }
 
 /// PostgreSQL on RDS: `:host(port):user@database:[process]:LEVEL:` behind the time.

@@ -260,7 +260,7 @@ fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
 }
 
 /// Writes pairs as the JSON object that they are, numbers as numbers.
-fn object_of(pairs: &[(&str, Cow<'_, str>)], out: &mut String) {
+fn object_of(pairs: &[logfmt::Pair<'_>], out: &mut String) {
     let mut bytes = std::mem::take(out).into_bytes();
     bytes.clear();
     bytes.push(b'{');
