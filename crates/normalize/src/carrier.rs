@@ -78,10 +78,10 @@ fn object(message: &str, tape: &mut Tape) -> Option<Carried> {
             _ => {}
         }
     }
-    let is_text = |value: &usize| tape.tokens[*value].kind == Kind::String;
+    let is_loggers = |log: usize| tape.tokens[log].kind == Kind::String || tape.get(message, log, "level").is_some();
     let value = match (log, inner) {
-        // Whoever writes a message beside a text `log` is a logger.
-        (Some(log), Some(_)) if is_text(&log) => None,
+        // Whoever writes a message beside a text `log`, or the level there, is a logger.
+        (Some(log), Some(_)) if is_loggers(log) => None,
         // Filebeat tells of the file under `log`, and calls the line `message`, as Vector and Fluentd do.
         (_, Some(inner)) => Some(inner).filter(|_| is_carrier),
         (log, None) => log.filter(|_| is_carrier || names_container),

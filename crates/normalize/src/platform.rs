@@ -201,7 +201,7 @@ fn unknown<'m>(draft: &mut Draft<'m>, text: &'m str) -> bool {
     let kind = rest.trim();
     let kind = match kind {
         "" => "Runtime.Unknown",
-        kind if rest.starts_with('\n') && is_error_type(kind) => kind,
+        kind if rest.starts_with(['\r', '\n']) && is_error_type(kind) => kind,
         _ => return false,
     };
     fail(draft, kind, SENTENCE);

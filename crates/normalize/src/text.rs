@@ -85,17 +85,20 @@ pub(crate) fn line<'m>(
 }
 
 /// Whether a head is its program's, where words of a program look alike and a stranger's text stands behind them:
-/// `print(f"search - {q}")`. Such a name is one that its group or stream has as well, or one that no word is.
+/// `print(f"search - {q}")`. Such a name is one that its group or stream begins with as well, or one that no word is.
 fn is_believed(draft: &Draft<'_>, head: &Head<'_>, text: &str) -> bool {
-    let owners = [&draft.record.aws_log_group, &draft.record.aws_log_stream].into_iter().flatten();
+    const NAME_BYTES_MIN: usize = 3;
+    let owners = [&draft.record.aws_log_group, &draft.record.aws_log_stream];
+    let mut parts = owners.into_iter().flatten().flat_map(|owner| owner.split('/'));
     match head.form {
         Form::NameLevel => {
             let name = text.trim_start().split(' ').next().unwrap_or_default();
-            name == "root" || name.contains(['.', '_']) || owners.into_iter().any(|owner| owner.contains(name))
+            let is_own = name.len() >= NAME_BYTES_MIN && parts.any(|part| part.starts_with(name));
+            is_own || name == "root" || name.contains(['.', '_'])
         }
         Form::OwnNameLevel => {
             let name = text.trim_start().split(':').next().unwrap_or_default();
-            !draft.is_lambda && owners.into_iter().any(|owner| owner.split('/').any(|part| part == name))
+            !draft.is_lambda && parts.any(|part| part == name)
         }
         // The word before the level may be anybody's.
         Form::Timbre => !draft.is_lambda,

@@ -411,7 +411,7 @@ pub(crate) const FORMS: &[Row] = &[
     row(
         Form::NameLevel,
         false,
-        "name - LEVEL - message, or pipes between; a name of one word is believed where group or stream have it",
+        "name - LEVEL - message, or pipes between; a name of one word counts where the log group or stream has it",
         "Chalice, Python's formats without a time, Datadog's extension",
         "payments - ERROR - charge refused",
     ),

@@ -371,6 +371,8 @@ fn a_head_behind_a_word_of_a_message_states_nothing() {
         (EDGE_GROUP, "edge - ERROR - x", Some(17)),
         (EDGE_GROUP, "pay.api - ERROR - x", Some(17)),
         (EDGE_GROUP, "search - ERROR - x", None),
+        (EDGE_GROUP, "ge - ERROR - x", None),
+        (EDGE_GROUP, "a - ERROR - x", None),
         (EDGE_GROUP, "edge: ERROR: x", None),
         ("/ecs/edge", "edge: ERROR: x", Some(17)),
         ("/ecs/edge", "search: ERROR: x", None),

@@ -146,6 +146,11 @@ fn what_only_carries_a_line() {
         assert_ne!(record.severity_number, Some(17), "{line}");
         assert_eq!(record.service_name, None, "{line}");
     }
+    check(
+        CONTAINER,
+        r#"{"log":{"level":"error"},"message":"no stock","stream":"stdout"}"#,
+        &["severity_number = 17", "body = no stock"],
+    );
     let line = format!(r#"{{"message":{quoted},"container_id":"1a"}}"#);
     check(CONTAINER, &line, &["-severity_number", "-service_name"]);
     // No carrier stands before a function's stream.
