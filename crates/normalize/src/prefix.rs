@@ -709,9 +709,12 @@ fn letter_first<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t
     };
     if let Some((inside, end)) = group(text, behind) {
         inside.split_once(':').filter(|(process, _)| is_number(process))?;
-        let at = blanks(bytes, end);
-        // How long it took stands in parentheses.
-        let at = group(text, at).map_or(at, |(_, end)| blanks(bytes, end));
+        let mut at = blanks(bytes, end);
+        // Tags in brackets and braces, and how long it took in parentheses.
+        for _ in 0..PARTS_MAX {
+            let Some((_, end)) = group(text, at) else { break };
+            at = blanks(bytes, end);
+        }
         let (_, name_end) = word(text, at)?;
         let dashes = blanks(bytes, name_end);
         let is_named = matches!(rest(text, dashes), [b'-', b'-', b' ', ..]);

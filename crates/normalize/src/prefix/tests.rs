@@ -266,6 +266,7 @@ const LINES: &[Line] = &[
     ("2026-11-21 08:42:53.429000: W tensorflow/core/x.cc:9] boom", Form::TimeOrigin, Some(13), "boom"),
     ("2026-11-21 08:42:53.429000: I external/local_xla/x.cc:9] boom", Form::TimeOrigin, Some(9), "boom"),
     ("2026-11-21 08:42:53.429000 W [8:puma 001 a.rb:9] (1.2ms) Pay -- boom", Form::SemanticLogger, Some(13), "boom"),
+    ("2026-11-21 08:42:53.429000 E [8:main] [web] {user: 7} (1.2ms) Pay -- boom", Form::SemanticLogger, Some(17), "boom"),
     // Colons without blanks.
     ("2026-11-21 08:42:53.429:WARN:oejs.HttpChannel:qtp1-12: /pets", Form::TimeColons, Some(13), "/pets"),
     ("2026-11-21 08:42:53,429:ERROR:pay.api:boom", Form::TimeColons, Some(17), "boom"),
