@@ -3,7 +3,7 @@
 //! It refuses to find a request within a sentence: the line is all of a format that a server writes. A query is no part
 //! of a path, and a route is never known.
 
-use crate::prefix::{self, is_name, is_number};
+use crate::prefix::{self, Form, is_name, is_number};
 use crate::{ids, time};
 
 /// One line of a web server's access log.
@@ -19,8 +19,8 @@ pub(crate) struct Access<'t> {
 }
 
 /// Reads a line of an access log: the common and combined formats (Apache, nginx, gunicorn, Werkzeug, Django, Traefik,
-/// API Gateway's CLF), uvicorn's, those of Amazon's load balancers, morgan's, Gin's and HAProxy's. The line is all of it:
-/// a request that a sentence tells of is none.
+/// API Gateway's CLF), uvicorn's, those of Amazon's load balancers and of CloudFront, morgan's, Gin's, Fiber's, chi's,
+/// HAProxy's, Squid's and IIS's. The line is all of it: a request that a sentence tells of is none.
 pub(crate) fn parse(text: &str) -> Option<Access<'_>> {
     let text = text.trim_start_matches('\u{feff}').trim_ascii();
     // A name that holds a request: which of the two is the server's, nobody can tell.
@@ -31,13 +31,29 @@ pub(crate) fn parse(text: &str) -> Option<Access<'_>> {
         b'{' => None,
         b'[' if text.starts_with("[GIN] ") => gin(text),
         _ => {
-            // Every other form quotes the request, morgan's apart.
+            // Most other forms quote the request.
             let line = text.get(..text.floor_char_boundary(ACCESS_BYTES_MAX))?;
             match memchr::memchr(b'"', line.as_bytes()) {
                 Some(quote) => quoted(line, quote),
-                None => morgan(line),
+                None => unquoted(line),
             }
         }
+    }
+}
+
+/// The formats that quote nothing, told apart by one byte: most lines are none of them.
+fn unquoted(line: &str) -> Option<Access<'_>> {
+    let bytes = line.as_bytes();
+    if !bytes.first()?.is_ascii_digit() {
+        return morgan(line);
+    }
+    match (bytes.get(2)?, bytes.get(10)?) {
+        (b':', _) => fiber(line),
+        (_, b'\t') => cloudfront(line),
+        (_, b'.') => squid(line),
+        // The server's address stands behind the time.
+        (_, b' ') if bytes.get(20).is_some_and(|byte| byte.is_ascii_hexdigit() || *byte == b':') => iis(line),
+        _ => None,
     }
 }
 
@@ -45,7 +61,7 @@ pub(crate) fn parse(text: &str) -> Option<Access<'_>> {
 const ACCESS_BYTES_MAX: usize = 16 << 10;
 
 /// Splits `GET /pets/7?x=1 HTTP/1.1` into method and path.
-fn request(line: &str) -> Option<(&str, &str)> {
+pub(crate) fn request(line: &str) -> Option<(&str, &str)> {
     let mut parts = line.split(' ');
     let (method, target) = (parts.next()?, parts.next()?);
     let fits = match (parts.next(), parts.next()) {
@@ -93,7 +109,7 @@ fn quoted(line: &str, quote: usize) -> Option<Access<'_>> {
         answer.time_unix_nano = client_and_time(before)?;
         return Some(answer);
     }
-    load_balancer(before, behind, answer)
+    chi(before, behind, &answer).or_else(|| load_balancer(before, behind, answer))
 }
 
 /// What the common format has before the request: `host identity user [time]`; some write a level, a time or a virtual
@@ -167,7 +183,12 @@ fn load_balancer<'t>(before: &'t str, behind: &'t str, mut answer: Access<'t>) -
         answer.status = balanced(words)?;
         return Some(answer);
     }
-    // HAProxy: `client [time] frontend backend/server timers status bytes …`.
+    // HAProxy: `client [time] frontend backend/server timers status bytes …`, as it writes to syslog behind a head.
+    let mut first = first;
+    if let Some(head) = prefix::head(before).filter(|head| head.form == Form::Syslog3164) {
+        words = before.get(head.message_at..)?.split_ascii_whitespace();
+        first = words.next()?;
+    }
     let inside = words.next()?.strip_prefix('[')?.strip_suffix(']')?;
     let timers = words.nth(2)?;
     if !is_client(first) || !timers.contains('/') || !timers.split('/').all(is_duration) {
@@ -176,6 +197,71 @@ fn load_balancer<'t>(before: &'t str, behind: &'t str, mut answer: Access<'t>) -
     answer.time_unix_nano = time::parse_text(inside);
     answer.status = status(words.next()?)?;
     Some(answer)
+}
+
+/// chi's `time [request id] "GET http://acme.com/pets/7 HTTP/1.1" from client - status bytes in duration`.
+fn chi<'t>(before: &'t str, behind: &str, answer: &Access<'t>) -> Option<Access<'t>> {
+    let mut words = behind.strip_prefix(" from ")?.split(' ');
+    let (client, dash, number) = (words.next()?, words.next()?, words.next()?);
+    let time_unix_nano = match prefix::head(before) {
+        Some(head) if head.level.is_none() => head.time_unix_nano,
+        None if before.is_empty() => None,
+        _ => return None,
+    };
+    let fits = is_client(client) && dash == "-" && words.next()?.ends_with('B') && words.next() == Some("in");
+    Some(Access { time_unix_nano, status: status(number)?, ..answer.clone() }).filter(|_| fits)
+}
+
+/// Fiber's `08:42:53 | 502 |  12.3ms |  10.0.1.5 | GET | /pets/7 | -`.
+fn fiber(line: &str) -> Option<Access<'_>> {
+    let mut columns = line.split('|').map(str::trim);
+    let (moment, number, _, client) = (columns.next()?, columns.next()?, columns.next()?, columns.next()?);
+    let (method, target) = (columns.next()?, columns.next()?);
+    let is_time = time::near_length(moment) == Some(moment.len()) || time::parse_text(moment).is_some();
+    let fits = is_time && is_client(client) && is_method(method);
+    let status = status(number)?;
+    Some(Access { time_unix_nano: None, method, path: path_of(target)?, status, trace: None }).filter(|_| fits)
+}
+
+/// Squid's `time elapsed client RESULT/status bytes method URL user hierarchy/host type`.
+fn squid(line: &str) -> Option<Access<'_>> {
+    let mut words = line.split_ascii_whitespace();
+    let (moment, elapsed, client) = (words.next()?, words.next()?, words.next()?);
+    let (result, number) = words.next()?.split_once('/')?;
+    let (bytes, method, target) = (words.next()?, words.next()?, words.next()?);
+    let is_result = result.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    let fits = is_client(client) && is_number(elapsed) && is_number(bytes) && is_result && is_method(method);
+    let (time_unix_nano, status) = (Some(time::parse_number(moment)?), status(number)?);
+    let is_whole = words.count() == 3;
+    Some(Access { time_unix_nano, method, path: path_of(target)?, status, trace: None }).filter(|_| fits && is_whole)
+}
+
+/// CloudFront's standard log: `date time location bytes client method host path status …` between tabs.
+fn cloudfront(line: &str) -> Option<Access<'_>> {
+    const COLUMNS_MIN: usize = 20;
+    let mut columns = line.split('\t');
+    let (day, clock) = (columns.next()?, columns.next()?);
+    let (client, method) = (columns.nth(2)?, columns.next()?);
+    let (path, number) = (columns.nth(1)?, columns.next()?);
+    let fits = is_client(client) && is_method(method) && columns.count() + 9 >= COLUMNS_MIN;
+    let time_unix_nano = Some(time::parse_text(&format!("{day} {clock}"))?);
+    let status = status(number)?;
+    Some(Access { time_unix_nano, method, path: path_of(path)?, status, trace: None }).filter(|_| fits)
+}
+
+/// IIS in the W3C's format: `date time server method path query port user client agent referrer status substatus code
+/// duration`.
+fn iis(line: &str) -> Option<Access<'_>> {
+    let (time_unix_nano, length) = time::parse_iso_prefix(line)?;
+    let mut words = line.get(length..)?.split_ascii_whitespace();
+    let (server, method, target, _) = (words.next()?, words.next()?, words.next()?, words.next()?);
+    let (port, _, client) = (words.next()?, words.next()?, words.next()?);
+    let (number, codes) = (words.nth(2)?, [words.next()?, words.next()?, words.next()?]);
+    let fits = is_client(server) && is_client(client) && is_number(port) && codes.into_iter().all(is_number);
+    let (method, status) = (is_method(method).then_some(method)?, status(number)?);
+    let time_unix_nano = Some(time_unix_nano);
+    let is_whole = fits && words.next().is_none();
+    Some(Access { time_unix_nano, method, path: path_of(target)?, status, trace: None }).filter(|_| is_whole)
 }
 
 /// morgan's `dev` and `tiny`: `GET /pets/7 500 12.3 ms - 36` and `GET /pets/7 500 36 - 12.3 ms`, and nothing else.
@@ -268,6 +354,24 @@ mod tests {
                 true,
             ),
             (
+                r#"Nov 21 08:42:53 ip haproxy[8]: 10.0.1.5:49152 [21/Nov/2026:08:42:53.429] fe be/srv1 0/0/0/69/69 502 36 - - ---- 1/1/0/0/0 0/0 "GET /pets/7 HTTP/1.1""#,
+                true,
+            ),
+            (
+                "1795250573.429     12 10.0.1.5 TCP_MISS/502 145 GET http://acme.com/pets/7 - HIER_DIRECT/192.0.2.9 text/html",
+                true,
+            ),
+            (
+                r#"2026/11/21 08:42:53 [ip/a1b2-000001] "GET http://acme.com/pets/7?x=1 HTTP/1.1" from 10.0.1.5:49152 - 502 36B in 12.3ms"#,
+                true,
+            ),
+            ("08:42:53 | 502 |      12.3ms |        10.0.1.5 | GET | /pets/7 | -", false),
+            (
+                "2026-11-21\t08:42:53\tIAD89\t36\t10.0.1.5\tGET\td1.cloudfront.net\t/pets/7\t502\t-\tcurl/8\t-\t-\tError\tr1\tacme.com\thttps\t23\t0.001\t-\tTLSv1.3\t-",
+                true,
+            ),
+            ("2026-11-21 08:42:53 10.0.1.5 GET /pets/7 - 443 - 203.0.113.9 curl/8 - 502 0 0 12", true),
+            (
                 r#"https 2026-11-21T08:42:53.429000Z app/lb/50dc6c495c0c9188 192.0.2.9:2817 10.0.0.1:80 0.0 0.048 0.0 502 502 0 57 "GET https://acme.com:443/pets/7 HTTP/1.1" "curl/7" - - arn:aws:x "Root=1-6b01598d-2cb6916d86dc283cf0480ff9" "acme.com""#,
                 true,
             ),
@@ -309,6 +413,15 @@ mod tests {
             "GET /pets 500",
             "POST it to me 12 ms - now",
             "[GIN] 2026/11/21 - 08:42:53 | 500",
+            "08:42:53 | 502 | a | agent | GET | /pets/7 | -",
+            "2026-11-21T08:42:53Z agent 08:42:53 | 502 | 1ms | 10.0.1.5 | GET | /pets/7 | -",
+            "2026 agent\t08:42:53\tIAD89\t36\t10.0.1.5\tGET\td1\t/pets/7\t502\t-\tcurl\t-\t-\tError\tr1\tx\thttps\t23\t0.001\t-\tTLSv1.3\t-",
+            "12 agent said TCP_MISS/502 145 GET http://x/ - a b",
+            "1795250573.429 12 10.0.1.5 TCP_MISS/502 145 GET http://x/ - a",
+            "2026-11-21 08:42:53 10.0.1.5 GET /pets/7 - 443 - agent curl/8 - 502 0 0 12",
+            "2026-11-21\t08:42:53\tIAD\t36\t10.0.1.5\tGET\td\t/pets/7\t502",
+            r#"agent "GET /pets/7 HTTP/1.1" from 10.0.1.5:1 - 502 36B in 12ms"#,
+            r#"2026/11/21 08:42:53 ERROR "GET /pets/7 HTTP/1.1" from 10.0.1.5:1 - 502 36B in 12ms"#,
             "2 210987654321 eni-0a1b2c3d4e5f60718 10.0.1.5 10.0.2.7 49152 443 6 10 840 1795250573 1795250633 ACCEPT OK",
         ] {
             check(text, None);

@@ -1,19 +1,20 @@
-//! What only carries a line and is no layer of it: fluent-bit, FireLens, Docker's json-file, Kubernetes' CRI format, and a
-//! line that was encoded twice. The line inside is the record; what the carrier knows fills what the record leaves open.
+//! What only carries a line and is no layer of it: fluent-bit, FireLens, Fluentd, Vector, Filebeat, Docker's json-file,
+//! Kubernetes' CRI format, and a line that was encoded twice. The line inside is the record; what the carrier knows fills what the record leaves open.
 //!
 //! It refuses to look for a carrier in a function's stream: nothing stands between a function and CloudWatch Logs, so what
 //! looks like one there is somebody's text.
 
 use std::sync::LazyLock;
 
-use memchr::memmem::Finder;
+use aho_corasick::packed::Searcher;
 
 use crate::json::{Kind, Tape};
 use crate::time;
 
-/// The keys without one of which no object is a carrier. A search is made once, not for every line.
-static MEMBERS: LazyLock<[Finder<'static>; 2]> =
-    LazyLock::new(|| [Finder::new(b"\"log\""), Finder::new(b"\"kubernetes\"")]);
+/// The keys without one of which no object is a carrier, in one pass over a line. Where the machine has no such pass, every
+/// object is looked into.
+static MEMBERS: LazyLock<Option<Searcher>> =
+    LazyLock::new(|| Searcher::new(["\"log\"", "\"kubernetes\"", "\"docker\"", "\"stream\""]));
 
 /// A line that was carried.
 pub(crate) struct Carried {
@@ -55,9 +56,12 @@ fn container_runtime(message: &str) -> Option<Carried> {
 
 fn object(message: &str, tape: &mut Tape) -> Option<Carried> {
     // Most objects are no carriers, and none is without this.
-    MEMBERS.iter().find_map(|member| member.find(message.as_bytes()))?;
+    if MEMBERS.as_ref().is_some_and(|members| members.find(message).is_none()) {
+        return None;
+    }
     tape.parse(message).ok()?;
-    let (mut log, mut inner, mut stamp, mut is_carrier, mut states_level) = (None, None, None, false, false);
+    let (mut log, mut inner, mut stamp) = (None, None, None);
+    let (mut is_carrier, mut names_container, mut is_record) = (false, false, false);
     for (key, value) in tape.entries(0) {
         let kind = tape.tokens[value].kind;
         match tape.raw(message, key) {
@@ -65,14 +69,24 @@ fn object(message: &str, tape: &mut Tape) -> Option<Carried> {
             "message" if kind == Kind::String => inner = Some(value),
             "stream" | "source" => is_carrier |= matches!(tape.raw(message, value), "stdout" | "stderr"),
             "kubernetes" | "docker" => is_carrier |= kind == Kind::Object,
-            "container_id" | "container_name" | "ecs_task_arn" | "ecs_cluster" => is_carrier |= kind == Kind::String,
+            "container_id" | "container_name" | "ecs_task_arn" | "ecs_cluster" => {
+                names_container |= kind == Kind::String
+            }
             "time" | "@timestamp" | "timestamp" | "date" => stamp = stamp.or(Some(value)),
-            "level" | "severity" => states_level = true,
+            // A logger's own record, or one that the carrier has taken apart already.
+            "level" | "severity" | "lvl" | "@level" | "loglevel" | "levelname" | "msg" | "logger" => is_record = true,
             _ => {}
         }
     }
-    // Vector and Fluentd call the line `message`, and so does a logger whose record they have taken apart already.
-    let value = log.or(inner.filter(|_| !states_level)).filter(|_| is_carrier)?;
+    let is_loggers = |log: usize| tape.tokens[log].kind == Kind::String || tape.get(message, log, "level").is_some();
+    let value = match (log, inner) {
+        // Whoever writes a message beside a text `log`, or the level there, is a logger.
+        (Some(log), Some(_)) if is_loggers(log) => None,
+        // Filebeat tells of the file under `log`, and calls the line `message`, as Vector and Fluentd do.
+        (_, Some(inner)) => Some(inner).filter(|_| is_carrier),
+        (log, None) => log.filter(|_| is_carrier || names_container),
+    };
+    let value = value.filter(|_| !is_record)?;
     let line = match tape.tokens[value].kind {
         Kind::Object => tape.source(message, value).to_owned(),
         _ => tape.text(message, value).into_owned(),

@@ -171,6 +171,8 @@ pub(crate) struct Draft<'m> {
     /// Whether `status` and `PRIORITY` are levels.
     pub status_is_level: bool,
     pub priority_is_level: bool,
+    /// Whether `at` is one: the record is made of pairs that begin with it.
+    pub at_is_level: bool,
     /// The longer text beside a short message.
     pub full_text: Option<Cow<'m, str>>,
     /// Entries for `attributes` that stand in no JSON layer, each `"key":value` with a comma behind.
@@ -198,6 +200,7 @@ impl<'m> Draft<'m> {
             version_is_release: false,
             status_is_level: false,
             priority_is_level: false,
+            at_is_level: false,
             full_text: None,
             extras: String::new(),
         }
@@ -361,6 +364,7 @@ impl<'m> Draft<'m> {
             Slot::Time => {
                 let time = match layer.kind(value) {
                     Kind::Number => time::parse_number(layer.raw(value)),
+                    Kind::String if layer.raw(value).starts_with('\\') => time::parse_text(&layer.string(value)?),
                     Kind::String => time::parse_text(layer.raw(value)),
                     _ => None,
                 };
@@ -390,7 +394,7 @@ impl<'m> Draft<'m> {
                 let number = match text.parse() {
                     Ok(level @ 0..=7) if self.priority_is_level => severity::from_number(Scale::Syslog, level),
                     Ok(level) => scale(layer, level).and_then(|scale| severity::from_number(scale, level)),
-                    Err(_) => severity::from_name(&text),
+                    Err(_) => severity::from_name(&text).or_else(|| severity::from_letter(&text)),
                 };
                 // Names such as `status` and `PRIORITY` are a level's only if they hold one.
                 const SURE_RANKS: u16 = 104;

@@ -20,6 +20,7 @@ use transect_schema::Record;
 use self::frames::Frame;
 use self::header::Likeness;
 use self::lines::{Line, lines, offset};
+use crate::prefix::is_number;
 use crate::severity;
 
 /// Bytes of an exception's message; what is longer is a document that somebody put there, and stands in the body.
@@ -27,6 +28,9 @@ const MESSAGE_BYTES_MAX: usize = 8 << 10;
 
 /// How Monolog begins an object. The search is made once, not for every line.
 static MONOLOG: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"[object] ("));
+
+/// What stands behind the file of a fatal error of Swift's.
+static SWIFT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b".swift:"));
 
 /// Who tells of an exception.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,23 +132,43 @@ fn with_line_feeds(stack: &str) -> Cow<'_, str> {
     Cow::Owned(stack.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
-/// What runtimes themselves write before an exception: Node its place, .NET, Dart and Java's tools a sentence, Lambda for
-/// Python a level or a warning, the Java machine a frame.
-const PREAMBLES: [&str; 9] =
-    ["node:", "file:", "/", "#", "Unhandled", "Uncaught", "[ERROR]", "LAMBDA_WARNING", "\u{1b}"];
-
 /// Finds an exception. A runtime prints nothing before its own words: behind anybody else's they are part of a message,
 /// which a stranger may have sent.
 fn search(text: &str) -> Option<Found<'_>> {
     let mut found = search_anywhere(text)?;
     let before = text.get(..found.start).unwrap_or_default().trim();
-    if found.origin == Origin::Unhandled
-        && !before.is_empty()
-        && !PREAMBLES.iter().any(|preamble| before.starts_with(preamble))
-    {
+    if found.origin == Origin::Unhandled && !before.is_empty() && !is_preamble(before) {
         found.origin = Origin::Logged;
     }
     Some(found)
+}
+
+/// Whether a text is what a runtime itself writes before an exception. Words of a program often begin like that
+/// (`/search?q=…`, `# order …`, `Unhandled path …`), so that no beginning alone decides.
+fn is_preamble(before: &str) -> bool {
+    match before.as_bytes() {
+        [b'n' | b'f' | b'/', ..] => is_nodes_place(before),
+        // The frame around what the Java machine tells of its own crash.
+        [b'#', ..] => before.bytes().all(|byte| byte == b'#' || byte.is_ascii_whitespace()),
+        [b'U', ..] => frames::is_runtimes_word(before),
+        [b'L', ..] => before.starts_with(python::WARNING),
+        // Lambda for Python states a level, and so does whoever begins like that.
+        [b'[', ..] => before.starts_with("[ERROR]"),
+        [first, ..] => *first == 0x1b,
+        [] => false,
+    }
+}
+
+/// Whether a text is the place that Node writes before an error: `path:line`, the line of code and a caret below it.
+fn is_nodes_place(before: &str) -> bool {
+    const SUFFIXES: [&str; 6] = [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"];
+    let mut lines = before.lines();
+    let Some((path, number)) = lines.next().and_then(|line| line.rsplit_once(':')) else { return false };
+    let is_file = path.starts_with("node:") || SUFFIXES.iter().any(|suffix| path.ends_with(suffix));
+    is_file
+        && !path.contains([' ', '?', '='])
+        && is_number(number)
+        && lines.any(|line| line.contains('^') && line.trim().bytes().all(|byte| byte == b'^'))
 }
 
 fn search_anywhere(text: &str) -> Option<Found<'_>> {
@@ -311,7 +335,7 @@ fn alone(text: &str) -> Option<Found<'_>> {
 
 /// What a runtime says in one line, before a stack that may have come as an event of its own.
 fn last_words<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
-    match line.text.as_bytes().first()? {
+    let told = match line.text.as_bytes().first()? {
         b'p' | b'f' => panic::begun_by(text, line, line.start, &panic::Outlook::of("")),
         b'h' => line.text.starts_with("http: panic").then(|| panic::recovered(text, line, None)).flatten(),
         b't' if line.text.starts_with("thread '") => panic::rust(text),
@@ -323,9 +347,10 @@ fn last_words<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
         b'P' => panic::php_fatal(text, line),
         b'E' => panic::java_start(text, line),
         b'[' => inspected(text, &line),
-        _ if line.text.contains("Fatal error: ") => panic::swift(text, line),
         _ => None,
-    }
+    };
+    // Swift begins with the file, which may begin with anything.
+    told.or_else(|| SWIFT.find(line.text.as_bytes()).and_then(|_| panic::swift(text, line)))
 }
 
 /// A count under a type's name is no message: `TimeoutError: 3`.

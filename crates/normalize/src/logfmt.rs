@@ -14,10 +14,14 @@ const PAIRS_MAX: usize = 256;
 /// Bytes of a key. Longer ones are text.
 const KEY_BYTES_MAX: usize = 128;
 
+/// A key and its value.
+pub(crate) type Pair<'t> = (&'t str, Cow<'t, str>);
+
 /// The pairs of a line that is logfmt as a whole: at least two pairs, keys of letters, digits and `_.@/-`, values bare
 /// or in double quotes with escapes. A key alone is a flag, with an empty value; among pairs there may be as many
-/// flags as there are pairs. `None` for anything else.
-pub(crate) fn pairs(text: &str) -> Option<Vec<(&str, Cow<'_, str>)>> {
+/// flags as there are pairs. `None` for anything else. With them it says whether there are flags, which may be words of a
+/// sentence.
+pub(crate) fn pairs(text: &str) -> Option<(Vec<Pair<'_>>, bool)> {
     let bytes = text.as_bytes();
     let mut at = blanks(bytes, 0);
     // The line is most often something else: look at the first pair before anything is kept.
@@ -48,7 +52,7 @@ pub(crate) fn pairs(text: &str) -> Option<Vec<(&str, Cow<'_, str>)>> {
             return None;
         }
     }
-    (out.len() - flags >= PAIRS_MIN && flags * 2 <= out.len()).then_some(out)
+    (out.len() - flags >= PAIRS_MIN && flags * 2 <= out.len()).then_some((out, flags > 0))
 }
 
 /// The byte behind blanks; a line feed is one only at the end of the text.
@@ -147,7 +151,7 @@ mod tests {
     fn check(text: &str, expected: &[(&str, &str)]) {
         let found = pairs(text);
         let found: Option<Vec<(&str, &str)>> =
-            found.as_ref().map(|pairs| pairs.iter().map(|(key, value)| (*key, value.as_ref())).collect());
+            found.as_ref().map(|(pairs, _)| pairs.iter().map(|(key, value)| (*key, value.as_ref())).collect());
         assert_eq!(found.as_deref(), Some(expected), "{text}");
     }
 
@@ -205,6 +209,6 @@ mod tests {
         }
         assert_eq!(pairs(&"a=1 ".repeat(PAIRS_MAX + 1)), None);
         assert_eq!(pairs(&format!("{}=1 b=2", "k".repeat(KEY_BYTES_MAX + 1))), None);
-        assert_eq!(pairs(&"a=1 ".repeat(PAIRS_MAX)).map(|pairs| pairs.len()), Some(PAIRS_MAX));
+        assert_eq!(pairs(&"a=1 ".repeat(PAIRS_MAX)).map(|(pairs, _)| pairs.len()), Some(PAIRS_MAX));
     }
 }

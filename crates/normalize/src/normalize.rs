@@ -19,8 +19,8 @@ use crate::keys::{KeyFacts, Keys, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::memo::Memo;
 use crate::object::{
-    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_runtimes_report, is_thrown, span, terse_level,
-    walk, walk_wrapper,
+    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_runtimes_report, is_thrown, own_places, span, walk,
+    walk_wrapper,
 };
 use crate::redact::{Pattern, Redactor, redact_columns};
 use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
@@ -160,6 +160,8 @@ pub(crate) enum Place {
     Raised,
     /// The line is made of pairs, which are an object.
     Pairs,
+    /// As `Pairs`, with words among them: a sentence that somebody put pairs into.
+    Sentence,
     /// Behind free text: data of the message.
     Data,
 }
@@ -316,6 +318,7 @@ impl Normalizer {
             draft.version_is_release = shape.version_is_release && !shape.is_span;
             draft.status_is_level = shape.status_is_level;
             draft.priority_is_level = shape.priority_is_level;
+            draft.at_is_level = place == Place::Pairs && first_key(layer) == Some("at");
             draft.form = shape.form;
             match shape.platform {
                 Some((kind, record)) if context.is_lambda && place == Place::Whole => {
@@ -333,8 +336,8 @@ impl Normalizer {
                     } else {
                         walk(&mut draft, roles, layer, 0, RECORD_RANK);
                     }
-                    if json.starts_with("{\"@") || json.starts_with("{\"t\"") {
-                        terse_level(&mut draft, layer);
+                    if shape.has_own_places {
+                        own_places(&mut draft, layer);
                     }
                     if !context.is_lambda {
                         aws_record(&mut draft, layer);
@@ -608,7 +611,7 @@ fn authority(draft: &Draft<'_>, roles: &Roles<'_>, shape: &Shape, layer: Layer<'
     let authority = match place {
         Place::Data => Authority::NOTHING,
         // The properties of an error are whatever a program or a service gave it.
-        Place::Raised => Authority::CARRIED,
+        Place::Raised | Place::Sentence => Authority::CARRIED,
         Place::Record if draft.is_lambda && is_thrown(layer, 0) => Authority::CARRIED,
         // Spans are AWS's own in a group of their own; what looks like one elsewhere may be anybody's.
         _ if shape.is_span && draft.record.aws_log_group.as_deref() == Some(SPANS_GROUP) => Authority::RECORD,
@@ -620,6 +623,7 @@ fn authority(draft: &Draft<'_>, roles: &Roles<'_>, shape: &Shape, layer: Layer<'
         // Rails writes requests like that.
         Place::Pairs if first_key(layer) == Some("method") && !draft.is_lambda => Authority::ACCESS,
         Place::Pairs if !begins_as_a_logger(layer) => Authority::CARRIED,
+        Place::Pairs if begins_with_a_level(layer) && !draft.is_lambda => Authority::RECORD,
         _ if shape.metric_directives.is_some() || is_of_a_logger(roles, layer, 0) => Authority::RECORD,
         Place::Whole | Place::Cut | Place::Pairs if !draft.is_lambda => Authority::ACCESS,
         _ => Authority::CARRIED,
@@ -647,6 +651,15 @@ fn begins_as_a_logger(layer: Layer<'_, '_>) -> bool {
         "msg",
     ];
     first_key(layer).is_some_and(|key| FIRST.contains(&key))
+}
+
+/// Whether the pairs of a line begin with `at` and a level, as Heroku's and logfmter's do.
+fn begins_with_a_level(layer: Layer<'_, '_>) -> bool {
+    layer
+        .tape
+        .entries(0)
+        .next()
+        .is_some_and(|(key, value)| layer.raw(key) == "at" && severity::from_name(layer.raw(value)).is_some())
 }
 
 fn first_key<'m>(layer: Layer<'m, '_>) -> Option<&'m str> {

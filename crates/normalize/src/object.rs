@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use crate::access;
 use crate::draft::{Draft, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::{Kind, Tape};
 use crate::keys::{Folded, RecordForm, Role, Roles, Slot, exception_member};
@@ -35,6 +36,8 @@ pub(crate) struct Shape {
     pub status_is_level: bool,
     /// Whether `PRIORITY` in it is a level, as in journald's records.
     pub priority_is_level: bool,
+    /// Whether a logger may have written it that has places of its own, see [`OWN_PLACES`].
+    pub has_own_places: bool,
 }
 
 /// What a key makes of the object that it stands in.
@@ -69,6 +72,8 @@ pub(crate) enum Member {
     /// Of journald, whose `PRIORITY` is one.
     Journald,
     ApiVersion,
+    /// Of a logger that has places of its own.
+    OwnPlace,
     #[default]
     Other,
 }
@@ -109,6 +114,8 @@ impl Member {
             name if name.starts_with("dd.") => Member::Datadog,
             "MESSAGE" | "SYSLOG_IDENTIFIER" | "__REALTIME_TIMESTAMP" => Member::Journald,
             "apiVersion" => Member::ApiVersion,
+            "@m" | "@mt" | "ctx" | "lvl" | "sequence" | "categoryName" | "_meta" | "start_time" | "latencies"
+            | "route_id" => Member::OwnPlace,
             _ => Member::Other,
         }
     }
@@ -124,7 +131,7 @@ impl Shape {
         let (mut kind, mut record, mut metadata, mut ids, mut metrics) = (None, None, None, 0, None);
         let (mut is_format, mut is_event, mut is_audit, mut has_time) = (false, false, false, false);
         let mut form = None;
-        let (mut has_service, mut is_datadogs, mut is_journalds) = (false, false, false);
+        let (mut has_service, mut is_datadogs, mut is_journalds, mut has_own_places) = (false, false, false, false);
         let (mut key_count, mut wrapper_keys, mut wrapper_needs) = (0, 0, 0);
         for (key, value) in layer.tape.entries(0) {
             key_count += 1;
@@ -157,6 +164,7 @@ impl Shape {
                 Member::Service => has_service = true,
                 Member::Datadog => is_datadogs = true,
                 Member::Journald => is_journalds = true,
+                Member::OwnPlace => has_own_places = true,
                 Member::ApiVersion if layer.raw(value).starts_with("audit.k8s.io/") => is_audit = true,
                 Member::Type | Member::Target | Member::Text | Member::ApiVersion | Member::Other => {}
             }
@@ -180,6 +188,7 @@ impl Shape {
             version_is_release: has_service && !is_format && metric_directives.is_none() && metadata.is_none(),
             status_is_level: has_service || is_datadogs,
             priority_is_level: is_journalds,
+            has_own_places,
         }
     }
 }
@@ -236,9 +245,9 @@ pub(crate) fn is_of_a_logger(roles: &Roles<'_>, layer: Layer<'_, '_>, object: us
     let tells = |key: usize| roles.of(&Folded::EMPTY, layer, key).is_some_and(Role::is_of_a_logger);
     layer.tape.entries(object).any(|(key, value)| {
         tells(key)
-            // Loguru and Rust's `tracing` keep the record of a line in an object of its own.
+            // Loguru, Rust's `tracing` and tslog keep what they state in an object of its own.
             || (layer.kind(value) == Kind::Object
-                && matches!(layer.raw(key), "record" | "fields" | "log")
+                && matches!(layer.raw(key), "record" | "fields" | "log" | "_meta")
                 && layer.tape.entries(value).any(|(key, _)| tells(key)))
     })
 }
@@ -248,24 +257,58 @@ pub(crate) fn walk<'m>(draft: &mut Draft<'m>, roles: &Roles<'_>, layer: Layer<'m
     Walk { draft, roles, layer, base }.object(root, &Folded::EMPTY, 0);
 }
 
-/// Completes a level that a logger writes in a way of its own: Serilog's compact form leaves out that of information,
-/// MongoDB has a letter.
-pub(crate) fn terse_level(draft: &mut Draft<'_>, layer: Layer<'_, '_>) {
-    if draft.is_filled(Slot::Level) || !layer.authority.may_fill(Slot::Level) {
-        return;
+/// A logger that has places of its own for what it states: the keys that its records have, one within another behind a `/`,
+/// and what stands in which place.
+type OwnPlaces = (&'static [&'static str], &'static [(Slot, &'static str)]);
+
+/// The loggers and servers whose keys mean something else anywhere else, so that all of them must be there.
+const OWN_PLACES: &[OwnPlaces] = &[
+    // MongoDB since 4.4.
+    (&["t/$date", "c", "ctx"], &[(Slot::Level, "s"), (Slot::Time, "t/$date")]),
+    // log15, go-ethereum.
+    (&["t", "lvl", "msg"], &[(Slot::Time, "t")]),
+    // Roarr.
+    (&["context", "message", "sequence", "time", "version"], &[(Slot::Level, "context/logLevel")]),
+    // log4js' JSON layout.
+    (&["startTime", "categoryName", "data", "level"], &[(Slot::Time, "startTime"), (Slot::Body, "data")]),
+    (
+        &["_meta/logLevelId", "_meta/runtime"],
+        &[(Slot::Level, "_meta/logLevelName"), (Slot::Time, "_meta/date"), (Slot::Body, "0")],
+    ),
+    // Envoy's and Istio's access log.
+    (&["start_time", "response_code"], &[(Slot::Time, "start_time")]),
+    // Kong and APISIX.
+    (
+        &["request/method", "response/status", "latencies/request"],
+        &[(Slot::HttpStatus, "response/status"), (Slot::Time, "started_at")],
+    ),
+    (
+        &["request/method", "response/status", "route_id"],
+        &[(Slot::HttpStatus, "response/status"), (Slot::Time, "start_time")],
+    ),
+];
+
+/// Takes what a logger states in places of its own, where nothing else has stated it.
+pub(crate) fn own_places<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>) {
+    /// Behind every key of the table.
+    const RANK: u16 = RECORD_RANK - 1 + RECORD_RANK;
+    let at = |path: &str| match path.split_once('/') {
+        Some((outer, inner)) => layer.get(0, outer).and_then(|object| layer.get(object, inner)),
+        None => layer.get(0, path),
+    };
+    for (needs, places) in OWN_PLACES {
+        if needs.iter().all(|path| at(path).is_some()) {
+            for (slot, path) in *places {
+                if let Some(value) = at(path).filter(|_| !draft.is_filled(*slot)) {
+                    draft.offer(*slot, RANK, layer, value, value);
+                }
+            }
+        }
     }
+    // Serilog's compact form leaves out the level of information.
     let has = |name| layer.get(0, name).is_some();
-    if has("@t") && (has("@m") || has("@mt")) {
+    if has("@t") && !draft.is_filled(Slot::Level) && layer.authority.may_fill(Slot::Level) {
         draft.record.severity_number = Some(severity::INFO);
-    } else if has("t") && has("c") && has("ctx") {
-        draft.record.severity_number = layer.get(0, "s").and_then(|letter| match layer.raw(letter) {
-            "F" => Some(severity::FATAL),
-            "E" => Some(severity::ERROR),
-            "W" => Some(severity::WARN),
-            "I" => Some(severity::INFO),
-            "D" | "D1" | "D2" | "D3" | "D4" | "D5" => Some(severity::DEBUG),
-            _ => None,
-        });
     }
 }
 
@@ -306,9 +349,12 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                         self.object(value, &prefix.with(key), depth + 1)
                     }
                     // Loguru's `{"name":"ERROR","no":40}` and times such as `{"$date":…}`.
-                    (Slot::Level, Kind::Object) => self.member(slot, rank, value, &["name", "level", "text"]),
+                    (Slot::Level, Kind::Object) => {
+                        self.member(slot, rank, value, &["name", "levelStr", "level", "text"])
+                    }
                     (Slot::Time, Kind::Object) => {
-                        self.member(slot, rank, value, &["$date", "timestamp", "iso", "repr"])
+                        self.member(slot, rank, value, &["$date", "timestamp", "iso", "repr"]);
+                        self.instant(value);
                     }
                     (Slot::HttpStatus, Kind::String) if severity::from_name(self.layer.raw(value)).is_some() => {
                         if self.draft.status_is_level && depth == 0 && key.eq_ignore_ascii_case("status") {
@@ -337,11 +383,15 @@ impl<'m> Walk<'_, '_, 'm, '_> {
                 }
             }
             Role::Priority => {}
+            Role::LevelOfPairs if self.draft.at_is_level => self.other_level(value),
+            Role::LevelOfPairs => {}
+            Role::Request if depth == 0 && !self.draft.is_lambda => self.request(value),
+            Role::Request => {}
             Role::RequestId if self.draft.is_lambda => {
                 self.draft.offer(Slot::InvocationId, self.base + 150, self.layer, value, holder);
             }
             Role::RequestId => {}
-            Role::Version if self.draft.version_is_release && depth == 0 => {
+            Role::Version if self.draft.version_is_release && depth == 0 && !is_protocols(self.layer.raw(value)) => {
                 const RANK: u16 = 104;
                 self.draft.offer(Slot::ServiceVersion, self.base + RANK, self.layer, value, holder);
             }
@@ -422,12 +472,36 @@ impl<'m> Walk<'_, '_, 'm, '_> {
         }
     }
 
-    /// Log4j's `{"epochSecond":…,"nanoOfSecond":…}`.
+    /// The request of an access log: an object, as Caddy's and Kong's, or its first line.
+    fn request(&mut self, value: usize) {
+        const RANK: u16 = 103;
+        if self.layer.kind(value) == Kind::Object {
+            self.member(Slot::HttpMethod, self.base + RANK, value, &["method"]);
+            self.member(Slot::UrlPath, self.base + RANK, value, &["uri", "path", "url"]);
+        } else if self.layer.raw(value).starts_with('/') {
+            // As doubtful as a `path`.
+            const PATH_RANK: u16 = 142;
+            self.draft.offer(Slot::UrlPath, self.base + PATH_RANK, self.layer, value, value);
+        } else if let Some((method, path)) = access::request(self.layer.raw(value))
+            && self.layer.authority.may_fill(Slot::HttpMethod)
+            && !self.draft.is_filled(Slot::HttpMethod)
+            && !self.draft.is_filled(Slot::UrlPath)
+        {
+            self.draft.record.http_request_method = Some(Cow::Borrowed(method));
+            self.draft.record.url_path = Some(Cow::Borrowed(path));
+            self.draft.fill(Slot::HttpMethod, self.base + RANK);
+            self.draft.fill(Slot::UrlPath, self.base + RANK);
+        }
+    }
+
+    /// Log4j's `{"epochSecond":…,"nanoOfSecond":…}`, Google's `{"seconds":…,"nanos":…}`.
     fn instant(&mut self, value: usize) {
         let part = |name| self.layer.get(value, name).and_then(|part| self.layer.raw(part).parse::<i64>().ok());
-        if let (Some(second), Some(nano), true) =
-            (part("epochSecond"), part("nanoOfSecond"), self.layer.authority.may_fill(Slot::Time))
-        {
+        if let (Some(second), Some(nano), true) = (
+            part("epochSecond").or_else(|| part("seconds")),
+            part("nanoOfSecond").or_else(|| part("nanos")),
+            self.layer.authority.may_fill(Slot::Time),
+        ) {
             let time = second.checked_mul(1_000_000_000).and_then(|time| time.checked_add(nano));
             self.draft.offer_time(self.base + 100, time);
         }
@@ -474,6 +548,11 @@ impl<'m> Walk<'_, '_, 'm, '_> {
             }
         }
     }
+}
+
+/// Whether a version is that of a protocol of the web.
+fn is_protocols(version: &str) -> bool {
+    ["HTTP/", "TLS", "SSL", "QUIC"].into_iter().any(|name| version.starts_with(name))
 }
 
 /// Added to the rank of a key in an object whose keys mean what they would outside of it.

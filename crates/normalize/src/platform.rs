@@ -80,11 +80,19 @@ fn fault(draft: &mut Draft<'_>, sentence: &str) {
     if let Some(id) = id {
         draft.record.faas_invocation_id = Some(Cow::Owned(id.into_owned()));
     }
-    let message = message.strip_prefix("Error: ").unwrap_or(message).trim_end();
+    let (kind, message) = crash(message);
+    let own = |text: &str| Cow::Owned(text.to_owned());
     draft.record.severity_number = Some(severity::ERROR);
     draft.record.status_code = Some(Cow::Borrowed("ERROR"));
-    draft.record.exception_type = Some(Cow::Borrowed("Runtime.ExitError"));
-    draft.record.exception_message = Some(Cow::Owned(message.to_owned()));
+    draft.record.exception_type = Some(own(kind));
+    draft.record.exception_message = Some(own(message.strip_prefix("Error: ").unwrap_or(message)));
+}
+
+/// Type and message of what Lambda says of a crash: the message in the first line, its type perhaps in the last.
+fn crash(text: &str) -> (&str, &str) {
+    let mut lines = text.trim_end().lines();
+    let message = lines.next().unwrap_or_default();
+    (lines.next_back().filter(|line| is_error_type(line)).unwrap_or("Runtime.ExitError"), message)
 }
 
 const REPORT: &str = "platform.report";
@@ -142,6 +150,7 @@ pub(crate) fn text_line<'m>(draft: &mut Draft<'m>, text: &'m str) -> bool {
             fields(draft, text[first.len()..].trim_start());
         }
         "RequestId:" => return crash_line(draft, &text["RequestId:".len()..]),
+        "Unknown" => return unknown(draft, text),
         // Of most lines the first letter says that they are none of these.
         _ if !text.starts_with(['E', 'T', 'L']) => return false,
         _ => {
@@ -173,16 +182,29 @@ fn crash_line<'m>(draft: &mut Draft<'m>, text: &'m str) -> bool {
     let Some((id, rest)) = text.split_once(' ').and_then(|(id, rest)| Some((ids::uuid(id)?, rest))) else {
         return false;
     };
-    let mut lines = rest.trim_end().lines();
-    let first = lines.next().unwrap_or_default();
+    let (kind, first) = crash(rest);
     let message = match first.strip_prefix("Error: ") {
         Some(message) => message,
         None if first.starts_with("Process exited") => first,
         None => return false,
     };
-    let kind = lines.next_back().filter(|line| is_error_type(line)).unwrap_or("Runtime.ExitError");
     draft.record.faas_invocation_id = Some(id);
     fail(draft, kind, message);
+    true
+}
+
+/// `Unknown application error occurred\nRuntime.ImportModuleError`: what Lambda wrote of a start that failed before there
+/// were reports of it.
+fn unknown<'m>(draft: &mut Draft<'m>, text: &'m str) -> bool {
+    const SENTENCE: &str = "Unknown application error occurred";
+    let Some(rest) = text.strip_prefix(SENTENCE) else { return false };
+    let kind = rest.trim();
+    let kind = match kind {
+        "" => "Runtime.Unknown",
+        kind if rest.starts_with(['\r', '\n']) && is_error_type(kind) => kind,
+        _ => return false,
+    };
+    fail(draft, kind, SENTENCE);
     true
 }
 

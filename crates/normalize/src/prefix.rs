@@ -92,8 +92,10 @@ pub(crate) fn head(text: &str) -> Option<Head<'_>> {
         b'0'..=b'9' => digit_first(text, start),
         b'[' => bracket_first(text, start),
         b'<' => syslog(text, start),
-        b'A'..=b'Z' => capital_first(text, start),
-        b'a'..=b'z' => lower_first(text, start),
+        b'A'..=b'Z' => capital_first(text, start).or_else(|| name_first(text, start)),
+        b'a'..=b'z' => lower_first(text, start).or_else(|| name_first(text, start)),
+        b'_' => name_first(text, start),
+        b'=' => erlang(text, start),
         _ => None,
     }?;
     head.opens_json = head.form.row().is_some_and(|row| row.opens_json);
@@ -119,7 +121,7 @@ fn rest(text: &str, at: usize) -> &[u8] {
 }
 
 /// The text up to the first byte that ends it, and where that is. `None` if it is longer than a part of a head.
-fn until(text: &str, at: usize, ends: impl Fn(u8) -> bool) -> Option<(&str, usize)> {
+fn until(text: &str, at: usize, mut ends: impl FnMut(u8) -> bool) -> Option<(&str, usize)> {
     let rest = rest(text, at);
     let length = rest.iter().take(PART_BYTES_MAX).position(|byte| ends(*byte));
     let length = length.or_else(|| (rest.len() <= PART_BYTES_MAX).then_some(rest.len()))?;
@@ -137,6 +139,18 @@ fn group(text: &str, at: usize) -> Option<(&str, usize)> {
     };
     let (inside, end) = until(text, at + 1, |byte| byte == close || byte == b'\n')?;
     (text.as_bytes().get(end) == Some(&close)).then_some((inside, end + 1))
+}
+
+/// The fields of a span in braces that open at `at`, and the byte behind them. What stands in quotes ends nothing.
+fn fields(text: &str, at: usize) -> Option<(&str, usize)> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let (inside, end) = until(text, at + 1, |byte| {
+        let is_end = byte == b'\n' || byte == b'}' && !is_quoted;
+        is_quoted ^= byte == b'"' && !is_escaped;
+        is_escaped = byte == b'\\' && !is_escaped;
+        is_end
+    })?;
+    (text.as_bytes().get(end) == Some(&b'}')).then_some((inside, end + 1))
 }
 
 /// A word: up to a blank, a tab, a pipe or the end of the line.
@@ -182,7 +196,7 @@ fn read_group<'t>(head: &mut Head<'t>, inside: &'t str) -> Group<'t> {
         return Group::Other;
     }
     if inside.contains('=') {
-        read_pairs(head, inside, ' ');
+        read_pairs(head, inside);
         return Group::Other;
     }
     let commas = inside.bytes().filter(|byte| *byte == b',').count();
@@ -210,10 +224,10 @@ fn read_group<'t>(head: &mut Head<'t>, inside: &'t str) -> Group<'t> {
         head.span = Some(span);
         return Group::Application;
     }
-    // Apache's `[core:error]`, Python's `[ERROR/MainProcess]`.
+    // Apache's `[core:error]`, Python's `[ERROR/MainProcess]`, Minecraft's `[Server thread/ERROR]`.
     if let Some((first, second)) = inside.split_once([':', '/'])
-        && is_name(first)
         && is_name(second)
+        && (is_name(first) || is_capital(second) && first.split(' ').all(is_name))
         && let Some((word, number)) = level(second).or_else(|| level(first).filter(|_| is_capital(first)))
     {
         return Group::Level(word, number);
@@ -230,11 +244,16 @@ fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$')
 }
 
-/// Reads the ids that a logger's own fields state: `traceId=…, spanId=…`, `requestId="…"`.
-fn read_pairs<'t>(head: &mut Head<'t>, inside: &'t str, separator: char) {
-    for pair in inside.split([separator, ',']) {
-        let Some((key, value)) = pair.split_once('=') else { continue };
-        let value = value.trim_matches(['"', '\'']);
+/// Reads the ids that a logger's own fields state: `traceId=…, spanId=…`, `requestId="…"`. A value without quotes may be
+/// anybody's text, in which further fields stand: none behind it says whose call it is.
+fn read_pairs<'t>(head: &mut Head<'t>, inside: &'t str) {
+    let mut is_sure = true;
+    for pair in (Pairs { rest: inside }) {
+        let Some((key, written)) = pair.split_once('=') else {
+            is_sure = false;
+            continue;
+        };
+        let value = written.trim_matches(['"', '\'']);
         let fold = |name: &str| {
             let letters = key.bytes().filter(|byte| byte.is_ascii_alphanumeric()).map(|byte| byte.to_ascii_lowercase());
             letters.eq(name.bytes())
@@ -244,10 +263,34 @@ fn read_pairs<'t>(head: &mut Head<'t>, inside: &'t str, separator: char) {
         } else if fold("spanid") {
             head.span = ids::span_id(value).is_some().then_some(value).or(head.span);
         } else if fold("requestid") || fold("awsrequestid") {
-            head.invocation_id = ids::uuid(value).is_some().then_some(value).or(head.invocation_id);
+            head.invocation_id = head.invocation_id.or((is_sure && ids::uuid(value).is_some()).then_some(value));
         } else if fold("resourceservicename") || fold("servicename") {
             head.service = Some(value).filter(|value| !value.is_empty()).or(head.service);
         }
+        is_sure &= written.starts_with('"') || ids::uuid(value).is_some() || ids::trace_id(value).is_some();
+    }
+}
+
+/// The pairs of a group, parted by blanks and commas outside of quotes.
+struct Pairs<'t> {
+    rest: &'t str,
+}
+
+impl<'t> Iterator for Pairs<'t> {
+    type Item = &'t str;
+
+    fn next(&mut self) -> Option<&'t str> {
+        self.rest = self.rest.trim_start_matches([' ', ',']);
+        let (mut is_quoted, mut is_escaped) = (false, false);
+        let end = self.rest.bytes().position(|byte| {
+            let is_end = !is_quoted && matches!(byte, b' ' | b',');
+            is_quoted ^= byte == b'"' && !is_escaped;
+            is_escaped = byte == b'\\' && !is_escaped;
+            is_end
+        });
+        let (pair, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        self.rest = rest;
+        (!pair.is_empty()).then_some(pair)
     }
 }
 
@@ -264,6 +307,7 @@ struct Seen {
     number: bool,
     file: bool,
     postgres: bool,
+    query: bool,
 }
 
 /// Reads the parts between a time and a level, and takes the level. `false` if the message begins before a level.
@@ -300,14 +344,24 @@ fn find_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize) -> Option<(Se
             open @ (b'[' | b'(' | b'<' | b'{') => {
                 let (inside, end) = group(text, at)?;
                 if *open == b'{' {
-                    // Airflow's `{file.py:12}`; all else is the message.
-                    let (file, line) = inside.rsplit_once(':')?;
-                    if !is_name(file) || !line.bytes().all(|byte| byte.is_ascii_digit()) {
+                    // Airflow's `{file.py:12}`, ClickHouse's id of a query; all else is the message.
+                    seen.query = seen.groups == 1 && (inside.is_empty() || ids::uuid(inside).is_some());
+                    seen.file = inside.rsplit_once(':').is_some_and(|(file, line)| is_name(file) && is_number(line));
+                    if !seen.query && !seen.file {
                         return None;
                     }
-                    seen.file = true;
                 } else if let Group::Level(level, number) = read_group(head, inside) {
                     head.level = Some(level);
+                    head.severity_number = Some(number);
+                    seen.in_brackets = true;
+                    return Some((seen, end));
+                }
+                if *open == b'['
+                    && (head.time_unix_nano.is_some() || head.partial_time.is_some())
+                    && let Some(number) = severity::from_letter(inside)
+                {
+                    // Gitea and others.
+                    head.level = Some(inside);
                     head.severity_number = Some(number);
                     seen.in_brackets = true;
                     return Some((seen, end));
@@ -346,7 +400,13 @@ fn find_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize) -> Option<(Se
                     let is_path = bare.bytes().any(|byte| matches!(byte, b'.' | b'_' | b'@' | b'/' | b'='));
                     // Elixir writes its metadata as pairs before the level.
                     names += usize::from(!bare.contains('='));
-                    if names > 2 || !(is_closed || (names <= 1 && (is_path || (is_logger && is_name(bare))))) {
+                    let is_first = names <= 1;
+                    // A word of a message before a dash is no column: only what a sign or a tab stands before is one.
+                    let is_column = is_column || is_logger || is_numbered(bare) || bytes.get(end) == Some(&b'\t');
+                    let is_sure = is_closed && (is_column || is_path)
+                        || is_program(part)
+                        || is_first && (is_path || is_name(bare) && (is_logger || is_host(bare, text, end)));
+                    if names > 2 || !is_sure {
                         return None;
                     }
                 }
@@ -356,6 +416,23 @@ fn find_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize) -> Option<(Se
         }
     }
     None
+}
+
+/// Whether a word is a program and its process, as syslog writes them: `payments[8]:`.
+fn is_program(word: &str) -> bool {
+    let parts = word.strip_suffix("]:").and_then(|word| word.split_once('['));
+    parts.is_some_and(|(program, process)| is_number(process) && program.split('/').all(is_name))
+}
+
+/// Whether a word is a host before a program, as syslog writes them behind a time of ISO 8601. Words of a message have
+/// neither digits nor dashes.
+fn is_host(host: &str, text: &str, at: usize) -> bool {
+    is_numbered(host) && word(text, blanks(text.as_bytes(), at)).is_some_and(|(next, _)| is_program(next))
+}
+
+/// Whether a word has digits or dashes, which names of hosts and threads have and words of a message have not.
+fn is_numbered(word: &str) -> bool {
+    word.bytes().any(|byte| byte == b'-' || byte.is_ascii_digit())
 }
 
 /// What PostgreSQL writes in a level's place: its severity, or `Some(None)` for what goes on about the line before.
@@ -377,6 +454,11 @@ fn level_part<'t>(
 ) -> Option<(Option<&'t str>, Option<i32>, usize)> {
     let colon = part.find(':');
     let bare = colon.and_then(|at| part.get(..at)).unwrap_or(part);
+    // Asterisk's `ERROR[8]:`, Log4perl's `ERROR>`.
+    let bare = match bare.strip_suffix(']').and_then(|bare| bare.split_once('[')) {
+        Some((level, process)) if process.starts_with(|first: char| first.is_ascii_digit()) => level,
+        _ => bare.strip_suffix('>').unwrap_or(bare),
+    };
     if colon.is_some_and(|at| at + 1 == part.len())
         && let Some(number) = postgres_word(bare)
     {
@@ -393,8 +475,14 @@ fn level_part<'t>(
         let is_lower_level = weight == Weight::Strong || matches!(bare, "fail" | "crit" | "dbug" | "trce");
         if is_sure || (is_column && is_closed) || (is_lower && is_lower_level) {
             seen.lower_colon = is_lower;
-            return Some((Some(bare), Some(number), bare.len() + usize::from(colon.is_some())));
+            return Some((Some(bare), Some(number), colon.map_or(part.len(), |at| at + 1)));
         }
+    }
+    if is_column
+        && is_closed
+        && let Some(number) = severity::from_letter(part)
+    {
+        return Some((Some(part), Some(number), part.len()));
     }
     // Monolog's `channel.LEVEL:`.
     let (channel, level) = part.strip_suffix(':')?.rsplit_once('.')?;
@@ -413,6 +501,7 @@ fn behind_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize, seen: &mut 
     let mut at = blanks(bytes, from);
     // Brackets behind `---` that hold a name: thread alone, or application and thread.
     let (mut application, mut plain) = (None, 0);
+    let mut invocation_id = head.invocation_id;
     let mut brackets = 0;
     let mut names = 0;
     for _ in 0..PARTS_MAX {
@@ -440,7 +529,6 @@ fn behind_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize, seen: &mut 
                 }
                 brackets += 1;
                 // Behind the level a message may begin, and no message says whose call it is.
-                let invocation_id = head.invocation_id;
                 let group = read_group(head, inside);
                 head.invocation_id = invocation_id;
                 match group {
@@ -455,6 +543,14 @@ fn behind_level<'t>(head: &mut Head<'t>, text: &'t str, from: usize, seen: &mut 
             }
             Some(_) => match span_context(head, text, at) {
                 Some(end) => {
+                    // Lambda's own span is the outermost, and stands directly behind the level. Any other may stand in
+                    // a message, or in a field of a span.
+                    let is_lambdas = text.get(at..).is_some_and(|spans| spans.starts_with(LAMBDAS_SPAN));
+                    if has_spans || !is_lambdas || at != blanks(bytes, from) || !is_utc(text) {
+                        head.invocation_id = invocation_id;
+                    } else {
+                        invocation_id = head.invocation_id;
+                    }
                     has_spans = true;
                     end
                 }
@@ -496,6 +592,15 @@ pub(crate) fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// How the span begins that Lambda's runtime for Rust opens for each call.
+const LAMBDAS_SPAN: &str = "Lambda runtime invoke{";
+
+/// Whether a line begins with a time of ISO 8601 in UTC, as Rust's tracing writes it.
+fn is_utc(text: &str) -> bool {
+    let time = text.trim_start().split(' ').next().unwrap_or_default();
+    time.as_bytes().get(10) == Some(&b'T') && time.ends_with('Z')
+}
+
 /// A span of Rust's tracing with its fields, `name{key=value …}:`, and the byte behind it.
 fn span_context<'t>(head: &mut Head<'t>, text: &'t str, at: usize) -> Option<usize> {
     const NAME_BYTES_MAX: usize = 64;
@@ -504,11 +609,11 @@ fn span_context<'t>(head: &mut Head<'t>, text: &'t str, at: usize) -> Option<usi
     if length == 0 || text.as_bytes().get(at + length) != Some(&b'{') {
         return None;
     }
-    let (inside, end) = group(text, at + length)?;
+    let (inside, end) = fields(text, at + length)?;
     if text.as_bytes().get(end) != Some(&b':') || inside.starts_with('"') {
         return None;
     }
-    read_pairs(head, inside, ' ');
+    read_pairs(head, inside);
     Some(end + 1)
 }
 
@@ -523,7 +628,14 @@ fn behind_time<'t>(mut head: Head<'t>, text: &'t str, at: usize, is_bracketed: b
         head.severity_number = number;
         return head.at(Form::Postgres, blanks(bytes, end));
     }
-    if let Some(head) = mongo(&head, text, at) {
+    let own = match rest(text, at) {
+        [b':', b'A'..=b'Z' | b'a'..=b'z', ..] => tight_colons(&head, text, at + 1),
+        [b':', b' ', ..] => letter_first(&head, text, at + 2),
+        [b' ', b'A'..=b'Z', b' ' | b'!', ..] => letter_first(&head, text, at + 1),
+        [b' ', b'a'..=b'z', ..] => lower_word(&head, text, at + 1),
+        _ => None,
+    };
+    if let Some(head) = own {
         return head;
     }
     let Some((mut seen, end)) = find_level(&mut head, text, at) else { return alone };
@@ -566,6 +678,8 @@ fn behind_time<'t>(mut head: Head<'t>, text: &'t str, at: usize, is_bracketed: b
         Form::LambdaLog4j
     } else if seen.lower_colon {
         Form::TimeLevelColon
+    } else if seen.query {
+        Form::ClickHouse
     } else if seen.in_brackets {
         match nginx_message() {
             Some(at) => return head.at(Form::NginxError, at),
@@ -582,14 +696,94 @@ fn behind_time<'t>(mut head: Head<'t>, text: &'t str, at: usize, is_bracketed: b
     head.at(form, message_at)
 }
 
-/// ` E  NETWORK  [conn1] message` behind a time.
-fn mongo<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
+/// A level of one letter behind a time, with what tells it from a word: Telegraf's `E! message`, MongoDB's
+/// `E  NETWORK  [conn1] message`, semantic_logger's `E [8:main a.rb:9] Pay -- message`, TensorFlow's `E file.cc:9] message`.
+fn letter_first<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
     let bytes = text.as_bytes();
-    let [b' ', b'F' | b'E' | b'W' | b'I' | b'D', b' ', ..] = rest(text, at) else { return None };
-    let letter = text.get(at + 1..at + 2)?;
-    let (component, end) = word(text, blanks(bytes, at + 2))?;
+    let letter = text.get(at..at + 1)?;
+    let head = head.clone().leveled(letter, severity::from_letter(letter)?);
+    let behind = match rest(text, at + 1) {
+        [b'!', b' ', ..] => return Some(head.at(Form::TimeLetter, blanks(bytes, at + 2))),
+        [b' ', ..] => blanks(bytes, at + 1),
+        _ => return None,
+    };
+    if let Some((inside, end)) = group(text, behind) {
+        inside.split_once(':').filter(|(process, _)| is_number(process))?;
+        let mut at = blanks(bytes, end);
+        // Tags in brackets and braces, and how long it took in parentheses.
+        for _ in 0..PARTS_MAX {
+            let Some((_, end)) = group(text, at) else { break };
+            at = blanks(bytes, end);
+        }
+        let (_, name_end) = word(text, at)?;
+        let dashes = blanks(bytes, name_end);
+        let is_named = matches!(rest(text, dashes), [b'-', b'-', b' ', ..]);
+        return is_named.then(|| head.at(Form::SemanticLogger, blanks(bytes, dashes + 2)));
+    }
+    let (component, end) = word(text, behind)?;
+    if let Some((file, line)) = component.strip_suffix(']').and_then(|origin| origin.rsplit_once(':')) {
+        let is_origin = is_number(line) && file.split('/').all(is_name);
+        return is_origin.then(|| head.at(Form::TimeOrigin, blanks(bytes, end)));
+    }
     let (_, end) = group(text, blanks(bytes, end)).filter(|_| is_capital(component) || component == "-")?;
-    Some(head.clone().leveled(letter, letter_level(letter)?).at(Form::Mongo, blanks(bytes, end)))
+    Some(head.at(Form::Mongo, blanks(bytes, end)))
+}
+
+/// `LEVEL:logger:message` or `logger:LEVEL:message` behind a time and a colon.
+fn tight_colons<'t>(head: &Head<'t>, text: &'t str, mut at: usize) -> Option<Head<'t>> {
+    const NAMES_MAX: usize = 2;
+    let part = |at: usize| {
+        let (part, end) = until(text, at, |byte| matches!(byte, b':' | b' ' | b'\t' | b'\n'))?;
+        (text.as_bytes().get(end) == Some(&b':') && is_name(part)).then_some((part, end + 1))
+    };
+    let (mut level, end) = part(at)?;
+    at = end;
+    if !is_capital(level) || severity::from_name(level).is_none() {
+        (level, at) = part(at)?;
+    }
+    let number = severity::from_name(level).filter(|_| is_capital(level))?;
+    for _ in 0..NAMES_MAX {
+        let Some((_, end)) = part(at) else { break };
+        at = end;
+    }
+    Some(head.clone().leveled(level, number).at(Form::TimeColons, blanks(text.as_bytes(), at)))
+}
+
+/// A word in lower case behind a time: most begin a message, few are swift-log's level or timbre's host.
+fn lower_word<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
+    const HOST_BYTES_MAX: usize = 64;
+    let bytes = rest(text, at);
+    let end = bytes.iter().take(HOST_BYTES_MAX).position(|byte| *byte == b' ')?;
+    if bytes.get(end + 1).is_some_and(u8::is_ascii_uppercase) {
+        return timbre(head, text, at);
+    }
+    match bytes.get(..end)? {
+        b"trace" | b"debug" | b"info" | b"notice" | b"warning" | b"error" | b"critical" => swift(head, text, at),
+        _ => None,
+    }
+}
+
+/// `error pay : [Pay] message` behind a time.
+fn swift<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
+    let bytes = text.as_bytes();
+    let (level, end) = word(text, at)?;
+    let (_, end) = word(text, blanks(bytes, end))?;
+    let [b' ', b':', b' ', ..] = rest(text, end) else { return None };
+    let behind = blanks(bytes, end + 2);
+    let at = group(text, behind).filter(|(source, _)| is_name(source)).map_or(behind, |(_, end)| blanks(bytes, end));
+    Some(head.clone().leveled(level, severity::from_name(level)?).at(Form::SwiftLog, at))
+}
+
+/// `host ERROR [app.pay:12] - message` behind a time, as Clojure's timbre writes it.
+fn timbre<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
+    let bytes = text.as_bytes();
+    let (_, end) = word(text, at).filter(|(host, _)| is_name(host))?;
+    let (level, end) = word(text, blanks(bytes, end)).filter(|(level, _)| is_capital(level))?;
+    let (place, end) = group(text, blanks(bytes, end)).filter(|(place, _)| place.split(':').all(is_name))?;
+    let [b' ', b'-', b' ', ..] = rest(text, end) else { return None };
+    let (number, _) =
+        severity::weighted(level).filter(|(_, weight)| *weight == Weight::Strong && place.contains('.'))?;
+    Some(head.clone().leveled(level, number).at(Form::Timbre, blanks(bytes, end + 2)))
 }
 
 /// PostgreSQL on RDS: `:host(port):user@database:[process]:LEVEL:` behind the time.
@@ -819,6 +1013,16 @@ fn bracket_first(text: &str, start: usize) -> Option<Head<'_>> {
     {
         return Some(head.leveled(level, number).at(Form::BracketLevel, blanks(bytes, end)));
     }
+    // `[name] 2026/11/21 08:42:53 ERROR message`.
+    let at = blanks(bytes, end);
+    if bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        let mut head = Head::new(Form::NamedTime, start);
+        if let Some(time_end) = stamp(&mut head, text, at) {
+            let head = behind_time(head, text, time_end, false);
+            let at = head.message_at;
+            return head.level.is_some().then(|| head.at(Form::NamedTime, at));
+        }
+    }
     // `[main] ERROR com.acme.Pay - message`, `[label] error: message`.
     let mut head = Head::new(Form::ThreadLevel, start);
     read_group(&mut head, inside);
@@ -920,7 +1124,7 @@ fn structured_data(text: &str, mut at: usize) -> usize {
     at
 }
 
-/// Host and program of RFC 3164: ` host program[8]: message`.
+/// Host and program of RFC 3164: ` host program[8]: message`. Where no priority states the level, the program may.
 fn program<'t>(head: Head<'t>, text: &'t str, at: usize) -> Head<'t> {
     let bytes = text.as_bytes();
     let behind = || {
@@ -929,7 +1133,63 @@ fn program<'t>(head: Head<'t>, text: &'t str, at: usize) -> Head<'t> {
         program.ends_with(':').then_some(blanks(bytes, end))
     };
     let message_at = behind().unwrap_or(blanks(bytes, at));
-    head.at(Form::Syslog3164, message_at)
+    match own_level(text, message_at).filter(|_| head.severity_number.is_none()) {
+        Some((level, number, end)) => head.leveled(level, number).at(Form::Syslog3164, blanks(bytes, end)),
+        None => head.at(Form::Syslog3164, message_at),
+    }
+}
+
+/// The level that a message begins with, and the byte behind it: `ERROR message`, `error: message`, `[ERROR] message`.
+fn own_level(text: &str, at: usize) -> Option<(&str, i32, usize)> {
+    if let Some((inside, end)) = group(text, at).filter(|_| text.as_bytes().get(at) == Some(&b'[')) {
+        return Some((inside, severity::from_name(inside).filter(|_| !COMPONENTS.contains(&inside))?, end));
+    }
+    let (part, end) = word(text, at)?;
+    let bare = part.strip_suffix(':').unwrap_or(part);
+    let (number, weight) = severity::weighted(bare)?;
+    let is_level = weight == Weight::Strong && (is_capital(bare) || bare.len() < part.len() && is_name(bare));
+    is_level.then_some((bare, number, end))
+}
+
+/// `name - LEVEL - message`, `name | LEVEL | message` and `name: LEVEL: message` at the start of a line.
+fn name_first(text: &str, start: usize) -> Option<Head<'_>> {
+    const NAME_BYTES_MAX: usize = 128;
+    let bytes = text.as_bytes();
+    let length = rest(text, start).iter().take(NAME_BYTES_MAX).take_while(|byte| is_name_byte(**byte)).count();
+    let end = start + length;
+    match rest(text, end) {
+        [b' ', sign @ (b'-' | b'|'), b' ', b' ' | b'A'..=b'Z', ..] => {
+            let at = blanks(bytes, end + 2);
+            let (level, level_end) = until(text, at, |byte| !byte.is_ascii_uppercase())?;
+            let close = blanks(bytes, level_end);
+            let is_column = close > level_end && matches!(rest(text, close), [close, b' ', ..] if close == sign);
+            let number = severity::from_name(level).filter(|_| is_column && is_capital(level))?;
+            Some(Head::new(Form::NameLevel, blanks(bytes, close + 1)).leveled(level, number))
+        }
+        [b':', b' ', b'A'..=b'Z' | b'[', ..] => {
+            let (level, number, level_end) = own_level(text, end + 2)?;
+            let is_closed = bytes.get(end + 2) == Some(&b'[') || bytes.get(level_end - 1) == Some(&b':');
+            let head = Head::new(Form::OwnNameLevel, blanks(bytes, level_end)).leveled(level, number);
+            (is_closed && is_capital(level)).then_some(head)
+        }
+        _ => None,
+    }
+}
+
+/// `=ERROR REPORT==== 21-Nov-2026::08:42:53.429000 ===` and the message in the next line.
+fn erlang(text: &str, start: usize) -> Option<Head<'_>> {
+    const WORDS: &str = " REPORT==== ";
+    let (level, end) = until(text, start + 1, |byte| !byte.is_ascii_uppercase())?;
+    let number = match level {
+        "CRASH" | "SUPERVISOR" => severity::ERROR,
+        "PROGRESS" => severity::INFO,
+        _ => severity::from_name(level)?,
+    };
+    text.get(end..)?.strip_prefix(WORDS)?;
+    let mut head = Head::new(Form::Erlang, start).leveled(level, number);
+    let end = stamp(&mut head, text, end + WORDS.len())?;
+    let behind = text.get(end..)?.strip_prefix(" ===")?;
+    Some(head.at(Form::Erlang, text.len() - behind.trim_start().len()))
 }
 
 /// Lines that begin with a capital: a level, a letter for one, or a date with its month by name.
@@ -976,11 +1236,17 @@ fn capital_first(text: &str, start: usize) -> Option<Head<'_>> {
                 }
                 Some(head.at(Form::Level, at))
             }
-            [b'[', ..] if part.len() == 4 => {
+            [b'[', b'0'..=b'9', ..] => {
                 let (inside, end) = group(text, end)?;
                 let mut head = head;
-                if !is_number(inside) {
+                // go-ethereum's `ERROR[11-21|08:42:53.429]`.
+                if let Some((day, clock)) = inside.split_once('|') {
+                    day.split_once('-').filter(|(month, day)| is_number(month) && is_number(day))?;
+                    time::near_length(clock)?;
+                } else if !is_number(inside) {
                     head.time_unix_nano = Some(time::parse_text(inside)?);
+                } else if part.len() != 4 {
+                    return None;
                 }
                 Some(head.at(Form::Logrus, blanks(bytes, end)))
             }
@@ -997,6 +1263,9 @@ fn capital_first(text: &str, start: usize) -> Option<Head<'_>> {
     }
     let end = stamp(&mut head, text, start)?;
     if head.partial_time.is_some() {
+        if let Some((level, number, level_end)) = own_level(text, blanks(bytes, end)) {
+            return Some(head.leveled(level, number).at(Form::TimeLevel, blanks(bytes, level_end)));
+        }
         return Some(program(head, text, end)).filter(|_| bytes.get(end) == Some(&b' '));
     }
     java_util(&head, text, end).or_else(|| Some(behind_time(head, text, end, false)))
@@ -1121,6 +1390,9 @@ fn android_brief<'t>(text: &'t str, start: usize, letter: &'t str) -> Option<Hea
 fn lower_first(text: &str, start: usize) -> Option<Head<'_>> {
     let bytes = text.as_bytes();
     let (level, end) = until(text, start, |byte| !byte.is_ascii_lowercase())?;
+    // Zig's `error(scope): message`.
+    let scope_end = group(text, end).filter(|(scope, _)| is_name(scope) && bytes.get(end) == Some(&b'('));
+    let end = scope_end.map_or(end, |(_, end)| end);
     if bytes.get(end) != Some(&b':') || !matches!(bytes.get(end + 1), None | Some(b' ' | b'\t' | b'\n')) {
         return None;
     }

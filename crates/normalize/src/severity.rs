@@ -58,6 +58,8 @@ const NAMES: &[(&str, i32, Weight)] = &[
     ("WRN", WARN, Strong),
     ("ERR", ERROR, Strong),
     ("ERRO", ERROR, Strong),
+    // log15's and go-ethereum's.
+    ("EROR", ERROR, Strong),
     ("FAIL", ERROR, Weak),
     ("SEVERE", ERROR, Strong),
     ("CRIT", 18, Strong),
@@ -112,6 +114,18 @@ pub(crate) fn weighted(text: &str) -> Option<(i32, Weight)> {
     let (name, last) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let step = last.parse::<i32>().ok().filter(|step| (2..=4).contains(step))?;
     find(name).filter(|(number, _)| number % 4 == 1).map(|(number, weight)| (number + step - 1, weight))
+}
+
+/// The severity of a level by the one letter that loggers of all languages write. Others are of a few alone.
+pub(crate) fn from_letter(letter: &str) -> Option<i32> {
+    match letter {
+        "D" => Some(DEBUG),
+        "I" => Some(INFO),
+        "W" => Some(WARN),
+        "E" => Some(ERROR),
+        "F" => Some(FATAL),
+        _ => None,
+    }
 }
 
 /// Full-width letters, digits and signs (U+FF01 to U+FF5E, as Japanese keyboards write them) as ASCII.

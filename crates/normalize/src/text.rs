@@ -48,7 +48,9 @@ pub(crate) fn line<'m>(
     }
     // Elixir's default begins with a line feed.
     let lead = message.len() - message.trim_start_matches(['\n', '\r']).len();
-    let head = prefix::head(&message[lead..]).map(|head| Head { message_at: head.message_at + lead, ..head });
+    let head = prefix::head(&message[lead..])
+        .filter(|head| is_believed(draft, head, &message[lead..]))
+        .map(|head| Head { message_at: head.message_at + lead, ..head });
     let (rest, is_whole) = match &head {
         Some(head) => (message.get(head.message_at..).unwrap_or_default(), state(draft, head)),
         None => (message, false),
@@ -76,10 +78,32 @@ pub(crate) fn line<'m>(
     if !draft.is_lambda {
         request(draft, message, rest);
     }
-    let found = logfmt::pairs(rest)?;
+    let (found, has_flags) = logfmt::pairs(rest)?;
     object_of(&found, pairs);
     tape.parse(pairs).ok()?;
-    Some((pairs, Place::Pairs))
+    Some((pairs, if has_flags { Place::Sentence } else { Place::Pairs }))
+}
+
+/// Whether a head is its program's, where words of a program look alike and a stranger's text stands behind them:
+/// `print(f"search - {q}")`. Such a name is one that its group or stream begins with as well, or one that no word is.
+fn is_believed(draft: &Draft<'_>, head: &Head<'_>, text: &str) -> bool {
+    const NAME_BYTES_MIN: usize = 3;
+    let owners = [&draft.record.aws_log_group, &draft.record.aws_log_stream];
+    let mut parts = owners.into_iter().flatten().flat_map(|owner| owner.split('/'));
+    match head.form {
+        Form::NameLevel => {
+            let name = text.trim_start().split(' ').next().unwrap_or_default();
+            let is_own = name.len() >= NAME_BYTES_MIN && parts.any(|part| part.starts_with(name));
+            is_own || name == "root" || name.contains(['.', '_'])
+        }
+        Form::OwnNameLevel => {
+            let name = text.trim_start().split(':').next().unwrap_or_default();
+            !draft.is_lambda && parts.any(|part| part == name)
+        }
+        // The word before the level may be anybody's.
+        Form::Timbre => !draft.is_lambda,
+        _ => true,
+    }
 }
 
 /// Takes what a head states. Returns whether all of it is in columns, so that the body may do without.
@@ -116,11 +140,11 @@ fn state<'m>(draft: &mut Draft<'m>, head: &Head<'m>) -> bool {
 }
 
 /// Where in `rest` JSON begins, parsed, and whether it is a record or data.
-fn json_in(
-    draft: &mut Draft<'_>,
-    head: Option<&Head<'_>>,
-    message: &str,
-    rest: &str,
+fn json_in<'m>(
+    draft: &mut Draft<'m>,
+    head: Option<&Head<'m>>,
+    message: &'m str,
+    rest: &'m str,
     tape: &mut Tape,
 ) -> Option<(usize, Place)> {
     let trimmed = rest.trim_end();
@@ -139,16 +163,23 @@ fn json_in(
         {
             return Some((at, Place::Record));
         }
-        if let Some(at) = brefs(rest)
+        if let Some((id, at)) = brefs(rest)
             && tape.parse(&rest[at..]).is_ok()
         {
             draft.record.severity_number.get_or_insert(severity::ERROR);
+            draft.record.faas_invocation_id = Some(id);
+            draft.fill(Slot::InvocationId, 0);
+            return Some((at, Place::Raised));
+        }
+        if head.is_some_and(|head| head.form == Form::LevelTabs)
+            && let Some(at) = repeated(draft, rest, tape)
+        {
             return Some((at, Place::Raised));
         }
         let (sentences, separator): (&[&str], _) =
             if opens_record { (&NODE_SENTENCES, '\t') } else { (&RUBY_SENTENCES, '\n') };
         if let Some(at) = rest.find(separator).map(|at| at + 1)
-            && sentences.contains(&rest[..at].trim())
+            && (sentences.contains(&rest[..at].trim()) || !opens_record && is_rubys(&rest[..at]))
             && (opens_record || rest.len() == message.len())
             && tape.parse(&rest[at..]).is_ok()
         {
@@ -171,12 +202,23 @@ fn is_rubys(message: &str) -> bool {
     })
 }
 
-/// Where the JSON of Bref's line for an error that nobody caught begins: `<request id>\tInvoke Error\t{…}`.
-fn brefs(text: &str) -> Option<usize> {
+/// The call of Bref's line for an error that nobody caught, and where its JSON begins: `<request id>\tInvoke Error\t{…}`.
+fn brefs(text: &str) -> Option<(Cow<'_, str>, usize)> {
     const ID_BYTES: usize = 36;
-    ids::uuid(text.get(..ID_BYTES)?)?;
+    let id = ids::uuid(text.get(..ID_BYTES)?)?;
     let json = text[ID_BYTES..].strip_prefix("\tInvoke Error\t")?;
-    Some(text.len() - json.len())
+    Some((id, text.len() - json.len()))
+}
+
+/// Where JSON begins that says again what stands before it, as Bref's logger for Monolog writes: `ERROR\ttext\t{…}`. The text
+/// may be a stranger's, who may repeat it: the object states no more than one within a message.
+fn repeated<'m>(draft: &mut Draft<'m>, rest: &'m str, tape: &mut Tape) -> Option<usize> {
+    let at = memchr::memmem::find(rest.as_bytes(), b"\t{")?;
+    let (text, json) = (&rest[..at], &rest[at + 1..]);
+    tape.parse(json).ok()?;
+    let says = |name| tape.get(json, 0, name).and_then(|value| tape.string(json, value));
+    let is_again = says("message").as_deref() == Some(text) && says("level") == draft.record.severity_text;
+    is_again.then_some(at + 1)
 }
 
 /// Where JSON begins behind a prefix of the program's own and the date of Go's `log` package: `payments: 2026/11/21 08:42:53 {…}`.
@@ -218,7 +260,7 @@ fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
 }
 
 /// Writes pairs as the JSON object that they are, numbers as numbers.
-fn object_of(pairs: &[(&str, Cow<'_, str>)], out: &mut String) {
+fn object_of(pairs: &[logfmt::Pair<'_>], out: &mut String) {
     let mut bytes = std::mem::take(out).into_bytes();
     bytes.clear();
     bytes.push(b'{');

@@ -110,7 +110,15 @@ pub(super) fn headed(text: &str, from: usize, frame: usize, certainty: Frame) ->
 fn is_said_to_be_unhandled(text: &str, start: usize) -> bool {
     const BYTES_MAX: usize = 1 << 10;
     let before = text[..start].trim_start();
-    before.len() <= BYTES_MAX && ["Unhandled ", "Uncaught "].into_iter().any(|word| before.starts_with(word))
+    before.len() <= BYTES_MAX && is_runtimes_word(before)
+}
+
+/// Says whether a text begins as runtimes begin to tell of what nobody caught. `Unhandled path: …` is a program's.
+pub(super) fn is_runtimes_word(text: &str) -> bool {
+    const THINGS: [&str; 5] = ["exception", "error", "rejection", "promise", "(in"];
+    let Some(thing) = text.strip_prefix("Unhandled ").or_else(|| text.strip_prefix("Uncaught ")) else { return false };
+    let thing = thing.split([' ', ':', '.', '\n', '\r']).next().unwrap_or_default();
+    THINGS.iter().any(|known| known.eq_ignore_ascii_case(thing))
 }
 
 /// Says whether a line is the first frame of Dart, or of PHP without `Stack trace:` before it.
@@ -209,7 +217,8 @@ pub(super) fn pointed_at(text: &str, start: usize) -> Option<usize> {
         if is_numbered && line_before(before, next).is_none_or(|line| !line.text.contains(" | ")) {
             return Some(line.start);
         }
-        if !line.is_indented() && is_file_and_line(line.text) {
+        // A path of a request is no file: `/search?q=x.js:1`.
+        if !line.is_indented() && is_file_and_line(line.text) && !line.text.contains(['?', '=', ' ']) {
             return Some(line.start);
         }
     }

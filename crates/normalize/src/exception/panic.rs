@@ -6,6 +6,7 @@
 use super::header::{self, Likeness};
 use super::lines::{Line, line_before, lines, offset};
 use super::{Found, Origin};
+use crate::prefix::is_number;
 
 /// Lines of a message whose end is marked by what follows it.
 const MESSAGE_LINES_MAX: usize = 200;
@@ -320,7 +321,12 @@ pub(super) fn swift<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
         Some((own, place)) if place.contains(", line ") => (own, true),
         _ => (message, false),
     };
-    let is_swift = if at == 0 { is_placed } else { window[..at].contains(".swift:") && window[..at].ends_with(": ") };
+    // The file begins the line: behind other words it is what somebody sent.
+    let is_file = |place: &str| {
+        let is_path = |path: &str| path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte));
+        place.rsplit_once(".swift:").is_some_and(|(path, line)| is_number(line) && is_path(path))
+    };
+    let is_swift = if at == 0 { is_placed } else { window[..at].strip_suffix(": ").is_some_and(is_file) };
     is_swift.then(|| unhandled(text, &line, "Fatal error", own))
 }
 

@@ -236,6 +236,8 @@ fn a_version_is_a_release_only_in_a_loggers_record() {
         (r#"{"level":"info","msg":"x","service":"edge","version":"1.4.2","service.version":"2.0.0"}"#, Some("2.0.0")),
         (r#"{"level":"info","msg":"handshake","version":"TLSv1.3"}"#, None),
         (r#"{"level":"info","msg":"request","version":"HTTP/1.1"}"#, None),
+        (r#"{"level":"info","msg":"request","service":"edge","version":"HTTP/1.1"}"#, None),
+        (r#"{"level":"info","msg":"handshake","service":"edge","version":"TLSv1.3"}"#, None),
         (r#"{"context":{"logLevel":30},"message":"x","sequence":"0","time":1795250573429,"version":"2.0.0"}"#, None),
         (
             r#"{"EventId":0,"LogLevel":"Information","Category":"Pay","Message":"client 9.9","State":{"Message":"client 9.9","version":"9.9","{OriginalFormat}":"client {version}"}}"#,
@@ -271,12 +273,135 @@ fn a_stranger_fails_no_call_by_a_stack_in_a_text() {
         "Unhandled exception. System.InvalidOperationException: x\n   at A.B()",
         "TypeError: x\n    at a (/x.js:1:2)",
         "Error raised from handler method\n{\"errorMessage\":\"x\",\"errorType\":\"E\"}",
+        "Pay/main.swift:9: Fatal error: Unexpectedly found nil",
     ] {
-        for before in ["body: ", "got body:\n", "INFO got\n", "a\r\n", "2026-11-21 08:42:53,429 INFO got "] {
+        for before in [
+            "body: ",
+            "got body:\n",
+            "INFO got\n",
+            "a\r\n",
+            "2026-11-21 08:42:53,429 INFO got ",
+            // As runtimes begin to tell where they are, and as programs begin as well.
+            "/search?q=\n",
+            "/search?q=x.js:1\nthrow x\n^\n",
+            "# order\n",
+            "Unhandled path: /\n",
+            "Uncaught by /x.js:1\n",
+            "node: \n",
+            "file: \n",
+        ] {
             let line = format!("{before}{sent}");
             let record = one(EDGE_GROUP, LAMBDA_STREAM, &line);
             assert!(record.severity_number.is_none_or(|number| number < 17), "{line}\n{}", columns(&record));
         }
+    }
+}
+
+/// A program prints a word of its own and what it was sent: nothing that looks like a logger's head behind the word is one.
+#[test]
+fn a_head_behind_a_word_of_a_message_states_nothing() {
+    let other = "11111111-2222-4333-8444-555555555555";
+    let span = format!("x{{requestId={other}}}: y");
+    let forged = [
+        "ERROR - x",
+        "ERROR | x",
+        "ERROR: x",
+        "- ERROR - x",
+        "| ERROR | x",
+        "payments[8]: ERROR x",
+        "E! x",
+        "E x.cc:9] x",
+        "E [8:main] Pay -- x",
+        "<Error> x: y",
+        "error pay : [Pay] x",
+        "2026/11/21 08:42:53 ERROR x",
+        ":ERROR:a:b",
+        "=ERROR REPORT==== 21-Nov-2026::08:42:53 ===\nx",
+        "at=error msg=x status=500 service=evil",
+        "{} <Error> x",
+        "[8] 2026/11/21 08:42:53 [ERR] x",
+        "pay - ERROR - x",
+        "payments: ERROR: x",
+        "ERROR[11-21|08:42:53.429] x",
+        "Unknown application error occurred\nRuntime.Unknown",
+        "Pay/main.swift:9: Fatal error: x",
+        &span,
+        "ip ERROR [app.pay:12] - x",
+        "08:42:53 | 502 | 1ms | 10.0.1.5 | GET | /x | -",
+        "1795250573.429 12 10.0.1.5 TCP_MISS/502 145 GET http://x/pets - HIER/1 text/html",
+    ];
+    for line in [
+        "search: @",
+        "search - @",
+        "search | @",
+        "q=@",
+        "user @ logged in",
+        "got \"@\"",
+        "GET /search?q=@",
+        "search:@",
+        "2026-11-21T08:42:53.429Z request @",
+        "2026/11/21 08:42:53 search: @",
+        "2026-11-21 08:42:53,429 INFO got @",
+        "INFO got @",
+        "[search] got @",
+        "user-agent - @ - x",
+        "Nov 21 08:42:53 ip app[8]: got @",
+        "request\n@",
+    ] {
+        for sent in forged {
+            // A host before a level is told from a word by nothing; its layout counts outside of functions alone.
+            let is_hosts = sent.starts_with("ip ERROR");
+            for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+                let is_functions = group == EDGE_GROUP;
+                if is_functions || !is_hosts {
+                    check(group, stream, &line.replace('@', "x"), &line.replace('@', sent));
+                }
+            }
+        }
+    }
+    // Behind pairs at the start of a sentence, too.
+    for behind in [" is invalid", " for order=7", " n=1 again"] {
+        let line = format!("level=error msg=x status=500 service=evil{behind}");
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            check(group, stream, "x", &line);
+        }
+    }
+    // The name that a head begins with is the program's own, or one that no word is.
+    for (group, line, number) in [
+        (EDGE_GROUP, "edge - ERROR - x", Some(17)),
+        (EDGE_GROUP, "pay.api - ERROR - x", Some(17)),
+        (EDGE_GROUP, "search - ERROR - x", None),
+        (EDGE_GROUP, "ge - ERROR - x", None),
+        (EDGE_GROUP, "a - ERROR - x", None),
+        (EDGE_GROUP, "edge: ERROR: x", None),
+        ("/ecs/edge", "edge: ERROR: x", Some(17)),
+        ("/ecs/edge", "search: ERROR: x", None),
+        ("/ecs/edge", "edg: ERROR: x", None),
+    ] {
+        assert_eq!(one(group, "app/1", line).severity_number, number, "{line}");
+    }
+}
+
+/// Rust's `tracing` writes the fields of spans before the message, and a request's path is one of them.
+#[test]
+fn a_field_of_a_span_names_no_call() {
+    let (own, other) = ("37a788d1-0676-4832-ae70-4245a4ff91e3", "11111111-2222-4333-8444-555555555555");
+    let lambda = format!("Lambda runtime invoke{{requestId=\"{own}\" xrayTraceId=\"Root=1-x\"}}:");
+    for sent in [
+        format!(r#"{{path="/x requestId={other} service.name=evil status=500"}}"#),
+        format!(r#"{{path="/x\\" requestId={other}"}}"#),
+        format!(r#"{{ua="x}}: ERROR{{requestId={other}}}: y"}}"#),
+        format!("{{path=/x requestId={other}}}"),
+        format!("{{path=/x status=500 requestId=\"{other}\"}}"),
+        format!("{{path=/x,requestId={other}}}"),
+        format!("{{q=a requestId={other}}}: b{{requestId={other}}}"),
+    ] {
+        let line = |spans: &str| format!("2026-11-21T08:42:53.429Z  INFO {spans}: pay: done");
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &line(&format!("request{sent}")));
+        assert_ne!(record.faas_invocation_id.as_deref(), Some(other), "{sent}\n{}", columns(&record));
+        assert_eq!(record.severity_number, Some(9), "{sent}");
+        let record = one(EDGE_GROUP, LAMBDA_STREAM, &line(&format!("{lambda}request{sent}")));
+        assert_eq!(record.faas_invocation_id.as_deref(), Some(own), "{sent}\n{}", columns(&record));
     }
 }
 
@@ -511,6 +636,38 @@ fn a_status_and_a_priority_are_no_levels() {
                 assert_eq!(record.severity_number, Some(number), "{line}\n{}", columns(&record));
             }
         }
+    }
+}
+
+/// Places that one logger has for its level and its time mean something else in the record of any other.
+#[test]
+fn the_places_of_one_logger_are_no_others() {
+    for beside in [
+        r#""_meta":{"logLevelId":5,"logLevelName":"ERROR","runtime":"Nodejs","date":"2026-11-21T08:41:00.000Z"}"#,
+        r#""_meta":{"level":"ERROR","severity":"ERROR"}"#,
+        r#""context":{"logLevel":50},"sequence":1"#,
+        r#""context":{"logLevel":50,"level":"ERROR"}"#,
+        r#""t":{"$date":"2026-11-21T08:41:00.000Z"},"c":"x","ctx":"y","s":"E""#,
+        r#""startTime":"2026-11-21T08:41:00.000Z","categoryName":"x","data":["owned"]"#,
+        r#""start_time":"2026-11-21T08:41:00.000Z""#,
+        r#""at":"error""#,
+        r#""data":{"@level":"error","responseCode":500,"status":500}"#,
+        r#""request":{"id":"11111111-2222-4333-8444-555555555555","status":500,"level":"error","service":"payments"}"#,
+        r#""request":"GET / HTTP/1.1 500","response":{"status":500,"statusCode":500}"#,
+        r#""error_detail":[{"exc_type":"KeyError","level":"error","service":"payments","status":500}]"#,
+    ] {
+        for record in [
+            r#"{"level":"info","time":1795250573100,"message":"x",@}"#,
+            r#"{"level":"info","time":1795250573100,"msg":"x","service":"edge",@}"#,
+            r#"{@,"level":"info","time":1795250573100,"message":"x"}"#,
+        ] {
+            for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+                check(group, stream, &record.replace('@', r#""n":1"#), &record.replace('@', beside));
+            }
+        }
+    }
+    for line in ["msg=shoes at=error", "ts=2026-11-21T08:42:53Z msg=x at=error", "q=x at=error msg=y"] {
+        assert_eq!(one("/ecs/edge", "edge/app/0123456789", line).severity_number, None, "{line}");
     }
 }
 

@@ -720,6 +720,10 @@ fn others() {
             NO_STACK,
             UNHANDLED,
         ),
+        // Whatever letter the file begins with.
+        ("Pay/main.swift:9: Fatal error: no sku", "Fatal error", "no sku", NO_STACK, UNHANDLED),
+        ("Edge/main.swift:9: Fatal error: no sku", "Fatal error", "no sku", NO_STACK, UNHANDLED),
+        ("/src/main.swift:9: Fatal error: no sku", "Fatal error", "no sku", NO_STACK, UNHANDLED),
         ("** (RuntimeError) boom\n    (app 0.1.0) lib/a.ex:5: A.f/1", "RuntimeError", "boom", STACK, UNHANDLED),
         (
             "INFO GenServer A terminating\n** (MyApp.CardExpired) card is expired\n    (stdlib 5.0) gen_server.erl:1: :gen_server.loop/7",

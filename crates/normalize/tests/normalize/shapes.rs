@@ -110,6 +110,15 @@ fn what_only_carries_a_line() {
         format!(r#"{{"log":{quoted},"stream":"stderr","kubernetes":{{"pod_name":"p","labels":{{"app":"a"}}}}}}"#),
         format!(r#"{{"log":{inner},"kubernetes":{{"pod_name":"p"}}}}"#),
         format!(r#"{{"message":{quoted},"kubernetes":{{"pod_name":"p"}},"timestamp":"2026-11-21T08:42:53.500Z"}}"#),
+        // Vector's docker_logs, Fluentd with the metadata of Docker, Filebeat, Promtail's JSON stage.
+        format!(
+            r#"{{"container_id":"1a","container_name":"app","image":"app:3","message":{quoted},"stream":"stderr","timestamp":"2026-11-21T08:42:53.500Z","source_type":"docker_logs"}}"#
+        ),
+        format!(r#"{{"message":{quoted},"stream":"stdout","docker":{{"container_id":"1a"}}}}"#),
+        format!(
+            r#"{{"@timestamp":"2026-11-21T08:42:53.500Z","stream":"stdout","message":{quoted},"log":{{"file":{{"path":"/var/log/containers/a.log"}},"offset":3}},"container":{{"id":"1a"}}}}"#
+        ),
+        format!(r#"{{"stream":"stderr","_p":"F","message":{quoted}}}"#),
         format!("2026-11-21T08:42:53.500000001Z stdout F {inner}"),
         format!("2026-11-21T08:42:53.500000001Z stderr P {inner}"),
     ] {
@@ -125,6 +134,25 @@ fn what_only_carries_a_line() {
         &["body = plain words", "time_unix_nano = +500000000"],
     );
     check(CONTAINER, "2026-11-21T08:42:53.500Z stderr F ERROR no stock", &["severity_number = 17"]);
+    check(
+        CONTAINER,
+        r#"{"message":"2026-11-21 08:42:53,429 ERROR no stock","stream":"stdout","docker":{"container_id":"1a"}}"#,
+        &["severity_number = 17"],
+    );
+    // A logger's record carries nothing, whatever it calls its fields.
+    for beside in [r#""level":"info""#, r#""msg":"saved""#, r#""message":"saved""#, r#""lvl":"info","docker":{}"#] {
+        let line = format!(r#"{{{beside},"stream":"stdout","log":{quoted}}}"#);
+        let record = &all(CONTAINER, &line)[0];
+        assert_ne!(record.severity_number, Some(17), "{line}");
+        assert_eq!(record.service_name, None, "{line}");
+    }
+    check(
+        CONTAINER,
+        r#"{"log":{"level":"error"},"message":"no stock","stream":"stdout"}"#,
+        &["severity_number = 17", "body = no stock"],
+    );
+    let line = format!(r#"{{"message":{quoted},"container_id":"1a"}}"#);
+    check(CONTAINER, &line, &["-severity_number", "-service_name"]);
     // No carrier stands before a function's stream.
     let line = format!(r#"{{"log":{quoted},"stream":"stdout"}}"#);
     check(FUNCTION, &line, &["-severity_number", "-service_name"]);
@@ -157,8 +185,129 @@ fn levels_by_number_and_by_name() {
         (r#"{"message":"m","status":"error","dd.trace_id":"1"}"#, 17),
         (r#"{"MESSAGE":"m","PRIORITY":"3","SYSLOG_IDENTIFIER":"sshd"}"#, 17),
         (r#"{"PRIORITY":"6","__REALTIME_TIMESTAMP":"1795250573429000","MESSAGE":"m"}"#, 9),
+        // CockroachDB's JSON, absl's `levelname`.
+        (r#"{"severity":"E","timestamp":"1795250573.429000000","message":"m"}"#, 17),
+        (r#"{"levelname":"W","message":"m"}"#, 13),
+        (r#"{"level":"A","message":"m","severity":"info"}"#, 9),
     ] {
         check(CONTAINER, line, &[&format!("severity_number = {number}")]);
+    }
+}
+
+/// Loggers that have keys of their own for level, time and message.
+#[test]
+fn loggers_with_places_of_their_own() {
+    for (line, number, body) in [
+        // hclog (Vault, Consul, Nomad, Terraform).
+        (
+            r#"{"@level":"error","@message":"boom","@module":"vault.core","@timestamp":"2026-11-21T08:42:53.429000Z"}"#,
+            17,
+            "boom",
+        ),
+        (
+            r#"{"@level":"warn","@message":"boom","@module":"terraform.ui","@timestamp":"2026-11-21T08:42:53.429000Z","type":"diagnostic"}"#,
+            13,
+            "boom",
+        ),
+        // tslog.
+        (
+            r#"{"0":"boom","_meta":{"runtime":"Nodejs","hostname":"h","date":"2026-11-21T08:42:53.429Z","logLevelId":5,"logLevelName":"ERROR","path":{}}}"#,
+            17,
+            "boom",
+        ),
+        // log4js.
+        (
+            r#"{"startTime":"2026-11-21T08:42:53.429Z","categoryName":"default","data":["boom","o-7"],"level":{"level":40000,"levelStr":"ERROR","colour":"red"},"context":{},"pid":8}"#,
+            17,
+            "boom o-7",
+        ),
+        // Roarr.
+        (
+            r#"{"context":{"logLevel":50,"package":"pay"},"message":"boom","sequence":"0","time":1795250573429,"version":"2.0.0"}"#,
+            17,
+            "boom",
+        ),
+        // MongoDB.
+        (
+            r#"{"t":{"$date":"2026-11-21T08:42:53.429+00:00"},"s":"E","c":"NETWORK","id":22943,"ctx":"listener","msg":"boom"}"#,
+            17,
+            "boom",
+        ),
+        // log15 and go-ethereum.
+        (r#"{"t":"2026-11-21T08:42:53.429Z","lvl":"eror","msg":"boom"}"#, 17, "boom"),
+        // Google's fields for its logging agent.
+        (r#"{"severity":"ERROR","timestamp":{"seconds":1795250573,"nanos":429000000},"message":"boom"}"#, 17, "boom"),
+        // .NET's older serialisers.
+        (r#"{"level":"error","message":"boom","timestamp":"\/Date(1795250573429)\/"}"#, 17, "boom"),
+    ] {
+        let (number, body) = (format!("severity_number = {number}"), format!("body = {body}"));
+        check(CONTAINER, line, &[&number, &body, "time_unix_nano = +429000000"]);
+    }
+    // Airflow 3, structlog's tracebacks as dictionaries.
+    check(
+        CONTAINER,
+        r#"{"level":"error","event":"Task failed","error_detail":[{"exc_type":"KeyError","exc_value":"'sku'","frames":[]}]}"#,
+        &["exception_type = KeyError", "exception_message = 'sku'"],
+    );
+    // logfmter and Heroku begin with the level.
+    for (line, number) in [
+        (r#"at=ERROR msg="charge refused" order=o-7"#, 17),
+        (r#"at=error code=H12 desc="Request timeout" method=GET path="/pets/7" status=503"#, 17),
+        (r#"at=info method=GET path="/pets/7" status=200"#, 9),
+    ] {
+        check(CONTAINER, line, &[&format!("severity_number = {number}")]);
+    }
+}
+
+/// Access logs as JSON, whatever each server calls its fields.
+#[test]
+fn access_logs_as_json() {
+    for line in [
+        // Envoy and Istio.
+        r#"{"start_time":"2026-11-21T08:42:53.429Z","method":"GET","path":"/pets/7","response_code":502,"response_flags":"UF"}"#,
+        // VPC Lattice.
+        r#"{"eventTimestamp":"2026-11-21T08:42:53.429Z","requestMethod":"GET","requestPath":"/pets/7","responseCode":502}"#,
+        // Traefik.
+        r#"{"ClientAddr":"10.0.1.5:1","DownstreamStatus":502,"OriginStatus":200,"RequestMethod":"GET","RequestPath":"/pets/7","level":"info","msg":"","time":"2026-11-21T08:42:53.429Z"}"#,
+        // Caddy.
+        r#"{"level":"error","ts":1795250573.429,"logger":"http.log.access","msg":"handled request","request":{"remote_ip":"10.0.1.5","method":"GET","uri":"/pets/7"},"status":502}"#,
+        // nginx, as people set it up.
+        r#"{"time":"2026-11-21T08:42:53.429Z","remote_addr":"10.0.1.5","request":"GET /pets/7?x=1 HTTP/1.1","status":"502"}"#,
+        r#"{"time":"2026-11-21T08:42:53.429Z","method":"GET","request":"/pets/7","protocol":"HTTP/1.1","status":"502"}"#,
+        // Kong and APISIX.
+        r#"{"request":{"method":"GET","uri":"/pets/7","url":"http://acme.com/pets/7"},"response":{"status":502},"latencies":{"request":12},"started_at":1795250573429}"#,
+        r#"{"route_id":"1","request":{"method":"GET","uri":"/pets/7?x=1"},"response":{"status":502},"start_time":1795250573429}"#,
+        // OpenTelemetry's attributes before they were renamed.
+        r#"{"time":"2026-11-21T08:42:53.429Z","http":{"method":"GET","url":"https://acme.com/pets/7?x=1","status_code":502}}"#,
+        // Akamai's DataStream.
+        r#"{"timestamp":"1795250573.429","cliIP":"10.0.1.5","reqMethod":"GET","reqPath":"/pets/7","statusCode":"502"}"#,
+    ] {
+        check(
+            CONTAINER,
+            line,
+            &[
+                "http_request_method = GET",
+                "url_path = /pets/7",
+                "http_response_status_code = 502",
+                "time_unix_nano = +429000000",
+            ],
+        );
+    }
+    for line in [
+        // CloudFront's standard logs of the second version.
+        r#"{"date":"2026-11-21","time":"08:42:53","c-ip":"10.0.1.5","cs-method":"GET","cs-uri-stem":"/pets/7","sc-status":"502"}"#,
+        // Cloudflare's Logpush.
+        r#"{"ClientIP":"10.0.1.5","ClientRequestMethod":"GET","ClientRequestPath":"/pets/7","EdgeResponseStatus":502}"#,
+    ] {
+        check(CONTAINER, line, &["http_request_method = GET", "url_path = /pets/7", "http_response_status_code = 502"]);
+    }
+    // What a program says of a call of its own is no answer of its own.
+    for line in [
+        r#"{"level":"info","msg":"upstream answered","response":{"status":503,"statusCode":503}}"#,
+        r#"{"level":"info","msg":"x","request":"/pets/7"}"#,
+        r#"{"level":"info","msg":"x","request":"GET me a coffee"}"#,
+    ] {
+        check(CONTAINER, line, &["-http_response_status_code", "-http_request_method", "-url_path"]);
     }
 }
 
@@ -304,12 +453,39 @@ fn runtimes_that_write_in_ways_of_their_own() {
     ] {
         check(FUNCTION, line, &["severity_number = 17", "event_name = exception"]);
         check(CONTAINER, line, &["-severity_number"]);
+        let json = "{\n  \"errorMessage\": \"cannot load such file -- x\",\n  \"errorType\": \"Init<LoadError>\",\n  \"stackTrace\": [\n    \"/var/task/app.rb:1:in `require'\"\n  ]\n}\n";
+        check(
+            FUNCTION,
+            &format!("{line}{json}"),
+            &[
+                "severity_number = 17",
+                "event_name = exception",
+                "exception_type = Init<LoadError>",
+                "exception_message = cannot load such file -- x",
+            ],
+        );
     }
     check(FUNCTION, "Error raised from handler method of ours", &["-severity_number"]);
     check(
         FUNCTION,
         "37a788d1-0676-4832-ae70-4245a4ff91e3\tInvoke Error\t{\"errorType\":\"RuntimeException\",\"errorMessage\":\"card is expired\",\"stack\":[\"#0 a\"]}",
-        &["severity_number = 17", "event_name = exception", "exception_type = RuntimeException"],
+        &[
+            "severity_number = 17",
+            "event_name = exception",
+            "exception_type = RuntimeException",
+            "faas_invocation_id = 37a788d1-0676-4832-ae70-4245a4ff91e3",
+        ],
+    );
+    // Bref's logger for Monolog repeats level and message in the object behind them.
+    check(
+        FUNCTION,
+        "ERROR\tcharge refused\t{\"message\": \"charge refused\", \"level\": \"ERROR\", \"exception\": {\"class\": \"App\\\\CardException\", \"message\": \"card is expired\", \"code\": 0, \"trace\": [\"/var/task/b.php:4\"]}, \"context\": {}}\n",
+        &[
+            "severity_number = 17",
+            "body = charge refused",
+            "exception_type = App\\\\CardException",
+            "exception_message = card is expired",
+        ],
     );
     for printed in [
         "Traceback (most recent call last):\n  File \"app.py\", line 1, in f\nValueError: x",
@@ -360,6 +536,24 @@ fn rarer_faces_of_lambda() {
             "exception_message = Process exited before completing request",
         ],
     );
+    check(
+        FUNCTION,
+        r#"{"time":"2026-11-21T08:42:53.000Z","type":"platform.fault","record":"RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Error: exit status 1\nExtension.Crash"}"#,
+        &["exception_type = Extension.Crash", "exception_message = exit status 1", "status_code = ERROR"],
+    );
+    // What was written before there were reports of the start.
+    for (line, kind) in [
+        ("Unknown application error occurred\nRuntime.ImportModuleError\n", "Runtime.ImportModuleError"),
+        ("Unknown application error occurred\n", "Runtime.Unknown"),
+    ] {
+        let kind = format!("exception_type = {kind}");
+        check(FUNCTION, line, &["severity_number = 17", "status_code = ERROR", "event_name = exception", &kind]);
+        check(CONTAINER, line, &["-severity_number", "-status_code"]);
+    }
+    for line in ["Unknown application error occurred in ours\nRuntime.Unknown", "Unknown application error occurred\nx"]
+    {
+        check(FUNCTION, line, &["-severity_number", "-status_code"]);
+    }
     check(
         FUNCTION,
         r#"{"time":"2026-11-21T08:42:53.000Z","type":"platform.report","record":{"requestId":"37a788d1-0676-4832-ae70-4245a4ff91e3","metrics":{"durationMs":1,"restoreDurationMs":90.1},"status":"success"}}"#,
