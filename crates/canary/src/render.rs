@@ -309,13 +309,13 @@ fn percent(rate: &crate::Estimate) -> String {
 /// What mixed traces tell, in a sentence.
 fn mixed_sentence(mixed: &Mixed) -> Option<String> {
     let [n, x] = mixed.mixed;
-    if n == 0 {
+    let pure = [mixed.baseline[0] + mixed.canary[0], mixed.baseline[1] + mixed.canary[1]];
+    if n == 0 || pure[0] == 0 {
         return None;
     }
     let rate = |[n, x]: [u64; 2]| format!("{x} of {n}");
-    let pure = [mixed.baseline[0] + mixed.canary[0], mixed.baseline[1] + mixed.canary[1]];
     let totals = &mixed.report.totals;
-    let times = match (pure[0] > 0 && pure[1] > 0).then(|| (x as f64 / n as f64) / (pure[1] as f64 / pure[0] as f64)) {
+    let times = match (pure[1] > 0).then(|| (x as f64 / n as f64) / (pure[1] as f64 / pure[0] as f64)) {
         Some(times) if times >= 1.5 && x > 0 => {
             format!("fail {} times as often as others: the releases may not get along", digits(times))
         }
@@ -347,6 +347,29 @@ mod tests {
             each.map(|((metric, _), report)| Comparison::of(*metric, report)).collect();
         let told = Told::of(Verdict::Inconclusive, &policy, &comparisons);
         told.needs().map(|needs| (needs.verdict, needs.canary_requests))
+    }
+
+    #[test]
+    fn mixed_traces_are_told_where_there_are_others() {
+        let report = judge(&Counts::default(), &Policy::default(), false);
+        let told = |baseline, canary, mixed| mixed_sentence(&Mixed { baseline, canary, mixed, report: report.clone() });
+        let sentence = |words: &str| format!("Traces that met both releases {words}");
+        for (baseline, canary, mixed, expected) in [
+            ([90, 0], [10, 0], [5, 2], Some("fail, and no others do")),
+            ([90, 1], [10, 0], [5, 2], Some("fail 40.0 times as often as others")),
+            ([90, 9], [10, 1], [5, 0], Some("fail no more often than others")),
+            // Of those that met one alone there are none.
+            ([0, 0], [0, 0], [5, 2], None),
+            ([90, 1], [10, 0], [0, 0], None),
+        ] {
+            let found = told(baseline, canary, mixed);
+            match expected.map(sentence) {
+                Some(expected) => {
+                    assert!(found.as_ref().is_some_and(|found| found.starts_with(&expected)), "{found:?}")
+                }
+                None => assert_eq!(found, None),
+            }
+        }
     }
 
     #[test]
