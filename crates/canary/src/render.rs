@@ -137,7 +137,7 @@ impl<'a> Told<'a> {
 
     /// The comparison that the verdict rests on.
     pub fn decisive(&self) -> &'a Comparison<'a> {
-        &self.comparisons[decisive(self.verdict, self.comparisons.iter().map(|one| one.report.verdict))]
+        &self.comparisons[decisive(self.verdict, self.comparisons.iter().map(|one| (one.metric, one.report.verdict)))]
     }
 
     /// What would decide over all comparisons: the first that fails, else the last that passes.
@@ -213,7 +213,8 @@ impl<'a> Told<'a> {
         let is_alone = report.totals.counts.n_a == 0 || report.regions.iter().any(|one| one.drift_explained.is_some());
         let uncovered = self.regions_where(|region| region.verdict == RegionVerdict::Uncovered);
         let is_of_all = self.is_roll_back_of_all();
-        words::action(self.verdict, &self.roll_back(), is_of_all, is_alone, &uncovered, more.as_deref())
+        let metric = self.decisive().metric;
+        words::action(self.verdict, metric, &self.roll_back(), is_of_all, is_alone, &uncovered, more.as_deref())
     }
 
     /// What would decide, with the time that it takes at today's traffic.

@@ -421,17 +421,70 @@ fn what_would_decide_knows_what_is_judged_beside_it() {
 
 #[test]
 fn the_comparison_that_a_verdict_rests_on_is_one() {
+    use Metric::{Errors, Latency, Mixed};
     use Verdict::{Fail, Inconclusive, Invalid, NoData, Pass};
     for (verdict, of_each, expected) in [
-        (Pass, &[Pass, Pass][..], 0),
-        (Fail, &[Pass, Fail], 1),
-        (Inconclusive, &[Pass, Inconclusive], 1),
-        // One without data beside one that passes is neither.
-        (Inconclusive, &[Pass, NoData], 1),
-        (Invalid, &[NoData, Invalid], 1),
+        (Pass, &[(Errors, Pass), (Errors, Pass)][..], 0),
+        (Fail, &[(Errors, Pass), (Errors, Fail)], 1),
+        (Inconclusive, &[(Errors, Pass), (Latency, Inconclusive)], 1),
+        (NoData, &[(Errors, Pass), (Latency, NoData)], 1),
+        (Invalid, &[(Errors, NoData), (Errors, Invalid)], 1),
+        // Mixed traces hinder no pass.
+        (NoData, &[(Errors, Pass), (Mixed, NoData), (Errors, NoData)], 2),
+        (Inconclusive, &[(Errors, Pass), (Mixed, Inconclusive), (Errors, Inconclusive)], 2),
+        (Fail, &[(Errors, Pass), (Mixed, Fail)], 1),
         (Pass, &[], 0),
     ] {
         assert_eq!(decisive(verdict, of_each.iter().copied()), expected, "{verdict:?} {of_each:?}");
+    }
+}
+
+/// Of several that must pass one was never seen: no policy takes that for undecided.
+#[test]
+fn what_was_never_seen_of_one_service_or_metric_is_no_data_of_all() {
+    let policy = Policy::default();
+    let of = |cell: Cell| Counts::new([("us", 0, cell)]).unwrap();
+    let (fine, bad) = (of(cell(100, 10_000, 100, 10_000)), of(cell(1, 9000, 60, 1000)));
+    let (unseen, nothing) = (of(cell(100, 10_000, 0, 0)), of(Cell::default()));
+    let (errors, latency) = (Metric::Errors, Metric::Latency);
+    for (of_each, expected, sentence) in [
+        (&[(&fine, errors), (&fine, errors)][..], Verdict::Pass, ""),
+        (
+            &[(&fine, errors), (&unseen, errors)],
+            Verdict::NoData,
+            "pay-1, errors: no request of the canary was counted, beside 10,000 of the baseline",
+        ),
+        (&[(&unseen, errors), (&fine, errors)], Verdict::NoData, "pay-0, errors: no request of the canary was counted"),
+        (
+            &[(&fine, errors), (&unseen, latency)],
+            Verdict::NoData,
+            "pay-1, latency: no request of the canary has a known duration, beside 10,000 of the baseline",
+        ),
+        (
+            &[(&fine, errors), (&nothing, latency)],
+            Verdict::NoData,
+            "pay-1, latency: no request has a known duration, neither of the canary nor of the baseline",
+        ),
+        // Traces that met both there need not be.
+        (&[(&fine, errors), (&unseen, Metric::Mixed)], Verdict::Pass, ""),
+        // A failure is one all the same.
+        (&[(&bad, errors), (&unseen, errors)], Verdict::Fail, "pay-0, errors: the canary fails more often"),
+    ] {
+        let each = of_each.iter().map(|(counts, metric)| Hypothesis {
+            counts,
+            at_worst: &[],
+            policy: &policy,
+            metric: *metric,
+        });
+        let (verdict, reports) = judge_all(&each.collect::<Vec<_>>(), Looks::default());
+        assert_eq!(verdict, expected, "{of_each:?}");
+        let names = ["pay-0", "pay-1"];
+        let named = of_each.iter().zip(&reports).zip(names);
+        let comparisons: Vec<Comparison<'_>> = named
+            .map(|(((_, metric), report), name)| Comparison { service: Some(name), ..Comparison::of(*metric, report) })
+            .collect();
+        let text = render_text(&Told::of(verdict, &policy, &comparisons));
+        assert!(text.contains(sentence), "{text}");
     }
 }
 

@@ -131,7 +131,7 @@ impl Policy {
 pub enum Verdict {
     /// The comparison cannot be trusted: traffic is not shared as it was meant to be.
     Invalid,
-    /// Nothing was counted of one of the two.
+    /// Nothing was counted of the canary, or of one of the services or metrics that must pass.
     NoData,
     /// It is worse.
     Fail,
@@ -316,9 +316,13 @@ pub struct Needs {
     pub verdict: Verdict,
 }
 
-/// Which comparison the verdict of all rests on: the first with the same, else the first that hinders a pass.
-pub fn decisive(verdict: Verdict, of_each: impl Iterator<Item = Verdict> + Clone) -> usize {
-    let first = |of: &dyn Fn(Verdict) -> bool| of_each.clone().position(of);
+/// Which comparison the verdict of all rests on: the first with the same, else the first that hinders a pass. Mixed traces
+/// can only fail.
+pub fn decisive(verdict: Verdict, of_each: impl Iterator<Item = (Metric, Verdict)> + Clone) -> usize {
+    let first = |of: &dyn Fn(Verdict) -> bool| {
+        let is_told = |(metric, one)| (metric != Metric::Mixed || one == Verdict::Fail) && of(one);
+        of_each.clone().position(is_told)
+    };
     first(&|one| one == verdict).or_else(|| first(&|one| one != Verdict::Pass)).unwrap_or(0)
 }
 
@@ -364,8 +368,8 @@ pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Repor
     judge_all(&[Hypothesis { counts, at_worst: &[], policy, metric: Metric::Errors }], looks).1.swap_remove(0)
 }
 
-/// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must. Windows
-/// are those of one clock. What is held against nobody decides nothing, and speaks against them where they would not pass
+/// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must; where one of
+/// these has no data, all have none. Windows are those of one clock. What is held against nobody decides nothing, and speaks against them where they would not pass
 /// with some kind of it, or would fail.
 pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<Report>) {
     let judged = judge_counted(hypotheses, looks, false);
@@ -420,17 +424,18 @@ fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_worse_at_worst:
         .map(|(process, fails)| process.report(*fails, looks.history, processes.len()))
         .collect();
     let has = |verdict: Verdict| reports.iter().any(|report| report.verdict == verdict);
-    let must = |verdict: Verdict| {
-        let told = || reports.iter().zip(hypotheses).filter(|(_, hypothesis)| hypothesis.metric != Metric::Mixed);
-        told().next().is_some() && told().all(|(report, _)| report.verdict == verdict)
+    let that_must = || {
+        let each = reports.iter().zip(hypotheses).filter(|(_, hypothesis)| hypothesis.metric != Metric::Mixed);
+        each.map(|(report, _)| report.verdict)
     };
     let verdict = if has(Verdict::Fail) {
         Verdict::Fail
     } else if has(Verdict::Invalid) {
         Verdict::Invalid
-    } else if must(Verdict::NoData) {
+    } else if that_must().any(|verdict| verdict == Verdict::NoData) {
+        // Of one of them nothing is known, and no policy takes that for undecided.
         Verdict::NoData
-    } else if must(Verdict::Pass) {
+    } else if that_must().next().is_some() && that_must().all(|verdict| verdict == Verdict::Pass) {
         Verdict::Pass
     } else {
         Verdict::Inconclusive

@@ -20,6 +20,8 @@ struct Terms {
     has_failed: &'static str,
     /// What units did.
     units_failed: &'static str,
+    /// What no unit was counted for.
+    is_none: &'static str,
     /// Whose its units are.
     of_canary: &'static str,
     /// With what it is compared.
@@ -48,6 +50,7 @@ impl Metric {
             failed: "failed",
             has_failed: "has failed",
             units_failed: "failed",
+            is_none: "was counted",
             of_canary: "the canary's requests",
             baseline: "the baseline",
             of_baseline: "the baseline's",
@@ -59,6 +62,7 @@ impl Metric {
                 failed: "was slow",
                 has_failed: "has been slow",
                 units_failed: "were slow",
+                is_none: "has a known duration",
                 ..REQUESTS
             },
             Metric::Mixed => &Terms {
@@ -186,11 +190,12 @@ pub(crate) fn reason(verdict: Verdict, facts: &Facts<'_>) -> String {
                 grouped(shared.units())
             )
         }
-        Verdict::NoData if counts.n_a == 0 => {
-            "no request was counted, neither of the canary nor of the baseline".to_owned()
-        }
         Verdict::NoData => {
-            format!("no request of the canary was counted, and {} of the baseline were", grouped(counts.n_a))
+            let is_none = facts.metric.terms().is_none;
+            match counts.n_a {
+                0 => format!("no request {is_none}, neither of the canary nor of the baseline"),
+                n_a => format!("no request of the canary {is_none}, beside {} of the baseline", grouped(n_a)),
+            }
         }
         Verdict::Pass => passes(facts),
         Verdict::Inconclusive => undecided(facts),
@@ -350,6 +355,7 @@ fn undecided(facts: &Facts<'_>) -> String {
 /// What to do now.
 pub(crate) fn action(
     verdict: Verdict,
+    metric: Metric,
     roll_back: &[&str],
     is_of_all: bool,
     is_alone: bool,
@@ -367,6 +373,11 @@ pub(crate) fn action(
         Verdict::Invalid => {
             "Do not promote. Find out why the share is off (weights of the alias, who calls a version by its number, \
              retries), put it right, and compare anew from then on"
+                .to_owned()
+        }
+        Verdict::NoData if metric == Metric::Latency => {
+            "Do not promote. See whether the canary gets traffic at all, and whether its calls report how long they took, or its \
+             spans do"
                 .to_owned()
         }
         Verdict::NoData => {
@@ -415,7 +426,7 @@ mod tests {
         assert_eq!(shares, ["0 %", "10 %", "25 %", "0.033 %", "5.7 %", "100 %", "50 %"]);
         assert_eq!([0.996, 0.999_5, 0.95, 0.999_999].map(percent), ["99.6 %", "99.95 %", "95 %", "99.9999 %"]);
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
-        let all = action(Verdict::Fail, &["a", "b"], true, false, &[], None);
+        let all = action(Verdict::Fail, Metric::Errors, &["a", "b"], true, false, &[], None);
         assert!(all.starts_with("Roll the canary back in a and b: none of these is worse for sure by itself"), "{all}");
     }
 }

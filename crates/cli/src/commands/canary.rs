@@ -324,7 +324,7 @@ fn judge_series(
     let (verdict, reports) = judge_all(&hypotheses, looks);
     drop(hypotheses);
     series.check_decision(verdict)?;
-    let decisive = decisive(verdict, reports.iter().map(|report| report.verdict));
+    let decisive = decisive(verdict, all.iter().zip(&reports).map(|(one, report)| (one.metric, report.verdict)));
     let service = all.get(decisive).map_or(0, |one| one.index);
     let mixed = (!mixed.is_empty()).then(|| mixed.swap_remove(service));
     let mixed = mixed.map(|([baseline, canary, mixed], report)| Mixed { baseline, canary, mixed, report });
