@@ -580,12 +580,23 @@ def counted(table, closed, what):
     return table.minutes
 
 
+def is_large_in(table, closed, region=None):
+    """Whether the difference of a region, or of all of them, is as large as a failure takes."""
+    difference = risk_difference(counts_of(closed, region))[0]
+    return table.effect_min is None or difference is not None and difference >= table.effect_min
+
+
+def worse_alone(table, evidence, reading):
+    """The regions that e-BH names."""
+    return e_bh({region: evidence.ln_fail_of[region] for region in regions_that_share(table.minutes, reading["S"])}, table.alpha)
+
+
 def is_fail(table, closed, evidence, reading):
     cells = counts_of(closed)
     if reading["gate of FAIL"] == "closed blocks with both arms":
         cells = [cell for cell in cells if cell.n_a and cell.n_b]
-    failed_units, difference = total(cells), risk_difference(counts_of(closed))[0]
-    is_large = table.effect_min is None or difference is not None and difference >= table.effect_min
+    failed_units = total(cells)
+    is_large = is_large_in(table, closed) or any(is_large_in(table, closed, region) for region in worse_alone(table, evidence, reading))
     is_many = failed_units.m >= FAILED_MIN and failed_units.x_b >= FAILED_CANARY_MIN
     return is_many and is_large and evidence.ln_fail(regions_that_share(table.minutes, reading["S"])) >= math.log(1 / table.alpha)
 
@@ -631,7 +642,7 @@ def to_roll_back(table, evidence, told, reading=READINGS[0]):
     if told != "FAIL":
         return set()
     with_canary = {minute.region for minute in table.minutes if minute.counts.n_b}
-    return e_bh({region: evidence.ln_fail_of[region] for region in regions_that_share(table.minutes, reading["S"])}, table.alpha) or with_canary
+    return worse_alone(table, evidence, reading) or with_canary
 
 
 # ---- The judges of the oracle ----

@@ -18,8 +18,8 @@ use crate::verdict::{
 use crate::words;
 
 /// Failed units of both releases, and of the canary, in closed blocks that a failure takes at least.
-const FAILED_MIN: u64 = 5;
-const FAILED_CANARY_MIN: u64 = 3;
+pub(crate) const FAILED_MIN: u64 = 5;
+pub(crate) const FAILED_CANARY_MIN: u64 = 3;
 /// A baseline that has less than one unit in so many has left: what it still does is too little to tell a canary's failures
 /// from those of both. A rollout leaves it twice as much.
 const LEFT_BASELINE_UNITS: u128 = 20;
@@ -165,6 +165,15 @@ impl Unseen<'_> {
     fn is_against(&self, place: usize) -> bool {
         self.drifts[place].is_some() || self.alone[place]
     }
+}
+
+/// What a failure lacks, where the evidence for it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Short {
+    /// So few units have failed in closed blocks, and so few of them are the canary's.
+    Few { failed: u64, of_canary: u64 },
+    /// The difference is smaller than one that the policy minds.
+    Small,
 }
 
 /// A comparison while windows pass.
@@ -379,15 +388,37 @@ impl<'c> Process<'c> {
 
     /// ln of the evidence that the canary is worse, if enough failed for it to decide.
     pub(crate) fn ln_worse(&self) -> Option<f64> {
-        let closed = &self.all.closed;
-        let is_enough = closed.failed() >= FAILED_MIN && closed.x_b >= FAILED_CANARY_MIN;
-        (is_enough && self.is_large()).then_some(self.evidence.ln_fail)
+        (self.is_enough() && self.is_large(|region| region.ln_fail)).then_some(self.evidence.ln_fail)
     }
 
-    /// Whether the difference is as large as a failure takes.
-    fn is_large(&self) -> bool {
-        let found = self.all.strata.risk_difference().estimate;
-        self.policy.min_effect.is_none_or(|least| found.is_some_and(|found| found >= least))
+    fn is_enough(&self) -> bool {
+        let closed = &self.all.closed;
+        closed.failed() >= FAILED_MIN && closed.x_b >= FAILED_CANARY_MIN
+    }
+
+    /// Whether the difference is as large as a failure takes: of all regions together, or of one that is worse for sure, where
+    /// the evidence of each is so much. Regions that are fine hide none that is not.
+    fn is_large(&self, ln_fail: impl Fn(&OfRegion) -> f64) -> bool {
+        let Some(least) = self.policy.min_effect else { return true };
+        let is_as_large = |of: &Running| of.strata.risk_difference().estimate.is_some_and(|found| found >= least);
+        let worse = || self.worse_alone(&ln_fail).into_iter().zip(&self.regions);
+        is_as_large(&self.all) || worse().any(|(is_worse, region)| is_worse && is_as_large(&region.running))
+    }
+
+    /// What a failure lacks beside the evidence, as one of so many comparisons.
+    fn short(&self, comparisons: usize) -> Option<Short> {
+        let is_sure = self.evidence.ln_fail >= self.ln_fail_line(comparisons);
+        let closed = &self.all.closed;
+        match is_sure && self.ln_worse().is_none() {
+            true if self.is_enough() => Some(Short::Small),
+            true => Some(Short::Few { failed: closed.failed(), of_canary: closed.x_b }),
+            false => None,
+        }
+    }
+
+    /// From where on one of so many comparisons fails by itself.
+    fn ln_fail_line(&self, comparisons: usize) -> f64 {
+        (comparisons.max(1) as f64 / self.policy.alpha).ln()
     }
 
     /// A crossing after this window.
@@ -601,6 +632,7 @@ impl<'c> Process<'c> {
             false => Vec::new(),
         };
         let over_limit = over_limit.into_iter().map(|(name, region)| (name, region.running.counts)).collect();
+        let short = self.short(comparisons);
         let name_of = |place: Option<usize>| place.map(|place| self.counts.regions[place].as_str());
         let facts = words::Facts {
             metric: self.metric,
@@ -617,6 +649,7 @@ impl<'c> Process<'c> {
             is_region_missing: self.looks.is_region_missing,
             is_sampled: self.looks.is_sampled,
             is_worse_at_worst: self.is_worse_at_worst,
+            short,
             regions_count: self.regions_count(),
             has_closed: !self.blocks.is_empty(),
             last_window: self.windows.last().map(|last| last.window),
@@ -643,6 +676,7 @@ impl<'c> Process<'c> {
             open_blocks: self.regions.iter().filter_map(|region| region.blocks.open().copied()).collect(),
             needs: if is_hindered { None } else { self.needs(verdict, comparisons, &left) },
             is_hindered,
+            is_worse_by_little: short == Some(Short::Small),
             is_observational: !self.is_overlap() && described.has_both(),
         }
     }
@@ -670,14 +704,20 @@ impl<'c> Process<'c> {
         sorted
     }
 
-    /// The regions to be rolled back: those that e-BH names, or all that have the canary where it names none.
-    fn worse_regions(&self) -> RollBack {
+    /// The regions that e-BH names: each is worse for sure by itself, where the evidence of each is so much.
+    fn worse_alone(&self, ln_fail: impl Fn(&OfRegion) -> f64) -> Vec<bool> {
         let places: Vec<usize> = (0..self.regions.len()).filter(|place| self.is_one(&self.regions[*place])).collect();
-        let ln_values: Vec<f64> = places.iter().map(|place| self.regions[*place].ln_fail).collect();
+        let ln_values: Vec<f64> = places.iter().map(|place| ln_fail(&self.regions[*place])).collect();
         let mut chosen = vec![false; self.regions.len()];
         for (place, is_named) in places.iter().zip(e_bh(&ln_values, self.policy.alpha)) {
             chosen[*place] = is_named;
         }
+        chosen
+    }
+
+    /// The regions to be rolled back: those that are worse by themselves, or all that have the canary where none is.
+    fn worse_regions(&self) -> RollBack {
+        let chosen = self.worse_alone(|region| region.ln_fail);
         match chosen.contains(&true) {
             true => RollBack { regions: chosen, is_of_all: false },
             false => {
@@ -725,12 +765,13 @@ impl<'c> Process<'c> {
             }
             Some(to)
         };
-        let fail_line = (comparisons.max(1) as f64 / self.policy.alpha).ln();
+        let fail_line = self.ln_fail_line(comparisons);
         let fails = |factor: f64| {
-            let ahead = self.evidence_of(&self.all.times(factor), |region| region.running.times(factor).ln_fail());
+            let of_region = |region: &OfRegion| region.running.times(factor).ln_fail();
+            let ahead = self.evidence_of(&self.all.times(factor), of_region);
             let closed = &self.all.closed;
             let least = (FAILED_MIN as f64 / closed.failed() as f64).max(FAILED_CANARY_MIN as f64 / closed.x_b as f64);
-            ahead.ln_fail >= fail_line && factor >= least && self.is_large()
+            ahead.ln_fail >= fail_line && factor >= least && self.is_large(of_region)
         };
         let line = self.ln_pass_line();
         let passes = |factor: f64| {

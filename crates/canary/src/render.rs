@@ -238,8 +238,12 @@ impl<'a> Told<'a> {
         let Comparison { report, metric, .. } = *self.decisive();
         let told = matches!(report.verdict, Verdict::Pass | Verdict::Inconclusive);
         let crossing = report.first_crossing.filter(|crossing| told && crossing.verdict == Verdict::Fail)?;
+        let since = match report.is_worse_by_little {
+            true => "the difference has become smaller than one that a failure takes (--min-effect)",
+            false => "what came since does not bear that out",
+        };
         Some(format!(
-            "After window {} it looked like a failure ({}), and what came since does not bear that out",
+            "After window {} it looked like a failure ({}), and {since}",
             self.window(crossing.window),
             words::rates(metric, &crossing.counts)
         ))

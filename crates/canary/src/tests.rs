@@ -607,6 +607,62 @@ fn gates_decide_where_evidence_cannot() {
     assert_eq!(report(&[("us", 0, cell(900, 9000, 1, 1000))], &Policy::default()).verdict, Verdict::Pass);
 }
 
+/// Regions that are fine hide none in which the difference is as large as a failure takes.
+#[test]
+fn a_difference_that_matters_in_one_region_is_one() {
+    let fine = |region| (region, 0, cell(540, 54_000, 60, 6000));
+    let least = |least| Policy { min_effect: Some(least), ..Policy::default() };
+    let bad = [fine("ap"), fine("us"), ("eu", 0, cell(35, 2700, 139, 300))];
+    let found = report(&bad, &least(0.02));
+    assert_eq!(found.verdict, Verdict::Fail, "{}", found.reason);
+    let rolled_back: Vec<&str> =
+        found.regions.iter().filter(|region| region.roll_back).map(|region| region.region.as_str()).collect();
+    assert_eq!(rolled_back, ["eu"]);
+    // As large a difference that may be chance is none.
+    let chance = [fine("ap"), fine("us"), ("eu", 0, cell(2, 20, 2, 8))];
+    assert_ne!(report(&chance, &least(0.02)).verdict, Verdict::Fail);
+    // Of what is smaller everywhere it is said that it is sure, and by how little.
+    let little = [fine("ap"), ("us", 0, cell(54, 54_000, 24, 6000))];
+    let found = report(&little, &least(0.01));
+    assert_eq!((found.verdict, found.is_hindered, found.is_worse_by_little), (Verdict::Inconclusive, false, true));
+    assert!(
+        found.reason.starts_with(
+            "the canary fails more often than the baseline for sure, by less than the 1 % of requests that a failure takes \
+             (--min-effect), in all regions together and in each that is worse for sure: "
+        ),
+        "{}",
+        found.reason
+    );
+    // It passes where twice as often is ruled out.
+    let found = report(&[("us", 0, cell(54_000, 5_400_000, 7800, 600_000))], &least(0.01));
+    let sentence =
+        "; it fails more often for sure, by less than the 1 % of requests that a failure takes (--min-effect)";
+    assert!(found.verdict == Verdict::Pass && found.reason.ends_with(sentence), "{}", found.reason);
+    // What was a failure, and is a smaller difference since, has not faded.
+    let since = [("us", 0, cell(9, 9000, 60, 1000)), ("us", 1, cell(900, 900_000, 100, 100_000))];
+    let policy = least(0.01);
+    let found = report(&since, &policy);
+    assert!(found.is_worse_by_little && found.first_crossing.unwrap().verdict == Verdict::Fail, "{}", found.reason);
+    let comparisons = [Comparison::of(Metric::Errors, &found)];
+    let text = render_text(&Told::of(found.verdict, &policy, &comparisons));
+    assert!(
+        text.contains("and the difference has become smaller than one that a failure takes")
+            && !text.contains("bear that out"),
+        "{text}"
+    );
+}
+
+/// The evidence is there, and so few failed that it is no failure.
+#[test]
+fn too_few_failures_are_told() {
+    let found = report(&[("us", 0, cell(0, 4000, 4, 4))], &Policy::default());
+    assert_eq!(found.verdict, Verdict::Inconclusive);
+    let sentence = "so few requests failed that it is no failure yet, although the evidence for one is there: that takes 5, 3 of \
+                    them the canary's, and side by side there are 4, 4 of them the canary's: 4 of 4 (100 %) of";
+    assert!(found.reason.starts_with(sentence), "{}", found.reason);
+    assert_eq!(found.needs.unwrap().verdict, Verdict::Fail);
+}
+
 #[test]
 fn one_bad_region_of_six_is_found_and_named() {
     let cells: Vec<(String, i64, Cell)> = (0..6)

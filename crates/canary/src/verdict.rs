@@ -49,7 +49,7 @@ pub struct Policy {
     pub region_margin: Option<f64>,
     /// Units of the canary without which a region is not covered.
     pub min_requests: u64,
-    /// Risk difference that a failure takes at least.
+    /// Risk difference that a failure takes at least, of all regions together or of one that is worse for sure.
     pub min_effect: Option<f64>,
     /// Failure rate below which a canary passes whatever the baseline does.
     pub slo: Option<f64>,
@@ -301,6 +301,8 @@ pub struct Report {
     pub needs: Option<Needs>,
     /// Whether something was not seen, so that nothing may pass, by no policy either.
     pub is_hindered: bool,
+    /// Whether it is worse for sure, by less than a failure takes.
+    pub is_worse_by_little: bool,
     /// Whether the two never ran side by side: what is said describes, and decides nothing.
     pub is_observational: bool,
 }

@@ -2,7 +2,7 @@
 //! to say what the counts beside it seem to deny.
 
 use crate::counts::Cell;
-use crate::process::Unseen;
+use crate::process::{FAILED_CANARY_MIN, FAILED_MIN, Short, Unseen};
 use crate::verdict::{Crossing, Metric, Policy, Verdict};
 
 /// Regions that a sentence names.
@@ -100,6 +100,8 @@ pub(crate) struct Facts<'f> {
     pub is_region_missing: bool,
     pub is_sampled: bool,
     pub is_worse_at_worst: bool,
+    /// What a failure lacks beside the evidence.
+    pub short: Option<Short>,
     pub regions_count: usize,
     /// Whether anything was compared yet.
     pub has_closed: bool,
@@ -260,19 +262,31 @@ fn passes(facts: &Facts<'_>) -> String {
             above_limit(&facts.above_limit)
         );
     }
+    let little = match by_little(facts) {
+        Some(by) => format!("; it {fails} more often for sure, {by}"),
+        None => String::new(),
+    };
     let margin = facts.policy.margin;
     let worse = match is_rare(&compared) {
         true => format!("{margin} times as often as {baseline}"),
         false => format!("at {margin} times the odds of {baseline}"),
     };
     format!(
-        "a canary that {fails} {worse} would have shown, and this one has not{earlier}: side by side, {}",
+        "a canary that {fails} {worse} would have shown, and this one has not{earlier}: side by side, {}{little}",
         rates(facts.metric, &compared)
     )
 }
 
+/// By how little it is worse for sure, where that is less than a failure takes.
+fn by_little(facts: &Facts<'_>) -> Option<String> {
+    let least = facts.policy.min_effect.filter(|_| facts.short == Some(Short::Small))?;
+    let of_each =
+        if facts.regions_count > 1 { ", in all regions together and in each that is worse for sure" } else { "" };
+    Some(format!("by less than the {} of requests that a failure takes (--min-effect){of_each}", percent(least)))
+}
+
 fn undecided(facts: &Facts<'_>) -> String {
-    let Terms { canary, fails, has_failed, units_failed, .. } = facts.metric.terms();
+    let Terms { canary, fails, has_failed, units_failed, baseline, .. } = facts.metric.terms();
     let counts = &facts.counts;
     let rates = rates(facts.metric, counts);
     if let Some(limit) = facts.policy.slo.filter(|_| !facts.over_limit.is_empty()) {
@@ -326,6 +340,16 @@ fn undecided(facts: &Facts<'_>) -> String {
     if facts.has_closed && !facts.is_overlap {
         return format!(
             "canary and baseline never ran in the same region at the same time, so one cannot be compared with the other: \
+             {rates}"
+        );
+    }
+    if let Some(by) = by_little(facts) {
+        return format!("{canary} {fails} more often than {baseline} for sure, {by}: {rates}");
+    }
+    if let Some(Short::Few { failed, of_canary }) = facts.short {
+        return format!(
+            "so few requests {units_failed} that it is no failure yet, although the evidence for one is there: that takes \
+             {FAILED_MIN}, {FAILED_CANARY_MIN} of them the canary's, and side by side there are {failed}, {of_canary} of them the canary's: \
              {rates}"
         );
     }

@@ -500,7 +500,7 @@ pub struct CanaryPolicy {
     /// Requests of the canary without which a region is not covered: a pass says nothing of it, and takes one that is [default: 100]
     #[arg(long, value_name = "N", help_heading = "Policy")]
     pub min_requests: Option<u64>,
-    /// Difference of failure rates that a failure takes at least
+    /// Difference of failure rates that a failure takes at least, in all regions together or in one that is worse for sure
     #[arg(long, value_name = "RATE", help_heading = "Policy")]
     pub min_effect: Option<String>,
     /// Failure rate below which a canary passes whatever its baseline does
