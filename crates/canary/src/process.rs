@@ -25,8 +25,8 @@ pub(crate) const FAILED_CANARY_MIN: u64 = 3;
 const LEFT_BASELINE_UNITS: u128 = 20;
 /// Units of a baseline without which its rate is as good as unknown.
 const BASELINE_UNITS_MIN: u64 = 20;
-/// A region of which nothing is heard for longer, while others are, is silent: as long as a state counts again. One with so
-/// little traffic that it was silent before is so from twice its longest silence on.
+/// What is not heard for longer, while others are, is silent: as long as a state counts again. What has so little traffic that
+/// it was silent before is so from twice its longest silence on.
 const SILENT_MINUTES: i64 = 15;
 const SILENT_TIMES: i64 = 2;
 /// How many times as much as was counted is looked ahead to.
@@ -95,6 +95,28 @@ impl Running {
     }
 }
 
+/// When something was heard.
+#[derive(Clone, Copy, Default)]
+struct Pulse {
+    /// The last minute in which it was.
+    last: Option<i64>,
+    /// The longest time between two such minutes.
+    silence: i64,
+}
+
+impl Pulse {
+    fn hear(&mut self, minute: i64) {
+        self.silence = self.last.map_or(0, |last| minute.saturating_sub(last)).max(self.silence);
+        self.last = Some(minute);
+    }
+
+    /// Whether it was heard, and is no more, while another one was heard in this minute.
+    fn is_silent(&self, latest: Option<i64>) -> bool {
+        let least = SILENT_MINUTES.max(self.silence.saturating_mul(SILENT_TIMES));
+        latest.zip(self.last).is_some_and(|(latest, last)| latest.saturating_sub(last) > least)
+    }
+}
+
 /// A region while windows pass.
 struct OfRegion {
     running: Running,
@@ -107,15 +129,20 @@ struct OfRegion {
     aside: Cell,
     /// The canary's first minute.
     begins: Option<i64>,
-    /// The last minute in which either release ran, and the longest time between two of them.
-    heard: Option<i64>,
-    silence: i64,
+    /// When either release ran, and when each of them did.
+    heard: Pulse,
+    baseline_heard: Pulse,
+    canary_heard: Pulse,
 }
 
 impl OfRegion {
-    fn hear(&mut self, minute: i64) {
-        self.silence = self.heard.map_or(0, |heard| minute.saturating_sub(heard)).max(self.silence);
-        self.heard = Some(minute);
+    fn hear(&mut self, minute: i64, cell: &Cell) {
+        let of_each = [&mut self.heard, &mut self.baseline_heard, &mut self.canary_heard];
+        for (pulse, units) in of_each.into_iter().zip([cell.units(), cell.n_a, cell.n_b]) {
+            if units > 0 {
+                pulse.hear(minute);
+            }
+        }
     }
 
     /// A region begins with its canary: before, a wave has not reached it, and there is neither share nor comparison.
@@ -142,8 +169,10 @@ struct Left {
 pub(crate) struct Unseen<'c> {
     /// A region that was asked for and in which nothing ran.
     pub unheard: Option<&'c str>,
-    /// A region in which something ran, and of which nothing more is heard while others are.
-    pub silent: Option<&'c str>,
+    /// Regions in which something ran, and of which nothing more is heard while others are.
+    silent: Vec<bool>,
+    /// Regions in which the canary ran, and is heard no more while its baseline there is.
+    vanished: Vec<bool>,
     /// By how much the rate would have had to rise by itself, in each region in which the canary has failed more often since
     /// its baseline is gone than the baseline did before.
     drifts: Vec<Option<f64>>,
@@ -155,15 +184,12 @@ pub(crate) struct Unseen<'c> {
 
 impl Unseen<'_> {
     fn is_some(&self) -> bool {
-        self.unheard.is_some()
-            || self.silent.is_some()
-            || self.is_without_baseline
-            || (0..self.drifts.len()).any(|place| self.is_against(place))
+        self.unheard.is_some() || self.is_without_baseline || (0..self.drifts.len()).any(|place| self.is_against(place))
     }
 
-    /// Whether it speaks against the canary in this region.
+    /// Whether it forbids a pass because of this region.
     fn is_against(&self, place: usize) -> bool {
-        self.drifts[place].is_some() || self.alone[place]
+        self.silent[place] || self.vanished[place] || self.drifts[place].is_some() || self.alone[place]
     }
 }
 
@@ -232,8 +258,9 @@ impl<'c> Process<'c> {
             taken: 0,
             aside: Cell::default(),
             begins,
-            heard: None,
-            silence: 0,
+            heard: Pulse::default(),
+            baseline_heard: Pulse::default(),
+            canary_heard: Pulse::default(),
         });
         Process {
             counts,
@@ -275,9 +302,7 @@ impl<'c> Process<'c> {
         for (_, region, cell) in &counts.cells[self.at..until] {
             let of_region = &mut self.regions[*region as usize];
             of_region.taken += 1;
-            if cell.units() > 0 {
-                of_region.hear(minute);
-            }
+            of_region.hear(minute, cell);
             if !of_region.is_counted(minute, counts.exclude_first) {
                 of_region.aside += *cell;
                 continue;
@@ -444,13 +469,6 @@ impl<'c> Process<'c> {
         self.counts.regions.iter().map(String::as_str).zip(&self.regions)
     }
 
-    /// Whether it was heard, and is no more, while others are: its rows may be late.
-    fn is_silent(&self, region: &OfRegion, latest: Option<i64>) -> bool {
-        let least = SILENT_MINUTES.max(region.silence.saturating_mul(SILENT_TIMES));
-        (self.counts.are_named || region.begins.is_some())
-            && latest.zip(region.heard).is_some_and(|(latest, heard)| latest.saturating_sub(heard) > least)
-    }
-
     /// When the baseline of each region left: its longest last part in which the baseline is next to nothing.
     fn left(&self) -> Vec<Left> {
         let mut since = vec![(Cell::default(), Cell::default()); self.regions.len()];
@@ -483,10 +501,16 @@ impl<'c> Process<'c> {
         // Before the canary has come anywhere nothing can pass, and nothing is missed.
         let has_canary = self.all.counts.n_b > 0;
         let mut named = self.named_regions().filter(|_| self.counts.are_named && has_canary);
-        let latest = self.regions.iter().filter_map(|region| region.heard).max();
+        let latest = self.regions.iter().filter_map(|region| region.heard.last).max();
+        // Its rows may be late.
+        let is_silent =
+            |region: &OfRegion| (self.counts.are_named || region.begins.is_some()) && region.heard.is_silent(latest);
+        // It may crash before its first line, or get no traffic any more.
+        let is_vanished = |region: &OfRegion| region.canary_heard.is_silent(region.baseline_heard.last);
         Unseen {
-            unheard: named.find(|(_, region)| region.heard.is_none()).map(|(name, _)| name),
-            silent: self.named_regions().find(|(_, region)| self.is_silent(region, latest)).map(|(name, _)| name),
+            unheard: named.find(|(_, region)| region.heard.last.is_none()).map(|(name, _)| name),
+            silent: self.regions.iter().map(is_silent).collect(),
+            vanished: self.regions.iter().map(is_vanished).collect(),
             drifts: left.iter().map(|left| drift_explained(left.before, left.after, alpha)).collect(),
             alone: self.regions.iter().zip(left).map(is_alone).collect(),
             is_without_baseline: has_canary && !self.is_overlap() && (self.policy.slo.is_none() || self.is_above_slo()),
@@ -641,6 +665,8 @@ impl<'c> Process<'c> {
             above_limit,
             over_limit,
             unseen: &unseen,
+            silent: name_of(unseen.silent.iter().position(|is_silent| *is_silent)),
+            vanished: name_of(unseen.vanished.iter().position(|is_vanished| *is_vanished)),
             drifted: name_of(unseen.drifts.iter().position(Option::is_some)),
             alone: name_of(unseen.alone.iter().position(|is_alone| *is_alone)),
             policy,

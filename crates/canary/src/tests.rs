@@ -178,6 +178,15 @@ fn nothing_passes_beside_what_nobody_has_seen() {
     let nowhere = Counts::new([("us", 0, cell(5, 1000, 0, 0))]).unwrap();
     let found = judge(&nowhere.of_regions(&["eu".to_owned(), "us".to_owned()]), &policy, false);
     assert_eq!((found.verdict, found.is_hindered), (Verdict::NoData, false));
+    // A canary that vanishes from the only region, whose baseline goes on.
+    let mut cells: Vec<_> = (0..90).map(|minute| ("us", minute, cell(9, 900, 1, 100))).collect();
+    cells[30..].iter_mut().for_each(|(.., cell)| (cell.n_b, cell.x_b) = (0, 0));
+    let passed = judge(&Counts::new(cells[..45].to_vec()).unwrap(), &policy, false);
+    let found = judge(&Counts::new(cells).unwrap(), &policy, false);
+    assert_eq!((passed.verdict, passed.regions[0].verdict), (Verdict::Pass, RegionVerdict::Pass), "{}", passed.reason);
+    assert_eq!((found.verdict, found.is_hindered, found.needs), (Verdict::Inconclusive, true, None));
+    assert!(found.reason.starts_with("in us nothing more is heard of the canary"), "{}", found.reason);
+    assert_eq!(found.regions[0].verdict, RegionVerdict::Inconclusive);
     // A canary that fails once its baseline is gone.
     let mut cells = fine("us");
     cells.extend((30..50).map(|minute| ("us", minute, cell(0, 0, 90, 90))));
@@ -187,6 +196,7 @@ fn nothing_passes_beside_what_nobody_has_seen() {
     let gone = "in us the canary has failed more often since its baseline is gone";
     let alone = "in eu the canary fails more often than a baseline does";
     let silent = "nothing more is heard of eu";
+    let vanished = "in eu nothing more is heard of the canary, while the baseline goes on there";
     // What came besides: region, from which minute on, for how long, every which minute, and what.
     type More = (&'static str, i64, i64, usize, Cell);
     for (name, more, sentence) in [
@@ -225,9 +235,35 @@ fn nothing_passes_beside_what_nobody_has_seen() {
             &[("eu", 0, 11, 10, cell(500, 100_000, 500, 100_000)), ("us", 31, 1, 1, cell(0, 1, 0, 1))],
             silent,
         ),
+        // The canary alone, by the same rule.
+        (
+            "a canary that vanishes",
+            &[("eu", 0, 14, 1, cell(5, 1000, 5, 1000)), ("eu", 14, 16, 1, cell(5, 1000, 0, 0))],
+            vanished,
+        ),
+        (
+            "a canary that is away for a quarter",
+            &[("eu", 0, 15, 1, cell(5, 1000, 5, 1000)), ("eu", 15, 15, 1, cell(5, 1000, 0, 0))],
+            "",
+        ),
+        ("a canary that came once", &[("eu", 0, 1, 1, cell(0, 9, 0, 1)), ("eu", 1, 29, 1, cell(0, 9, 0, 0))], vanished),
+        (
+            "a canary that comes back",
+            &[
+                ("eu", 0, 3, 1, cell(5, 1000, 5, 1000)),
+                ("eu", 3, 26, 1, cell(5, 1000, 0, 0)),
+                ("eu", 29, 1, 1, cell(5, 1000, 5, 1000)),
+            ],
+            "",
+        ),
+        (
+            "a canary that seldom comes",
+            &[("eu", 0, 30, 1, cell(5, 1000, 0, 0)), ("eu", 1, 11, 10, cell(0, 0, 50, 10_000))],
+            "",
+        ),
         // Nobody waits for a region that the canary has not come to.
         ("silent without a canary", &[("eu", 0, 2, 1, cell(5, 1000, 0, 0))], ""),
-    ] as [(&str, &[More], &str); 18]
+    ] as [(&str, &[More], &str); 23]
     {
         let mut cells = fine("us");
         for (region, from, minutes, every, cell) in more {

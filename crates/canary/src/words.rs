@@ -88,6 +88,10 @@ pub(crate) struct Facts<'f> {
     /// Regions in which it is above the limit for sure, where all together are below it, and what was counted there.
     pub over_limit: Vec<(&'f str, Cell)>,
     pub unseen: &'f Unseen<'f>,
+    /// A region of which nothing more is heard while others are.
+    pub silent: Option<&'f str>,
+    /// A region in which the canary is heard no more while its baseline is.
+    pub vanished: Option<&'f str>,
     /// A region in which the canary has failed since its baseline is gone.
     pub drifted: Option<&'f str>,
     /// A region with next to no baseline in which it fails.
@@ -320,9 +324,15 @@ fn undecided(facts: &Facts<'_>) -> String {
     if let Some(region) = facts.unseen.unheard {
         return format!("nothing was heard of {region}, which was asked for, and nothing passes then: {rates}");
     }
-    if let Some(region) = facts.unseen.silent {
+    if let Some(region) = facts.silent {
         return format!(
             "nothing more is heard of {region}, while others are heard: its rows may be late, and nothing passes then: {rates}"
+        );
+    }
+    if let Some(region) = facts.vanished {
+        return format!(
+            "in {region} nothing more is heard of {canary}, while {baseline} goes on there: it may crash before it can say so, get \
+             no traffic, or have been set back, and nothing passes then: {rates}"
         );
     }
     if let Some(region) = facts.drifted {
