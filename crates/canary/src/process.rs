@@ -205,7 +205,8 @@ pub(crate) enum Short {
 /// A comparison while windows pass.
 pub(crate) struct Process<'c> {
     counts: &'c Counts,
-    policy: &'c Policy,
+    /// As it is for this metric.
+    policy: Policy,
     metric: Metric,
     grid: Grid,
     looks: Looks,
@@ -245,13 +246,14 @@ struct Evidence {
 
 impl<'c> Process<'c> {
     pub(crate) fn new(of: &Hypothesis<'c>, looks: Looks, is_worse_at_worst: bool) -> Process<'c> {
-        let Hypothesis { counts, policy, metric, .. } = *of;
+        let Hypothesis { counts, metric, .. } = *of;
+        let policy = of.policy.of(metric);
         let mut minutes: Vec<Vec<i64>> = vec![Vec::new(); counts.regions.len()];
         for (window, region, _) in &counts.cells {
             minutes[*region as usize].push(counts.clock.minute(*window));
         }
         let regions = minutes.into_iter().zip(counts.begins()).map(|(minutes, begins)| OfRegion {
-            running: Running::new(policy),
+            running: Running::new(&policy),
             ln_fail: 0.0,
             blocks: Blocks::default(),
             minutes,
@@ -271,7 +273,7 @@ impl<'c> Process<'c> {
             is_worse_at_worst,
             at: 0,
             regions: regions.collect(),
-            all: Running::new(policy),
+            all: Running::new(&policy),
             // As many as there are busy minutes. What is not needed of it is never touched.
             likelihoods: Vec::with_capacity(counts.cells.len()),
             blocks: Vec::with_capacity(counts.cells.len()),
@@ -519,19 +521,22 @@ impl<'c> Process<'c> {
 
     /// Whether the canary fails less often than the limit for sure, in all regions together.
     fn is_within_slo(&self) -> bool {
-        let Cell { n_b, x_b, .. } = self.all.counts;
+        self.is_below_slo(&self.all.counts)
+    }
+
+    fn is_below_slo(&self, counts: &Cell) -> bool {
+        let Cell { n_b, x_b, .. } = *counts;
         n_b >= self.policy.min_requests.max(1)
             && self.policy.slo.is_some_and(|slo| rate_upper(x_b, n_b, self.policy.alpha) <= slo)
     }
 
     /// Whether the canary fails more often than the limit for sure, in one region or more.
     fn is_above_slo(&self) -> bool {
-        self.regions.iter().any(|region| self.is_region_above_slo(region))
+        self.regions.iter().any(|region| self.is_over_slo(&region.running.counts))
     }
 
-    fn is_region_above_slo(&self, region: &OfRegion) -> bool {
-        let Cell { n_b, x_b, .. } = region.running.counts;
-        self.policy.slo.is_some_and(|slo| rate_lower(x_b, n_b, self.policy.alpha) > slo)
+    fn is_over_slo(&self, counts: &Cell) -> bool {
+        self.policy.slo.is_some_and(|slo| rate_lower(counts.x_b, counts.n_b, self.policy.alpha) > slo)
     }
 
     fn ln_pass_line(&self) -> f64 {
@@ -593,7 +598,7 @@ impl<'c> Process<'c> {
 
     /// What is said of it, as one of so many comparisons.
     pub(crate) fn report(&self, fails: bool, history: History, comparisons: usize) -> Report {
-        let (all, policy) = (&self.all, self.policy);
+        let (all, policy) = (&self.all, &self.policy);
         let left = self.left();
         let unseen = self.unseen(&left);
         // Nothing passes then.
@@ -652,11 +657,12 @@ impl<'c> Process<'c> {
             .filter(|one| one.totals.counts.n_b > 0 && policy.slo.is_some_and(|slo| one.rate_upper > slo));
         let above_limit = above.map(|one| (one.region.as_str(), one.totals.counts, one.rate_upper)).collect();
         let over_limit = match self.is_within_slo() {
-            true => self.named_regions().filter(|(_, region)| self.is_region_above_slo(region)).collect(),
+            true => self.named_regions().filter(|(_, region)| self.is_over_slo(&region.running.counts)).collect(),
             false => Vec::new(),
         };
         let over_limit = over_limit.into_iter().map(|(name, region)| (name, region.running.counts)).collect();
         let short = self.short(comparisons);
+        let rate_upper = rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha);
         let name_of = |place: Option<usize>| place.map(|place| self.counts.regions[place].as_str());
         let facts = words::Facts {
             metric: self.metric,
@@ -679,6 +685,7 @@ impl<'c> Process<'c> {
             regions_count: self.regions_count(),
             has_closed: !self.blocks.is_empty(),
             last_window: self.windows.last().map(|last| last.window),
+            rate_upper,
             covered_count: self.covered().count(),
         };
         let reason = words::reason(verdict, &facts);
@@ -692,7 +699,7 @@ impl<'c> Process<'c> {
             odds_ratio: Estimate { estimate, lower, upper },
             risk_difference: all.strata.risk_difference(),
             cmh_chi2: all.strata.cmh_chi2(),
-            rate_upper: rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha),
+            rate_upper,
             ln_sample_ratio: self.ln_sample_ratio(),
             regions,
             is_roll_back_of_all: roll_back.is_of_all,
@@ -775,22 +782,11 @@ impl<'c> Process<'c> {
     /// where its evidence is so many times as large as that of the only one.
     fn needs(&self, verdict: Verdict, comparisons: usize, left: &[Left]) -> Option<Needs> {
         let counts = &self.all.counts;
-        // Without a baseline beside it no more requests of the canary tell anything.
-        let is_alone = left.iter().any(|left| left.after.1 > left.before.1);
-        if verdict != Verdict::Inconclusive || !counts.has_both() || is_alone {
+        if verdict != Verdict::Inconclusive {
             return None;
         }
-        let times = |reaches: &dyn Fn(f64) -> bool| {
-            if !reaches(AHEAD_MAX) {
-                return None;
-            }
-            let (mut from, mut to) = (1.0_f64, AHEAD_MAX);
-            while to / from > 1.001 {
-                let middle = (from * to).sqrt();
-                if reaches(middle) { to = middle } else { from = middle }
-            }
-            Some(to)
-        };
+        // Without a baseline beside it no more requests of the canary tell anything, but of a limit.
+        let is_compared = counts.has_both() && !left.iter().any(|left| left.after.1 > left.before.1);
         let fail_line = self.ln_fail_line(comparisons);
         let fails = |factor: f64| {
             let of_region = |region: &OfRegion| region.running.times(factor).ln_fail();
@@ -806,16 +802,44 @@ impl<'c> Process<'c> {
                 && self.all.times(factor).ln_pass() >= line
                 && told.all(|region| region.running.times(factor).ln_region_pass() >= line)
         };
-        let fail = times(&fails).map(|factor| (factor, Verdict::Fail));
-        let pass = times(&passes).map(|factor| (factor, Verdict::Pass));
-        let (factor, verdict) = [fail, pass].into_iter().flatten().min_by(|one, other| one.0.total_cmp(&other.0))?;
-        let least = match verdict {
-            // Every region that has the canary is to be covered then.
-            Verdict::Pass => self.policy.min_requests as f64 / counts.n_b as f64,
-            _ => 1.0,
+        let is_below = |factor: f64| self.is_below_slo(&canary_times(counts, factor));
+        // What decides first, where it does.
+        let fail = is_compared.then(|| least_factor(&fails)).flatten().map(|factor| (factor, Verdict::Fail));
+        // Every region that has the canary is to be covered then.
+        let covered = self.policy.min_requests as f64 / counts.n_b as f64;
+        let pass =
+            is_compared.then(|| least_factor(&passes)).flatten().map(|factor| (factor.max(covered), Verdict::Pass));
+        let is_over = |factor: f64| {
+            self.regions.iter().any(|region| self.is_over_slo(&canary_times(&region.running.counts, factor)))
         };
-        let more = (factor.max(least) - 1.0).max(0.0);
+        let limit = self.policy.slo.and_then(|_| least_factor(&is_below)).filter(|factor| !is_over(*factor));
+        let limit = limit.map(|factor| (factor, Verdict::Pass));
+        let first = [fail, pass, limit].into_iter().flatten().min_by(|one, other| one.0.total_cmp(&other.0));
+        let (factor, verdict) = first?;
+        let more = (factor - 1.0).max(0.0);
         let ahead = |so_far: u64| (more * so_far as f64).ceil() as u64;
         Some(Needs { canary_requests: ahead(counts.n_b), windows: ahead(self.windows_with_canary()), verdict })
     }
+}
+
+/// The canary's part of what was counted, so many times.
+fn canary_times(counts: &Cell, factor: f64) -> Cell {
+    let times = |units: u64| (units as f64 * factor).round() as u64;
+    Cell { n_b: times(counts.n_b), x_b: times(counts.x_b), ..Cell::default() }
+}
+
+/// The least factor from which on something is reached, within a thousandth.
+fn least_factor(reaches: &dyn Fn(f64) -> bool) -> Option<f64> {
+    let (mut from, mut to) = (1.0_f64, 1.0_f64);
+    while !reaches(to) {
+        (from, to) = (to, to * 2.0);
+        if to > AHEAD_MAX {
+            return None;
+        }
+    }
+    while to / from > 1.001 {
+        let middle = (from * to).sqrt();
+        if reaches(middle) { to = middle } else { from = middle }
+    }
+    Some(to)
 }

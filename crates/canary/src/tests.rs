@@ -688,6 +688,54 @@ fn a_difference_that_matters_in_one_region_is_one() {
     );
 }
 
+/// Where nobody failed or was slow there is nothing to compare, and a limit of its own passes each.
+#[test]
+fn a_limit_is_of_one_metric_and_says_how_much_it_takes() {
+    let counts = |minutes: i64| Counts::new((0..minutes).map(|minute| ("us", minute, cell(0, 900, 0, 100)))).unwrap();
+    let judged = |policy: &Policy, minutes, metrics: &[Metric]| {
+        let counts = counts(minutes);
+        let each = metrics.iter().map(|metric| Hypothesis { counts: &counts, at_worst: &[], policy, metric: *metric });
+        judge_all(&each.collect::<Vec<_>>(), Looks::default())
+    };
+    let both = [Metric::Errors, Metric::Latency];
+    let (errors, slow) = (Some(0.01), Some(0.02));
+    for (slo, slow_slo, expected) in [
+        (errors, slow, [Verdict::Pass; 3]),
+        (errors, None, [Verdict::Inconclusive, Verdict::Pass, Verdict::Inconclusive]),
+        (None, slow, [Verdict::Inconclusive, Verdict::Inconclusive, Verdict::Pass]),
+    ] {
+        let (verdict, reports) = judged(&Policy { slo, slow_slo, ..Policy::default() }, 60, &both);
+        assert_eq!([verdict, reports[0].verdict, reports[1].verdict], expected, "{slo:?} {slow_slo:?}");
+    }
+    let policy = Policy { slo: errors, slow_slo: slow, weight: Some(0.5), ..Policy::default() };
+    let passed = judged(&Policy { weight: None, ..policy }, 60, &both).1.swap_remove(1).reason;
+    let sentence = "the canary is slow less often than 2 %, whatever the baseline does: 0 of 6,000 (0 %) of the canary's requests were slow";
+    assert!(passed.starts_with(sentence), "{passed}");
+    // Traces that met both releases have neither a limit nor a share.
+    assert_eq!(judged(&policy, 60, &[Metric::Mixed]).1[0].verdict, Verdict::Inconclusive);
+    assert_eq!(Policy { slow_slo: Some(1.0), ..policy }.check().unwrap_err().name, "slow_slo");
+    // So long as it is not below it for sure, what that takes is told, and no less is enough.
+    for (metric, flag, limit) in [(Metric::Errors, "--slo", "1 %"), (Metric::Latency, "--slow-slo", "2 %")] {
+        let policy = Policy { weight: None, ..policy };
+        let of = |minutes| judged(&policy, minutes, &[metric]).1.swap_remove(0);
+        let found = of(1);
+        let needs = found.needs.unwrap();
+        assert_eq!((found.verdict, needs.verdict), (Verdict::Inconclusive, Verdict::Pass));
+        let sentence = format!(
+            "; below its limit of {limit} ({flag}) it passes all the same, and up to 5.7 % is not ruled out yet"
+        );
+        assert!(found.reason.ends_with(&sentence), "{}", found.reason);
+        let passes = (2..).find(|minutes| of(*minutes).verdict == Verdict::Pass).unwrap();
+        assert_eq!(needs.canary_requests.div_ceil(100) + 1, passes.unsigned_abs(), "{needs:?}");
+    }
+    // It takes no baseline, and no more of a canary that is above it ever helps.
+    let policy = Policy { weight: None, ..policy };
+    assert_eq!(report(&[("us", 0, cell(0, 0, 0, 100))], &policy).needs.unwrap().verdict, Verdict::Pass);
+    assert_eq!(report(&[("us", 0, cell(0, 0, 2, 100))], &policy).needs, None);
+    let apart = [("a", 0, cell(0, 0, 0, 200)), ("b", 0, cell(0, 0, 1, 2))];
+    assert_eq!(report(&apart, &policy).needs, None);
+}
+
 /// The evidence is there, and so few failed that it is no failure.
 #[test]
 fn too_few_failures_are_told() {
@@ -861,7 +909,12 @@ fn what_was_counted_is_called_what_it_is() {
             &fine,
             Metric::Latency,
             "nothing has been slow, neither of 200 requests of the canary nor of 1,800 of the baseline, so the two cannot be told \
-             apart",
+             apart; a limit of its own (--slow-slo) passes a canary that is hardly ever slow",
+        ),
+        (
+            &fine,
+            Metric::Mixed,
+            "nothing has failed, neither of 200 requests of the canary nor of 1,800 of the baseline, so the two cannot be told apart",
         ),
     ] {
         assert_eq!(of(counts, metric), expected);

@@ -53,6 +53,8 @@ pub struct Policy {
     pub min_effect: Option<f64>,
     /// Failure rate below which a canary passes whatever the baseline does.
     pub slo: Option<f64>,
+    /// Share of slow units below which its latency does.
+    pub slow_slo: Option<f64>,
     /// Share of traffic that the canary is meant to get.
     pub weight: Option<f64>,
     /// Failures come in bursts: what a block of minutes may be worth is bounded, however many units failed in it.
@@ -70,6 +72,7 @@ impl Default for Policy {
             min_requests: 100,
             min_effect: None,
             slo: None,
+            slow_slo: None,
             weight: None,
             robust: false,
         }
@@ -94,6 +97,16 @@ impl Policy {
         self.region_margin.unwrap_or(self.margin * self.margin)
     }
 
+    /// The same as one metric is judged by it: a limit is of one alone, and what met both releases has no share that it should
+    /// get.
+    pub(crate) fn of(&self, metric: Metric) -> Policy {
+        match metric {
+            Metric::Errors => *self,
+            Metric::Latency => Policy { slo: self.slow_slo, ..*self },
+            Metric::Mixed => Policy { slo: None, weight: None, ..*self },
+        }
+    }
+
     /// Whether a verdict can be by this policy.
     pub fn check(&self) -> Result<(), PolicyError> {
         let within = |value: f64| value > 0.0 && value < 1.0;
@@ -115,6 +128,7 @@ impl Policy {
         let optional = [
             ("min_effect", self.min_effect, "above 0 and below 1"),
             ("slo", self.slo, "above 0 and below 1"),
+            ("slow_slo", self.slow_slo, "above 0 and below 1"),
             ("weight", self.weight, "above 0 and below 1"),
         ];
         let optional =
@@ -335,7 +349,7 @@ pub struct Hypothesis<'c> {
     pub counts: &'c Counts,
     /// The same if what is held against nobody counted, kind by kind, where there is any of it.
     pub at_worst: &'c [Option<Counts>],
-    /// By what it is judged; α is that of the first.
+    /// By what all is judged; α is that of the first.
     pub policy: &'c Policy,
     /// What was counted in it. Nothing passes without what is no [`Metric::Mixed`].
     pub metric: Metric,

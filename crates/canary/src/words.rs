@@ -22,6 +22,10 @@ struct Terms {
     units_failed: &'static str,
     /// What no unit was counted for.
     is_none: &'static str,
+    /// What it is that never does it.
+    hardly: &'static str,
+    /// The flag that sets a limit of its own.
+    limit: Option<&'static str>,
     /// Whose its units are.
     of_canary: &'static str,
     /// With what it is compared.
@@ -51,6 +55,8 @@ impl Metric {
             has_failed: "has failed",
             units_failed: "failed",
             is_none: "was counted",
+            hardly: "hardly fails",
+            limit: Some("--slo"),
             of_canary: "the canary's requests",
             baseline: "the baseline",
             of_baseline: "the baseline's",
@@ -63,6 +69,8 @@ impl Metric {
                 has_failed: "has been slow",
                 units_failed: "were slow",
                 is_none: "has a known duration",
+                hardly: "is hardly ever slow",
+                limit: Some("--slow-slo"),
                 ..REQUESTS
             },
             Metric::Mixed => &Terms {
@@ -70,6 +78,7 @@ impl Metric {
                 of_canary: "the traces that met both releases",
                 baseline: "what met one alone",
                 of_baseline: "the others",
+                limit: None,
                 ..REQUESTS
             },
         }
@@ -110,6 +119,8 @@ pub(crate) struct Facts<'f> {
     /// Whether anything was compared yet.
     pub has_closed: bool,
     pub last_window: Option<i64>,
+    /// The highest rate of the canary that is not ruled out.
+    pub rate_upper: f64,
     /// How many regions have enough requests of the canary.
     pub covered_count: usize,
 }
@@ -168,12 +179,16 @@ fn is_higher(counts: &Cell) -> bool {
 }
 
 /// A limit is one for all regions together: where one of them alone does not show that it keeps it, that is said.
-fn above_limit(regions: &[(&str, Cell, f64)]) -> String {
+fn above_limit(units_failed: &str, regions: &[(&str, Cell, f64)]) -> String {
     if regions.is_empty() {
         return String::new();
     }
     let of = |(name, cell, upper): &(&str, Cell, f64)| {
-        format!("{name} ({} failed, and up to {} is not ruled out)", self::of(cell.x_b, cell.n_b), percent(*upper))
+        format!(
+            "{name} ({} {units_failed}, and up to {} is not ruled out)",
+            self::of(cell.x_b, cell.n_b),
+            percent(*upper)
+        )
     };
     let named: Vec<String> = regions.iter().map(of).collect();
     format!("; that is of all regions together, and alone it is not shown in {}", some_of(&named))
@@ -252,7 +267,7 @@ fn is_rare(counts: &Cell) -> bool {
 }
 
 fn passes(facts: &Facts<'_>) -> String {
-    let Terms { canary, fails, baseline, .. } = facts.metric.terms();
+    let Terms { canary, fails, units_failed, baseline, .. } = facts.metric.terms();
     let earlier = match facts.decided.filter(|decided| Some(decided.window) != facts.last_window) {
         Some(_) => ", as had come out up to an earlier minute, which stays",
         None => "",
@@ -263,7 +278,7 @@ fn passes(facts: &Facts<'_>) -> String {
         return format!(
             "{canary} {fails} less often than {limit}, whatever {baseline} does{earlier}: {}{}",
             rates(facts.metric, &facts.counts),
-            above_limit(&facts.above_limit)
+            above_limit(units_failed, &facts.above_limit)
         );
     }
     let little = match by_little(facts) {
@@ -279,6 +294,20 @@ fn passes(facts: &Facts<'_>) -> String {
         "a canary that {fails} {worse} would have shown, and this one has not{earlier}: side by side, {}{little}",
         rates(facts.metric, &compared)
     )
+}
+
+/// How a limit of its own passes a canary where there is nothing to compare.
+fn by_limit(facts: &Facts<'_>) -> String {
+    let Terms { hardly, limit, .. } = facts.metric.terms();
+    match (limit, facts.policy.slo) {
+        (Some(flag), None) => format!("; a limit of its own ({flag}) passes a canary that {hardly}"),
+        (Some(flag), Some(limit)) => format!(
+            "; below its limit of {} ({flag}) it passes all the same, and up to {} is not ruled out yet",
+            percent(limit),
+            percent(facts.rate_upper)
+        ),
+        (None, _) => String::new(),
+    }
 }
 
 /// By how little it is worse for sure, where that is less than a failure takes.
@@ -369,11 +398,7 @@ fn undecided(facts: &Facts<'_>) -> String {
              apart{}",
             grouped(counts.n_b),
             grouped(counts.n_a),
-            if facts.metric == Metric::Errors {
-                "; a limit of its own (--slo) passes a canary that hardly fails"
-            } else {
-                ""
-            }
+            by_limit(facts)
         );
     }
     if facts.covered_count == 0 {

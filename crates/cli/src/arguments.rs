@@ -506,6 +506,9 @@ pub struct CanaryPolicy {
     /// Failure rate below which a canary passes whatever its baseline does
     #[arg(long, value_name = "RATE", help_heading = "Policy")]
     pub slo: Option<String>,
+    /// With --slow: share of slow requests below which its latency passes whatever its baseline does
+    #[arg(long, value_name = "RATE", help_heading = "Policy")]
+    pub slow_slo: Option<String>,
     /// Share of requests that the canary is meant to get in the regions that it has come to
     #[arg(long, value_name = "SHARE", help_heading = "Policy")]
     pub weight: Option<String>,

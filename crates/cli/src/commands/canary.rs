@@ -287,13 +287,12 @@ fn judge_series(
     global: &Global,
 ) -> Result<Judged, Failure> {
     let errors_policy = asked.policy;
-    let latency_policy = Policy { slo: None, ..errors_policy };
     let mixed_policy = Policy { slo: None, weight: None, ..errors_policy };
     let steps = series.steps();
     let mut all: Vec<Asking<'_>> = Vec::new();
     let mut mixed = Vec::new();
     for (index, service) in series.services().iter().enumerate() {
-        for (metric, policy) in [(Metric::Errors, &errors_policy), (Metric::Latency, &latency_policy)] {
+        for (metric, policy) in [(Metric::Errors, &errors_policy), (Metric::Latency, &errors_policy)] {
             let is_slow = metric == Metric::Latency;
             if is_slow && counting.slow_nano.is_none() {
                 continue;
