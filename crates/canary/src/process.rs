@@ -673,7 +673,11 @@ impl<'c> Process<'c> {
             unseen: &unseen,
             silent: name_of(unseen.silent.iter().position(|is_silent| *is_silent)),
             vanished: name_of(unseen.vanished.iter().position(|is_vanished| *is_vanished)),
-            drifted: name_of(unseen.drifts.iter().position(Option::is_some)),
+            drifted: unseen
+                .drifts
+                .iter()
+                .zip(&self.counts.regions)
+                .find_map(|(drift, name)| Some((name.as_str(), (*drift)?))),
             alone: name_of(unseen.alone.iter().position(|is_alone| *is_alone)),
             policy,
             decided,
@@ -688,10 +692,12 @@ impl<'c> Process<'c> {
             rate_upper,
             covered_count: self.covered().count(),
         };
-        let reason = words::reason(verdict, &facts);
+        let said = words::say(verdict, &facts);
         Report {
             verdict,
-            reason,
+            reason: said.reason,
+            remedy: said.remedy,
+            told_drift: said.told_drift,
             totals: all.totals(&described, self.evidence.ln_fail, self.evidence.ln_pass),
             ln_e_fail_product: self.evidence.ln_product,
             ln_e_fail_mean: self.evidence.ln_mean,

@@ -209,12 +209,11 @@ impl<'a> Told<'a> {
     /// What to do now, in a sentence.
     pub fn action(&self) -> String {
         let more = self.outlook();
-        let report = self.decisive().report;
-        let is_alone = report.totals.counts.n_a == 0 || report.regions.iter().any(|one| one.drift_explained.is_some());
         let uncovered = self.regions_where(|region| region.verdict == RegionVerdict::Uncovered);
         let is_of_all = self.is_roll_back_of_all();
-        let metric = self.decisive().metric;
-        words::action(self.verdict, metric, &self.roll_back(), is_of_all, is_alone, &uncovered, more.as_deref())
+        let Comparison { report, metric, .. } = *self.decisive();
+        let remedy = report.remedy.as_deref();
+        words::action(self.verdict, metric, &self.roll_back(), is_of_all, remedy, &uncovered, more.as_deref())
     }
 
     /// What would decide, with the time that it takes at today's traffic.
@@ -249,22 +248,19 @@ impl<'a> Told<'a> {
         ))
     }
 
-    /// What a canary did once its baseline was gone, where that would take a rise of the rate by itself to explain.
+    /// What a canary did once its baseline was gone, where that would take a rise of the rate by itself to explain, and the
+    /// reason does not tell it.
     fn drifts(&self) -> Vec<String> {
-        let regions = self.must_pass().flat_map(|one| one.report.regions.iter().map(|region| (one.metric, region)));
-        regions
-            .filter_map(|(metric, region)| {
-                let drift = region.drift_explained?;
-                Some(format!(
-                    "In {} the canary {} more often since its baseline is gone, or all but gone, than the baseline did \
-                     before, unless the rate rose {}-fold by itself: it is no failure, because too little runs beside it, and \
-                     nothing passes",
-                    region.region,
-                    metric.fails(),
-                    digits(drift)
-                ))
-            })
-            .collect()
+        let decisive = self.decisive();
+        let is_told = |one: &Comparison<'_>, region: &Region| {
+            std::ptr::eq(one, decisive) && one.report.told_drift.as_ref() == Some(&region.region)
+        };
+        let regions = self.must_pass().flat_map(|one| one.report.regions.iter().map(move |region| (one, region)));
+        let told = regions.filter(|(one, region)| !is_told(one, region)).filter_map(|(one, region)| {
+            let drifted = words::drifted("In", &region.region, one.metric, region.drift_explained?);
+            Some(format!("{drifted}. It is no failure, because too little of one is left to see"))
+        });
+        told.collect()
     }
 }
 
@@ -283,7 +279,7 @@ fn power(ln: f64) -> String {
 }
 
 /// Three digits.
-fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
         "0".to_owned()

@@ -317,7 +317,10 @@ fn what_came_late_is_not_counted_and_forbids_a_pass_that_would_not_be_one_with_i
             assert!(reports[0].regions.iter().all(|region| !region.roll_back));
             if expected != Verdict::Pass {
                 let reason = &reports[0].reason;
-                assert!(reason.starts_with("what is held against nobody speaks against it"), "{reason}");
+                assert!(
+                    reason.starts_with("some failed requests are not counted, because they came too late"),
+                    "{reason}"
+                );
             }
         }
     }
@@ -869,6 +872,150 @@ proptest! {
             prop_assert!((lower * upper - 1.0).abs() < 1e-6, "{} {}", lower, upper);
         }
     }
+}
+
+/// What to do where waiting changes nothing.
+#[test]
+fn who_waits_in_vain_is_told_what_to_do() {
+    let policy = Policy::default();
+    let cells = |region, from: i64, until: i64, cell| (from..until).map(move |minute| (region, minute, cell));
+    let (fine, alone) = (cell(5, 1000, 5, 1000), cell(0, 0, 40, 100));
+    let us = || cells("us", 0, 30, fine);
+    let check =
+        |cells: Vec<(&'static str, i64, Cell)>, named: &[&str], policy: &Policy, looks, at_worst: Option<Cell>| {
+            let names: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
+            let counts = Counts::new(cells).unwrap().of_regions(&names);
+            let at_worst = [at_worst.map(|cell| Counts::new([("us", 0, cell)]).unwrap())];
+            let one = Hypothesis { counts: &counts, at_worst: &at_worst, policy, metric: Metric::Errors };
+            let (verdict, reports) = judge_all(&[one], looks);
+            assert_eq!(verdict, Verdict::Inconclusive, "{}", reports[0].reason);
+            let comparisons = [Comparison::of(Metric::Errors, &reports[0])];
+            let told = Told::of(verdict, policy, &comparisons);
+            (told.action(), render_text(&told))
+        };
+    let usual = Looks::default();
+    let least = Policy { min_effect: Some(0.2), ..policy };
+    let limit = Policy { slo: Some(0.01), ..policy };
+    for (cells, named, policy, looks, at_worst, action) in [
+        (
+            us().collect(),
+            &[][..],
+            &policy,
+            Looks { is_region_missing: true, ..usual },
+            None,
+            "See what does not answer or cannot be read (`transect doctor`)",
+        ),
+        (
+            us().collect(),
+            &[],
+            &policy,
+            Looks { is_sampled: true, ..usual },
+            None,
+            "Set TRANSECT_SAMPLE_RATE of the forwarder to 1",
+        ),
+        (
+            us().collect(),
+            &[],
+            &policy,
+            usual,
+            Some(cell(0, 900, 90, 100)),
+            "Look at what is not counted: at the service that was called",
+        ),
+        (
+            us().collect(),
+            &["eu", "us"],
+            &policy,
+            usual,
+            None,
+            "See whether eu is called so in the lake and its logs arrive",
+        ),
+        (
+            us().chain(cells("eu", 0, 9, fine)).collect(),
+            &[],
+            &policy,
+            usual,
+            None,
+            "See whether the logs of eu still arrive (`transect doctor`)",
+        ),
+        (
+            us().chain(cells("eu", 0, 9, fine)).chain(cells("eu", 9, 30, cell(5, 1000, 0, 0))).collect(),
+            &[],
+            &policy,
+            usual,
+            None,
+            "See whether the canary still gets traffic in eu (the weight of its alias)",
+        ),
+        (
+            us().chain(cells("us", 30, 60, alone)).collect(),
+            &[],
+            &policy,
+            usual,
+            None,
+            "Bring the baseline back beside the canary in us",
+        ),
+        (
+            cells("us", 0, 30, cell(0, 0, 0, 9)).collect(),
+            &[],
+            &policy,
+            usual,
+            None,
+            "Bring the baseline back beside the canary, or decide by hand",
+        ),
+        (
+            cells("us", 0, 3, cell(0, 0, 0, 9)).collect(),
+            &[],
+            &limit,
+            usual,
+            None,
+            "Bring the baseline back beside the canary, or ask again: its own limit may yet decide; about ",
+        ),
+        (
+            vec![("us", 0, cell(9, 9000, 60, 1000))],
+            &[],
+            &least,
+            usual,
+            None,
+            "Decide whether so little matters: without --min-effect",
+        ),
+        (
+            vec![("us", 0, cell(0, 900, 0, 100))],
+            &[],
+            &policy,
+            usual,
+            None,
+            "Say with --slo below what rate it passes by itself",
+        ),
+        (
+            vec![("us", 0, cell(0, 900, 0, 100))],
+            &[],
+            &limit,
+            usual,
+            None,
+            "Keep canary and baseline as they are, and ask again: about ",
+        ),
+        (
+            vec![("us", 0, cell(0, 900, 4, 4))],
+            &[],
+            &policy,
+            usual,
+            None,
+            "Keep canary and baseline as they are, and ask again: about 2 more requests",
+        ),
+    ] {
+        let (found, _) = check(cells, named, policy, looks, at_worst);
+        assert!(found.starts_with(action), "{found}");
+    }
+    // What the canary did without its baseline is told once.
+    let (_, text) = check(us().chain(cells("us", 30, 60, alone)).collect(), &[], &policy, usual, None);
+    let sentence = "in us the canary has failed more often since its baseline is gone, or all but gone, than the baseline did before: \
+                    to do the same, a baseline would have to fail at least ";
+    assert!(text.contains(sentence) && text.matches("its baseline is gone").count() == 1, "{text}");
+    let both = us().chain(cells("us", 30, 60, alone)).chain(cells("eu", 0, 30, fine)).chain(cells("eu", 30, 60, alone));
+    let (_, text) = check(both.collect(), &[], &policy, usual, None);
+    assert!(
+        text.contains("\nIn us the canary has failed") && text.matches("its baseline is gone").count() == 2,
+        "{text}"
+    );
 }
 
 #[test]

@@ -281,6 +281,10 @@ pub struct Report {
     pub verdict: Verdict,
     /// Why, in one sentence.
     pub reason: String,
+    /// What to do, where waiting changes nothing.
+    pub remedy: Option<String>,
+    /// The region of which it tells what the canary did once its baseline was gone.
+    pub told_drift: Option<String>,
     /// All regions together.
     pub totals: Totals,
     /// ln of the evidence for the same effect everywhere, and of the mean of the regions.

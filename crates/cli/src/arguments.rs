@@ -527,8 +527,8 @@ pub struct CanaryPolicy {
 #[derive(Debug, Args)]
 pub struct CanaryWaiting {
     /// Keep what was counted here between calls: minutes are counted once, a failure stays, and a pass until there is one. The last
-    /// 15 minutes of it are looked through again each time, and all of it before a pass: what came late is told, and nothing passes
-    /// that would not with it
+    /// 15 minutes of it are looked through again each time, and all of it before a pass: what came late is told, and the
+    /// canary passes only if it would with it, too
     #[arg(long, value_name = "FILE", help_heading = "Waiting")]
     pub state: Option<PathBuf>,
     /// Forget what the state has counted and decided, and count anew from its beginning, or from another --since than it was begun
