@@ -634,6 +634,8 @@ impl<'c> Process<'c> {
             .map(|((name, region), _)| (name.as_str(), region.running.compared))
             .collect();
         let with_canary = self.regions.iter().filter(|region| region.running.counts.n_b > 0).count();
+        let is_undecided = self.is_undecided_everywhere(verdict);
+        let is_by_limit = decided.is_some_and(|decided| decided.is_by_limit);
         let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back.regions).enumerate();
         let regions: Vec<Region> = named
             .map(|(place, ((name, region), roll_back))| {
@@ -644,7 +646,7 @@ impl<'c> Process<'c> {
                     risk_difference: newcombe(&counts),
                     verdict: match roll_back {
                         true => RegionVerdict::Fail,
-                        false => self.of_region(region, verdict == Verdict::Invalid || unseen.is_against(place)),
+                        false => self.of_region(region, is_undecided || unseen.is_against(place), is_by_limit),
                     },
                     roll_back,
                     drift_explained: unseen.drifts[place],
@@ -766,12 +768,26 @@ impl<'c> Process<'c> {
         }
     }
 
-    /// What is said of a region that is not to be rolled back, where something speaks against a pass or nothing does.
-    fn of_region(&self, region: &OfRegion, is_against: bool) -> RegionVerdict {
+    /// Whether what keeps it from passing is of no region more than of another: then no region passes alone either.
+    fn is_undecided_everywhere(&self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Invalid => true,
+            Verdict::Inconclusive => {
+                self.looks.is_sampled || self.is_worse_at_worst || self.evidence.ln_pass < self.ln_pass_line()
+            }
+            Verdict::Fail | Verdict::NoData | Verdict::Pass => false,
+        }
+    }
+
+    /// What is said of a region that is not to be rolled back, where something speaks against a pass or nothing does, and where
+    /// all together pass by a limit or not.
+    fn of_region(&self, region: &OfRegion, is_against: bool, is_by_limit: bool) -> RegionVerdict {
         if !self.is_covered(region) {
             return RegionVerdict::Uncovered;
         }
-        match region.running.ln_region_pass() >= self.ln_pass_line() && !is_against {
+        let passes = region.running.ln_region_pass() >= self.ln_pass_line()
+            || is_by_limit && self.is_below_slo(&region.running.counts);
+        match passes && !is_against {
             true => RegionVerdict::Pass,
             false => RegionVerdict::Inconclusive,
         }

@@ -874,6 +874,57 @@ proptest! {
     }
 }
 
+/// A region passes for itself only where nothing that holds of all regions keeps the canary from it.
+#[test]
+fn no_region_passes_where_nothing_is_decided_and_each_that_keeps_the_limit_does() {
+    use RegionVerdict::{Fail, Inconclusive, Pass, Uncovered};
+    let policy = Policy::default();
+    let limit = Policy { slo: Some(0.01), ..policy };
+    let fine = ("us", 0, cell(100, 10_000, 100, 10_000));
+    for (cells, policy, looks, verdict, expected) in [
+        // It is not four times worse, and may be twice: with more requests it would fail.
+        (
+            &[("us", 0, cell(100, 10_000, 180, 10_000))][..],
+            &Policy { alpha: 1e-9, ..policy },
+            Looks::default(),
+            Verdict::Inconclusive,
+            &[Inconclusive][..],
+        ),
+        (&[fine], &policy, Looks::default(), Verdict::Pass, &[Pass]),
+        (&[fine], &policy, Looks { is_sampled: true, ..Looks::default() }, Verdict::Inconclusive, &[Inconclusive]),
+        // What hinders elsewhere hinders elsewhere.
+        (
+            &[fine, ("eu", 0, cell(2, 200, 2, 150))],
+            &policy,
+            Looks::default(),
+            Verdict::Inconclusive,
+            &[Inconclusive, Pass],
+        ),
+        (&[fine, ("eu", 0, cell(2, 200, 1, 20))], &policy, Looks::default(), Verdict::Pass, &[Uncovered, Pass]),
+        (&[fine, ("eu", 0, cell(9, 900, 90, 100))], &policy, Looks::default(), Verdict::Fail, &[Fail, Pass]),
+        // By the limit, where it is shown there.
+        (
+            &[("us", 0, cell(0, 9000, 0, 5000)), ("eu", 0, cell(0, 900, 1, 200))],
+            &limit,
+            Looks::default(),
+            Verdict::Pass,
+            &[Inconclusive, Pass],
+        ),
+    ] {
+        let counts = Counts::new(cells.iter().copied()).unwrap();
+        let one = Hypothesis { counts: &counts, at_worst: &[], policy, metric: Metric::Errors };
+        let (found, reports) = judge_all(&[one], looks);
+        let regions: Vec<RegionVerdict> = reports[0].regions.iter().map(|region| region.verdict).collect();
+        assert_eq!((found, &regions[..]), (verdict, expected), "{cells:?} {}", reports[0].reason);
+        let comparisons = [Comparison::of(Metric::Errors, &reports[0])];
+        let junit = render_junit(&Told::of(found, policy, &comparisons));
+        assert_eq!(
+            junit.matches("<system-out>").count(),
+            regions.iter().filter(|one| **one == Pass).count() + usize::from(found == Verdict::Pass)
+        );
+    }
+}
+
 /// What to do where waiting changes nothing.
 #[test]
 fn who_waits_in_vain_is_told_what_to_do() {
