@@ -116,6 +116,11 @@ impl<'a> Comparison<'a> {
 }
 
 impl<'a> Told<'a> {
+    /// ln of the evidence at which one of the comparisons fails by itself.
+    fn ln_fail_line(&self) -> f64 {
+        (self.comparisons.len().max(1) as f64 / self.policy.alpha).ln()
+    }
+
     /// What is said of counts that were brought, with nothing to know besides.
     #[cfg(test)]
     pub(crate) fn of(verdict: Verdict, policy: &'a Policy, comparisons: &'a [Comparison<'a>]) -> Told<'a> {
@@ -276,6 +281,15 @@ fn minutes(count: u64) -> String {
 /// Evidence as a power of ten.
 fn power(ln: f64) -> String {
     format!("10^{:.1}", ln / std::f64::consts::LN_10)
+}
+
+/// What the evidence of a row is against: being so many times worse, in a region, and in all where there are several.
+fn not_worse(policy: &Policy, of_all: bool) -> String {
+    let region = words::times(policy.margin_of_region());
+    match of_all {
+        true => format!("not {region}x worse; all: {}x", words::times(policy.margin)),
+        false => format!("not {region}x worse"),
+    }
 }
 
 /// Three digits.
