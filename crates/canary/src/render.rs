@@ -229,12 +229,15 @@ impl<'a> Told<'a> {
             return None;
         }
         let when = match self.in_minutes {
-            true => format!(", some {} at today's traffic,", minutes(needs.windows)),
+            true => format!(", {} at today's traffic,", minutes(needs.windows)),
             false => String::new(),
         };
         let what = if needs.verdict == Verdict::Fail { "a failure" } else { "a pass" };
-        let requests = words::grouped(more);
-        Some(format!("about {requests} more requests of the canary{when} would make it {what} if it goes on like this"))
+        let requests = match more {
+            1 => "one more request".to_owned(),
+            more => format!("about {} more requests", words::grouped(more)),
+        };
+        Some(format!("{requests} of the canary{when} would make it {what} if it goes on like this"))
     }
 
     /// How many requests a failure rested on that came out at an earlier window and does not decide: history.
@@ -272,9 +275,9 @@ impl<'a> Told<'a> {
 fn minutes(count: u64) -> String {
     match count {
         0..=1 => "a minute".to_owned(),
-        2..=119 => format!("{count} minutes"),
-        120..=2879 => format!("{} hours", (count + 30) / 60),
-        _ => format!("{} days", (count + 720) / 1440),
+        2..=119 => format!("some {count} minutes"),
+        120..=2879 => format!("some {} hours", (count + 30) / 60),
+        _ => format!("some {} days", (count + 720) / 1440),
     }
 }
 

@@ -187,6 +187,13 @@ fn nothing_passes_beside_what_nobody_has_seen() {
     assert_eq!((found.verdict, found.is_hindered, found.needs), (Verdict::Inconclusive, true, None));
     assert!(found.reason.starts_with("in us nothing more is heard of the canary"), "{}", found.reason);
     assert_eq!(found.regions[0].verdict, RegionVerdict::Inconclusive);
+    // Its share is off for that, and it is said.
+    let mut cells = fine("us");
+    cells.extend((30..60).map(|minute| ("us", minute, cell(5, 1000, 0, 0))));
+    let found = judge(&Counts::new(cells).unwrap(), &Policy { weight: Some(0.5), ..policy }, false);
+    assert_eq!((found.verdict, found.is_hindered), (Verdict::Invalid, true));
+    let sentence = "; in us nothing more is heard of the canary, while the baseline goes on there";
+    assert!(found.reason.ends_with(sentence), "{}", found.reason);
     // A canary that fails once its baseline is gone.
     let mut cells = fine("us");
     cells.extend((30..50).map(|minute| ("us", minute, cell(0, 0, 90, 90))));

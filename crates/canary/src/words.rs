@@ -238,9 +238,12 @@ fn reason(verdict: Verdict, facts: &Facts<'_>) -> String {
         Verdict::Invalid => {
             let (shared, weight) = (counts, facts.policy.weight.unwrap_or_default());
             let share = shared.n_b as f64 / shared.units().max(1) as f64;
+            let vanished =
+                |region| format!("; in {region} nothing more is heard of the canary, while the baseline goes on there");
+            let vanished = facts.vanished.map_or_else(String::new, vanished);
             format!(
                 "the canary got {} of the requests where {} was meant ({} of {}), and chance does not explain that: who \
-                 gets the canary is decided by something else, so a comparison may deceive and nothing passes",
+                 gets the canary is decided by something else, so a comparison may deceive and nothing passes{vanished}",
                 percent(share),
                 percent(weight),
                 grouped(shared.n_b),
