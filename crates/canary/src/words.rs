@@ -359,10 +359,8 @@ fn by_little(facts: &Facts<'_>) -> Option<String> {
     Some(format!("by less than the {} of requests that a failure takes (--min-effect){of_each}", percent(least)))
 }
 
-/// Why nothing passes that nobody has seen, or for which there is nothing to compare it with.
-fn hindered(facts: &Facts<'_>) -> Option<Said> {
-    let Terms { canary, fails, baseline, .. } = facts.metric.terms();
-    let rates = rates(facts.metric, &facts.counts);
+/// Why nothing passes that nobody has seen, or that there is nothing to compare with.
+fn hindered(facts: &Facts<'_>, rates: &str) -> Option<Said> {
     if facts.counts.n_a == 0 {
         let remedy = match facts.policy.slo.is_some() && !facts.unseen.is_without_baseline {
             true => "Bring the baseline back beside the canary, or ask again: its own limit may yet decide",
@@ -370,6 +368,11 @@ fn hindered(facts: &Facts<'_>) -> Option<Said> {
         };
         return Some(Said::new(format!("there is no baseline to compare the canary with: {rates}"), remedy));
     }
+    not_counted(facts, rates).or_else(|| not_heard(facts, rates)).or_else(|| without_baseline(facts, rates))
+}
+
+/// What is missing from the counts of all regions.
+fn not_counted(facts: &Facts<'_>, rates: &str) -> Option<Said> {
     if facts.is_region_missing {
         return Some(Said::new(
             format!("a region did not answer or a file could not be read, and nothing passes then: {rates}"),
@@ -396,6 +399,12 @@ fn hindered(facts: &Facts<'_>) -> Option<Said> {
              (a longer --settle waits for it)",
         ));
     }
+    None
+}
+
+/// Where nothing is heard, of any release or of the canary.
+fn not_heard(facts: &Facts<'_>, rates: &str) -> Option<Said> {
+    let Terms { canary, baseline, .. } = facts.metric.terms();
     if let Some(region) = facts.unseen.unheard {
         return Some(Said::new(
             format!("nothing was heard of {region}, which was asked for, and nothing passes then: {rates}"),
@@ -426,6 +435,12 @@ fn hindered(facts: &Facts<'_>) -> Option<Said> {
             ),
         ));
     }
+    None
+}
+
+/// Where next to no baseline runs beside it.
+fn without_baseline(facts: &Facts<'_>, rates: &str) -> Option<Said> {
+    let Terms { canary, fails, .. } = facts.metric.terms();
     let bring_back = |region: &str| {
         format!(
             "Bring the baseline back beside the canary in {region}, or decide by hand: alone it cannot be judged there"
@@ -487,7 +502,7 @@ fn undecided(facts: &Facts<'_>) -> Said {
             format!("See why {canary} {fails} in {}, or set it back there", some_of(&names)),
         );
     }
-    if let Some(said) = hindered(facts) {
+    if let Some(said) = hindered(facts, &rates) {
         return said;
     }
     if let Some(by) = by_little(facts) {
