@@ -555,13 +555,19 @@ def is_alone(table, region):
 
 
 def is_silent(table, region):
-    """Whether a region with the canary was heard, and for long is not, while others are."""
-    places = places_of(table.minutes)
-    heard = sorted(places[minute.window] for minute in of_region(table.minutes, region) if minute.counts.n)
-    if not total(minute.counts for minute in of_region(table.minutes, region)).n_b:
+    """Whether a region with the canary was heard, and for long is not, while others are; or its canary, while its baseline there is."""
+    places, own = places_of(table.minutes), of_region(table.minutes, region)
+
+    def heard(minutes, units):
+        return sorted(places[minute.window] for minute in minutes if units(minute.counts))
+
+    def is_over(heard, last):
+        return last - heard[-1] > max(SILENT_WINDOWS, 2 * max(map(lambda one, other: other - one, heard, heard[1:]), default=0))
+
+    canary, baseline = heard(own, lambda counts: counts.n_b), heard(own, lambda counts: counts.n_a)
+    if not canary:
         return False
-    last = max(places[minute.window] for minute in table.minutes if minute.counts.n)
-    return last - heard[-1] > max(SILENT_WINDOWS, 2 * max(map(lambda one, other: other - one, heard, heard[1:]), default=0))
+    return is_over(heard(own, lambda counts: counts.n), heard(table.minutes, lambda counts: counts.n)[-1]) or bool(baseline) and is_over(canary, baseline[-1])
 
 
 def lowest_rate(x, n, alpha):
@@ -580,12 +586,23 @@ def counted(table, closed, what):
     return table.minutes
 
 
+def is_large_in(table, closed, region=None):
+    """Whether the difference of a region, or of all of them, is as large as a failure takes."""
+    difference = risk_difference(counts_of(closed, region))[0]
+    return table.effect_min is None or difference is not None and difference >= table.effect_min
+
+
+def worse_alone(table, evidence, reading):
+    """The regions that e-BH names."""
+    return e_bh({region: evidence.ln_fail_of[region] for region in regions_that_share(table.minutes, reading["S"])}, table.alpha)
+
+
 def is_fail(table, closed, evidence, reading):
     cells = counts_of(closed)
     if reading["gate of FAIL"] == "closed blocks with both arms":
         cells = [cell for cell in cells if cell.n_a and cell.n_b]
-    failed_units, difference = total(cells), risk_difference(counts_of(closed))[0]
-    is_large = table.effect_min is None or difference is not None and difference >= table.effect_min
+    failed_units = total(cells)
+    is_large = is_large_in(table, closed) or any(is_large_in(table, closed, region) for region in worse_alone(table, evidence, reading))
     is_many = failed_units.m >= FAILED_MIN and failed_units.x_b >= FAILED_CANARY_MIN
     return is_many and is_large and evidence.ln_fail(regions_that_share(table.minutes, reading["S"])) >= math.log(1 / table.alpha)
 
@@ -620,7 +637,7 @@ def verdict(table, closed, evidence, reading=READINGS[0]):
     if not is_pass(table, closed, evidence, reading):
         return "INCONCLUSIVE"
     # Beyond the specification: what failed once a region's baseline was gone, or without one, and no drift is likely to explain, forbids a pass; so does
-    # a region of which nothing more is heard.
+    # a region of which nothing more is heard, or nothing more of its canary.
     unseen = (drift_explained(of_region(table.minutes, region), table.alpha) is not None or is_alone(table, region) or is_silent(table, region)
               for region in regions_of(table.minutes))
     return "INCONCLUSIVE" if any(unseen) else "PASS"
@@ -631,7 +648,7 @@ def to_roll_back(table, evidence, told, reading=READINGS[0]):
     if told != "FAIL":
         return set()
     with_canary = {minute.region for minute in table.minutes if minute.counts.n_b}
-    return e_bh({region: evidence.ln_fail_of[region] for region in regions_that_share(table.minutes, reading["S"])}, table.alpha) or with_canary
+    return worse_alone(table, evidence, reading) or with_canary
 
 
 # ---- The judges of the oracle ----
@@ -832,7 +849,7 @@ def the_oracle_is_right():
 
 SEED = 20261201
 KINDS = {"low": 60, "middle": 60, "high": 30, "step": 60, "gaps": 40, "times": 30, "before and after": 30, "bursts": 20, "odd ends": 30, "even": 30}
-UNSEEN_TABLES = 60
+UNSEEN_TABLES = 80
 NAMES_OF_REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-north-1", "ap-south-1", "ap-southeast-2", "sa-east-1", "ca-central-1")
 
 
@@ -978,17 +995,19 @@ def with_policy(generator, kind, minutes):
 
 
 def unseen_table(number):
-    """Two regions that would pass, but for what happens in the second: it falls silent, its baseline leaves or never was, or it is above a limit alone."""
+    """Two regions that would pass, but for what happens in the second: it or its canary falls silent, its baseline leaves or never was, or it is above a limit alone."""
     generator = random.Random(f"{SEED} unseen {number}")
     while True:
         count, rate, minutes = generator.randint(30, 50), generator.uniform(0.01, 0.05), []
-        what, since = ("silent", "seldom", "left", "left", "alone", "limit")[number % 6], count - generator.randint(1, 25)
+        what, since = ("silent", "seldom", "left", "left", "alone", "limit", "vanished", "vanished seldom")[number % 8], count - generator.randint(1, 25)
         stray, factor, size = generator.choice([0, 0.004, 0.02, 0.04, 0.06, 0.1]), generator.choice([1, 1, 1, 1.3, 2, 8]), generator.choice([1, 3, 2_000])
         for at in range(count):
             n_a, n_b, own = 2_000, 2_000, rate
             minutes.append(Minute("a", at, Counts(n_a, draw(generator, n_a, rate), n_b, draw(generator, n_b, rate))))
             if what == "silent" and at >= since or what == "seldom" and (at >= since or at % 6):
                 continue
+            if what == "vanished" and at >= since or what == "vanished seldom" and (at >= since or at % 6):
+                n_b = 0
             if what == "left" and at >= since:
                 n_a, own = round(n_b * stray), rate * factor
             if what == "alone":

@@ -18,15 +18,15 @@ use crate::verdict::{
 use crate::words;
 
 /// Failed units of both releases, and of the canary, in closed blocks that a failure takes at least.
-const FAILED_MIN: u64 = 5;
-const FAILED_CANARY_MIN: u64 = 3;
+pub(crate) const FAILED_MIN: u64 = 5;
+pub(crate) const FAILED_CANARY_MIN: u64 = 3;
 /// A baseline that has less than one unit in so many has left: what it still does is too little to tell a canary's failures
 /// from those of both. A rollout leaves it twice as much.
 const LEFT_BASELINE_UNITS: u128 = 20;
 /// Units of a baseline without which its rate is as good as unknown.
 const BASELINE_UNITS_MIN: u64 = 20;
-/// A region of which nothing is heard for longer, while others are, is silent: as long as a state counts again. One with so
-/// little traffic that it was silent before is so from twice its longest silence on.
+/// What is not heard for longer, while others are, is silent: as long as a state counts again. What has so little traffic that
+/// it was silent before is so from twice its longest silence on.
 const SILENT_MINUTES: i64 = 15;
 const SILENT_TIMES: i64 = 2;
 /// How many times as much as was counted is looked ahead to.
@@ -95,6 +95,28 @@ impl Running {
     }
 }
 
+/// When something was heard.
+#[derive(Clone, Copy, Default)]
+struct Pulse {
+    /// The last minute in which it was.
+    last: Option<i64>,
+    /// The longest time between two such minutes.
+    silence: i64,
+}
+
+impl Pulse {
+    fn hear(&mut self, minute: i64) {
+        self.silence = self.last.map_or(0, |last| minute.saturating_sub(last)).max(self.silence);
+        self.last = Some(minute);
+    }
+
+    /// Whether it was heard, and is no more, while another one was heard in this minute.
+    fn is_silent(&self, latest: Option<i64>) -> bool {
+        let least = SILENT_MINUTES.max(self.silence.saturating_mul(SILENT_TIMES));
+        latest.zip(self.last).is_some_and(|(latest, last)| latest.saturating_sub(last) > least)
+    }
+}
+
 /// A region while windows pass.
 struct OfRegion {
     running: Running,
@@ -107,15 +129,20 @@ struct OfRegion {
     aside: Cell,
     /// The canary's first minute.
     begins: Option<i64>,
-    /// The last minute in which either release ran, and the longest time between two of them.
-    heard: Option<i64>,
-    silence: i64,
+    /// When either release ran, and when each of them did.
+    heard: Pulse,
+    baseline_heard: Pulse,
+    canary_heard: Pulse,
 }
 
 impl OfRegion {
-    fn hear(&mut self, minute: i64) {
-        self.silence = self.heard.map_or(0, |heard| minute.saturating_sub(heard)).max(self.silence);
-        self.heard = Some(minute);
+    fn hear(&mut self, minute: i64, cell: &Cell) {
+        let of_each = [&mut self.heard, &mut self.baseline_heard, &mut self.canary_heard];
+        for (pulse, units) in of_each.into_iter().zip([cell.units(), cell.n_a, cell.n_b]) {
+            if units > 0 {
+                pulse.hear(minute);
+            }
+        }
     }
 
     /// A region begins with its canary: before, a wave has not reached it, and there is neither share nor comparison.
@@ -142,8 +169,10 @@ struct Left {
 pub(crate) struct Unseen<'c> {
     /// A region that was asked for and in which nothing ran.
     pub unheard: Option<&'c str>,
-    /// A region in which something ran, and of which nothing more is heard while others are.
-    pub silent: Option<&'c str>,
+    /// Regions in which something ran, and of which nothing more is heard while others are.
+    silent: Vec<bool>,
+    /// Regions in which the canary ran, and is heard no more while its baseline there is.
+    vanished: Vec<bool>,
     /// By how much the rate would have had to rise by itself, in each region in which the canary has failed more often since
     /// its baseline is gone than the baseline did before.
     drifts: Vec<Option<f64>>,
@@ -155,22 +184,29 @@ pub(crate) struct Unseen<'c> {
 
 impl Unseen<'_> {
     fn is_some(&self) -> bool {
-        self.unheard.is_some()
-            || self.silent.is_some()
-            || self.is_without_baseline
-            || (0..self.drifts.len()).any(|place| self.is_against(place))
+        self.unheard.is_some() || self.is_without_baseline || (0..self.drifts.len()).any(|place| self.is_against(place))
     }
 
-    /// Whether it speaks against the canary in this region.
+    /// Whether it forbids a pass because of this region.
     fn is_against(&self, place: usize) -> bool {
-        self.drifts[place].is_some() || self.alone[place]
+        self.silent[place] || self.vanished[place] || self.drifts[place].is_some() || self.alone[place]
     }
+}
+
+/// What a failure lacks, where the evidence for it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Short {
+    /// So few units have failed in closed blocks, and so few of them are the canary's.
+    Few { failed: u64, of_canary: u64 },
+    /// The difference is smaller than one that the policy minds.
+    Small,
 }
 
 /// A comparison while windows pass.
 pub(crate) struct Process<'c> {
     counts: &'c Counts,
-    policy: &'c Policy,
+    /// As it is for this metric.
+    policy: Policy,
     metric: Metric,
     grid: Grid,
     looks: Looks,
@@ -210,21 +246,23 @@ struct Evidence {
 
 impl<'c> Process<'c> {
     pub(crate) fn new(of: &Hypothesis<'c>, looks: Looks, is_worse_at_worst: bool) -> Process<'c> {
-        let Hypothesis { counts, policy, metric, .. } = *of;
+        let Hypothesis { counts, metric, .. } = *of;
+        let policy = of.policy.of(metric);
         let mut minutes: Vec<Vec<i64>> = vec![Vec::new(); counts.regions.len()];
         for (window, region, _) in &counts.cells {
             minutes[*region as usize].push(counts.clock.minute(*window));
         }
         let regions = minutes.into_iter().zip(counts.begins()).map(|(minutes, begins)| OfRegion {
-            running: Running::new(policy),
+            running: Running::new(&policy),
             ln_fail: 0.0,
             blocks: Blocks::default(),
             minutes,
             taken: 0,
             aside: Cell::default(),
             begins,
-            heard: None,
-            silence: 0,
+            heard: Pulse::default(),
+            baseline_heard: Pulse::default(),
+            canary_heard: Pulse::default(),
         });
         Process {
             counts,
@@ -235,7 +273,7 @@ impl<'c> Process<'c> {
             is_worse_at_worst,
             at: 0,
             regions: regions.collect(),
-            all: Running::new(policy),
+            all: Running::new(&policy),
             // As many as there are busy minutes. What is not needed of it is never touched.
             likelihoods: Vec::with_capacity(counts.cells.len()),
             blocks: Vec::with_capacity(counts.cells.len()),
@@ -266,9 +304,7 @@ impl<'c> Process<'c> {
         for (_, region, cell) in &counts.cells[self.at..until] {
             let of_region = &mut self.regions[*region as usize];
             of_region.taken += 1;
-            if cell.units() > 0 {
-                of_region.hear(minute);
-            }
+            of_region.hear(minute, cell);
             if !of_region.is_counted(minute, counts.exclude_first) {
                 of_region.aside += *cell;
                 continue;
@@ -379,15 +415,37 @@ impl<'c> Process<'c> {
 
     /// ln of the evidence that the canary is worse, if enough failed for it to decide.
     pub(crate) fn ln_worse(&self) -> Option<f64> {
-        let closed = &self.all.closed;
-        let is_enough = closed.failed() >= FAILED_MIN && closed.x_b >= FAILED_CANARY_MIN;
-        (is_enough && self.is_large()).then_some(self.evidence.ln_fail)
+        (self.is_enough() && self.is_large(|region| region.ln_fail)).then_some(self.evidence.ln_fail)
     }
 
-    /// Whether the difference is as large as a failure takes.
-    fn is_large(&self) -> bool {
-        let found = self.all.strata.risk_difference().estimate;
-        self.policy.min_effect.is_none_or(|least| found.is_some_and(|found| found >= least))
+    fn is_enough(&self) -> bool {
+        let closed = &self.all.closed;
+        closed.failed() >= FAILED_MIN && closed.x_b >= FAILED_CANARY_MIN
+    }
+
+    /// Whether the difference is as large as a failure takes: of all regions together, or of one that is worse for sure, where
+    /// the evidence of each is so much. Regions that are fine hide none that is not.
+    fn is_large(&self, ln_fail: impl Fn(&OfRegion) -> f64) -> bool {
+        let Some(least) = self.policy.min_effect else { return true };
+        let is_as_large = |of: &Running| of.strata.risk_difference().estimate.is_some_and(|found| found >= least);
+        let worse = || self.worse_alone(&ln_fail).into_iter().zip(&self.regions);
+        is_as_large(&self.all) || worse().any(|(is_worse, region)| is_worse && is_as_large(&region.running))
+    }
+
+    /// What a failure lacks beside the evidence, as one of so many comparisons.
+    fn short(&self, comparisons: usize) -> Option<Short> {
+        let is_sure = self.evidence.ln_fail >= self.ln_fail_line(comparisons);
+        let closed = &self.all.closed;
+        match is_sure && self.ln_worse().is_none() {
+            true if self.is_enough() => Some(Short::Small),
+            true => Some(Short::Few { failed: closed.failed(), of_canary: closed.x_b }),
+            false => None,
+        }
+    }
+
+    /// From where on one of so many comparisons fails by itself.
+    fn ln_fail_line(&self, comparisons: usize) -> f64 {
+        (comparisons.max(1) as f64 / self.policy.alpha).ln()
     }
 
     /// A crossing after this window.
@@ -411,13 +469,6 @@ impl<'c> Process<'c> {
 
     fn named_regions(&self) -> impl Iterator<Item = (&'c str, &OfRegion)> {
         self.counts.regions.iter().map(String::as_str).zip(&self.regions)
-    }
-
-    /// Whether it was heard, and is no more, while others are: its rows may be late.
-    fn is_silent(&self, region: &OfRegion, latest: Option<i64>) -> bool {
-        let least = SILENT_MINUTES.max(region.silence.saturating_mul(SILENT_TIMES));
-        (self.counts.are_named || region.begins.is_some())
-            && latest.zip(region.heard).is_some_and(|(latest, heard)| latest.saturating_sub(heard) > least)
     }
 
     /// When the baseline of each region left: its longest last part in which the baseline is next to nothing.
@@ -452,10 +503,16 @@ impl<'c> Process<'c> {
         // Before the canary has come anywhere nothing can pass, and nothing is missed.
         let has_canary = self.all.counts.n_b > 0;
         let mut named = self.named_regions().filter(|_| self.counts.are_named && has_canary);
-        let latest = self.regions.iter().filter_map(|region| region.heard).max();
+        let latest = self.regions.iter().filter_map(|region| region.heard.last).max();
+        // Its rows may be late.
+        let is_silent =
+            |region: &OfRegion| (self.counts.are_named || region.begins.is_some()) && region.heard.is_silent(latest);
+        // It may crash before its first line, or get no traffic any more.
+        let is_vanished = |region: &OfRegion| region.canary_heard.is_silent(region.baseline_heard.last);
         Unseen {
-            unheard: named.find(|(_, region)| region.heard.is_none()).map(|(name, _)| name),
-            silent: self.named_regions().find(|(_, region)| self.is_silent(region, latest)).map(|(name, _)| name),
+            unheard: named.find(|(_, region)| region.heard.last.is_none()).map(|(name, _)| name),
+            silent: self.regions.iter().map(is_silent).collect(),
+            vanished: self.regions.iter().map(is_vanished).collect(),
             drifts: left.iter().map(|left| drift_explained(left.before, left.after, alpha)).collect(),
             alone: self.regions.iter().zip(left).map(is_alone).collect(),
             is_without_baseline: has_canary && !self.is_overlap() && (self.policy.slo.is_none() || self.is_above_slo()),
@@ -464,19 +521,22 @@ impl<'c> Process<'c> {
 
     /// Whether the canary fails less often than the limit for sure, in all regions together.
     fn is_within_slo(&self) -> bool {
-        let Cell { n_b, x_b, .. } = self.all.counts;
+        self.is_below_slo(&self.all.counts)
+    }
+
+    fn is_below_slo(&self, counts: &Cell) -> bool {
+        let Cell { n_b, x_b, .. } = *counts;
         n_b >= self.policy.min_requests.max(1)
             && self.policy.slo.is_some_and(|slo| rate_upper(x_b, n_b, self.policy.alpha) <= slo)
     }
 
     /// Whether the canary fails more often than the limit for sure, in one region or more.
     fn is_above_slo(&self) -> bool {
-        self.regions.iter().any(|region| self.is_region_above_slo(region))
+        self.regions.iter().any(|region| self.is_over_slo(&region.running.counts))
     }
 
-    fn is_region_above_slo(&self, region: &OfRegion) -> bool {
-        let Cell { n_b, x_b, .. } = region.running.counts;
-        self.policy.slo.is_some_and(|slo| rate_lower(x_b, n_b, self.policy.alpha) > slo)
+    fn is_over_slo(&self, counts: &Cell) -> bool {
+        self.policy.slo.is_some_and(|slo| rate_lower(counts.x_b, counts.n_b, self.policy.alpha) > slo)
     }
 
     fn ln_pass_line(&self) -> f64 {
@@ -538,7 +598,7 @@ impl<'c> Process<'c> {
 
     /// What is said of it, as one of so many comparisons.
     pub(crate) fn report(&self, fails: bool, history: History, comparisons: usize) -> Report {
-        let (all, policy) = (&self.all, self.policy);
+        let (all, policy) = (&self.all, &self.policy);
         let left = self.left();
         let unseen = self.unseen(&left);
         // Nothing passes then.
@@ -574,6 +634,8 @@ impl<'c> Process<'c> {
             .map(|((name, region), _)| (name.as_str(), region.running.compared))
             .collect();
         let with_canary = self.regions.iter().filter(|region| region.running.counts.n_b > 0).count();
+        let is_undecided = self.is_undecided_everywhere(verdict);
+        let is_by_limit = decided.is_some_and(|decided| decided.is_by_limit);
         let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back.regions).enumerate();
         let regions: Vec<Region> = named
             .map(|(place, ((name, region), roll_back))| {
@@ -584,7 +646,7 @@ impl<'c> Process<'c> {
                     risk_difference: newcombe(&counts),
                     verdict: match roll_back {
                         true => RegionVerdict::Fail,
-                        false => self.of_region(region, verdict == Verdict::Invalid || unseen.is_against(place)),
+                        false => self.of_region(region, is_undecided || unseen.is_against(place), is_by_limit),
                     },
                     roll_back,
                     drift_explained: unseen.drifts[place],
@@ -597,10 +659,12 @@ impl<'c> Process<'c> {
             .filter(|one| one.totals.counts.n_b > 0 && policy.slo.is_some_and(|slo| one.rate_upper > slo));
         let above_limit = above.map(|one| (one.region.as_str(), one.totals.counts, one.rate_upper)).collect();
         let over_limit = match self.is_within_slo() {
-            true => self.named_regions().filter(|(_, region)| self.is_region_above_slo(region)).collect(),
+            true => self.named_regions().filter(|(_, region)| self.is_over_slo(&region.running.counts)).collect(),
             false => Vec::new(),
         };
         let over_limit = over_limit.into_iter().map(|(name, region)| (name, region.running.counts)).collect();
+        let short = self.short(comparisons);
+        let rate_upper = rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha);
         let name_of = |place: Option<usize>| place.map(|place| self.counts.regions[place].as_str());
         let facts = words::Facts {
             metric: self.metric,
@@ -609,7 +673,13 @@ impl<'c> Process<'c> {
             above_limit,
             over_limit,
             unseen: &unseen,
-            drifted: name_of(unseen.drifts.iter().position(Option::is_some)),
+            silent: name_of(unseen.silent.iter().position(|is_silent| *is_silent)),
+            vanished: name_of(unseen.vanished.iter().position(|is_vanished| *is_vanished)),
+            drifted: unseen
+                .drifts
+                .iter()
+                .zip(&self.counts.regions)
+                .find_map(|(drift, name)| Some((name.as_str(), (*drift)?))),
             alone: name_of(unseen.alone.iter().position(|is_alone| *is_alone)),
             policy,
             decided,
@@ -617,15 +687,19 @@ impl<'c> Process<'c> {
             is_region_missing: self.looks.is_region_missing,
             is_sampled: self.looks.is_sampled,
             is_worse_at_worst: self.is_worse_at_worst,
+            short,
             regions_count: self.regions_count(),
             has_closed: !self.blocks.is_empty(),
             last_window: self.windows.last().map(|last| last.window),
+            rate_upper,
             covered_count: self.covered().count(),
         };
-        let reason = words::reason(verdict, &facts);
+        let said = words::say(verdict, &facts);
         Report {
             verdict,
-            reason,
+            reason: said.reason,
+            remedy: said.remedy,
+            told_drift: said.told_drift,
             totals: all.totals(&described, self.evidence.ln_fail, self.evidence.ln_pass),
             ln_e_fail_product: self.evidence.ln_product,
             ln_e_fail_mean: self.evidence.ln_mean,
@@ -633,7 +707,7 @@ impl<'c> Process<'c> {
             odds_ratio: Estimate { estimate, lower, upper },
             risk_difference: all.strata.risk_difference(),
             cmh_chi2: all.strata.cmh_chi2(),
-            rate_upper: rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha),
+            rate_upper,
             ln_sample_ratio: self.ln_sample_ratio(),
             regions,
             is_roll_back_of_all: roll_back.is_of_all,
@@ -643,6 +717,7 @@ impl<'c> Process<'c> {
             open_blocks: self.regions.iter().filter_map(|region| region.blocks.open().copied()).collect(),
             needs: if is_hindered { None } else { self.needs(verdict, comparisons, &left) },
             is_hindered,
+            is_worse_by_little: short == Some(Short::Small),
             is_observational: !self.is_overlap() && described.has_both(),
         }
     }
@@ -670,14 +745,20 @@ impl<'c> Process<'c> {
         sorted
     }
 
-    /// The regions to be rolled back: those that e-BH names, or all that have the canary where it names none.
-    fn worse_regions(&self) -> RollBack {
+    /// The regions that e-BH names: each is worse for sure by itself, where the evidence of each is so much.
+    fn worse_alone(&self, ln_fail: impl Fn(&OfRegion) -> f64) -> Vec<bool> {
         let places: Vec<usize> = (0..self.regions.len()).filter(|place| self.is_one(&self.regions[*place])).collect();
-        let ln_values: Vec<f64> = places.iter().map(|place| self.regions[*place].ln_fail).collect();
+        let ln_values: Vec<f64> = places.iter().map(|place| ln_fail(&self.regions[*place])).collect();
         let mut chosen = vec![false; self.regions.len()];
         for (place, is_named) in places.iter().zip(e_bh(&ln_values, self.policy.alpha)) {
             chosen[*place] = is_named;
         }
+        chosen
+    }
+
+    /// The regions to be rolled back: those that are worse by themselves, or all that have the canary where none is.
+    fn worse_regions(&self) -> RollBack {
+        let chosen = self.worse_alone(|region| region.ln_fail);
         match chosen.contains(&true) {
             true => RollBack { regions: chosen, is_of_all: false },
             false => {
@@ -687,12 +768,26 @@ impl<'c> Process<'c> {
         }
     }
 
-    /// What is said of a region that is not to be rolled back, where something speaks against a pass or nothing does.
-    fn of_region(&self, region: &OfRegion, is_against: bool) -> RegionVerdict {
+    /// Whether what keeps it from passing is of no region more than of another: then no region passes alone either.
+    fn is_undecided_everywhere(&self, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Invalid => true,
+            Verdict::Inconclusive => {
+                self.looks.is_sampled || self.is_worse_at_worst || self.evidence.ln_pass < self.ln_pass_line()
+            }
+            Verdict::Fail | Verdict::NoData | Verdict::Pass => false,
+        }
+    }
+
+    /// What is said of a region that is not to be rolled back, where something speaks against a pass or nothing does, and where
+    /// all together pass by a limit or not.
+    fn of_region(&self, region: &OfRegion, is_against: bool, is_by_limit: bool) -> RegionVerdict {
         if !self.is_covered(region) {
             return RegionVerdict::Uncovered;
         }
-        match region.running.ln_region_pass() >= self.ln_pass_line() && !is_against {
+        let passes = region.running.ln_region_pass() >= self.ln_pass_line()
+            || is_by_limit && self.is_below_slo(&region.running.counts);
+        match passes && !is_against {
             true => RegionVerdict::Pass,
             false => RegionVerdict::Inconclusive,
         }
@@ -709,28 +804,18 @@ impl<'c> Process<'c> {
     /// where its evidence is so many times as large as that of the only one.
     fn needs(&self, verdict: Verdict, comparisons: usize, left: &[Left]) -> Option<Needs> {
         let counts = &self.all.counts;
-        // Without a baseline beside it no more requests of the canary tell anything.
-        let is_alone = left.iter().any(|left| left.after.1 > left.before.1);
-        if verdict != Verdict::Inconclusive || !counts.has_both() || is_alone {
+        if verdict != Verdict::Inconclusive {
             return None;
         }
-        let times = |reaches: &dyn Fn(f64) -> bool| {
-            if !reaches(AHEAD_MAX) {
-                return None;
-            }
-            let (mut from, mut to) = (1.0_f64, AHEAD_MAX);
-            while to / from > 1.001 {
-                let middle = (from * to).sqrt();
-                if reaches(middle) { to = middle } else { from = middle }
-            }
-            Some(to)
-        };
-        let fail_line = (comparisons.max(1) as f64 / self.policy.alpha).ln();
+        // Without a baseline beside it no more requests of the canary tell anything, but of a limit.
+        let is_compared = counts.has_both() && !left.iter().any(|left| left.after.1 > left.before.1);
+        let fail_line = self.ln_fail_line(comparisons);
         let fails = |factor: f64| {
-            let ahead = self.evidence_of(&self.all.times(factor), |region| region.running.times(factor).ln_fail());
+            let of_region = |region: &OfRegion| region.running.times(factor).ln_fail();
+            let ahead = self.evidence_of(&self.all.times(factor), of_region);
             let closed = &self.all.closed;
             let least = (FAILED_MIN as f64 / closed.failed() as f64).max(FAILED_CANARY_MIN as f64 / closed.x_b as f64);
-            ahead.ln_fail >= fail_line && factor >= least && self.is_large()
+            ahead.ln_fail >= fail_line && factor >= least && self.is_large(of_region)
         };
         let line = self.ln_pass_line();
         let passes = |factor: f64| {
@@ -739,16 +824,44 @@ impl<'c> Process<'c> {
                 && self.all.times(factor).ln_pass() >= line
                 && told.all(|region| region.running.times(factor).ln_region_pass() >= line)
         };
-        let fail = times(&fails).map(|factor| (factor, Verdict::Fail));
-        let pass = times(&passes).map(|factor| (factor, Verdict::Pass));
-        let (factor, verdict) = [fail, pass].into_iter().flatten().min_by(|one, other| one.0.total_cmp(&other.0))?;
-        let least = match verdict {
-            // Every region that has the canary is to be covered then.
-            Verdict::Pass => self.policy.min_requests as f64 / counts.n_b as f64,
-            _ => 1.0,
+        let is_below = |factor: f64| self.is_below_slo(&canary_times(counts, factor));
+        // What decides first, where it does.
+        let fail = is_compared.then(|| least_factor(&fails)).flatten().map(|factor| (factor, Verdict::Fail));
+        // Every region that has the canary is to be covered then.
+        let covered = self.policy.min_requests as f64 / counts.n_b as f64;
+        let pass =
+            is_compared.then(|| least_factor(&passes)).flatten().map(|factor| (factor.max(covered), Verdict::Pass));
+        let is_over = |factor: f64| {
+            self.regions.iter().any(|region| self.is_over_slo(&canary_times(&region.running.counts, factor)))
         };
-        let more = (factor.max(least) - 1.0).max(0.0);
+        let limit = self.policy.slo.and_then(|_| least_factor(&is_below)).filter(|factor| !is_over(*factor));
+        let limit = limit.map(|factor| (factor, Verdict::Pass));
+        let first = [fail, pass, limit].into_iter().flatten().min_by(|one, other| one.0.total_cmp(&other.0));
+        let (factor, verdict) = first?;
+        let more = (factor - 1.0).max(0.0);
         let ahead = |so_far: u64| (more * so_far as f64).ceil() as u64;
         Some(Needs { canary_requests: ahead(counts.n_b), windows: ahead(self.windows_with_canary()), verdict })
     }
+}
+
+/// The canary's part of what was counted, so many times.
+fn canary_times(counts: &Cell, factor: f64) -> Cell {
+    let times = |units: u64| (units as f64 * factor).round() as u64;
+    Cell { n_b: times(counts.n_b), x_b: times(counts.x_b), ..Cell::default() }
+}
+
+/// The least factor from which on something is reached, within a thousandth.
+fn least_factor(reaches: &dyn Fn(f64) -> bool) -> Option<f64> {
+    let (mut from, mut to) = (1.0_f64, 1.0_f64);
+    while !reaches(to) {
+        (from, to) = (to, to * 2.0);
+        if to > AHEAD_MAX {
+            return None;
+        }
+    }
+    while to / from > 1.001 {
+        let middle = (from * to).sqrt();
+        if reaches(middle) { to = middle } else { from = middle }
+    }
+    Some(to)
 }

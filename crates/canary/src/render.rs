@@ -116,6 +116,11 @@ impl<'a> Comparison<'a> {
 }
 
 impl<'a> Told<'a> {
+    /// ln of the evidence at which one of the comparisons fails by itself.
+    fn ln_fail_line(&self) -> f64 {
+        (self.comparisons.len().max(1) as f64 / self.policy.alpha).ln()
+    }
+
     /// What is said of counts that were brought, with nothing to know besides.
     #[cfg(test)]
     pub(crate) fn of(verdict: Verdict, policy: &'a Policy, comparisons: &'a [Comparison<'a>]) -> Told<'a> {
@@ -137,7 +142,7 @@ impl<'a> Told<'a> {
 
     /// The comparison that the verdict rests on.
     pub fn decisive(&self) -> &'a Comparison<'a> {
-        &self.comparisons[decisive(self.verdict, self.comparisons.iter().map(|one| one.report.verdict))]
+        &self.comparisons[decisive(self.verdict, self.comparisons.iter().map(|one| (one.metric, one.report.verdict)))]
     }
 
     /// What would decide over all comparisons: the first that fails, else the last that passes.
@@ -209,11 +214,11 @@ impl<'a> Told<'a> {
     /// What to do now, in a sentence.
     pub fn action(&self) -> String {
         let more = self.outlook();
-        let report = self.decisive().report;
-        let is_alone = report.totals.counts.n_a == 0 || report.regions.iter().any(|one| one.drift_explained.is_some());
         let uncovered = self.regions_where(|region| region.verdict == RegionVerdict::Uncovered);
         let is_of_all = self.is_roll_back_of_all();
-        words::action(self.verdict, &self.roll_back(), is_of_all, is_alone, &uncovered, more.as_deref())
+        let Comparison { report, metric, .. } = *self.decisive();
+        let remedy = report.remedy.as_deref();
+        words::action(self.verdict, metric, &self.roll_back(), is_of_all, remedy, &uncovered, more.as_deref())
     }
 
     /// What would decide, with the time that it takes at today's traffic.
@@ -224,12 +229,15 @@ impl<'a> Told<'a> {
             return None;
         }
         let when = match self.in_minutes {
-            true => format!(", some {} at today's traffic,", minutes(needs.windows)),
+            true => format!(", {} at today's traffic,", minutes(needs.windows)),
             false => String::new(),
         };
         let what = if needs.verdict == Verdict::Fail { "a failure" } else { "a pass" };
-        let requests = words::grouped(more);
-        Some(format!("about {requests} more requests of the canary{when} would make it {what} if it goes on like this"))
+        let requests = match more {
+            1 => "one more request".to_owned(),
+            more => format!("about {} more requests", words::grouped(more)),
+        };
+        Some(format!("{requests} of the canary{when} would make it {what} if it goes on like this"))
     }
 
     /// How many requests a failure rested on that came out at an earlier window and does not decide: history.
@@ -237,38 +245,39 @@ impl<'a> Told<'a> {
         let Comparison { report, metric, .. } = *self.decisive();
         let told = matches!(report.verdict, Verdict::Pass | Verdict::Inconclusive);
         let crossing = report.first_crossing.filter(|crossing| told && crossing.verdict == Verdict::Fail)?;
+        let since = match report.is_worse_by_little {
+            true => "the difference has become smaller than one that a failure takes (--min-effect)",
+            false => "what came since does not bear that out",
+        };
         Some(format!(
-            "After window {} it looked like a failure ({}), and what came since does not bear that out",
+            "After window {} it looked like a failure ({}), and {since}",
             self.window(crossing.window),
             words::rates(metric, &crossing.counts)
         ))
     }
 
-    /// What a canary did once its baseline was gone, where that would take a rise of the rate by itself to explain.
+    /// What a canary did once its baseline was gone, where that would take a rise of the rate by itself to explain, and the
+    /// reason does not tell it.
     fn drifts(&self) -> Vec<String> {
-        let regions = self.must_pass().flat_map(|one| one.report.regions.iter().map(|region| (one.metric, region)));
-        regions
-            .filter_map(|(metric, region)| {
-                let drift = region.drift_explained?;
-                Some(format!(
-                    "In {} the canary {} more often since its baseline is gone, or all but gone, than the baseline did \
-                     before, unless the rate rose {}-fold by itself: it is no failure, because too little runs beside it, and \
-                     nothing passes",
-                    region.region,
-                    metric.fails(),
-                    digits(drift)
-                ))
-            })
-            .collect()
+        let decisive = self.decisive();
+        let is_told = |one: &Comparison<'_>, region: &Region| {
+            std::ptr::eq(one, decisive) && one.report.told_drift.as_ref() == Some(&region.region)
+        };
+        let regions = self.must_pass().flat_map(|one| one.report.regions.iter().map(move |region| (one, region)));
+        let told = regions.filter(|(one, region)| !is_told(one, region)).filter_map(|(one, region)| {
+            let drifted = words::drifted("In", &region.region, one.metric, region.drift_explained?);
+            Some(format!("{drifted}. It is no failure, because too little of one is left to see"))
+        });
+        told.collect()
     }
 }
 
 fn minutes(count: u64) -> String {
     match count {
         0..=1 => "a minute".to_owned(),
-        2..=119 => format!("{count} minutes"),
-        120..=2879 => format!("{} hours", (count + 30) / 60),
-        _ => format!("{} days", (count + 720) / 1440),
+        2..=119 => format!("some {count} minutes"),
+        120..=2879 => format!("some {} hours", (count + 30) / 60),
+        _ => format!("some {} days", (count + 720) / 1440),
     }
 }
 
@@ -277,8 +286,17 @@ fn power(ln: f64) -> String {
     format!("10^{:.1}", ln / std::f64::consts::LN_10)
 }
 
+/// What the evidence of a row is against: being so many times worse, in a region, and in all where there are several.
+fn not_worse(policy: &Policy, of_all: bool) -> String {
+    let region = words::times(policy.margin_of_region());
+    match of_all {
+        true => format!("not {region}x worse; all: {}x", words::times(policy.margin)),
+        false => format!("not {region}x worse"),
+    }
+}
+
 /// Three digits.
-fn digits(value: f64) -> String {
+pub(crate) fn digits(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
         "0".to_owned()
@@ -309,13 +327,13 @@ fn percent(rate: &crate::Estimate) -> String {
 /// What mixed traces tell, in a sentence.
 fn mixed_sentence(mixed: &Mixed) -> Option<String> {
     let [n, x] = mixed.mixed;
-    if n == 0 {
+    let pure = [mixed.baseline[0] + mixed.canary[0], mixed.baseline[1] + mixed.canary[1]];
+    if n == 0 || pure[0] == 0 {
         return None;
     }
     let rate = |[n, x]: [u64; 2]| format!("{x} of {n}");
-    let pure = [mixed.baseline[0] + mixed.canary[0], mixed.baseline[1] + mixed.canary[1]];
     let totals = &mixed.report.totals;
-    let times = match (pure[0] > 0 && pure[1] > 0).then(|| (x as f64 / n as f64) / (pure[1] as f64 / pure[0] as f64)) {
+    let times = match (pure[1] > 0).then(|| (x as f64 / n as f64) / (pure[1] as f64 / pure[0] as f64)) {
         Some(times) if times >= 1.5 && x > 0 => {
             format!("fail {} times as often as others: the releases may not get along", digits(times))
         }
@@ -347,6 +365,29 @@ mod tests {
             each.map(|((metric, _), report)| Comparison::of(*metric, report)).collect();
         let told = Told::of(Verdict::Inconclusive, &policy, &comparisons);
         told.needs().map(|needs| (needs.verdict, needs.canary_requests))
+    }
+
+    #[test]
+    fn mixed_traces_are_told_where_there_are_others() {
+        let report = judge(&Counts::default(), &Policy::default(), false);
+        let told = |baseline, canary, mixed| mixed_sentence(&Mixed { baseline, canary, mixed, report: report.clone() });
+        let sentence = |words: &str| format!("Traces that met both releases {words}");
+        for (baseline, canary, mixed, expected) in [
+            ([90, 0], [10, 0], [5, 2], Some("fail, and no others do")),
+            ([90, 1], [10, 0], [5, 2], Some("fail 40.0 times as often as others")),
+            ([90, 9], [10, 1], [5, 0], Some("fail no more often than others")),
+            // Of those that met one alone there are none.
+            ([0, 0], [0, 0], [5, 2], None),
+            ([90, 1], [10, 0], [0, 0], None),
+        ] {
+            let found = told(baseline, canary, mixed);
+            match expected.map(sentence) {
+                Some(expected) => {
+                    assert!(found.as_ref().is_some_and(|found| found.starts_with(&expected)), "{found:?}")
+                }
+                None => assert_eq!(found, None),
+            }
+        }
     }
 
     #[test]

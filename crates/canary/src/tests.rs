@@ -178,6 +178,22 @@ fn nothing_passes_beside_what_nobody_has_seen() {
     let nowhere = Counts::new([("us", 0, cell(5, 1000, 0, 0))]).unwrap();
     let found = judge(&nowhere.of_regions(&["eu".to_owned(), "us".to_owned()]), &policy, false);
     assert_eq!((found.verdict, found.is_hindered), (Verdict::NoData, false));
+    // A canary that vanishes from the only region, whose baseline goes on.
+    let mut cells: Vec<_> = (0..90).map(|minute| ("us", minute, cell(9, 900, 1, 100))).collect();
+    cells[30..].iter_mut().for_each(|(.., cell)| (cell.n_b, cell.x_b) = (0, 0));
+    let passed = judge(&Counts::new(cells[..45].to_vec()).unwrap(), &policy, false);
+    let found = judge(&Counts::new(cells).unwrap(), &policy, false);
+    assert_eq!((passed.verdict, passed.regions[0].verdict), (Verdict::Pass, RegionVerdict::Pass), "{}", passed.reason);
+    assert_eq!((found.verdict, found.is_hindered, found.needs), (Verdict::Inconclusive, true, None));
+    assert!(found.reason.starts_with("in us nothing more is heard of the canary"), "{}", found.reason);
+    assert_eq!(found.regions[0].verdict, RegionVerdict::Inconclusive);
+    // Its share is off for that, and it is said.
+    let mut cells = fine("us");
+    cells.extend((30..60).map(|minute| ("us", minute, cell(5, 1000, 0, 0))));
+    let found = judge(&Counts::new(cells).unwrap(), &Policy { weight: Some(0.5), ..policy }, false);
+    assert_eq!((found.verdict, found.is_hindered), (Verdict::Invalid, true));
+    let sentence = "; in us nothing more is heard of the canary, while the baseline goes on there";
+    assert!(found.reason.ends_with(sentence), "{}", found.reason);
     // A canary that fails once its baseline is gone.
     let mut cells = fine("us");
     cells.extend((30..50).map(|minute| ("us", minute, cell(0, 0, 90, 90))));
@@ -187,6 +203,7 @@ fn nothing_passes_beside_what_nobody_has_seen() {
     let gone = "in us the canary has failed more often since its baseline is gone";
     let alone = "in eu the canary fails more often than a baseline does";
     let silent = "nothing more is heard of eu";
+    let vanished = "in eu nothing more is heard of the canary, while the baseline goes on there";
     // What came besides: region, from which minute on, for how long, every which minute, and what.
     type More = (&'static str, i64, i64, usize, Cell);
     for (name, more, sentence) in [
@@ -225,9 +242,35 @@ fn nothing_passes_beside_what_nobody_has_seen() {
             &[("eu", 0, 11, 10, cell(500, 100_000, 500, 100_000)), ("us", 31, 1, 1, cell(0, 1, 0, 1))],
             silent,
         ),
+        // The canary alone, by the same rule.
+        (
+            "a canary that vanishes",
+            &[("eu", 0, 14, 1, cell(5, 1000, 5, 1000)), ("eu", 14, 16, 1, cell(5, 1000, 0, 0))],
+            vanished,
+        ),
+        (
+            "a canary that is away for a quarter",
+            &[("eu", 0, 15, 1, cell(5, 1000, 5, 1000)), ("eu", 15, 15, 1, cell(5, 1000, 0, 0))],
+            "",
+        ),
+        ("a canary that came once", &[("eu", 0, 1, 1, cell(0, 9, 0, 1)), ("eu", 1, 29, 1, cell(0, 9, 0, 0))], vanished),
+        (
+            "a canary that comes back",
+            &[
+                ("eu", 0, 3, 1, cell(5, 1000, 5, 1000)),
+                ("eu", 3, 26, 1, cell(5, 1000, 0, 0)),
+                ("eu", 29, 1, 1, cell(5, 1000, 5, 1000)),
+            ],
+            "",
+        ),
+        (
+            "a canary that seldom comes",
+            &[("eu", 0, 30, 1, cell(5, 1000, 0, 0)), ("eu", 1, 11, 10, cell(0, 0, 50, 10_000))],
+            "",
+        ),
         // Nobody waits for a region that the canary has not come to.
         ("silent without a canary", &[("eu", 0, 2, 1, cell(5, 1000, 0, 0))], ""),
-    ] as [(&str, &[More], &str); 18]
+    ] as [(&str, &[More], &str); 23]
     {
         let mut cells = fine("us");
         for (region, from, minutes, every, cell) in more {
@@ -281,7 +324,10 @@ fn what_came_late_is_not_counted_and_forbids_a_pass_that_would_not_be_one_with_i
             assert!(reports[0].regions.iter().all(|region| !region.roll_back));
             if expected != Verdict::Pass {
                 let reason = &reports[0].reason;
-                assert!(reason.starts_with("what is held against nobody speaks against it"), "{reason}");
+                assert!(
+                    reason.starts_with("some failed requests are not counted, because they came too late"),
+                    "{reason}"
+                );
             }
         }
     }
@@ -421,17 +467,70 @@ fn what_would_decide_knows_what_is_judged_beside_it() {
 
 #[test]
 fn the_comparison_that_a_verdict_rests_on_is_one() {
+    use Metric::{Errors, Latency, Mixed};
     use Verdict::{Fail, Inconclusive, Invalid, NoData, Pass};
     for (verdict, of_each, expected) in [
-        (Pass, &[Pass, Pass][..], 0),
-        (Fail, &[Pass, Fail], 1),
-        (Inconclusive, &[Pass, Inconclusive], 1),
-        // One without data beside one that passes is neither.
-        (Inconclusive, &[Pass, NoData], 1),
-        (Invalid, &[NoData, Invalid], 1),
+        (Pass, &[(Errors, Pass), (Errors, Pass)][..], 0),
+        (Fail, &[(Errors, Pass), (Errors, Fail)], 1),
+        (Inconclusive, &[(Errors, Pass), (Latency, Inconclusive)], 1),
+        (NoData, &[(Errors, Pass), (Latency, NoData)], 1),
+        (Invalid, &[(Errors, NoData), (Errors, Invalid)], 1),
+        // Mixed traces hinder no pass.
+        (NoData, &[(Errors, Pass), (Mixed, NoData), (Errors, NoData)], 2),
+        (Inconclusive, &[(Errors, Pass), (Mixed, Inconclusive), (Errors, Inconclusive)], 2),
+        (Fail, &[(Errors, Pass), (Mixed, Fail)], 1),
         (Pass, &[], 0),
     ] {
         assert_eq!(decisive(verdict, of_each.iter().copied()), expected, "{verdict:?} {of_each:?}");
+    }
+}
+
+/// Of several that must pass one was never seen: no policy takes that for undecided.
+#[test]
+fn what_was_never_seen_of_one_service_or_metric_is_no_data_of_all() {
+    let policy = Policy::default();
+    let of = |cell: Cell| Counts::new([("us", 0, cell)]).unwrap();
+    let (fine, bad) = (of(cell(100, 10_000, 100, 10_000)), of(cell(1, 9000, 60, 1000)));
+    let (unseen, nothing) = (of(cell(100, 10_000, 0, 0)), of(Cell::default()));
+    let (errors, latency) = (Metric::Errors, Metric::Latency);
+    for (of_each, expected, sentence) in [
+        (&[(&fine, errors), (&fine, errors)][..], Verdict::Pass, ""),
+        (
+            &[(&fine, errors), (&unseen, errors)],
+            Verdict::NoData,
+            "pay-1, errors: no request of the canary was counted, beside 10,000 of the baseline",
+        ),
+        (&[(&unseen, errors), (&fine, errors)], Verdict::NoData, "pay-0, errors: no request of the canary was counted"),
+        (
+            &[(&fine, errors), (&unseen, latency)],
+            Verdict::NoData,
+            "pay-1, latency: no request of the canary has a known duration, beside 10,000 of the baseline",
+        ),
+        (
+            &[(&fine, errors), (&nothing, latency)],
+            Verdict::NoData,
+            "pay-1, latency: no request has a known duration, neither of the canary nor of the baseline",
+        ),
+        // Traces that met both there need not be.
+        (&[(&fine, errors), (&unseen, Metric::Mixed)], Verdict::Pass, ""),
+        // A failure is one all the same.
+        (&[(&bad, errors), (&unseen, errors)], Verdict::Fail, "pay-0, errors: the canary fails more often"),
+    ] {
+        let each = of_each.iter().map(|(counts, metric)| Hypothesis {
+            counts,
+            at_worst: &[],
+            policy: &policy,
+            metric: *metric,
+        });
+        let (verdict, reports) = judge_all(&each.collect::<Vec<_>>(), Looks::default());
+        assert_eq!(verdict, expected, "{of_each:?}");
+        let names = ["pay-0", "pay-1"];
+        let named = of_each.iter().zip(&reports).zip(names);
+        let comparisons: Vec<Comparison<'_>> = named
+            .map(|(((_, metric), report), name)| Comparison { service: Some(name), ..Comparison::of(*metric, report) })
+            .collect();
+        let text = render_text(&Told::of(verdict, &policy, &comparisons));
+        assert!(text.contains(sentence), "{text}");
     }
 }
 
@@ -552,6 +651,110 @@ fn gates_decide_where_evidence_cannot() {
     assert_eq!(report(&[("us", 0, cell(0, 90_000, 50, 50))], &Policy::default()).verdict, Verdict::Fail);
     // A fix of a broken baseline.
     assert_eq!(report(&[("us", 0, cell(900, 9000, 1, 1000))], &Policy::default()).verdict, Verdict::Pass);
+}
+
+/// Regions that are fine hide none in which the difference is as large as a failure takes.
+#[test]
+fn a_difference_that_matters_in_one_region_is_one() {
+    let fine = |region| (region, 0, cell(540, 54_000, 60, 6000));
+    let least = |least| Policy { min_effect: Some(least), ..Policy::default() };
+    let bad = [fine("ap"), fine("us"), ("eu", 0, cell(35, 2700, 139, 300))];
+    let found = report(&bad, &least(0.02));
+    assert_eq!(found.verdict, Verdict::Fail, "{}", found.reason);
+    let rolled_back: Vec<&str> =
+        found.regions.iter().filter(|region| region.roll_back).map(|region| region.region.as_str()).collect();
+    assert_eq!(rolled_back, ["eu"]);
+    // As large a difference that may be chance is none.
+    let chance = [fine("ap"), fine("us"), ("eu", 0, cell(2, 20, 2, 8))];
+    assert_ne!(report(&chance, &least(0.02)).verdict, Verdict::Fail);
+    // Of what is smaller everywhere it is said that it is sure, and by how little.
+    let little = [fine("ap"), ("us", 0, cell(54, 54_000, 24, 6000))];
+    let found = report(&little, &least(0.01));
+    assert_eq!((found.verdict, found.is_hindered, found.is_worse_by_little), (Verdict::Inconclusive, false, true));
+    assert!(
+        found.reason.starts_with(
+            "the canary fails more often than the baseline for sure, by less than the 1 % of requests that a failure takes \
+             (--min-effect), in all regions together and in each that is worse for sure: "
+        ),
+        "{}",
+        found.reason
+    );
+    // It passes where twice as often is ruled out.
+    let found = report(&[("us", 0, cell(54_000, 5_400_000, 7800, 600_000))], &least(0.01));
+    let sentence =
+        "; it fails more often for sure, by less than the 1 % of requests that a failure takes (--min-effect)";
+    assert!(found.verdict == Verdict::Pass && found.reason.ends_with(sentence), "{}", found.reason);
+    // What was a failure, and is a smaller difference since, has not faded.
+    let since = [("us", 0, cell(9, 9000, 60, 1000)), ("us", 1, cell(900, 900_000, 100, 100_000))];
+    let policy = least(0.01);
+    let found = report(&since, &policy);
+    assert!(found.is_worse_by_little && found.first_crossing.unwrap().verdict == Verdict::Fail, "{}", found.reason);
+    let comparisons = [Comparison::of(Metric::Errors, &found)];
+    let text = render_text(&Told::of(found.verdict, &policy, &comparisons));
+    assert!(
+        text.contains("and the difference has become smaller than one that a failure takes")
+            && !text.contains("bear that out"),
+        "{text}"
+    );
+}
+
+/// Where nobody failed or was slow there is nothing to compare, and a limit of its own passes each.
+#[test]
+fn a_limit_is_of_one_metric_and_says_how_much_it_takes() {
+    let counts = |minutes: i64| Counts::new((0..minutes).map(|minute| ("us", minute, cell(0, 900, 0, 100)))).unwrap();
+    let judged = |policy: &Policy, minutes, metrics: &[Metric]| {
+        let counts = counts(minutes);
+        let each = metrics.iter().map(|metric| Hypothesis { counts: &counts, at_worst: &[], policy, metric: *metric });
+        judge_all(&each.collect::<Vec<_>>(), Looks::default())
+    };
+    let both = [Metric::Errors, Metric::Latency];
+    let (errors, slow) = (Some(0.01), Some(0.02));
+    for (slo, slow_slo, expected) in [
+        (errors, slow, [Verdict::Pass; 3]),
+        (errors, None, [Verdict::Inconclusive, Verdict::Pass, Verdict::Inconclusive]),
+        (None, slow, [Verdict::Inconclusive, Verdict::Inconclusive, Verdict::Pass]),
+    ] {
+        let (verdict, reports) = judged(&Policy { slo, slow_slo, ..Policy::default() }, 60, &both);
+        assert_eq!([verdict, reports[0].verdict, reports[1].verdict], expected, "{slo:?} {slow_slo:?}");
+    }
+    let policy = Policy { slo: errors, slow_slo: slow, weight: Some(0.5), ..Policy::default() };
+    let passed = judged(&Policy { weight: None, ..policy }, 60, &both).1.swap_remove(1).reason;
+    let sentence = "the canary is slow less often than 2 %, whatever the baseline does: 0 of 6,000 (0 %) of the canary's requests were slow";
+    assert!(passed.starts_with(sentence), "{passed}");
+    // Traces that met both releases have neither a limit nor a share.
+    assert_eq!(judged(&policy, 60, &[Metric::Mixed]).1[0].verdict, Verdict::Inconclusive);
+    assert_eq!(Policy { slow_slo: Some(1.0), ..policy }.check().unwrap_err().name, "slow_slo");
+    // So long as it is not below it for sure, what that takes is told, and no less is enough.
+    for (metric, flag, limit) in [(Metric::Errors, "--slo", "1 %"), (Metric::Latency, "--slow-slo", "2 %")] {
+        let policy = Policy { weight: None, ..policy };
+        let of = |minutes| judged(&policy, minutes, &[metric]).1.swap_remove(0);
+        let found = of(1);
+        let needs = found.needs.unwrap();
+        assert_eq!((found.verdict, needs.verdict), (Verdict::Inconclusive, Verdict::Pass));
+        let sentence = format!(
+            "; below its limit of {limit} ({flag}) it passes all the same, and up to 5.7 % is not ruled out yet"
+        );
+        assert!(found.reason.ends_with(&sentence), "{}", found.reason);
+        let passes = (2..).find(|minutes| of(*minutes).verdict == Verdict::Pass).unwrap();
+        assert_eq!(needs.canary_requests.div_ceil(100) + 1, passes.unsigned_abs(), "{needs:?}");
+    }
+    // It takes no baseline, and no more of a canary that is above it ever helps.
+    let policy = Policy { weight: None, ..policy };
+    assert_eq!(report(&[("us", 0, cell(0, 0, 0, 100))], &policy).needs.unwrap().verdict, Verdict::Pass);
+    assert_eq!(report(&[("us", 0, cell(0, 0, 2, 100))], &policy).needs, None);
+    let apart = [("a", 0, cell(0, 0, 0, 200)), ("b", 0, cell(0, 0, 1, 2))];
+    assert_eq!(report(&apart, &policy).needs, None);
+}
+
+/// The evidence is there, and so few failed that it is no failure.
+#[test]
+fn too_few_failures_are_told() {
+    let found = report(&[("us", 0, cell(0, 4000, 4, 4))], &Policy::default());
+    assert_eq!(found.verdict, Verdict::Inconclusive);
+    let sentence = "so few requests failed that it is no failure yet, although the evidence for one is there: that takes 5, 3 of \
+                    them the canary's, and side by side there are 4, 4 of them the canary's: 4 of 4 (100 %) of";
+    assert!(found.reason.starts_with(sentence), "{}", found.reason);
+    assert_eq!(found.needs.unwrap().verdict, Verdict::Fail);
 }
 
 #[test]
@@ -678,6 +881,201 @@ proptest! {
     }
 }
 
+/// A region passes for itself only where nothing that holds of all regions keeps the canary from it.
+#[test]
+fn no_region_passes_where_nothing_is_decided_and_each_that_keeps_the_limit_does() {
+    use RegionVerdict::{Fail, Inconclusive, Pass, Uncovered};
+    let policy = Policy::default();
+    let limit = Policy { slo: Some(0.01), ..policy };
+    let fine = ("us", 0, cell(100, 10_000, 100, 10_000));
+    for (cells, policy, looks, verdict, expected) in [
+        // It is not four times worse, and may be twice: with more requests it would fail.
+        (
+            &[("us", 0, cell(100, 10_000, 180, 10_000))][..],
+            &Policy { alpha: 1e-9, ..policy },
+            Looks::default(),
+            Verdict::Inconclusive,
+            &[Inconclusive][..],
+        ),
+        (&[fine], &policy, Looks::default(), Verdict::Pass, &[Pass]),
+        (&[fine], &policy, Looks { is_sampled: true, ..Looks::default() }, Verdict::Inconclusive, &[Inconclusive]),
+        // What hinders elsewhere hinders elsewhere.
+        (
+            &[fine, ("eu", 0, cell(2, 200, 2, 150))],
+            &policy,
+            Looks::default(),
+            Verdict::Inconclusive,
+            &[Inconclusive, Pass],
+        ),
+        (&[fine, ("eu", 0, cell(2, 200, 1, 20))], &policy, Looks::default(), Verdict::Pass, &[Uncovered, Pass]),
+        (&[fine, ("eu", 0, cell(9, 900, 90, 100))], &policy, Looks::default(), Verdict::Fail, &[Fail, Pass]),
+        // By the limit, where it is shown there.
+        (
+            &[("us", 0, cell(0, 9000, 0, 5000)), ("eu", 0, cell(0, 900, 1, 200))],
+            &limit,
+            Looks::default(),
+            Verdict::Pass,
+            &[Inconclusive, Pass],
+        ),
+    ] {
+        let counts = Counts::new(cells.iter().copied()).unwrap();
+        let one = Hypothesis { counts: &counts, at_worst: &[], policy, metric: Metric::Errors };
+        let (found, reports) = judge_all(&[one], looks);
+        let regions: Vec<RegionVerdict> = reports[0].regions.iter().map(|region| region.verdict).collect();
+        assert_eq!((found, &regions[..]), (verdict, expected), "{cells:?} {}", reports[0].reason);
+        let comparisons = [Comparison::of(Metric::Errors, &reports[0])];
+        let junit = render_junit(&Told::of(found, policy, &comparisons));
+        assert_eq!(
+            junit.matches("<system-out>").count(),
+            regions.iter().filter(|one| **one == Pass).count() + usize::from(found == Verdict::Pass)
+        );
+    }
+}
+
+/// What to do where waiting changes nothing.
+#[test]
+fn who_waits_in_vain_is_told_what_to_do() {
+    let policy = Policy::default();
+    let cells = |region, from: i64, until: i64, cell| (from..until).map(move |minute| (region, minute, cell));
+    let (fine, alone) = (cell(5, 1000, 5, 1000), cell(0, 0, 40, 100));
+    let us = || cells("us", 0, 30, fine);
+    let check =
+        |cells: Vec<(&'static str, i64, Cell)>, named: &[&str], policy: &Policy, looks, at_worst: Option<Cell>| {
+            let names: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
+            let counts = Counts::new(cells).unwrap().of_regions(&names);
+            let at_worst = [at_worst.map(|cell| Counts::new([("us", 0, cell)]).unwrap())];
+            let one = Hypothesis { counts: &counts, at_worst: &at_worst, policy, metric: Metric::Errors };
+            let (verdict, reports) = judge_all(&[one], looks);
+            assert_eq!(verdict, Verdict::Inconclusive, "{}", reports[0].reason);
+            let comparisons = [Comparison::of(Metric::Errors, &reports[0])];
+            let told = Told::of(verdict, policy, &comparisons);
+            (told.action(), render_text(&told))
+        };
+    let usual = Looks::default();
+    let least = Policy { min_effect: Some(0.2), ..policy };
+    let limit = Policy { slo: Some(0.01), ..policy };
+    for (cells, named, policy, looks, at_worst, action) in [
+        (
+            us().collect(),
+            &[][..],
+            &policy,
+            Looks { is_region_missing: true, ..usual },
+            None,
+            "See what does not answer or cannot be read (`transect doctor`)",
+        ),
+        (
+            us().collect(),
+            &[],
+            &policy,
+            Looks { is_sampled: true, ..usual },
+            None,
+            "Set TRANSECT_SAMPLE_RATE of the forwarder to 1",
+        ),
+        (
+            us().collect(),
+            &[],
+            &policy,
+            usual,
+            Some(cell(0, 900, 90, 100)),
+            "Look at what is not counted: at the service that was called",
+        ),
+        (
+            us().collect(),
+            &["eu", "us"],
+            &policy,
+            usual,
+            None,
+            "See whether eu is called so in the lake and its logs arrive",
+        ),
+        (
+            us().chain(cells("eu", 0, 9, fine)).collect(),
+            &[],
+            &policy,
+            usual,
+            None,
+            "See whether the logs of eu still arrive (`transect doctor`)",
+        ),
+        (
+            us().chain(cells("eu", 0, 9, fine)).chain(cells("eu", 9, 30, cell(5, 1000, 0, 0))).collect(),
+            &[],
+            &policy,
+            usual,
+            None,
+            "See whether the canary still gets traffic in eu (the weight of its alias)",
+        ),
+        (
+            us().chain(cells("us", 30, 60, alone)).collect(),
+            &[],
+            &policy,
+            usual,
+            None,
+            "Bring the baseline back beside the canary in us",
+        ),
+        (
+            cells("us", 0, 30, cell(0, 0, 0, 9)).collect(),
+            &[],
+            &policy,
+            usual,
+            None,
+            "Bring the baseline back beside the canary, or decide by hand",
+        ),
+        (
+            cells("us", 0, 3, cell(0, 0, 0, 9)).collect(),
+            &[],
+            &limit,
+            usual,
+            None,
+            "Bring the baseline back beside the canary, or ask again: its own limit may yet decide; about ",
+        ),
+        (
+            vec![("us", 0, cell(9, 9000, 60, 1000))],
+            &[],
+            &least,
+            usual,
+            None,
+            "Decide whether so little matters: without --min-effect",
+        ),
+        (
+            vec![("us", 0, cell(0, 900, 0, 100))],
+            &[],
+            &policy,
+            usual,
+            None,
+            "Say with --slo below what rate it passes by itself",
+        ),
+        (
+            vec![("us", 0, cell(0, 900, 0, 100))],
+            &[],
+            &limit,
+            usual,
+            None,
+            "Keep canary and baseline as they are, and ask again: about ",
+        ),
+        (
+            vec![("us", 0, cell(0, 900, 4, 4))],
+            &[],
+            &policy,
+            usual,
+            None,
+            "Keep canary and baseline as they are, and ask again: about 2 more requests",
+        ),
+    ] {
+        let (found, _) = check(cells, named, policy, looks, at_worst);
+        assert!(found.starts_with(action), "{found}");
+    }
+    // What the canary did without its baseline is told once.
+    let (_, text) = check(us().chain(cells("us", 30, 60, alone)).collect(), &[], &policy, usual, None);
+    let sentence = "in us the canary has failed more often since its baseline is gone, or all but gone, than the baseline did before: \
+                    to do the same, a baseline would have to fail at least ";
+    assert!(text.contains(sentence) && text.matches("its baseline is gone").count() == 1, "{text}");
+    let both = us().chain(cells("us", 30, 60, alone)).chain(cells("eu", 0, 30, fine)).chain(cells("eu", 30, 60, alone));
+    let (_, text) = check(both.collect(), &[], &policy, usual, None);
+    assert!(
+        text.contains("\nIn us the canary has failed") && text.matches("its baseline is gone").count() == 2,
+        "{text}"
+    );
+}
+
 #[test]
 fn what_was_counted_is_called_what_it_is() {
     let policy = Policy::default();
@@ -716,7 +1114,12 @@ fn what_was_counted_is_called_what_it_is() {
             &fine,
             Metric::Latency,
             "nothing has been slow, neither of 200 requests of the canary nor of 1,800 of the baseline, so the two cannot be told \
-             apart",
+             apart; a limit of its own (--slow-slo) passes a canary that is hardly ever slow",
+        ),
+        (
+            &fine,
+            Metric::Mixed,
+            "nothing has failed, neither of 200 requests of the canary nor of 1,800 of the baseline, so the two cannot be told apart",
         ),
     ] {
         assert_eq!(of(counts, metric), expected);

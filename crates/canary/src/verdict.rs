@@ -49,10 +49,12 @@ pub struct Policy {
     pub region_margin: Option<f64>,
     /// Units of the canary without which a region is not covered.
     pub min_requests: u64,
-    /// Risk difference that a failure takes at least.
+    /// Risk difference that a failure takes at least, of all regions together or of one that is worse for sure.
     pub min_effect: Option<f64>,
     /// Failure rate below which a canary passes whatever the baseline does.
     pub slo: Option<f64>,
+    /// Share of slow units below which its latency does.
+    pub slow_slo: Option<f64>,
     /// Share of traffic that the canary is meant to get.
     pub weight: Option<f64>,
     /// Failures come in bursts: what a block of minutes may be worth is bounded, however many units failed in it.
@@ -70,6 +72,7 @@ impl Default for Policy {
             min_requests: 100,
             min_effect: None,
             slo: None,
+            slow_slo: None,
             weight: None,
             robust: false,
         }
@@ -94,6 +97,16 @@ impl Policy {
         self.region_margin.unwrap_or(self.margin * self.margin)
     }
 
+    /// The same as one metric is judged by it: a limit is of one alone, and what met both releases has no share that it should
+    /// get.
+    pub(crate) fn of(&self, metric: Metric) -> Policy {
+        match metric {
+            Metric::Errors => *self,
+            Metric::Latency => Policy { slo: self.slow_slo, ..*self },
+            Metric::Mixed => Policy { slo: None, weight: None, ..*self },
+        }
+    }
+
     /// Whether a verdict can be by this policy.
     pub fn check(&self) -> Result<(), PolicyError> {
         let within = |value: f64| value > 0.0 && value < 1.0;
@@ -115,6 +128,7 @@ impl Policy {
         let optional = [
             ("min_effect", self.min_effect, "above 0 and below 1"),
             ("slo", self.slo, "above 0 and below 1"),
+            ("slow_slo", self.slow_slo, "above 0 and below 1"),
             ("weight", self.weight, "above 0 and below 1"),
         ];
         let optional =
@@ -131,7 +145,7 @@ impl Policy {
 pub enum Verdict {
     /// The comparison cannot be trusted: traffic is not shared as it was meant to be.
     Invalid,
-    /// Nothing was counted of one of the two.
+    /// Nothing was counted of the canary, or of one of the services or metrics that must pass.
     NoData,
     /// It is worse.
     Fail,
@@ -267,6 +281,10 @@ pub struct Report {
     pub verdict: Verdict,
     /// Why, in one sentence.
     pub reason: String,
+    /// What to do, where waiting changes nothing.
+    pub remedy: Option<String>,
+    /// The region of which it tells what the canary did once its baseline was gone.
+    pub told_drift: Option<String>,
     /// All regions together.
     pub totals: Totals,
     /// ln of the evidence for the same effect everywhere, and of the mean of the regions.
@@ -301,6 +319,8 @@ pub struct Report {
     pub needs: Option<Needs>,
     /// Whether something was not seen, so that nothing may pass, by no policy either.
     pub is_hindered: bool,
+    /// Whether it is worse for sure, by less than a failure takes.
+    pub is_worse_by_little: bool,
     /// Whether the two never ran side by side: what is said describes, and decides nothing.
     pub is_observational: bool,
 }
@@ -316,9 +336,13 @@ pub struct Needs {
     pub verdict: Verdict,
 }
 
-/// Which comparison the verdict of all rests on: the first with the same, else the first that hinders a pass.
-pub fn decisive(verdict: Verdict, of_each: impl Iterator<Item = Verdict> + Clone) -> usize {
-    let first = |of: &dyn Fn(Verdict) -> bool| of_each.clone().position(of);
+/// Which comparison the verdict of all rests on: the first with the same, else the first that hinders a pass. Mixed traces
+/// can only fail.
+pub fn decisive(verdict: Verdict, of_each: impl Iterator<Item = (Metric, Verdict)> + Clone) -> usize {
+    let first = |of: &dyn Fn(Verdict) -> bool| {
+        let is_told = |(metric, one)| (metric != Metric::Mixed || one == Verdict::Fail) && of(one);
+        of_each.clone().position(is_told)
+    };
     first(&|one| one == verdict).or_else(|| first(&|one| one != Verdict::Pass)).unwrap_or(0)
 }
 
@@ -329,7 +353,7 @@ pub struct Hypothesis<'c> {
     pub counts: &'c Counts,
     /// The same if what is held against nobody counted, kind by kind, where there is any of it.
     pub at_worst: &'c [Option<Counts>],
-    /// By what it is judged; α is that of the first.
+    /// By what all is judged; α is that of the first.
     pub policy: &'c Policy,
     /// What was counted in it. Nothing passes without what is no [`Metric::Mixed`].
     pub metric: Metric,
@@ -364,8 +388,8 @@ pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Repor
     judge_all(&[Hypothesis { counts, at_worst: &[], policy, metric: Metric::Errors }], looks).1.swap_remove(0)
 }
 
-/// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must. Windows
-/// are those of one clock. What is held against nobody decides nothing, and speaks against them where they would not pass
+/// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must; where one of
+/// these has no data, all have none. Windows are those of one clock. What is held against nobody decides nothing, and speaks against them where they would not pass
 /// with some kind of it, or would fail.
 pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<Report>) {
     let judged = judge_counted(hypotheses, looks, false);
@@ -420,17 +444,18 @@ fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_worse_at_worst:
         .map(|(process, fails)| process.report(*fails, looks.history, processes.len()))
         .collect();
     let has = |verdict: Verdict| reports.iter().any(|report| report.verdict == verdict);
-    let must = |verdict: Verdict| {
-        let told = || reports.iter().zip(hypotheses).filter(|(_, hypothesis)| hypothesis.metric != Metric::Mixed);
-        told().next().is_some() && told().all(|(report, _)| report.verdict == verdict)
+    let that_must = || {
+        let each = reports.iter().zip(hypotheses).filter(|(_, hypothesis)| hypothesis.metric != Metric::Mixed);
+        each.map(|(report, _)| report.verdict)
     };
     let verdict = if has(Verdict::Fail) {
         Verdict::Fail
     } else if has(Verdict::Invalid) {
         Verdict::Invalid
-    } else if must(Verdict::NoData) {
+    } else if that_must().any(|verdict| verdict == Verdict::NoData) {
+        // Of one of them nothing is known, and no policy takes that for undecided.
         Verdict::NoData
-    } else if must(Verdict::Pass) {
+    } else if that_must().next().is_some() && that_must().all(|verdict| verdict == Verdict::Pass) {
         Verdict::Pass
     } else {
         Verdict::Inconclusive

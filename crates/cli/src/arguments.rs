@@ -501,12 +501,15 @@ pub struct CanaryPolicy {
     /// Requests of the canary without which a region is not covered: a pass says nothing of it, and takes one that is [default: 100]
     #[arg(long, value_name = "N", help_heading = "Policy")]
     pub min_requests: Option<u64>,
-    /// Difference of failure rates that a failure takes at least
+    /// Difference of failure rates that a failure takes at least, in all regions together or in one that is worse for sure
     #[arg(long, value_name = "RATE", help_heading = "Policy")]
     pub min_effect: Option<String>,
     /// Failure rate below which a canary passes whatever its baseline does
     #[arg(long, value_name = "RATE", help_heading = "Policy")]
     pub slo: Option<String>,
+    /// With --slow: share of slow requests below which its latency passes whatever its baseline does
+    #[arg(long, value_name = "RATE", help_heading = "Policy")]
+    pub slow_slo: Option<String>,
     /// Share of requests that the canary is meant to get in the regions that it has come to
     #[arg(long, value_name = "SHARE", help_heading = "Policy")]
     pub weight: Option<String>,
@@ -525,8 +528,8 @@ pub struct CanaryPolicy {
 #[derive(Debug, Args)]
 pub struct CanaryWaiting {
     /// Keep what was counted here between calls: minutes are counted once, a failure stays, and a pass until there is one. The last
-    /// 15 minutes of it are looked through again each time, and all of it before a pass: what came late is told, and nothing passes
-    /// that would not with it
+    /// 15 minutes of it are looked through again each time, and all of it before a pass: what came late is told, and the
+    /// canary passes only if it would with it, too
     #[arg(long, value_name = "FILE", help_heading = "Waiting")]
     pub state: Option<PathBuf>,
     /// Forget what the state has counted and decided, and count anew from its beginning, or from another --since than it was begun

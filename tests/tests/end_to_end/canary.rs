@@ -96,6 +96,7 @@ fn what_cannot_be_judged_is_refused() {
     refused(&["--service", "a", "--canary", "2"], "no --baseline");
     refused(&["--service", "a", "--canary", "2", "--baseline", "2"], "--baseline and --canary are both 2");
     refused(&["--every", "1m"], "--watch");
+    refused(&["--slow-slo", "1%"], "--slow-slo is a limit of how many are slow");
     let policy = folder.path().join("policy.toml");
     std::fs::write(&policy, "alpha = 0.01\nmin_request = 5\n").unwrap();
     refused(&["--policy", text(&policy)], "min_request");
@@ -585,7 +586,7 @@ fn nothing_passes_that_would_not_with_what_came_later_than_is_read_at_each_look(
     assert_eq!((code, &report["hindered"]), (4, &json!(true)), "{}", report["reason"]);
     assert!(report["late"]["x_b"].as_u64().unwrap() > 20, "{}", report["late"]);
     let reason = report["reason"].as_str().unwrap();
-    assert!(reason.starts_with("what is held against nobody speaks against it"), "{reason}");
+    assert!(reason.starts_with("some failed requests are not counted, because they came too late"), "{reason}");
     assert_eq!(ask().0, 4);
 }
 
@@ -868,6 +869,16 @@ fn latency_and_several_services_are_judged_together() {
     assert_eq!(named, expected);
     assert!(report["mixed"]["mixed"]["n"].as_u64().unwrap() > 0, "{}", report["mixed"]);
     assert_eq!(report["policy"]["slow"], "2s");
+    // Where nobody is slow, a limit of its own passes latency, and no other.
+    let limit = ["--slow", "1h", "--slow-slo", "50%", "--region", "us-west-2"];
+    let (_, limited) = self::report(lake, &[&RELEASE[..], &limit].concat());
+    let latency = &limited["comparisons"][1];
+    assert_eq!(
+        (&latency["metric"], &latency["verdict"], &latency["x_b"]),
+        (&json!("latency"), &json!("PASS"), &json!(0))
+    );
+    assert_eq!((&limited["policy"]["slo"], &limited["policy"]["slow_slo"]), (&Value::Null, &json!(0.5)));
+    assert!(latency["reason"].as_str().unwrap().starts_with("the canary is slow less often than 50 %"), "{latency}");
     // What a failed record is can be said.
     let (_, none) = self::report(lake, &[&RELEASE[..], &["--error", "severity_number > 24"]].concat());
     assert_eq!((&none["x_a"], &none["x_b"]), (&json!(0), &json!(0)));

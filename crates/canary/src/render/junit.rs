@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-use super::{Comparison, Told, power};
-use crate::verdict::{Metric, Region, RegionVerdict, Verdict};
+use super::{Comparison, Told, not_worse, power};
+use crate::verdict::{Metric, Policy, Region, RegionVerdict, Verdict};
 use crate::words;
 
 /// The document.
@@ -36,7 +36,7 @@ fn suite(out: &mut String, one: &Comparison<'_>, told: &Told<'_>) {
     );
     case(out, &name, "verdict", kind(report.verdict), &format!("{}: {}", report.verdict.name(), report.reason));
     for region in &report.regions {
-        case(out, &name, &region.region, of_region(region.verdict), &of_a_region(one.metric, region));
+        case(out, &name, &region.region, of_region(region.verdict), &of_a_region(one.metric, region, told.policy));
     }
     for region in told.missing_regions {
         case(out, &name, region, "error", "the region did not answer");
@@ -55,12 +55,13 @@ fn case(out: &mut String, class: &str, name: &str, kind: &str, message: &str) {
     out.push_str("</testcase>\n");
 }
 
-fn of_a_region(metric: Metric, region: &Region) -> String {
+fn of_a_region(metric: Metric, region: &Region, policy: &Policy) -> String {
     format!(
-        "{}: {}; evidence that it is worse {}, that it is not {}{}",
+        "{}: {}; evidence that it is worse {}, that it is {} {}{}",
         region.verdict.name(),
         words::rates(metric, &region.totals.counts),
         power(region.totals.ln_e_fail),
+        not_worse(policy, false),
         power(region.totals.ln_e_pass),
         if region.roll_back { "; roll back" } else { "" }
     )

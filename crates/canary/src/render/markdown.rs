@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Told, digits, interval, mixed_sentence, percent, power};
+use super::{Told, digits, interval, mixed_sentence, not_worse, percent, power};
+use crate::words::times;
 
 /// The text.
 pub fn render_markdown(told: &Told<'_>) -> String {
@@ -39,7 +40,8 @@ pub fn render_markdown(told: &Told<'_>) -> String {
         let bad = one.metric.bad();
         let _ = writeln!(
             out,
-            "| region | baseline {bad} | canary {bad} | canary rate, 95 % | risk ratio | worse | not worse | verdict |"
+            "| region | baseline {bad} | canary {bad} | canary rate, 95 % | risk ratio | worse | {} | verdict |",
+            not_worse(told.policy, false)
         );
         out.push_str("|---|--:|--:|--:|--:|--:|--:|---|\n");
         for region in &one.report.regions {
@@ -75,9 +77,9 @@ pub fn render_markdown(told: &Told<'_>) -> String {
         digits(one.report.p_always_valid),
         policy.alpha,
         policy.beta,
-        policy.tolerance,
-        policy.margin,
-        policy.margin_of_region(),
+        times(policy.tolerance),
+        times(policy.margin),
+        times(policy.margin_of_region()),
         policy.min_requests
     );
     out

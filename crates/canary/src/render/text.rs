@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use super::{Told, digits, interval, mixed_sentence, percent, power};
+use super::{Told, digits, interval, mixed_sentence, not_worse, percent, power};
 use crate::counts::Cell;
 use crate::described::Estimate;
-use crate::verdict::{Region, Report};
+use crate::verdict::{Policy, Region, Report};
+use crate::words::times;
 
 /// Blocks of a sparkline, from nothing to the decision line and beyond.
 const SPARKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
@@ -35,9 +36,9 @@ pub fn render_text(told: &Told<'_>) -> String {
             let names = [one.service, Some(one.metric.name())].into_iter().flatten().collect::<Vec<_>>().join(", ");
             let _ = writeln!(out, "{names}: {}", one.report.verdict.name());
         }
-        out.push_str(&table(one.report));
+        out.push_str(&table(one.report, told.policy));
         if one.report.windows.len() > 1 {
-            let line = -told.policy.alpha.ln();
+            let line = told.ln_fail_line();
             let _ = writeln!(
                 out,
                 "evidence over time  {}  (full: the line of {} at which it fails)",
@@ -63,26 +64,27 @@ pub fn render_text(told: &Told<'_>) -> String {
     let _ = writeln!(
         out,
         "\nodds ratio {} at every look (risk {}); risk ratio {}, risk difference {} (Mantel-Haenszel, 95 %); \
-         p {} at any look.\nFails at evidence {:.0}, passes at {:.0} in every region with {} requests of the canary or more; \
+         p {} at any look.\nFails at evidence {}, passes at {} in every region with {} requests of the canary or more; \
          tolerance {}, margin {}, in each region {}{}.",
         interval(&report.odds_ratio),
         policy.alpha,
         interval(&report.totals.risk_ratio),
         interval(&report.risk_difference),
         digits(report.p_always_valid),
-        told.comparisons.len() as f64 / policy.alpha,
-        1.0 / policy.beta,
+        power(told.ln_fail_line()),
+        power(-policy.beta.ln()),
         policy.min_requests,
-        policy.tolerance,
-        policy.margin,
-        policy.margin_of_region(),
+        times(policy.tolerance),
+        times(policy.margin),
+        times(policy.margin_of_region()),
         if policy.robust { "; bets, so that no burst decides" } else { "" }
     );
     out
 }
 
-fn table(report: &Report) -> String {
-    let header = ["region", "baseline", "canary", "rate, 95 %", "risk ratio", "worse", "not worse", "verdict"];
+fn table(report: &Report, policy: &Policy) -> String {
+    let not_worse = not_worse(policy, report.regions.len() > 1);
+    let header = ["region", "baseline", "canary", "rate, 95 %", "risk ratio", "worse", &not_worse, "verdict"];
     let mut rows: Vec<[String; 8]> = vec![header.map(str::to_owned)];
     let failed = |x: u64, n: u64| format!("{x} of {n}");
     let row = |name: &str, counts: &Cell, rate: &Estimate, ratio: &Estimate, fail: f64, pass: f64, verdict: &str| {
@@ -193,6 +195,15 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("us      1 of 1800  16 of 200  8.00 % (4.98 to 12.6)"), "{text}");
+        // What is worse, and not four times so, is no contradiction.
+        assert!(text.contains("  worse    not 4x worse; all: 2x  verdict\n"), "{text}");
+        assert!(text.contains("it fails)\n") && text.contains("the line of 10^1.3 at which"), "{text}");
+        assert!(
+            text.contains("\nFails at evidence 10^1.3, passes at 10^1.3 in every region with 100 requests"),
+            "{text}"
+        );
+        let odd = Policy { margin: 1.3, ..policy };
+        assert_eq!(not_worse(&odd, true), "not 1.69x worse; all: 1.3x");
         assert!(text.contains("roll back: us\n"), "{text}");
         assert!(text.contains("\nlog groups: /aws/lambda/pay-0, ") && text.contains("pay-7 and 1 more\n"), "{text}");
         assert_eq!(

@@ -307,13 +307,12 @@ fn judge_series(
     global: &Global,
 ) -> Result<Judged, Failure> {
     let errors_policy = asked.policy;
-    let latency_policy = Policy { slo: None, ..errors_policy };
     let mixed_policy = Policy { slo: None, weight: None, ..errors_policy };
     let steps = series.steps();
     let mut all: Vec<Asking<'_>> = Vec::new();
     let mut mixed = Vec::new();
     for (index, service) in series.services().iter().enumerate() {
-        for (metric, policy) in [(Metric::Errors, &errors_policy), (Metric::Latency, &latency_policy)] {
+        for (metric, policy) in [(Metric::Errors, &errors_policy), (Metric::Latency, &errors_policy)] {
             let is_slow = metric == Metric::Latency;
             if is_slow && counting.slow_nano.is_none() {
                 continue;
@@ -344,7 +343,7 @@ fn judge_series(
     let (verdict, reports) = judge_all(&hypotheses, looks);
     drop(hypotheses);
     series.check_decision(verdict)?;
-    let decisive = decisive(verdict, reports.iter().map(|report| report.verdict));
+    let decisive = decisive(verdict, all.iter().zip(&reports).map(|(one, report)| (one.metric, report.verdict)));
     let service = all.get(decisive).map_or(0, |one| one.index);
     let mixed = (!mixed.is_empty()).then(|| mixed.swap_remove(service));
     let mixed = mixed.map(|([baseline, canary, mixed], report)| Mixed { baseline, canary, mixed, report });

@@ -92,7 +92,7 @@ impl Counting {
                 "service": asked.services, "baseline": baseline, "canary": canary, "region": global.region,
                 "alpha": policy.alpha, "beta": policy.beta, "tolerance": policy.tolerance, "margin": policy.margin,
                 "region_margin": policy.region_margin,
-                "min_requests": policy.min_requests, "min_effect": policy.min_effect, "slo": policy.slo,
+                "min_requests": policy.min_requests, "min_effect": policy.min_effect, "slo": policy.slo, "slow_slo": policy.slow_slo,
                 "weight": policy.weight, "robust": policy.robust, "gate_mixed": asked.gate_mixed,
                 "error": asked.error, "slow": asked.slow, "unit": unit_name,
                 "exclude_first": asked.exclude_first, "settle": settle,

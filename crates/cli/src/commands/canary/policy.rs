@@ -58,6 +58,7 @@ struct File {
     min_requests: Option<u64>,
     min_effect: Option<Rate>,
     slo: Option<Rate>,
+    slow_slo: Option<Rate>,
     weight: Option<Rate>,
     robust: Option<bool>,
     gate_mixed: Option<bool>,
@@ -107,12 +108,20 @@ impl Asked {
             min_requests: flags.min_requests.or(file.min_requests).unwrap_or(usual.min_requests),
             min_effect: rate("--min-effect", &flags.min_effect, file.min_effect)?,
             slo: rate("--slo", &flags.slo, file.slo)?,
+            slow_slo: rate("--slow-slo", &flags.slow_slo, file.slow_slo)?,
             weight: rate("--weight", &flags.weight, file.weight)?,
             robust: flags.robust || file.robust.unwrap_or(false),
         };
         policy.check().map_err(|error| {
             Failure::usage(format!("--{error}").replace('_', "-"), "`transect canary --help` says what each is")
         })?;
+        let slow = counting.slow.clone().or(file.slow);
+        if policy.slow_slo.is_some() && slow.is_none() {
+            return Err(Failure::usage(
+                "--slow-slo is a limit of how many are slow, and nothing says from when on they are",
+                "say it with --slow, such as --slow 2s",
+            ));
+        }
         let services = match (own.service.is_empty(), file.service) {
             (true, Some(Names::One(name))) => vec![name],
             (true, Some(Names::Several(names))) => names,
@@ -138,7 +147,7 @@ impl Asked {
                 _ => OnInconclusive::Pass,
             })),
             error: counting.error.clone().or(file.error),
-            slow: counting.slow.clone().or(file.slow),
+            slow,
             unit: counting.unit.or(unit.map(|text| match text.as_str() {
                 "trace" => UnitName::Trace,
                 "invocation" => UnitName::Invocation,

@@ -709,7 +709,7 @@ impl Service {
         (!self.late.is_empty()).then(|| {
             format!(
                 "of {}, {} of the canary came after their minutes had been counted, and {} of the baseline: they count for \
-                 nothing, and nothing passes that would not with them; a longer --settle waits for them, and \
+                 nothing, and the canary passes only if it would with them, too; a longer --settle waits for them, and \
                  --recount counts them",
                 self.service,
                 of(failed.n_b, failed.x_b, slow.x_b),
@@ -725,16 +725,16 @@ impl Service {
         let of = |[baseline, canary]: [u64; 2]| format!("{canary} of the canary and {baseline} of the baseline");
         if excused != [0; 2] {
             sentences.push(format!(
-                "requests of {} failed because something that they called had: {}; they count as good, and nothing passes \
-                 that would not if they had failed",
+                "requests of {} failed because something that they called had: {}; they count as good, and the canary \
+                 passes only if it would with them as failures, too",
                 self.service,
                 of(excused)
             ));
         }
         if untied != [0; 2] {
             sentences.push(format!(
-                "failures of {} name no request, or no release, that is known: {}; they count for nothing, and nothing passes that would \
-                 not if each were a request",
+                "failures of {} name no request, or no release, that is known: {}; they count for nothing, and the canary \
+                 passes only if it would with each of them as a failed request, too",
                 self.service,
                 of(untied)
             ));
