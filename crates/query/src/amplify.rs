@@ -1,5 +1,5 @@
-//! What makes much of little: functions whose result is larger than anything they were given, and queries that ask
-//! themselves again. Neither is seen by the memory that sorting and grouping are given, so each has a bound of its own. It
+//! What makes much of little: functions whose result is larger than anything they were given, queries that ask
+//! themselves again, and chains of operators. None of it is seen by the memory that sorting and grouping are given, so each has a bound of its own. It
 //! refuses to bound what a query reads.
 
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, LargeStringArray, Recor
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, FieldRef, Int64Type};
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::config::ConfigOptions;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
@@ -18,6 +18,9 @@ use datafusion::logical_expr::{
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
 use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
@@ -28,6 +31,9 @@ use crate::node::{Node, Work};
 const SHARE: usize = 8;
 /// Batches that a recursion may give: as many rounds, or fewer that give many rows.
 const RECURSION_BATCHES_MAX: u64 = 20_000;
+/// Operators that may follow each other within brackets and between commas, and queries or tables that may be put together
+/// within brackets: each makes the tree of a query one deeper.
+const OPERATORS_MAX: usize = 500;
 
 /// How much a function makes of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -209,6 +215,44 @@ impl ScalarUDFImpl for Bounded {
     fn documentation(&self) -> Option<&Documentation> {
         self.inner.documentation()
     }
+}
+
+/// Refuses a chain of operators that would make a tree too deep for a stack, and too slow to plan long before that.
+pub(crate) fn bound_operators(sql: &str) -> Result<()> {
+    // What is no SQL is told by the parser.
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().unwrap_or_default();
+    // By bracket: operators since the last comma, and tables and queries that are put together.
+    let mut chains = vec![[0_usize; 2]];
+    for token in &tokens {
+        match token {
+            Token::LParen | Token::LBracket | Token::LBrace => chains.push([0; 2]),
+            Token::RParen | Token::RBracket | Token::RBrace if chains.len() > 1 => drop(chains.pop()),
+            _ => {}
+        }
+        let Some([operators, queries]) = chains.last_mut() else { continue };
+        match token {
+            Token::Comma => *operators = 0,
+            Token::SemiColon => (*operators, *queries) = (0, 0),
+            Token::Word(word) => match word.keyword {
+                Keyword::AND | Keyword::OR | Keyword::LIKE | Keyword::ILIKE | Keyword::IS => *operators += 1,
+                // The branches of a CASE stand side by side.
+                Keyword::WHEN | Keyword::THEN | Keyword::ELSE => *operators = 0,
+                Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::JOIN => *queries += 1,
+                _ => {}
+            },
+            Token::Whitespace(_) | Token::Number(..) | Token::Period | Token::Placeholder(_) => {}
+            Token::LParen | Token::RParen | Token::LBracket | Token::RBracket | Token::LBrace | Token::RBrace => {}
+            Token::SingleQuotedString(_) | Token::EOF => {}
+            _ => *operators += 1,
+        }
+        if *operators > OPERATORS_MAX || *queries > OPERATORS_MAX {
+            return plan_err!(
+                "more than {OPERATORS_MAX} operators, tables or queries are put together at once; write a list with IN, or \
+                 join a table of values"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The plan with a bound on every recursion in it.

@@ -34,7 +34,7 @@ use transect_lake::{
     Serving, list_regions, read_mappings,
 };
 
-use crate::amplify::{bound_functions, bound_recursion};
+use crate::amplify::{bound_functions, bound_operators, bound_recursion};
 use crate::answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote};
 use crate::distinct::CountDistinctTexts;
 use crate::error::{Names, from_datafusion};
@@ -499,6 +499,7 @@ impl Engine {
         text: &str,
         params: &[(String, ScalarValue)],
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+        bound_operators(text)?;
         let values = || ParamValues::from(params.iter().cloned().collect::<std::collections::HashMap<_, _>>());
         let mut tables = self.tables.lock().await;
         if *tables == Tables::None {

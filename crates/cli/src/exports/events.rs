@@ -41,7 +41,7 @@ impl Export<'_> {
     fn of_pages(&self) -> Events<'_> {
         let pages = serde_json::Deserializer::from_str(&self.text).into_iter::<Page<'_>>();
         let lists = pages.map(|page| page.map(|page| page.events.get()).map_err(damaged));
-        let events = lists.flat_map(|list| Elements::<EventOf<'_>>::of(list));
+        let events = lists.flat_map(Elements::<EventOf<'_>>::of);
         Box::new(events.enumerate().map(|(index, event)| {
             let event = event?;
             Ok(Saved {
@@ -64,7 +64,7 @@ impl Export<'_> {
                 None => Ok(answer.results.get()),
             }
         });
-        let rows = lists.flat_map(|list| Elements::<Vec<Field<'_>>>::of(list));
+        let rows = lists.flat_map(Elements::<Vec<Field<'_>>>::of);
         Box::new(rows.enumerate().map(|(index, row)| {
             let fields = row?.into_iter().filter_map(|field| Some((field.field?, field.value?)));
             self.of_fields(fields.collect(), index + 1)

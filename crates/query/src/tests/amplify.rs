@@ -55,3 +55,29 @@ async fn a_recursion_ends() {
     assert!(matches!(error, QueryError::Execution(_)), "{error:?}");
     assert!(error.to_string().starts_with("WITH RECURSIVE has not ended after 20000 rounds"), "{error}");
 }
+
+#[tokio::test]
+async fn a_chain_of_operators_ends_before_the_stack_does() {
+    let fixture = fixture();
+    let engine = fixture.engine();
+    let chain = |count: usize, part: &str| vec![part; count].join(" ");
+    for sql in [
+        format!("select 1 {}", chain(5_000, "+ 1")),
+        format!("select count(*) from telemetry where severity_number = 1 {}", chain(5_000, "or severity_number = 2")),
+        format!("select 1 {}", chain(5_000, "union all select 1, 2")),
+        format!("select 1 from telemetry a {}", chain(5_000, "join telemetry b on true")),
+    ] {
+        let error = engine.sql(&sql, &[]).await.err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("more than 500 operators, tables or queries"), "{error}");
+    }
+    // What stands side by side is no chain.
+    let numbers = vec!["1"; 20_000].join(", ");
+    let branches = (0..600).map(|number| format!("when {number} = 1 then 2")).collect::<Vec<_>>().join(" ");
+    for sql in [
+        format!("select count(*) from telemetry where severity_number in ({numbers})"),
+        format!("select case {branches} end"),
+        format!("select 1 {}", chain(200, "+ 1")),
+    ] {
+        engine.sql(&sql, &[]).await.unwrap();
+    }
+}

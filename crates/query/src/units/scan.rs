@@ -30,6 +30,7 @@ use super::streams::{
 use super::survey::{Emitter, Name, RowKind, Seen, Survey};
 use super::tally::{Draft, FailureKey, Links, PlainSet, Row, Tally, ToLookUp, gather, id_number, span_number};
 use super::{ServiceUnits, UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
+use crate::amplify::bound_operators;
 use crate::answer::Completeness;
 use crate::calls::{LineKind, SHARED_VERSION};
 use crate::error::{Names, from_datafusion};
@@ -82,6 +83,7 @@ impl Engine {
         fields.push(Field::new("timestamp", timestamp, true));
         let whole = DFSchema::try_from(Schema::new(fields)).map_err(explain)?;
         let state = self.state();
+        bound_operators(sql).map_err(explain)?;
         let expression = state.create_logical_expr(sql, &whole).map_err(explain)?;
         let expression = expression
             .transform_up(|expr| {
