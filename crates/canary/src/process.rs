@@ -602,8 +602,11 @@ impl<'c> Process<'c> {
         let left = self.left();
         let unseen = self.unseen(&left);
         // Nothing passes then.
-        let is_hindered =
-            self.looks.is_region_missing || self.looks.is_sampled || self.is_worse_at_worst || unseen.is_some();
+        let is_hindered = self.looks.is_region_missing
+            || self.looks.is_sampled
+            || self.is_untimed()
+            || self.is_worse_at_worst
+            || unseen.is_some();
         // What was set aside is described where there is nothing else: of regions without a canary, and of releases that
         // never ran side by side.
         let told = |region: &OfRegion| match self.is_overlap() && region.begins.is_some() {
@@ -686,6 +689,7 @@ impl<'c> Process<'c> {
             is_overlap: self.is_overlap(),
             is_region_missing: self.looks.is_region_missing,
             is_sampled: self.looks.is_sampled,
+            is_untimed: self.is_untimed(),
             is_worse_at_worst: self.is_worse_at_worst,
             short,
             regions_count: self.regions_count(),
@@ -768,12 +772,20 @@ impl<'c> Process<'c> {
         }
     }
 
+    /// Whether slow units may be among those of which nobody knows how long they took.
+    fn is_untimed(&self) -> bool {
+        self.looks.is_untimed && self.metric == Metric::Latency
+    }
+
     /// Whether what keeps it from passing is of no region more than of another: then no region passes alone either.
     fn is_undecided_everywhere(&self, verdict: Verdict) -> bool {
         match verdict {
             Verdict::Invalid => true,
             Verdict::Inconclusive => {
-                self.looks.is_sampled || self.is_worse_at_worst || self.evidence.ln_pass < self.ln_pass_line()
+                self.looks.is_sampled
+                    || self.is_untimed()
+                    || self.is_worse_at_worst
+                    || self.evidence.ln_pass < self.ln_pass_line()
             }
             Verdict::Fail | Verdict::NoData | Verdict::Pass => false,
         }

@@ -1125,3 +1125,18 @@ fn what_was_counted_is_called_what_it_is() {
         assert_eq!(of(counts, metric), expected);
     }
 }
+
+#[test]
+fn latency_does_not_pass_where_nobody_knows_how_long_many_took() {
+    let policy = Policy::default();
+    let counts = Counts::new([("us", 0, cell(100, 10_000, 90, 10_000))]).unwrap();
+    let of = |metric, is_untimed| {
+        let one = Hypothesis { counts: &counts, at_worst: &[], policy: &policy, metric };
+        judge_all(&[one], Looks { is_untimed, ..Looks::default() }).1.swap_remove(0)
+    };
+    assert_eq!(of(Metric::Latency, false).verdict, Verdict::Pass);
+    assert_eq!(of(Metric::Errors, true).verdict, Verdict::Pass);
+    let untimed = of(Metric::Latency, true);
+    assert_eq!((untimed.verdict, untimed.is_hindered), (Verdict::Inconclusive, true));
+    assert!(untimed.reason.contains("nobody knows how long they took"), "{}", untimed.reason);
+}

@@ -378,6 +378,8 @@ pub struct Looks {
     /// A share of the requests was kept, and all that failed or warned: nothing passes then, because a release that warns
     /// more often shows more of its good ones.
     pub is_sampled: bool,
+    /// Of many units nobody knows how long they took: latency does not pass then.
+    pub is_untimed: bool,
     /// What the past decides.
     pub history: History,
 }

@@ -112,6 +112,7 @@ pub(crate) struct Facts<'f> {
     pub is_overlap: bool,
     pub is_region_missing: bool,
     pub is_sampled: bool,
+    pub is_untimed: bool,
     pub is_worse_at_worst: bool,
     /// What a failure lacks beside the evidence.
     pub short: Option<Short>,
@@ -386,6 +387,15 @@ fn not_counted(facts: &Facts<'_>, rates: &str) -> Option<Said> {
                  less, and nothing passes then: {rates}"
             ),
             "Set TRANSECT_SAMPLE_RATE of the forwarder to 1, and compare anew from then on",
+        ));
+    }
+    if facts.is_untimed {
+        return Some(Said::new(
+            format!(
+                "of more than one in ten requests of the canary, or of the baseline, nobody knows how long they took, and slow \
+                 ones may be among them, so nothing passes: {rates}"
+            ),
+            "See that both releases write reports or spans (a system log level of WARN leaves reports out), or judge without --slow",
         ));
     }
     if facts.is_worse_at_worst {

@@ -165,6 +165,8 @@ pub struct ServiceUnits {
     /// The least rate by which units were kept that no mark of a call shows: a share of those that went well, and all
     /// that failed. None where every unit was kept.
     pub sample_rate_min: Option<f64>,
+    /// Of many units of the baseline or of the canary nobody knows how long they took: those that were slow are not known.
+    pub is_untimed: bool,
 }
 
 /// An answer.

@@ -335,7 +335,12 @@ fn judge_series(
         }
     }
     let history = if series.is_kept() { History::Decides } else { History::Told };
-    let looks = Looks { is_region_missing: !look.is_complete, is_sampled: series.is_sampled(), history };
+    let looks = Looks {
+        is_region_missing: !look.is_complete,
+        is_sampled: series.is_sampled(),
+        is_untimed: series.is_untimed(),
+        history,
+    };
     let hypotheses: Vec<Hypothesis<'_>> = all
         .iter()
         .map(|one| Hypothesis { counts: &one.counts, at_worst: &one.at_worst, policy: one.policy, metric: one.metric })

@@ -811,3 +811,16 @@ async fn a_functions_own_group_speaks_without_reports_and_a_span_silences_no_con
     (span.span_id, span.duration_nano) = (Some("00000000000000aa".into()), Some(MS));
     assert_eq!(counted((0..10).map(container).chain([vec![span]])).await.0, [6, 0, 5, 0]);
 }
+
+#[tokio::test]
+async fn calls_that_do_not_say_how_long_they_took_are_told() {
+    let told = async |words: &str| {
+        let calls = (0..20).flat_map(|number| called("pay", "9", number, &format!("Sa{number} Ra{number}")));
+        let canary = (20..40).flat_map(|number| {
+            called("pay", "10", number, &words.split(' ').map(|word| format!("{word}{number} ")).collect::<String>())
+        });
+        let lines: Vec<Record<'static>> = calls.chain(canary).collect();
+        units(&Fixture::of(&lines).engine(), UnitKind::Auto).await.is_untimed
+    };
+    assert_eq!((told("Sa Ra").await, told("Sa Ea").await), (false, true));
+}

@@ -784,6 +784,7 @@ fn add_tied(tied: &TiedFailures, survey: &Survey, places: &BTreeMap<usize, Arc<T
                 span,
                 failed_unix_nano: Some(*time_unix_nano),
                 slow_unix_nano: None,
+                is_timed: false,
                 mark: None,
             });
         }
@@ -920,6 +921,7 @@ async fn count_file(file: &File, context: &Arc<Context>, tally: &Tally) -> Resul
                 span: if of.is_error { spans[row] } else { 0 },
                 failed_unix_nano: of.is_error.then_some(over),
                 slow_unix_nano: (of.has_duration() && slow).then_some(over),
+                is_timed: of.has_duration() && duration.is_some(),
                 mark: match of.event {
                     EventKind::Mark(kind) if of.signal == LOG => Some(kind),
                     _ => None,

@@ -19,6 +19,8 @@ use crate::release_map::ReleaseMap;
 
 /// Parts of a table, so that several threads can fill it.
 const SHARDS: usize = 64;
+/// Of so many units one at most may not say how long it took, for latencies to be compared.
+const UNTIMED_TIMES: u64 = 10;
 /// Never: what has not failed.
 const NEVER: i64 = i64::MAX;
 
@@ -114,6 +116,8 @@ pub(super) struct Row {
     pub(super) failed_unix_nano: Option<i64>,
     /// When it had been slow; none if it was not.
     pub(super) slow_unix_nano: Option<i64>,
+    /// Whether it says how long its call took.
+    pub(super) is_timed: bool,
     /// What it is of its call, if it is one of its marks.
     pub(super) mark: Option<LineKind>,
 }
@@ -133,6 +137,7 @@ struct Call {
     failed_unix_nano: i64,
     failed_span: u64,
     slow_unix_nano: i64,
+    is_timed: bool,
     /// Whether one of its marks was seen, and whether that was its START.
     is_marked: bool,
     is_started: bool,
@@ -154,6 +159,7 @@ impl Call {
             failed_unix_nano: row.failed_unix_nano.unwrap_or(NEVER),
             failed_span: row.span,
             slow_unix_nano: row.slow_unix_nano.unwrap_or(NEVER),
+            is_timed: row.is_timed,
             is_marked: row.mark.is_some(),
             is_started: row.mark == Some(LineKind::Start),
         }
@@ -180,6 +186,7 @@ impl Call {
             (self.failed_unix_nano, self.failed_span) = (other.failed_unix_nano, other.failed_span);
         }
         self.slow_unix_nano = self.slow_unix_nano.min(other.slow_unix_nano);
+        self.is_timed |= other.is_timed;
         self.is_marked |= other.is_marked;
         self.is_started |= other.is_started;
     }
@@ -385,6 +392,7 @@ struct Unit {
     failed: Option<(u128, Failing)>,
     first_unix_nano: i64,
     slow_unix_nano: i64,
+    is_timed: bool,
     /// Whether the marks of a call show it, which are kept whatever the sample rate is.
     is_marked: bool,
 }
@@ -401,6 +409,7 @@ impl Unit {
             failed: (call.failed_unix_nano != NEVER).then_some((call.invocation, failing)),
             first_unix_nano: call.first_unix_nano,
             slow_unix_nano: call.slow_unix_nano,
+            is_timed: call.is_timed,
             is_marked: call.is_marked,
         }
     }
@@ -408,6 +417,7 @@ impl Unit {
     fn unite(&mut self, other: &Unit) {
         self.first_unix_nano = self.first_unix_nano.min(other.first_unix_nano);
         self.slow_unix_nano = self.slow_unix_nano.min(other.slow_unix_nano);
+        self.is_timed |= other.is_timed;
         self.is_marked |= other.is_marked;
         let order = |failed: &Option<(u128, Failing)>| {
             let (invocation, failing) =
@@ -808,7 +818,10 @@ impl Draft<'_> {
                 && unit.first_unix_nano >= question.since_unix_nano
                 && unit.first_unix_nano < question.until_unix_nano
         };
+        let mut untimed = [[0_u64; 2]; 2];
         for (key, unit) in self.units.iter().filter(|(_, unit)| is_counted(unit)) {
+            let of_side = &mut untimed[usize::from(unit.side == Side::Canary)];
+            *of_side = [of_side[0] + u64::from(!unit.is_timed), of_side[1] + 1];
             let window = window(unit.first_unix_nano);
             let in_time = |at: i64| at < window.saturating_add(WINDOW_NANO).saturating_add(question.settle_nano);
             let in_time_and_late =
@@ -910,6 +923,7 @@ impl Draft<'_> {
             mixed: mixed.into_values().collect(),
             has_records_without_id: self.has_records_without_id,
             sample_rate_min: None,
+            is_untimed: untimed.iter().any(|[untimed, all]| UNTIMED_TIMES * untimed > *all),
             releases: self.releases,
             shifts,
             groups: survey.groups(self.service),

@@ -282,6 +282,8 @@ pub struct Series {
     is_begun: bool,
     /// Whether the last look has read all minutes, and not the last ones alone.
     is_all_read: bool,
+    /// Whether of many units of the last look nobody knows how long they took.
+    is_untimed: bool,
     /// Where a state is counted anew: since when.
     recounted_since: Option<i64>,
 }
@@ -315,7 +317,7 @@ impl Series {
         };
         let begun = |path: Option<&Path>, kept, recounted_since| {
             let path = path.map(Path::to_owned);
-            Ok(Series { path, kept, is_begun: false, is_all_read: false, recounted_since })
+            Ok(Series { path, kept, is_begun: false, is_all_read: false, is_untimed: false, recounted_since })
         };
         let Some(path) = path else { return begun(None, new, None) };
         let refuse = |error: anyhow::Error, hint: &str| Failure::Because {
@@ -382,7 +384,14 @@ impl Series {
             return Err(damaged(path, what));
         }
         let is_begun = !kept.looks.is_empty();
-        Ok(Series { path: Some(path.to_owned()), kept, is_begun, is_all_read: false, recounted_since: None })
+        Ok(Series {
+            path: Some(path.to_owned()),
+            kept,
+            is_begun,
+            is_all_read: false,
+            is_untimed: false,
+            recounted_since: None,
+        })
     }
 
     /// Refuses minutes that had not been when they were counted: none that follow would be counted until the clock came there.
@@ -486,6 +495,11 @@ impl Series {
         self.kept.services.iter().any(|of| of.is_sampled)
     }
 
+    /// Whether of many units of any service nobody knows how long they took.
+    pub fn is_untimed(&self) -> bool {
+        self.is_untimed
+    }
+
     /// About how many records named a service from where it does not write.
     pub fn records_from_elsewhere(&self, service: &str) -> u64 {
         let of = self.kept.services.iter().find(|of| of.service == service);
@@ -504,6 +518,7 @@ impl Series {
         let (counted, until) = (kept.looks.last().copied().unwrap_or(0), minute(question.until_unix_nano));
         let since = minute(question.since_unix_nano);
         self.is_all_read = since <= 0;
+        self.is_untimed = units.services.iter().any(|found| found.is_untimed);
         let missing: BTreeSet<&str> =
             units.completeness.missing_regions.iter().map(|missing| missing.region.as_str()).collect();
         let recount = Recount { looks: &kept.looks, since, is_whole: units.completeness.is_complete() };
@@ -1000,7 +1015,14 @@ mod tests {
             decided,
             digest: None,
         };
-        Series { path: Some("state".into()), kept, is_begun: true, is_all_read: false, recounted_since: None }
+        Series {
+            path: Some("state".into()),
+            kept,
+            is_begun: true,
+            is_all_read: false,
+            is_untimed: false,
+            recounted_since: None,
+        }
     }
 
     #[test]
