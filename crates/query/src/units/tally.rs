@@ -557,7 +557,10 @@ pub(super) fn gather<'s, 't>(
             let parts = std::mem::take(&mut *lock(shard));
             let mut attempts = Vec::with_capacity(parts.len());
             for (key, parts) in parts {
-                attempts.extend(parts.attempts(survey).into_iter().map(|call| (key, call)));
+                match parts.others.is_empty() {
+                    true => attempts.push((key, parts.first)),
+                    false => attempts.extend(parts.attempts(survey).into_iter().map(|call| (key, call))),
+                }
             }
             attempts
         }));
