@@ -295,16 +295,32 @@ shares AS (
 alike AS (SELECT service, region, trace_id, any_value(is_mixed) AS is_mixed, sum(share ** calls) AS one_release FROM met JOIN shares USING (service) GROUP BY ALL)
 SELECT service FROM alike GROUP BY service HAVING bool_or(is_mixed) AND 10 * count(*) FILTER (is_mixed) >= sum(1 - one_release);
 
+-- 11: what names a trace alone of which Lambda shows calls is part of the trace's unit of the release, or of its only call where units are calls.
+CREATE OR REPLACE TEMP TABLE shown AS
+SELECT service, region, trace_id FROM calls WHERE release IS NOT NULL AND is_marked AND since <> 0 AND trace_id IS NOT NULL GROUP BY ALL;
+
 CREATE OR REPLACE TEMP TABLE calls AS
 SELECT
-  *,
+  * REPLACE (is_phantom OR since = 0 AND coalesce((service, region, trace_id) IN (SELECT (service, region, trace_id) FROM shown), false) AS is_phantom)
+FROM (
+  SELECT *, getvariable('unit') = 'auto' AND trace_id IS NOT NULL AND service NOT IN (FROM sent_by_call) AS is_of_trace FROM calls
+);
+
+CREATE OR REPLACE TEMP TABLE only_calls AS
+SELECT service, region, trace_id, release, any_value(to_json([id, release])::VARCHAR) AS only_unit FROM calls
+WHERE NOT is_phantom AND NOT is_of_trace AND trace_id IS NOT NULL GROUP BY ALL HAVING count(DISTINCT id) = 1;
+
+CREATE OR REPLACE TEMP TABLE calls AS
+SELECT
+  calls.*,
   -- 13: functions that do not run the canary are not part of it.
   CASE
-    WHEN coalesce(service = getvariable('service')::VARCHAR AND NOT list_contains(getvariable('functions')::VARCHAR[], function), false) THEN NULL
-    WHEN getvariable('unit') = 'auto' AND trace_id IS NOT NULL AND service NOT IN (FROM sent_by_call) THEN to_json([service, region, release, trace_id, 'trace'])
+    WHEN NOT is_phantom AND coalesce(service = getvariable('service')::VARCHAR AND NOT list_contains(getvariable('functions')::VARCHAR[], function), false) THEN NULL
+    WHEN is_phantom AND NOT is_of_trace THEN only_unit
+    WHEN is_of_trace THEN to_json([service, region, release, trace_id, 'trace'])
     ELSE to_json([id, release])
   END::VARCHAR AS unit
-FROM calls;
+FROM calls LEFT JOIN only_calls USING (service, region, trace_id, release);
 
 -- 5: where a unit begins, and until when it may fail.
 CREATE OR REPLACE TEMP TABLE begun AS
@@ -714,6 +730,13 @@ def cases():
     starts = [part for number in range(12) for part in (
         (a if number % 2 else b)(number, f"i{number}", **start, aws_log_stream=f"s{number}", trace_id=f"t{number // 4}"),)]
     yield Case("calls that go to releases each by itself are units", starts, {("r1", 0): (6, 0, 6, 0)})
+    of_spans = [at(20 + number, trace_id=f"t{number}", service_version=str(1 + number % 2), **without_function, **span(f"s{number}")) for number in range(3)]
+    yield Case("and what names a trace alone is part of them", starts + of_spans, {("r1", 0): (6, 0, 6, 0)})
+    failed = at(2, trace_id="t", service_version="1", **without_function, **span("s", status_code="ERROR"))
+    yield Case("of the only one of a trace and release", [a(1, "i", **start, trace_id="t"), failed, b(3, "k", **start, **second, trace_id="t")],
+               {("r1", 0): (1, 1, 1, 0)}, scope=INVOCATION)
+    yield Case("or of none that is known", [a(1, "i", **start, trace_id="t"), failed, a(3, "k", **start, **second, trace_id="t")], {("r1", 0): (2, 0, 0, 0)},
+               scope=INVOCATION)
     of_traces = [(a if number < 40 else b)(number / 2, f"i{number}", **start, aws_log_stream=f"s{number}", trace_id=f"t{number // 4}") for number in range(80)]
     yield Case("traces that go to releases as a whole are", of_traces, {("r1", 0): (10, 0, 10, 0)})
     yield Case("what names a trace alone is part of a call where those have STARTs",

@@ -824,3 +824,29 @@ async fn calls_that_do_not_say_how_long_they_took_are_told() {
     };
     assert_eq!((told("Sa Ra").await, told("Sa Ea").await), (false, true));
 }
+
+#[tokio::test]
+async fn what_names_a_trace_alone_is_no_unit_beside_its_calls() {
+    let call = |number: i64, version: &'static str| {
+        traced(called("pay", version, number, &format!("Sc{number} Rc{number}")), 1 + number / 4)
+    };
+    let mut lines: Vec<_> = (0..40).map(|number| call(number, if number % 2 == 0 { "9" } else { "10" })).collect();
+    let spans = (1..11).map(|trace| {
+        let line = called("pay", "10", 100 + trace, "a").remove(0);
+        let span = Record {
+            signal: "span".into(),
+            span_id: Some(format!("{trace:016x}").into()),
+            duration_nano: Some(MS),
+            status_code: (trace == 3).then(|| "ERROR".into()),
+            faas_name: None,
+            faas_version: None,
+            faas_invocation_id: None,
+            aws_log_group: Some("aws/spans".into()),
+            ..line
+        };
+        traced(vec![span], trace)
+    });
+    lines.extend(spans);
+    // Of two calls of the trace nobody knows which one failed.
+    assert_eq!(counted(lines).await, ([20, 0, 20, 0], [0, 0], [0, 1]));
+}

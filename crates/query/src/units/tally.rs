@@ -496,9 +496,11 @@ impl Choice {
         self.functions.as_ref().is_none_or(|functions| functions.contains(&call.function))
     }
 
-    /// Whether it is no call of its own.
+    /// Whether it is no call of its own, but part of one: so is what names a trace alone of which Lambda shows calls.
     fn is_phantom(&self, call: &Call) -> bool {
-        call.function != 0 && !call.is_marked && self.marked.contains(&call.of_version())
+        let shows_calls = || self.met.get(&(call.trace.1, call.region)).is_some_and(|met| met.calls > 0);
+        let is_of_calls = call.invocation == 0 && shows_calls();
+        is_of_calls || call.function != 0 && !call.is_marked && self.marked.contains(&call.of_version())
     }
 }
 
@@ -662,6 +664,8 @@ impl Gathered<'_> {
         let mut untied = self.untied_of(&choice);
         let mut units: PlainMap<UnitKey, Unit> = PlainMap::default();
         let mut phantoms: Vec<(UnitKey, Unit)> = Vec::new();
+        // The unit of the only call of a trace; none where there are several.
+        let mut only: PlainMap<UnitKey, Option<UnitKey>> = PlainMap::default();
         for told in self.told(service) {
             let call = &told.call;
             if question.holds(call.first_unix_nano) && told.release != 0 {
@@ -680,7 +684,8 @@ impl Gathered<'_> {
             if side == Side::Other && choice.may_be_canary(release, call.of_version(), survey) {
                 untied.push((call.region, Side::Canary, call.failed_unix_nano));
             }
-            if !choice.is_compared(call) {
+            let is_phantom = choice.is_phantom(call);
+            if !is_phantom && !choice.is_compared(call) {
                 continue;
             }
             let is_trace = match choice.kind {
@@ -696,15 +701,17 @@ impl Gathered<'_> {
             let place = u64::from(call.region) << 33 | u64::from(release) << 1 | u64::from(is_trace);
             let key = (if is_trace { call.trace.1 } else { told.key }, place);
             let unit = Unit::of(call, side);
-            match choice.is_phantom(call) {
-                true => phantoms.push((key, unit)),
-                false => {
-                    units.entry(key).and_modify(|of_trace| of_trace.unite(&unit)).or_insert(unit);
-                }
+            if is_phantom {
+                phantoms.push((if is_trace { key } else { (call.trace.1, place) }, unit));
+                continue;
             }
+            units.entry(key).and_modify(|of_trace| of_trace.unite(&unit)).or_insert(unit);
+            let found = only.entry((call.trace.1, place)).or_insert(Some(key));
+            *found = found.filter(|found| *found == key);
         }
         for (key, phantom) in phantoms {
-            match units.get_mut(&key) {
+            let unit = only.get(&key).copied().flatten().filter(|_| key.0 != 0);
+            match unit.and_then(|unit| units.get_mut(&unit)) {
                 Some(unit) => unit.unite(&phantom),
                 None => untied
                     .extend(phantom.failed.map(|(_, failing)| (phantom.region, phantom.side, failing.at_unix_nano))),
