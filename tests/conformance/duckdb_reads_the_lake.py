@@ -43,13 +43,21 @@ def saved_query(name, **given):
     """A file of `queries/` with these parameters, the others as the comment at its head declares them."""
     text = (QUERIES / f"{name}.sql").read_text()
     values = {}
-    for parameter, kind, default in re.findall(r"^--   (\w+) \((\w+), default ('.*?'|[^)]*)\)", text, re.MULTILINE):
+    for parameter, kind, default in re.findall(r"^--   (\w+) \((\w+)[^,)]*, default ('.*?'|[^)]*)\)", text, re.MULTILINE):
         value = given.get(parameter, default.strip("'"))
         values[parameter] = {"text": str, "integer": int, "number": float}[kind](value)
     arguments = ["query", name]
     for parameter, value in given.items():
         arguments += ["--param", f"{parameter}={value}"]
     return Question(f"query {' '.join(arguments[1:])}", arguments, named_structs(text), values)
+
+
+def beyond_bounds(name, **values):
+    """The statement of a saved question with values that its parameters do not take."""
+    text = re.sub(r"(?m)^--.*\n", "", (QUERIES / f"{name}.sql").read_text())
+    for parameter, value in values.items():
+        text = re.sub(rf"\${parameter}\b", f"({value})", text)
+    return same_text(text)
 
 
 def named_structs(sql):
@@ -103,7 +111,8 @@ def ask_duckdb(judge, question):
 def ask_transect(question):
     command = [transect, *question.arguments, "--lake", str(folder), "--format", "json"]
     done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
+    # 5: nothing found, which has no rows.
+    if done.returncode not in (0, 5):
         raise RuntimeError(f"exit code {done.returncode}: {done.stderr.strip()}")
     return json.loads(done.stdout)["rows"]
 
@@ -191,9 +200,10 @@ def saved_questions():
     yield saved_query("failing-calls", service="cart", limit=2)
     yield saved_query("traffic-shifts", service="payments", minutes=3, points=4.5)
     yield saved_query("not-understood", group="/aws/lambda/payments")
+    yield saved_query("late-deliveries", minutes=0, hours=0)
     # Nothing of the demo is late by hours; with a bound below zero everything is, and the sums are put to the test.
-    yield saved_query("late-deliveries", minutes=0, hours=-1)
-    yield saved_query("late-deliveries", minutes=-1, hours=-100, limit=1)
+    yield beyond_bounds("late-deliveries", minutes=0, hours=-1, limit=50)
+    yield beyond_bounds("late-deliveries", minutes=-1, hours=-100, limit=1)
 
 
 # Statements that both engines understand. Those that end in an ORDER BY name a total order.
