@@ -390,11 +390,14 @@ impl<'m> Draft<'m> {
             }
             Slot::Level => {
                 const LEVEL_BYTES_MAX: usize = 64;
+                // MongoDB counts how deep it debugs: D1 to D5.
+                const MONGODBS_DEPTHS: [char; 5] = ['1', '2', '3', '4', '5'];
                 let text = layer.word(value).map(without_colours).filter(|text| text.len() <= LEVEL_BYTES_MAX)?;
                 let number = match text.parse() {
                     Ok(level @ 0..=7) if self.priority_is_level => severity::from_number(Scale::Syslog, level),
                     Ok(level) => scale(layer, level).and_then(|scale| severity::from_number(scale, level)),
-                    Err(_) => severity::from_name(&text).or_else(|| severity::from_letter(&text)),
+                    Err(_) => severity::from_name(&text)
+                        .or_else(|| severity::from_letter(text.trim_end_matches(MONGODBS_DEPTHS))),
                 };
                 // Names such as `status` and `PRIORITY` are a level's only if they hold one.
                 const SURE_RANKS: u16 = 104;

@@ -307,7 +307,8 @@ pub(crate) fn own_places<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>) {
     }
     // Serilog's compact form leaves out the level of information.
     let has = |name| layer.get(0, name).is_some();
-    if has("@t") && !draft.is_filled(Slot::Level) && layer.authority.may_fill(Slot::Level) {
+    if has("@t") && (has("@m") || has("@mt")) && !draft.is_filled(Slot::Level) && layer.authority.may_fill(Slot::Level)
+    {
         draft.record.severity_number = Some(severity::INFO);
     }
 }

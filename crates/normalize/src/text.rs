@@ -50,6 +50,14 @@ pub(crate) fn line<'m>(
     let lead = message.len() - message.trim_start_matches(['\n', '\r']).len();
     let head = prefix::head(&message[lead..])
         .filter(|head| is_believed(draft, head, &message[lead..]))
+        // The word before timbre's level may be anybody's there; its time is the line's all the same.
+        .map(|head| match head.form == Form::Timbre && draft.is_lambda {
+            true => {
+                let bare = Head { form: Form::Time, level: None, severity_number: None, ..head };
+                Head { opens_json: false, message_at: 0, ..bare }
+            }
+            false => head,
+        })
         .map(|head| Head { message_at: head.message_at + lead, ..head });
     let (rest, is_whole) = match &head {
         Some(head) => (message.get(head.message_at..).unwrap_or_default(), state(draft, head)),
@@ -100,8 +108,6 @@ fn is_believed(draft: &Draft<'_>, head: &Head<'_>, text: &str) -> bool {
             let name = text.trim_start().split(':').next().unwrap_or_default();
             !draft.is_lambda && parts.any(|part| part == name)
         }
-        // The word before the level may be anybody's.
-        Form::Timbre => !draft.is_lambda,
         _ => true,
     }
 }

@@ -1055,3 +1055,10 @@ fn secrets_under_keys() {
     attributes = {"Set-Cookie":"[redacted:cookie]","db":{"Password":"[redacted:password]"},"has_token":true,"card":"[redacted:card-number]","span_ref_id":"4111111111111111","n":4111111111111111,"note":"token=[redacted:token] \\"q\\""}
     "#);
 }
+
+#[test]
+fn a_time_of_serilogs_alone_makes_no_level() {
+    let text = r#"{"@t":"2026-11-21T08:42:53.429Z","start_time":"x","note":"no serilog"}"#;
+    let payload = document("/ecs/pay", "s", &[text]);
+    assert_eq!(records_of(payload.as_bytes(), &Options::default()).0[0].severity_number, None);
+}

@@ -233,6 +233,7 @@ fn loggers_with_places_of_their_own() {
             17,
             "boom",
         ),
+        (r#"{"t":{"$date":"2026-11-21T08:42:53.429Z"},"s":"D1","c":"NETWORK","id":1,"ctx":"conn1","msg":"x"}"#, 5, "x"),
         // log15 and go-ethereum.
         (r#"{"t":"2026-11-21T08:42:53.429Z","lvl":"eror","msg":"boom"}"#, 17, "boom"),
         // Google's fields for its logging agent.
