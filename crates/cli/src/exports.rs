@@ -255,6 +255,11 @@ mod tests {
                 vec![event(stream, "a, \"b\"\nc")],
             ),
             (
+                "\n2026-11-21T08:00:00.123Z a\n".to_owned(),
+                "task/2026-11-21-[7]aa/000000",
+                vec![event(stream, "a")],
+            ),
+            (
                 "2026-11-21T08:00:00.123Z a\n2026-11-21T08:00:00.123Z Traceback:\n  File\n\n2026-11-21T08:00:00.123Z \n".to_owned(),
                 "task/2026-11-21-[7]aa/000000",
                 vec![event(stream, "a"), event(stream, "Traceback:\n  File"), event(stream, "")],

@@ -118,7 +118,7 @@ impl Export<'_> {
     /// Lines without a time of their own belong to the event above them.
     fn of_lines(&self) -> Events<'_> {
         let text: &str = &self.text;
-        let mut at = 0;
+        let mut at = text.len() - text.trim_start().len();
         let events = std::iter::from_fn(move || {
             let (line, with_end) = line_at(text, at)?;
             let (timestamp_ms, message) = exported_time(line)?;
