@@ -161,7 +161,7 @@ FROM (
 );
 
 -- 10: the groups of each service: where its calls are reported, or that are named after its functions, with its spans (in aws/spans); else its spans, with the
--- groups in which no function writes and half of what stands there names it; else those that name it; where calls of others alone are reported nothing counts,
+-- groups in which half of the lines or more are a container's that name it; else those that name it; where calls of others alone are reported nothing counts,
 -- unless there is no other group.
 CREATE OR REPLACE TEMP TABLE groups_of_services AS
 WITH
@@ -282,14 +282,17 @@ FROM released;
 -- 12: whether the calls of a trace go to releases each by itself.
 CREATE OR REPLACE TEMP TABLE sent_by_call AS
 WITH
+sent AS (
+  SELECT * FROM calls WHERE release IS NOT NULL AND trace_id IS NOT NULL AND is_marked AND since <> 0
+    -- 13: of the functions that are compared.
+    AND coalesce(service <> getvariable('service')::VARCHAR OR list_contains(getvariable('functions')::VARCHAR[], function), true)
+),
 met AS (
-  SELECT service, region, trace_id, count(*) FILTER (is_marked AND since <> 0) AS calls, count(DISTINCT release) > 1 AS is_mixed
-  FROM calls WHERE release IS NOT NULL AND trace_id IS NOT NULL GROUP BY ALL HAVING calls > 1
+  SELECT service, region, trace_id, count(*) AS calls, count(DISTINCT release) > 1 AS is_mixed FROM sent GROUP BY ALL HAVING calls > 1
 ),
 shares AS (
   SELECT service, release, of_release / sum(of_release) OVER (PARTITION BY service) AS share FROM (
-    SELECT service, release, count(*) AS of_release
-    FROM calls WHERE release IS NOT NULL AND trace_id IS NOT NULL AND is_marked AND since <> 0 GROUP BY ALL
+    SELECT service, release, count(*) AS of_release FROM sent GROUP BY ALL
   )
 ),
 alike AS (SELECT service, region, trace_id, any_value(is_mixed) AS is_mixed, sum(share ** calls) AS one_release FROM met JOIN shares USING (service) GROUP BY ALL)
@@ -739,6 +742,8 @@ def cases():
                scope=INVOCATION)
     of_traces = [(a if number < 40 else b)(number / 2, f"i{number}", **start, aws_log_stream=f"s{number}", trace_id=f"t{number // 4}") for number in range(80)]
     yield Case("traces that go to releases as a whole are", of_traces, {("r1", 0): (10, 0, 10, 0)})
+    stays = [a(50, f"w{number}", **start, **too, aws_log_stream=f"w{number}", trace_id=f"t{number}") for number in range(20)]
+    yield Case("whatever another function does in them", of_traces + stays, {("r1", 0): (10, 0, 10, 0)})
     yield Case("what names a trace alone is part of a call where those have STARTs",
                [a(1, "i", **start), a(2, None, trace_id="t"), b(3, "k", **start, **second), b(4, None, trace_id="u", **FAILED)], {("r1", 0): (1, 0, 1, 0)})
     # 5: windows.

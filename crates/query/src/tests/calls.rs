@@ -772,7 +772,11 @@ async fn calls_that_go_to_releases_by_themselves_are_units_and_traces_that_go_as
     let by_call = (0..40).map(|number| call(number, if number % 2 == 0 { "9" } else { "10" }, 1 + number / 4));
     assert_eq!(counted(by_call).await.0, [20, 0, 20, 0]);
     let by_trace = (0..40).map(|number| call(number, if number < 20 { "9" } else { "10" }, 1 + number / 4));
-    assert_eq!(counted(by_trace).await.0, [5, 0, 5, 0]);
+    assert_eq!(counted(by_trace.clone()).await.0, [5, 0, 5, 0]);
+    // Another function of the service, which stays at the release before, mixes no trace.
+    let stays =
+        (0..10).map(|trace| traced(called("pay-worker", "9", 100 + trace, &format!("Sw{trace} Rw{trace}")), 1 + trace));
+    assert_eq!(counted(by_trace.chain(stays)).await.0, [5, 0, 5, 0]);
 }
 
 #[tokio::test]

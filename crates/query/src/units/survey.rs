@@ -255,7 +255,7 @@ fn groups(seen: &Seen, services: &[Name], homes: &HashMap<Name, BTreeSet<Name>>)
     groups
 }
 
-/// The log groups in which no function writes and most records name a service, by service: half of all and more.
+/// The log groups in which half of the lines or more are a container's that name a service, by service.
 fn homes_of_containers(seen: &Seen) -> HashMap<Name, BTreeSet<Name>> {
     let mut written: HashMap<Name, BTreeMap<Name, Times>> = HashMap::new();
     let lines = seen.emitters.iter().filter(|(emitter, _)| emitter.kind == RowKind::Application);

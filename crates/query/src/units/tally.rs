@@ -437,6 +437,8 @@ struct Met {
     only: Name,
     /// How many calls Lambda shows.
     calls: u32,
+    /// Of them those that are compared: how many, and the release of all; 0 where they are of several.
+    sent: (u32, Name),
 }
 
 /// Traces that met several releases are so many times rarer than if each call were sent by itself, at least, where it is
@@ -448,9 +450,9 @@ const RARER: f64 = 10.0;
 fn is_sent_by_call(met: &PlainMap<(u128, u32), Met>, calls: &BTreeMap<Name, u64>) -> bool {
     let mut traces: BTreeMap<u32, u64> = BTreeMap::new();
     let mut mixed = 0_u64;
-    for met in met.values().filter(|met| met.calls > 1) {
-        *traces.entry(met.calls).or_default() += 1;
-        mixed += u64::from(met.only == 0);
+    for (count, release) in met.values().map(|met| met.sent).filter(|(count, _)| *count > 1) {
+        *traces.entry(count).or_default() += 1;
+        mixed += u64::from(release == 0);
     }
     let all: u64 = calls.values().sum();
     let one_release = |count: u32| -> f64 {
@@ -637,14 +639,18 @@ impl Gathered<'_> {
         let mut met: PlainMap<(u128, u32), Met> = PlainMap::default();
         let mut calls: BTreeMap<Name, u64> = BTreeMap::new();
         for told in of_service().filter(|told| told.release != 0 && told.call.trace.1 != 0) {
-            let new = Met { only: told.release, calls: 0 };
+            let new = Met { only: told.release, calls: 0, sent: (0, told.release) };
             let met = met.entry((told.call.trace.1, told.call.region)).or_insert(new);
             if met.only != told.release {
                 met.only = 0;
             }
             if told.call.is_marked && told.call.invocation != 0 {
                 met.calls += 1;
-                *calls.entry(told.release).or_default() += 1;
+                if functions.as_ref().is_none_or(|functions| functions.contains(&told.call.function)) {
+                    let release = if met.sent.0 == 0 || met.sent.1 == told.release { told.release } else { 0 };
+                    met.sent = (met.sent.0 + 1, release);
+                    *calls.entry(told.release).or_default() += 1;
+                }
             }
         }
         let kind = match question.unit {
@@ -702,7 +708,7 @@ impl Gathered<'_> {
             let key = (if is_trace { call.trace.1 } else { told.key }, place);
             let unit = Unit::of(call, side);
             if is_phantom {
-                phantoms.push((if is_trace { key } else { (call.trace.1, place) }, unit));
+                phantoms.push(((call.trace.1, place), unit));
                 continue;
             }
             units.entry(key).and_modify(|of_trace| of_trace.unite(&unit)).or_insert(unit);
@@ -817,17 +823,13 @@ impl Draft<'_> {
         const EXCUSED: usize = 0;
         const UNTIED: usize = 1;
         for (region, side, at) in self.untied.iter().filter(|(_, side, _)| *side != Side::Other) {
-            if *at >= question.since_unix_nano && *at < question.until_unix_nano {
+            if question.holds(*at) {
                 let of = doubts.entry((window(*at), *region)).or_default();
                 of[UNTIED][usize::from(*side == Side::Canary)] += 1;
             }
         }
         let mut traces: PlainMap<u128, (i64, [bool; 2], bool)> = PlainMap::default();
-        let is_counted = |unit: &Unit| {
-            unit.side != Side::Other
-                && unit.first_unix_nano >= question.since_unix_nano
-                && unit.first_unix_nano < question.until_unix_nano
-        };
+        let is_counted = |unit: &Unit| unit.side != Side::Other && question.holds(unit.first_unix_nano);
         let mut untimed = [[0_u64; 2]; 2];
         for (key, unit) in self.units.iter().filter(|(_, unit)| is_counted(unit)) {
             let of_side = &mut untimed[usize::from(unit.side == Side::Canary)];
