@@ -31,6 +31,22 @@ use crate::node::{Node, Work};
 const SHARE: usize = 8;
 /// Batches that a recursion may give: as many rounds, or fewer that give many rows.
 const RECURSION_BATCHES_MAX: u64 = 20_000;
+/// Words that stand between two values, or behind one.
+const INFIX: [Keyword; 13] = [
+    Keyword::AND,
+    Keyword::OR,
+    Keyword::XOR,
+    Keyword::LIKE,
+    Keyword::ILIKE,
+    Keyword::RLIKE,
+    Keyword::REGEXP,
+    Keyword::SIMILAR,
+    Keyword::IS,
+    Keyword::IN,
+    Keyword::BETWEEN,
+    Keyword::DIV,
+    Keyword::AT,
+];
 /// Operators that may follow each other within brackets and between commas, and queries or tables that may be put together
 /// within brackets: each makes the tree of a query one deeper.
 const OPERATORS_MAX: usize = 500;
@@ -221,28 +237,30 @@ impl ScalarUDFImpl for Bounded {
 pub(crate) fn bound_operators(sql: &str) -> Result<()> {
     // What is no SQL is told by the parser.
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().unwrap_or_default();
-    // By bracket: operators since the last comma, and tables and queries that are put together.
+    // By bracket, of which CASE is one: operators since the last comma; and tables, queries and words between queries.
     let mut chains = vec![[0_usize; 2]];
     for token in &tokens {
-        match token {
-            Token::LParen | Token::LBracket | Token::LBrace => chains.push([0; 2]),
-            Token::RParen | Token::RBracket | Token::RBrace if chains.len() > 1 => drop(chains.pop()),
-            _ => {}
+        let word = match token {
+            Token::Word(word) => word.keyword,
+            _ => Keyword::NoKeyword,
+        };
+        let is_closed = matches!(token, Token::RParen | Token::RBracket | Token::RBrace) || word == Keyword::END;
+        if is_closed && chains.len() > 1 {
+            chains.pop();
         }
         let Some([operators, queries]) = chains.last_mut() else { continue };
-        match token {
-            Token::Comma => *operators = 0,
-            Token::SemiColon => (*operators, *queries) = (0, 0),
-            Token::Word(word) => match word.keyword {
-                Keyword::AND | Keyword::OR | Keyword::LIKE | Keyword::ILIKE | Keyword::IS => *operators += 1,
-                // The branches of a CASE stand side by side.
-                Keyword::WHEN | Keyword::THEN | Keyword::ELSE => *operators = 0,
-                Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::JOIN => *queries += 1,
-                _ => {}
-            },
-            Token::Whitespace(_) | Token::Number(..) | Token::Period | Token::Placeholder(_) => {}
-            Token::LParen | Token::RParen | Token::LBracket | Token::RBracket | Token::LBrace | Token::RBrace => {}
-            Token::SingleQuotedString(_) | Token::EOF => {}
+        match (token, word) {
+            (Token::Comma, _) => *operators = 0,
+            (Token::SemiColon, _) => (*operators, *queries) = (0, 0),
+            (_, Keyword::WHEN | Keyword::THEN | Keyword::ELSE) => *operators = 0,
+            (_, Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT) => (*operators, *queries) = (0, *queries + 1),
+            (_, Keyword::JOIN) => *queries += 1,
+            (_, word) if INFIX.contains(&word) => *operators += 1,
+            // A bracket behind a value takes of it.
+            (Token::LBracket, _) => *operators += 1,
+            (Token::Word(_) | Token::Whitespace(_) | Token::Number(..) | Token::Period | Token::Placeholder(_), _) => {}
+            (Token::LParen | Token::RParen | Token::RBracket | Token::LBrace | Token::RBrace, _) => {}
+            (Token::SingleQuotedString(_) | Token::EOF, _) => {}
             _ => *operators += 1,
         }
         if *operators > OPERATORS_MAX || *queries > OPERATORS_MAX {
@@ -250,6 +268,9 @@ pub(crate) fn bound_operators(sql: &str) -> Result<()> {
                 "more than {OPERATORS_MAX} operators, tables or queries are put together at once; write a list with IN, or \
                  join a table of values"
             );
+        }
+        if matches!(token, Token::LParen | Token::LBracket | Token::LBrace) || word == Keyword::CASE {
+            chains.push([0; 2]);
         }
     }
     Ok(())

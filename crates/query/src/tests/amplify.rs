@@ -66,6 +66,12 @@ async fn a_chain_of_operators_ends_before_the_stack_does() {
         format!("select count(*) from telemetry where severity_number = 1 {}", chain(5_000, "or severity_number = 2")),
         format!("select 1 {}", chain(5_000, "union all select 1, 2")),
         format!("select 1 from telemetry a {}", chain(5_000, "join telemetry b on true")),
+        format!("select 1 {}", chain(1_200, "+ case when true then 1 else 1 end")),
+        format!("select [1]{}", chain(600, "[1:1]")),
+        format!("select now() {}", chain(1_200, "at time zone 'UTC'")),
+        format!("select true {}", chain(1_200, "xor true")),
+        format!("select true {}", chain(2_500, "in (true)")),
+        format!("select 'a' {}", chain(3_000, "similar to 'a'")),
     ] {
         let error = engine.sql(&sql, &[]).await.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains("more than 500 operators, tables or queries"), "{error}");
@@ -77,6 +83,7 @@ async fn a_chain_of_operators_ends_before_the_stack_does() {
         format!("select count(*) from telemetry where severity_number in ({numbers})"),
         format!("select case {branches} end"),
         format!("select 1 {}", chain(200, "+ 1")),
+        format!("select 1 {}", chain(150, "union all select 1 + 1 + 1 + 1")),
     ] {
         engine.sql(&sql, &[]).await.unwrap();
     }
