@@ -1140,3 +1140,15 @@ fn latency_does_not_pass_where_nobody_knows_how_long_many_took() {
     assert_eq!((untimed.verdict, untimed.is_hindered), (Verdict::Inconclusive, true));
     assert!(untimed.reason.contains("nobody knows how long they took"), "{}", untimed.reason);
 }
+
+#[test]
+fn what_is_held_against_nobody_is_told_of_what_it_speaks_against() {
+    let policy = Policy::default();
+    let fine = Counts::new([("us", 0, cell(100, 10_000, 90, 10_000))]).unwrap();
+    let late = [Counts::new([("us", 0, cell(100, 10_000, 900, 10_000))]).ok()];
+    let errors = Hypothesis { counts: &fine, at_worst: &[], policy: &policy, metric: Metric::Errors };
+    let latency = Hypothesis { at_worst: &late, metric: Metric::Latency, ..errors };
+    let (verdict, reports) = judge_all(&[errors, latency], Looks::default());
+    let found: Vec<(Verdict, bool)> = reports.iter().map(|report| (report.verdict, report.is_hindered)).collect();
+    assert_eq!((verdict, found), (Verdict::Inconclusive, vec![(Verdict::Pass, false), (Verdict::Inconclusive, true)]));
+}

@@ -394,7 +394,7 @@ pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Repor
 /// these has no data, all have none. Windows are those of one clock. What is held against nobody decides nothing, and speaks against them where they would not pass
 /// with some kind of it, or would fail.
 pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<Report>) {
-    let judged = judge_counted(hypotheses, looks, false);
+    let judged = judge_counted(hypotheses, looks, &[]);
     let kinds = match judged.0 {
         Verdict::Pass | Verdict::Inconclusive => hypotheses.iter().map(|one| one.at_worst.len()).max().unwrap_or(0),
         _ => 0,
@@ -411,19 +411,31 @@ pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<R
                 ..*one
             })
             .collect();
-        match (judged.0, judge_counted(&at_worst, looks, false).0) {
-            (Verdict::Pass, Verdict::Pass) => {}
-            (Verdict::Pass, _) | (_, Verdict::Fail) => return judge_counted(hypotheses, looks, true),
-            _ => {}
+        let (verdict, reports) = judge_counted(&at_worst, looks, &[]);
+        let speaks_against = |verdict| match judged.0 {
+            Verdict::Pass => verdict != Verdict::Pass,
+            _ => verdict == Verdict::Fail,
+        };
+        if speaks_against(verdict) {
+            let each = hypotheses.iter().zip(&reports);
+            let mut worse: Vec<bool> =
+                each.map(|(one, report)| one.metric != Metric::Mixed && speaks_against(report.verdict)).collect();
+            // Where none that must pass is worse by itself, all are together.
+            if !worse.contains(&true) {
+                worse.fill(true);
+            }
+            return judge_counted(hypotheses, looks, &worse);
         }
     }
     judged
 }
 
-fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, is_worse_at_worst: bool) -> (Verdict, Vec<Report>) {
+/// `worse` says of which nothing may pass for what is held against nobody; empty where that is of none.
+fn judge_counted(hypotheses: &[Hypothesis<'_>], looks: Looks, worse: &[bool]) -> (Verdict, Vec<Report>) {
     let alpha = hypotheses.first().map_or(Policy::default().alpha, |first| first.policy.alpha);
+    let worse = worse.iter().copied().chain(std::iter::repeat(false));
     let mut processes: Vec<Process<'_>> =
-        hypotheses.iter().map(|hypothesis| Process::new(hypothesis, looks, is_worse_at_worst)).collect();
+        hypotheses.iter().zip(worse).map(|(hypothesis, is_worse)| Process::new(hypothesis, looks, is_worse)).collect();
     let last = hypotheses.iter().filter_map(|hypothesis| hypothesis.counts.clock.last_window()).max();
     let mut fails = vec![false; processes.len()];
     let mut past = None;
