@@ -216,9 +216,9 @@ impl<'a> Told<'a> {
         let more = self.outlook();
         let uncovered = self.regions_where(|region| region.verdict == RegionVerdict::Uncovered);
         let is_of_all = self.is_roll_back_of_all();
-        let Comparison { report, metric, .. } = *self.decisive();
+        let report = self.decisive().report;
         let remedy = report.remedy.as_deref();
-        words::action(self.verdict, metric, &self.roll_back(), is_of_all, remedy, &uncovered, more.as_deref())
+        words::action(self.verdict, &self.roll_back(), is_of_all, remedy, &uncovered, more.as_deref())
     }
 
     /// What would decide, with the time that it takes at today's traffic.

@@ -504,12 +504,12 @@ fn what_was_never_seen_of_one_service_or_metric_is_no_data_of_all() {
         (
             &[(&fine, errors), (&unseen, latency)],
             Verdict::NoData,
-            "pay-1, latency: no request of the canary has a known duration, beside 10,000 of the baseline",
+            "pay-1, latency: no request of the canary was counted, beside 10,000 of the baseline",
         ),
         (
             &[(&fine, errors), (&nothing, latency)],
             Verdict::NoData,
-            "pay-1, latency: no request has a known duration, neither of the canary nor of the baseline",
+            "pay-1, latency: no request was counted, neither of the canary nor of the baseline",
         ),
         // Traces that met both there need not be.
         (&[(&fine, errors), (&unseen, Metric::Mixed)], Verdict::Pass, ""),

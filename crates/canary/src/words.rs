@@ -22,8 +22,6 @@ struct Terms {
     has_failed: &'static str,
     /// What units did.
     units_failed: &'static str,
-    /// What no unit was counted for.
-    is_none: &'static str,
     /// What it is that never does it.
     hardly: &'static str,
     /// The flag that sets a limit of its own.
@@ -52,7 +50,6 @@ impl Metric {
             failed: "failed",
             has_failed: "has failed",
             units_failed: "failed",
-            is_none: "was counted",
             hardly: "hardly fails",
             limit: Some("--slo"),
             of_canary: "the canary's requests",
@@ -67,7 +64,6 @@ impl Metric {
                 failed: "was slow",
                 has_failed: "has been slow",
                 units_failed: "were slow",
-                is_none: "has a known duration",
                 hardly: "is hardly ever slow",
                 limit: Some("--slow-slo"),
                 ..REQUESTS
@@ -251,12 +247,18 @@ fn reason(verdict: Verdict, facts: &Facts<'_>) -> String {
                 grouped(shared.units())
             )
         }
+        Verdict::NoData if facts.metric == Metric::Mixed => "no trace met both releases".to_owned(),
+        Verdict::NoData if counts.n_a == 0 => {
+            "no request was counted, neither of the canary nor of the baseline".to_owned()
+        }
         Verdict::NoData => {
-            let is_none = facts.metric.terms().is_none;
-            match counts.n_a {
-                0 => format!("no request {is_none}, neither of the canary nor of the baseline"),
-                n_a => format!("no request of the canary {is_none}, beside {} of the baseline", grouped(n_a)),
-            }
+            format!("no request of the canary was counted, beside {} of the baseline", grouped(counts.n_a))
+        }
+        Verdict::Inconclusive if facts.metric == Metric::Mixed => {
+            format!(
+                "whether traces that met both releases fail more often cannot be said: {}",
+                rates(facts.metric, counts)
+            )
         }
         Verdict::Pass => passes(facts),
         Verdict::Inconclusive => undecided(facts).reason,
@@ -559,7 +561,6 @@ fn undecided(facts: &Facts<'_>) -> Said {
 /// What to do now: by a remedy where waiting changes nothing, and by how many more requests would decide.
 pub(crate) fn action(
     verdict: Verdict,
-    metric: Metric,
     roll_back: &[&str],
     is_of_all: bool,
     remedy: Option<&str>,
@@ -577,11 +578,6 @@ pub(crate) fn action(
         Verdict::Invalid => {
             "Do not promote. Find out why the share is off (weights of the alias, who calls a version by its number, \
              retries), put it right, and compare anew from then on"
-                .to_owned()
-        }
-        Verdict::NoData if metric == Metric::Latency => {
-            "Do not promote. See whether the canary gets traffic at all, and whether its calls report how long they took, or its \
-             spans do"
                 .to_owned()
         }
         Verdict::NoData => {
@@ -635,7 +631,7 @@ mod tests {
             ["4", "1.69", "10", "1", "1.5", "123", "3.88", "1.00e9"]
         );
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
-        let all = action(Verdict::Fail, Metric::Errors, &["a", "b"], true, None, &[], None);
+        let all = action(Verdict::Fail, &["a", "b"], true, None, &[], None);
         assert!(all.starts_with("Roll the canary back in a and b: none of these is worse for sure by itself"), "{all}");
     }
 }
