@@ -208,6 +208,7 @@ pub(crate) struct Process<'c> {
     /// As it is for this metric.
     policy: Policy,
     metric: Metric,
+    is_untimed: bool,
     grid: Grid,
     looks: Looks,
     /// What is held against nobody speaks against a pass.
@@ -268,6 +269,7 @@ impl<'c> Process<'c> {
             counts,
             policy,
             metric,
+            is_untimed: of.is_untimed,
             grid: Grid::new(policy.tolerance, policy.margin, policy.margin_of_region()),
             looks,
             is_worse_at_worst,
@@ -774,7 +776,7 @@ impl<'c> Process<'c> {
 
     /// Whether slow units may be among those of which nobody knows how long they took.
     fn is_untimed(&self) -> bool {
-        self.looks.is_untimed && self.metric == Metric::Latency
+        self.is_untimed && self.metric == Metric::Latency
     }
 
     /// Whether what keeps it from passing is of no region more than of another: then no region passes alone either.

@@ -357,6 +357,8 @@ pub struct Hypothesis<'c> {
     pub policy: &'c Policy,
     /// What was counted in it. Nothing passes without what is no [`Metric::Mixed`].
     pub metric: Metric,
+    /// Of many units nobody knows how long they took: latency does not pass then.
+    pub is_untimed: bool,
 }
 
 /// What a crossing of the past is worth.
@@ -378,8 +380,6 @@ pub struct Looks {
     /// A share of the requests was kept, and all that failed or warned: nothing passes then, because a release that warns
     /// more often shows more of its good ones.
     pub is_sampled: bool,
-    /// Of many units nobody knows how long they took: latency does not pass then.
-    pub is_untimed: bool,
     /// What the past decides.
     pub history: History,
 }
@@ -387,7 +387,9 @@ pub struct Looks {
 /// Judges a canary by what was counted. `is_region_missing` says that a region did not answer: nothing passes then.
 pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Report {
     let looks = Looks { is_region_missing, ..Looks::default() };
-    judge_all(&[Hypothesis { counts, at_worst: &[], policy, metric: Metric::Errors }], looks).1.swap_remove(0)
+    judge_all(&[Hypothesis { counts, at_worst: &[], policy, metric: Metric::Errors, is_untimed: false }], looks)
+        .1
+        .swap_remove(0)
 }
 
 /// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must; where one of

@@ -262,14 +262,13 @@ struct Judged {
     policy: Policy,
 }
 
-/// What is judged beside others: of which service, and by what.
-struct Asking<'p> {
+/// What is judged beside others, and of which service.
+struct Asking {
     index: usize,
     metric: Metric,
     counts: Counts,
     /// The same if what is held against nobody counted, by [`Worst::EACH`].
     at_worst: [Option<Counts>; Worst::EACH.len()],
-    policy: &'p Policy,
 }
 
 /// Counts what is new, judges all, and keeps it.
@@ -306,13 +305,12 @@ fn judge_series(
     asked: &Asked,
     global: &Global,
 ) -> Result<Judged, Failure> {
-    let errors_policy = asked.policy;
-    let mixed_policy = Policy { slo: None, weight: None, ..errors_policy };
+    let policy = &asked.policy;
     let steps = series.steps();
-    let mut all: Vec<Asking<'_>> = Vec::new();
+    let mut all: Vec<Asking> = Vec::new();
     let mut mixed = Vec::new();
     for (index, service) in series.services().iter().enumerate() {
-        for (metric, policy) in [(Metric::Errors, &errors_policy), (Metric::Latency, &errors_policy)] {
+        for metric in [Metric::Errors, Metric::Latency] {
             let is_slow = metric == Metric::Latency;
             if is_slow && counting.slow_nano.is_none() {
                 continue;
@@ -323,27 +321,27 @@ fn judge_series(
             for (place, worst) in at_worst.iter_mut().zip(Worst::EACH) {
                 *place = service.cells_at_worst(is_slow, worst).map(of).transpose()?;
             }
-            all.push(Asking { index, metric, counts: of(service.cells(is_slow))?, at_worst, policy });
+            all.push(Asking { index, metric, counts: of(service.cells(is_slow))?, at_worst });
         }
         let (sums, cells) = service.mixed(counting.exclude_first);
         let cells = steps.clocked(Counts::new(steps.place(cells)).map_err(internal)?);
-        mixed.push((sums, judge(&cells, &mixed_policy, false)));
+        let one = Hypothesis { counts: &cells, at_worst: &[], policy, metric: Metric::Mixed, is_untimed: false };
+        mixed.push((sums, judge_all(&[one], Looks::default()).1.swap_remove(0)));
         if asked.gate_mixed {
-            let (metric, policy) = (Metric::Mixed, &mixed_policy);
-            let at_worst = Default::default();
-            all.push(Asking { index, metric, counts: cells, at_worst, policy });
+            all.push(Asking { index, metric: Metric::Mixed, counts: cells, at_worst: Default::default() });
         }
     }
     let history = if series.is_kept() { History::Decides } else { History::Told };
-    let looks = Looks {
-        is_region_missing: !look.is_complete,
-        is_sampled: series.is_sampled(),
-        is_untimed: series.is_untimed(),
-        history,
-    };
+    let looks = Looks { is_region_missing: !look.is_complete, is_sampled: series.is_sampled(), history };
     let hypotheses: Vec<Hypothesis<'_>> = all
         .iter()
-        .map(|one| Hypothesis { counts: &one.counts, at_worst: &one.at_worst, policy: one.policy, metric: one.metric })
+        .map(|one| Hypothesis {
+            counts: &one.counts,
+            at_worst: &one.at_worst,
+            policy,
+            metric: one.metric,
+            is_untimed: series.is_untimed(one.index),
+        })
         .collect();
     let (verdict, reports) = judge_all(&hypotheses, looks);
     drop(hypotheses);

@@ -282,8 +282,8 @@ pub struct Series {
     is_begun: bool,
     /// Whether the last look has read all minutes, and not the last ones alone.
     is_all_read: bool,
-    /// Whether of many units of the last look nobody knows how long they took.
-    is_untimed: bool,
+    /// Of each service, whether of many units of the last look nobody knows how long they took.
+    are_untimed: Vec<bool>,
     /// Where a state is counted anew: since when.
     recounted_since: Option<i64>,
 }
@@ -317,7 +317,7 @@ impl Series {
         };
         let begun = |path: Option<&Path>, kept, recounted_since| {
             let path = path.map(Path::to_owned);
-            Ok(Series { path, kept, is_begun: false, is_all_read: false, is_untimed: false, recounted_since })
+            Ok(Series { path, kept, is_begun: false, is_all_read: false, are_untimed: Vec::new(), recounted_since })
         };
         let Some(path) = path else { return begun(None, new, None) };
         let refuse = |error: anyhow::Error, hint: &str| Failure::Because {
@@ -389,7 +389,7 @@ impl Series {
             kept,
             is_begun,
             is_all_read: false,
-            is_untimed: false,
+            are_untimed: Vec::new(),
             recounted_since: None,
         })
     }
@@ -495,9 +495,9 @@ impl Series {
         self.kept.services.iter().any(|of| of.is_sampled)
     }
 
-    /// Whether of many units of any service nobody knows how long they took.
-    pub fn is_untimed(&self) -> bool {
-        self.is_untimed
+    /// Whether of many units of a service nobody knows how long they took.
+    pub fn is_untimed(&self, service: usize) -> bool {
+        self.are_untimed.get(service).is_some_and(|is_untimed| *is_untimed)
     }
 
     /// About how many records named a service from where it does not write.
@@ -518,7 +518,7 @@ impl Series {
         let (counted, until) = (kept.looks.last().copied().unwrap_or(0), minute(question.until_unix_nano));
         let since = minute(question.since_unix_nano);
         self.is_all_read = since <= 0;
-        self.is_untimed = units.services.iter().any(|found| found.is_untimed);
+        self.are_untimed = units.services.iter().map(|found| found.is_untimed).collect();
         let missing: BTreeSet<&str> =
             units.completeness.missing_regions.iter().map(|missing| missing.region.as_str()).collect();
         let recount = Recount { looks: &kept.looks, since, is_whole: units.completeness.is_complete() };
@@ -1020,7 +1020,7 @@ mod tests {
             kept,
             is_begun: true,
             is_all_read: false,
-            is_untimed: false,
+            are_untimed: Vec::new(),
             recounted_since: None,
         }
     }
