@@ -237,8 +237,8 @@ impl ScalarUDFImpl for Bounded {
 pub(crate) fn bound_operators(sql: &str) -> Result<()> {
     // What is no SQL is told by the parser.
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().unwrap_or_default();
-    // By bracket, of which CASE is one: operators since the last comma; and tables, queries and words between queries.
-    let mut chains = vec![[0_usize; 2]];
+    // By bracket, of which CASE is one: operators since the last comma, tables and queries, and whether commas part these.
+    let mut chains = vec![(0_usize, 0_usize, false)];
     for token in &tokens {
         let word = match token {
             Token::Word(word) => word.keyword,
@@ -248,9 +248,11 @@ pub(crate) fn bound_operators(sql: &str) -> Result<()> {
         if is_closed && chains.len() > 1 {
             chains.pop();
         }
-        let Some([operators, queries]) = chains.last_mut() else { continue };
+        let Some((operators, queries, are_tables)) = chains.last_mut() else { continue };
         match (token, word) {
-            (Token::Comma, _) => *operators = 0,
+            (Token::Comma, _) => (*operators, *queries) = (0, *queries + usize::from(*are_tables)),
+            (_, Keyword::FROM | Keyword::WITH) => *are_tables = true,
+            (_, Keyword::SELECT | Keyword::WHERE | Keyword::GROUP | Keyword::ORDER) => *are_tables = false,
             (Token::SemiColon, _) => (*operators, *queries) = (0, 0),
             (_, Keyword::WHEN | Keyword::THEN | Keyword::ELSE) => *operators = 0,
             (_, Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT) => (*operators, *queries) = (0, *queries + 1),
@@ -270,7 +272,7 @@ pub(crate) fn bound_operators(sql: &str) -> Result<()> {
             );
         }
         if matches!(token, Token::LParen | Token::LBracket | Token::LBrace) || word == Keyword::CASE {
-            chains.push([0; 2]);
+            chains.push((0, 0, false));
         }
     }
     Ok(())

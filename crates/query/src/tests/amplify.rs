@@ -66,6 +66,16 @@ async fn a_chain_of_operators_ends_before_the_stack_does() {
         format!("select count(*) from telemetry where severity_number = 1 {}", chain(5_000, "or severity_number = 2")),
         format!("select 1 {}", chain(5_000, "union all select 1, 2")),
         format!("select 1 from telemetry a {}", chain(5_000, "join telemetry b on true")),
+        format!("select 1 from {} telemetry z", (0..1_500).map(|n| format!("telemetry t{n}, ")).collect::<String>()),
+        format!(
+            "with a as (select 1 x) {} select 1",
+            (0..1_500)
+                .map(|n| format!(
+                    ", a{n} as (select x from {})",
+                    if n == 0 { "a".into() } else { format!("a{}", n - 1) }
+                ))
+                .collect::<String>()
+        ),
         format!("select 1 {}", chain(1_200, "+ case when true then 1 else 1 end")),
         format!("select [1]{}", chain(600, "[1:1]")),
         format!("select now() {}", chain(1_200, "at time zone 'UTC'")),
