@@ -185,19 +185,18 @@ pub async fn backfill(
     // What forwarders write stays out, as `subscribe` leaves it out.
     let names = groups.iter().map(|group| group.name.as_str());
     let own = OwnGroups::find(how.names, names, &[], None);
-    let mut waiting: Vec<(String, Vec<Window>)> = groups
+    let groups: Vec<String> = groups
         .into_iter()
         .map(|group| group.name)
         .filter(|group| !own.contains(group) && is_any(&included, group) && !is_any(&excluded, group))
-        .map(|group| {
-            let windows = windows(&group, wanted.since_ms, wanted.until_ms, WINDOW_MS);
-            (group, windows)
-        })
         .collect();
-    how.progress.find(waiting.iter().map(|(_, windows)| windows.len()).sum());
-    for (group, windows) in &mut waiting {
+    // All groups have the same ones, and those of one at a time are held.
+    let windows_of = |group: &str| windows(group, wanted.since_ms, wanted.until_ms, WINDOW_MS);
+    how.progress.find(groups.len() * windows_of("").len());
+    for group in groups {
         brought.groups += 1;
         // The last one is taken first.
+        let mut windows = windows_of(&group);
         windows.reverse();
         while let Some(window) = windows.pop() {
             let key = window.key(&region.name, place);
@@ -221,7 +220,7 @@ pub async fn backfill(
                     windows.extend(hours.into_iter().rev());
                 }
                 Came::Refused(fault) => {
-                    brought.refused.push((group.clone(), fault));
+                    brought.refused.push((group, fault));
                     how.progress.end(1 + windows.len(), 0);
                     break;
                 }
