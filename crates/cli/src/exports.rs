@@ -298,6 +298,7 @@ mod tests {
             ("@timestamp,@log,@message\n1,1:g,a\n2,1:g,\"b", "it ends within the quotes of event 2"),
             (r#"[{"@timestamp":"1","@message":"a","@log":"1:g"},{"@timestamp":"2""#, "event 2: EOF"),
             (r#"[{"@timestamp":"1","@message":"a","@log":"1:g"}] x"#, "event 2 is none"),
+            (r#"[{"@timestamp":"1","@message":"a\ud800b","@log":"1:g"}]"#, "unexpected end of hex escape"),
             (r#"{"results":{},"status":"Complete"}"#, "it holds no list of events"),
         ] {
             assert!(said(text).contains(sentence), "{text}: {}", said(text));

@@ -73,7 +73,7 @@ fn record_one(own: &ReleasesRecord, global: &Global) -> Result<(), Failure> {
         code_sha256: None,
         recorded_unix_nano,
     };
-    write(global.region.iter().map(mapping).collect(), global)
+    write("releases record", global.region.iter().map(mapping).collect(), global)
 }
 
 /// Of a release map, per function.
@@ -167,13 +167,13 @@ fn import_map(own: &ReleasesImport, global: &Global) -> Result<(), Failure> {
             )));
         }
     }
-    write(mappings, global)
+    write("releases import", mappings, global)
 }
 
 /// Writes the records, each into its region's place. All of them are checked, and their places looked up, before the first is
 /// written.
-fn write(mappings: Vec<Mapping>, global: &Global) -> Result<(), Failure> {
-    let json = output::wants_json(global, "releases record")?;
+fn write(command: &str, mappings: Vec<Mapping>, global: &Global) -> Result<(), Failure> {
+    let json = output::wants_json(global, command)?;
     let configured = config::configured(global)?;
     let mut regions: BTreeMap<&str, (RegionStore, Vec<&Mapping>)> = BTreeMap::new();
     let (written, already) = output::block_on(None, async {

@@ -74,8 +74,9 @@ impl Export<'_> {
     fn of_objects(&self) -> Events<'_> {
         let rows = Elements::<HashMap<String, &RawValue>>::of(Ok(&self.text));
         Box::new(rows.enumerate().map(|(index, row)| {
-            let fields = row?.into_iter().filter_map(|(name, value)| Some((Cow::Owned(name), text_of(value)?)));
-            self.of_fields(fields.collect(), index + 1)
+            let texts = row?.into_iter().map(|(name, value)| Ok((Cow::Owned(name), text_of(value)?)));
+            let texts = texts.collect::<Result<Vec<_>, Fault>>()?;
+            self.of_fields(texts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect(), index + 1)
         }))
     }
 
@@ -239,14 +240,14 @@ impl<'e, T: Deserialize<'e>> Iterator for Elements<'e, T> {
 
 /// A value of a list of results. The console opens messages that are JSON: they are closed again as they stood, every digit of
 /// them, without the space between. What is null is absent.
-fn text_of(value: &RawValue) -> Option<Cow<'_, str>> {
+fn text_of(value: &RawValue) -> Result<Option<Cow<'_, str>>, Fault> {
     let text = value.get();
-    match text.as_bytes().first() {
+    Ok(match text.as_bytes().first() {
         Some(b'n') => None,
-        Some(b'"') => serde_json::from_str::<Text<'_>>(text).ok().map(|Text(text)| text),
+        Some(b'"') => Some(serde_json::from_str::<Text<'_>>(text).map_err(damaged)?.0),
         Some(b'{' | b'[') => Some(without_space(text).into()),
         _ => Some(text.into()),
-    }
+    })
 }
 
 #[derive(Deserialize)]
