@@ -10,7 +10,7 @@ use crate::json::{Kind, Tape};
 use crate::keys::{Folded, KeyFacts, RecordForm, SLOT_COUNT, Slot, is_perhaps_a_path};
 use crate::limits::{CLOCK_AHEAD_NANO_MAX, CLOCK_BEHIND_NANO_MAX};
 use crate::severity::{self, Scale};
-use crate::{ids, prefix, time};
+use crate::{colours, ids, time};
 
 /// Which columns a text may fill. Whoever gets a text logged writes what stands in it, so a column is stated by the
 /// outermost layer that the platform or the logger wrote, and what stands within may fill only what a request carries
@@ -640,8 +640,8 @@ fn scale(layer: Layer<'_, '_>, level: i64) -> Option<Scale> {
 
 fn without_colours(text: Cow<'_, str>) -> Cow<'_, str> {
     match text {
-        Cow::Borrowed(text) => prefix::strip_colours(text),
-        Cow::Owned(text) => match prefix::strip_colours(&text) {
+        Cow::Borrowed(text) => colours::strip_colours(text),
+        Cow::Owned(text) => match colours::strip_colours(&text) {
             Cow::Owned(clean) => Cow::Owned(clean),
             Cow::Borrowed(_) => Cow::Owned(text),
         },

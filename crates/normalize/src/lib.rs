@@ -23,6 +23,7 @@
 mod access;
 mod attributes;
 mod carrier;
+mod colours;
 mod decode;
 mod draft;
 mod exception;

@@ -23,7 +23,7 @@ use crate::object::{
     walk_wrapper,
 };
 use crate::redact::{Pattern, Redactor, redact_columns};
-use crate::{carrier, exception, ids, metric, oversize, platform, prefix, severity, text};
+use crate::{carrier, colours, exception, ids, metric, oversize, platform, severity, text};
 
 /// The names under which `extractedFields` say where an event comes from.
 pub(crate) const EXTRACTED_REGION: &str = "@aws.region";
@@ -291,7 +291,7 @@ impl Normalizer {
         let is_alone = line.rows == 0 && behind.is_empty();
         let (rest, behind) = if is_open && behind.starts_with('{') { (Some(behind), "") } else { (None, behind) };
         if json.is_none() {
-            let colourless: &str = match prefix::strip_colours(line.text) {
+            let colourless: &str = match colours::strip_colours(line.text) {
                 Cow::Borrowed(text) => text,
                 Cow::Owned(text) => {
                     *plain = text;

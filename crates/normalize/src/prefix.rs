@@ -6,8 +6,6 @@
 
 mod forms;
 
-use std::borrow::Cow;
-
 pub(crate) use forms::Form;
 pub use forms::text_forms_markdown;
 
@@ -912,12 +910,8 @@ fn redis(text: &str, start: usize) -> Option<Head<'_>> {
 fn letter_level(letter: &str) -> Option<i32> {
     match letter {
         "V" | "T" => Some(severity::TRACE),
-        "D" => Some(severity::DEBUG),
-        "I" => Some(severity::INFO),
-        "W" => Some(severity::WARN),
-        "E" => Some(severity::ERROR),
-        "F" | "A" | "C" => Some(severity::FATAL),
-        _ => None,
+        "A" | "C" => Some(severity::FATAL),
+        _ => severity::from_letter(letter),
     }
 }
 
@@ -1331,7 +1325,7 @@ fn java_util<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> 
 
 /// `E1121 08:42:53.429000       1 charge.go:12] message`.
 fn klog<'t>(text: &'t str, start: usize, letter: &'t str) -> Option<Head<'t>> {
-    let number = letter_level(letter).filter(|_| matches!(letter, "I" | "W" | "E" | "F" | "D"))?;
+    let number = severity::from_letter(letter)?;
     let from = text.get(start + 1..)?;
     // glog writes the year since 2020.
     let whole = time::parse_prefix(from);
@@ -1412,61 +1406,6 @@ fn lower_first(text: &str, start: usize) -> Option<Head<'_>> {
         return Some(head.leveled(level, dotnet_level(level)?).at(Form::DotNetConsole, end + behind));
     }
     Some(head)
-}
-
-/// Bytes of one escape sequence: a link's address may be long, and what never ends is no sequence.
-const ESCAPE_BYTES_MAX: usize = 2048;
-
-/// The text without the sequences that tell a terminal colours, links and titles (ECMA-48: `ESC [ … m`, `ESC ] … BEL`
-/// and escapes of two bytes). Without an escape byte it is the text itself. The eight-bit forms (U+009B) are letters of
-/// a text as likely as not, and `[31m` without its escape is text, too: both stay.
-pub(crate) fn strip_colours(text: &str) -> Cow<'_, str> {
-    const ESCAPE: u8 = 0x1B;
-    let Some(mut at) = memchr::memchr(ESCAPE, text.as_bytes()) else { return Cow::Borrowed(text) };
-    let mut out = String::with_capacity(text.len());
-    let mut from = 0;
-    loop {
-        out.push_str(text.get(from..at).unwrap_or_default());
-        from = at + escape_length(rest(text, at));
-        match memchr::memchr(ESCAPE, rest(text, from)) {
-            Some(next) => at = from + next,
-            None => break,
-        }
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
-    Cow::Owned(out)
-}
-
-/// The bytes of the escape sequence that begins here. A sequence that is cut off is taken as far as it goes.
-fn escape_length(bytes: &[u8]) -> usize {
-    let run = |from: usize, fits: fn(&u8) -> bool| {
-        from + bytes.iter().skip(from).take(ESCAPE_BYTES_MAX).take_while(|byte| fits(byte)).count()
-    };
-    match bytes.get(1) {
-        // Parameters, intermediates, and one final byte.
-        Some(b'[') => {
-            let end = run(2, |byte| matches!(byte, 0x20..=0x3F));
-            end + usize::from(matches!(bytes.get(end), Some(0x40..=0x7E)))
-        }
-        // A string of the operating system's: up to BEL or `ESC \\`, within the line.
-        Some(b']' | b'P' | b'^' | b'_') => {
-            let end = run(2, |byte| !matches!(byte, 0x07 | 0x1B | b'\n'));
-            match bytes.get(end..) {
-                Some([0x07, ..]) => end + 1,
-                Some([0x1B, b'\\', ..]) => end + 2,
-                Some([] | [b'\n', ..]) => end,
-                // Not ended within reason: the text stays.
-                _ => 2,
-            }
-        }
-        // Intermediates and a final byte: `ESC ( B`.
-        Some(0x20..=0x2F) => {
-            let end = run(1, |byte| matches!(byte, 0x20..=0x2F));
-            end + usize::from(matches!(bytes.get(end), Some(0x30..=0x7E)))
-        }
-        Some(0x30..=0x7E) => 2,
-        _ => 1,
-    }
 }
 
 #[cfg(test)]

@@ -22,31 +22,6 @@ fn every_row_of_the_table_reads_its_own_example() {
     }
 }
 
-#[test]
-fn colours_go_and_text_stays() {
-    for (text, expected) in [
-        ("", ""),
-        ("charge refused", "charge refused"),
-        ("\u{1b}[31merror\u{1b}[39m", "error"),
-        ("\u{1b}[1;31mERROR\u{1b}[0m é \u{1b}[38;5;12mx\u{1b}[m", "ERROR é x"),
-        ("\u{1b}[2K\u{1b}[?25lx", "x"),
-        ("\u{1b}]8;;https://acme.com\u{7}link\u{1b}]8;;\u{1b}\\ x", "link x"),
-        ("\u{1b}]0;title\nx", "\nx"),
-        ("\u{1b}(Bx\u{1b}7y", "xy"),
-        ("\u{1b}é", "é"),
-        ("\u{1b}", ""),
-        ("x\u{1b}[", "x"),
-        ("x\u{1b}[31", "x"),
-        ("\u{1b}[é31m", "é31m"),
-        ("[31mred[0m", "[31mred[0m"),
-    ] {
-        assert_eq!(strip_colours(text), expected, "{text:?}");
-    }
-    assert!(matches!(strip_colours("é plain"), Cow::Borrowed(_)));
-    let endless = format!("\u{1b}]0;{}", "é".repeat(ESCAPE_BYTES_MAX));
-    assert_eq!(strip_colours(&endless), &endless[2..]);
-}
-
 /// A line, its layout, its severity, and how its message begins.
 type Line = (&'static str, Form, Option<i32>, &'static str);
 
@@ -564,7 +539,7 @@ fn no_line_panics_however_it_is_cut() {
         }
         crate::access::parse(line);
         crate::logfmt::pairs(line);
-        strip_colours(line);
+        crate::colours::strip_colours(line);
     };
     for line in LINES.iter().map(|(line, ..)| *line).chain(FORMS.iter().map(|row| row.example)) {
         for (at, _) in line.char_indices() {
@@ -602,7 +577,7 @@ fn long_lines_cost_no_more_than_short_ones() {
             head(&line);
             crate::access::parse(&line);
             crate::logfmt::pairs(&line);
-            strip_colours(&line);
+            crate::colours::strip_colours(&line);
             // A megabyte takes some milliseconds without optimisation; what is quadratic takes minutes.
             assert!(begin.elapsed().as_secs() < 5, "{start}{piece}");
         }
