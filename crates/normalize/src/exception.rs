@@ -20,7 +20,6 @@ use transect_schema::Record;
 use self::frames::Frame;
 use self::header::Likeness;
 use self::lines::{Line, lines, offset};
-use crate::prefix::is_number;
 use crate::severity;
 
 /// Bytes of an exception's message; what is longer is a document that somebody put there, and stands in the body.
@@ -147,7 +146,7 @@ fn search(text: &str) -> Option<Found<'_>> {
 /// (`/search?q=…`, `# order …`, `Unhandled path …`), so that no beginning alone decides.
 fn is_preamble(before: &str) -> bool {
     match before.as_bytes() {
-        [b'n' | b'f' | b'/', ..] => is_nodes_place(before),
+        [b'n' | b'f' | b'/', ..] => frames::pointed_at(before, before.len()) == Some(0),
         // The frame around what the Java machine tells of its own crash.
         [b'#', ..] => before.bytes().all(|byte| byte == b'#' || byte.is_ascii_whitespace()),
         [b'U', ..] => frames::is_runtimes_word(before),
@@ -157,18 +156,6 @@ fn is_preamble(before: &str) -> bool {
         [first, ..] => *first == 0x1b,
         [] => false,
     }
-}
-
-/// Whether a text is the place that Node writes before an error: `path:line`, the line of code and a caret below it.
-fn is_nodes_place(before: &str) -> bool {
-    const SUFFIXES: [&str; 6] = [".js", ".mjs", ".cjs", ".ts", ".mts", ".cts"];
-    let mut lines = before.lines();
-    let Some((path, number)) = lines.next().and_then(|line| line.rsplit_once(':')) else { return false };
-    let is_file = path.starts_with("node:") || SUFFIXES.iter().any(|suffix| path.ends_with(suffix));
-    is_file
-        && !path.contains([' ', '?', '='])
-        && is_number(number)
-        && lines.any(|line| line.contains('^') && line.trim().bytes().all(|byte| byte == b'^'))
 }
 
 fn search_anywhere(text: &str) -> Option<Found<'_>> {

@@ -2,7 +2,6 @@
 //! as gzip does is handed back as it is.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::io::{ErrorKind, Read};
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
@@ -11,24 +10,17 @@ const INFLATED_TIMES: usize = 12;
 const FIRST_BYTES_MAX: usize = 16 << 20;
 
 /// Why a gzip stream is not inflated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GunzipError {
     /// There is more in it than it may hold.
+    #[error("too large")]
     TooLarge,
     /// It ends early.
+    #[error("truncated")]
     Truncated,
     /// What the decoder says.
+    #[error("damaged ({0})")]
     Damaged(String),
-}
-
-impl fmt::Display for GunzipError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            GunzipError::TooLarge => f.write_str("too large"),
-            GunzipError::Truncated => f.write_str("truncated"),
-            GunzipError::Damaged(fault) => write!(f, "damaged ({fault})"),
-        }
-    }
 }
 
 /// The bytes themselves, or what every member of a gzip stream inflates to. Memory grows with what is really there.
