@@ -222,22 +222,18 @@ const NAMING: [(&str, &str, &str); 3] = [
     ("group", "log group", "aws_log_group"),
 ];
 /// The one that names a region, which a lake has or has not.
-pub(crate) const REGION_PARAM: &str = "region";
+const REGION_PARAM: &str = "region";
 
 impl Engine {
     /// Which of the names that a saved query was given no record in the range has.
     pub async fn unknown_params(&self, params: &[(String, ScalarValue)]) -> Result<Vec<Unknown>> {
         let mut unknown = Vec::new();
         for (param, kind, column) in NAMING {
-            let name = params.iter().find_map(|(name, value)| match value {
-                ScalarValue::Utf8(Some(value)) if name == param && !value.is_empty() => Some(value),
-                _ => None,
-            });
-            let Some(name) = name else { continue };
+            let Some(name) = given(params, param) else { continue };
             let there = self.names_of(column, "true").await?;
-            if !there.contains(name) {
+            if !there.iter().any(|there| there == name) {
                 let hint = hint_of(name, || there.iter().map(String::as_str));
-                unknown.push(Unknown { kind, name: name.clone(), hint });
+                unknown.push(Unknown { kind, name: name.to_owned(), hint });
             }
         }
         Ok(unknown)
@@ -245,12 +241,17 @@ impl Engine {
 
     /// Refuses a region that a saved query is given and that the lake does not have.
     pub async fn check_region_param(&self, params: &[(String, ScalarValue)]) -> Result<()> {
-        let named = params.iter().filter_map(|(name, value)| match value {
-            ScalarValue::Utf8(Some(value)) if name == REGION_PARAM && !value.is_empty() => Some(value.clone()),
-            _ => None,
-        });
-        self.check_regions(&named.collect::<Vec<_>>()).await
+        let named = given(params, REGION_PARAM).map(str::to_owned);
+        self.check_regions(&named.into_iter().collect::<Vec<_>>()).await
     }
+}
+
+/// What a parameter that names something was given; empty is nothing.
+fn given<'p>(params: &'p [(String, ScalarValue)], wanted: &str) -> Option<&'p str> {
+    params.iter().find_map(|(name, value)| match value {
+        ScalarValue::Utf8(Some(value)) if name == wanted && !value.is_empty() => Some(value.as_str()),
+        _ => None,
+    })
 }
 
 static PARSED: LazyLock<Vec<SavedQuery>> =

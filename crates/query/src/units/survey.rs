@@ -79,6 +79,12 @@ pub(super) struct Emitter {
     pub(super) kind: RowKind,
 }
 
+impl Emitter {
+    pub(super) fn of_version(&self) -> Version {
+        (self.region, self.function, self.version)
+    }
+}
+
 /// What a record is for telling who may speak for a service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum RowKind {
@@ -244,10 +250,10 @@ fn groups(seen: &Seen, services: &[Name], homes: &HashMap<Name, BTreeSet<Name>>)
         }
     }
     let [mut groups, naming, others] = found;
-    let mut homes = homes_of_containers(seen);
+    let mut of_containers = homes_of_containers(seen);
     for service in spans {
-        let homes = || homes.remove(&service).unwrap_or_default();
-        groups.entry(service).or_insert_with(homes).extend(spans_group);
+        let its = || of_containers.remove(&service).unwrap_or_default();
+        groups.entry(service).or_insert_with(its).extend(spans_group);
     }
     for (service, further) in naming.into_iter().chain(others) {
         groups.entry(service).or_insert(further);
@@ -362,7 +368,7 @@ impl Survey {
         }
         let mut recorded = HashMap::new();
         for (emitter, _) in &seen.emitters {
-            let key = (emitter.region, emitter.function, emitter.version);
+            let key = emitter.of_version();
             let [region, function, version] = [key.0, key.1, key.2].map(|name| seen.names.text(name).to_owned());
             if version != LATEST
                 && let Some(release) = records.of(&region, &function, &version, i64::MAX)
@@ -394,7 +400,7 @@ impl Survey {
             let states_it = emitter.service == 0 || emitter.service == *service;
             let is_fixed = emitter.version != 0 && seen.names.text(emitter.version) != LATEST;
             if emitter.function != 0 && is_fixed && emitter.release != 0 && states_it && speaks(emitter) {
-                let key = (emitter.region, emitter.function, emitter.version);
+                let key = emitter.of_version();
                 by_version.entry(key).or_default().entry(emitter.release).or_default().unite(times);
             }
         }
@@ -509,7 +515,7 @@ impl Survey {
             if emitter.region != region || !is_other || !times.has_any(from, until) {
                 continue;
             }
-            let version = (emitter.region, emitter.function, emitter.version);
+            let version = emitter.of_version();
             let release = self.release_of(version, self.stated_release(number), || None);
             if release != 0 {
                 by_service.entry(service).or_default().push(self.names.text(release).to_owned());
@@ -569,7 +575,7 @@ mod tests {
         assert_eq!((survey.stated_release(other), survey.names.text(survey.stated_release(stated))), (0, "2"));
         let of = |number: u32| {
             let emitter = survey.emitter(number);
-            survey.names.text(survey.release_of((emitter.region, emitter.function, emitter.version), 0, || None))
+            survey.names.text(survey.release_of(emitter.of_version(), 0, || None))
         };
         assert_eq!((of(silent), of(itself)), ("2", "3"));
         assert_eq!(survey.services_seen(), ["cart", "pay"]);

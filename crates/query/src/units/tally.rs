@@ -277,7 +277,7 @@ fn key(row: &Row, survey: &Survey) -> Option<u128> {
         return Some(mixed(row.invocation, [emitter.region, survey.service(row.emitter), 0]));
     }
     // Without an invocation it is one call for each release that a trace met.
-    let version = (emitter.region, emitter.function, emitter.version);
+    let version = emitter.of_version();
     let release = survey.release_of(version, survey.stated_release(row.emitter), || None);
     (row.trace != 0).then(|| mixed(row.trace, [emitter.region, survey.service(row.emitter), release | 1 << 31]))
 }
@@ -591,7 +591,7 @@ impl Gathered<'_> {
                 let [region, function] = [call.region, call.function].map(|name| survey.names.text(name));
                 survey.names.find(records.of(region, function, LATEST, call.first_unix_nano)?)
             };
-            let version = (call.region, call.function, call.version);
+            let version = call.of_version();
             let release = survey.release_of(version, call.release, latest);
             Told { key: *key, call: *call, release }
         })
@@ -671,7 +671,7 @@ impl Gathered<'_> {
         let mut units: PlainMap<UnitKey, Unit> = PlainMap::default();
         let mut phantoms: Vec<(UnitKey, Unit)> = Vec::new();
         // The unit of the only call of a trace; none where there are several.
-        let mut only: PlainMap<UnitKey, Option<UnitKey>> = PlainMap::default();
+        let mut sole: PlainMap<UnitKey, Option<UnitKey>> = PlainMap::default();
         for told in self.told(service) {
             let call = &told.call;
             if question.holds(call.first_unix_nano) && told.release != 0 {
@@ -712,11 +712,11 @@ impl Gathered<'_> {
                 continue;
             }
             units.entry(key).and_modify(|of_trace| of_trace.unite(&unit)).or_insert(unit);
-            let found = only.entry((call.trace.1, place)).or_insert(Some(key));
+            let found = sole.entry((call.trace.1, place)).or_insert(Some(key));
             *found = found.filter(|found| *found == key);
         }
         for (key, phantom) in phantoms {
-            let unit = only.get(&key).copied().flatten().filter(|_| key.0 != 0);
+            let unit = sole.get(&key).copied().flatten().filter(|_| key.0 != 0);
             match unit.and_then(|unit| units.get_mut(&unit)) {
                 Some(unit) => unit.unite(&phantom),
                 None => untied
@@ -740,7 +740,7 @@ impl Gathered<'_> {
         let its = self.untied.iter().filter(|(emitter, _)| service != 0 && survey.service(*emitter) == service);
         its.map(|(number, at_unix_nano)| {
             let emitter = survey.emitter(*number);
-            let version = (emitter.region, emitter.function, emitter.version);
+            let version = emitter.of_version();
             let release = survey.release_of(version, survey.stated_release(*number), || None);
             let side = match choice.side_of(release) {
                 Side::Other if choice.may_be_canary(release, version, survey) => Side::Canary,
