@@ -9,6 +9,7 @@ mod cache;
 mod columns;
 mod directory;
 mod error;
+mod health;
 mod listing;
 mod living;
 mod location;

@@ -75,6 +75,11 @@ impl Requests {
         }
     }
 
+    /// Counts here what is asked while this work goes on.
+    pub(crate) fn counting<F: Future>(requests: &Arc<Requests>, work: F) -> impl Future<Output = F::Output> {
+        COUNTED.scope(Arc::clone(requests), work)
+    }
+
     pub(crate) fn received(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Relaxed);
     }
@@ -90,11 +95,15 @@ impl Requests {
     }
 }
 
+tokio::task_local! {
+    /// Where the requests of a question are counted: all questions share the clients that send them.
+    static COUNTED: Arc<Requests>;
+}
+
 /// Makes the client of one region; all regions share its connections and the root certificates that it has read.
 #[derive(Debug)]
 pub(crate) struct Connector {
     pub(crate) client: Arc<OnceLock<HttpClient>>,
-    pub(crate) requests: Arc<Requests>,
     /// Until the head of an answer, and between two parts of its body.
     pub(crate) answer_within: Duration,
 }
@@ -108,15 +117,13 @@ impl HttpConnector for Connector {
                 self.client.get_or_init(|| client).clone()
             }
         };
-        let (requests, answer_within) = (Arc::clone(&self.requests), self.answer_within);
-        Ok(HttpClient::new(Counted { client, requests, answer_within }))
+        Ok(HttpClient::new(Counted { client, answer_within: self.answer_within }))
     }
 }
 
 #[derive(Debug)]
 struct Counted {
     client: HttpClient,
-    requests: Arc<Requests>,
     answer_within: Duration,
 }
 
@@ -127,7 +134,8 @@ struct NoAnswer(Duration);
 #[async_trait]
 impl HttpService for Counted {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
-        self.requests.sent(&request);
+        // What nobody counts is a probe, which is no question's.
+        let _ = COUNTED.try_with(|requests| requests.sent(&request));
         let taken = request.extensions().get::<Taken>().cloned();
         let answer = tokio::time::timeout(self.answer_within, self.client.execute(request)).await;
         let (head, body) = answer.unwrap_or_else(|_| Err(no_answer(self.answer_within)))?.into_parts();

@@ -1,5 +1,6 @@
-//! The object store of one region: its place and, where that does not answer, its replica. Every request is bounded: a
-//! region that stalls is given up, by name and with the reason, and is asked no more.
+//! The object store of one region, as one question uses it: its place and, where that does not answer, its replica. Every
+//! request is bounded: a region that stalls is given up for the question, by name and with the reason. What is open, and how
+//! it has answered, is shared by all questions of a process.
 //!
 //! It refuses to hide: what was read from a replica, and what was not read at all, can be asked for afterwards.
 
@@ -28,9 +29,11 @@ use object_store::{
 use tokio::sync::{OnceCell, watch};
 
 use crate::directory::Directory;
+use crate::health::Health;
 use crate::location::{Bucket, Place};
 use crate::odd::OddKey;
 use crate::pages::Pages;
+use crate::partition::LANDING;
 use crate::requests::{Connector, Requests};
 use crate::writer::create_private_directory;
 use crate::{LakeError, RegionLocation};
@@ -104,17 +107,26 @@ pub enum Serving {
     Nothing(String),
 }
 
-/// The store of one region. Paths are those of the design: `landing/region=…`.
+/// The store of one region, for one question. Paths are those of the design: `landing/region=…`.
 pub struct RegionStore {
-    location: RegionLocation,
-    access: Access,
-    primary: OnceCell<Arc<dyn ObjectStore>>,
-    replica: OnceCell<Arc<dyn ObjectStore>>,
+    region: Arc<Region>,
     serving: watch::Sender<Serving>,
+    /// Whether the question has found out that the place, and its replica, may be asked.
+    is_admitted: [AtomicBool; 2],
     requests: Arc<Requests>,
     /// Whether a listing was answered, so that the place may be read at all.
     has_listed: AtomicBool,
     denied_objects: AtomicUsize,
+}
+
+/// What all questions share of a region.
+struct Region {
+    location: RegionLocation,
+    access: Access,
+    primary: OnceCell<Arc<dyn ObjectStore>>,
+    replica: OnceCell<Arc<dyn ObjectStore>>,
+    /// Of the place, and of its replica.
+    health: [Arc<Health>; 2],
 }
 
 /// What is in a folder.
@@ -128,9 +140,9 @@ pub struct Listed {
 
 /// What a request is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Subject {
+enum Subject<'p> {
     /// An object that is to be read.
-    Object,
+    Object(&'p Path),
     /// What lies in a folder.
     Listing,
     /// Something that is to be changed.
@@ -140,16 +152,13 @@ enum Subject {
 impl RegionStore {
     /// A store that nothing has been asked of yet.
     pub fn new(location: RegionLocation, access: Access) -> RegionStore {
-        RegionStore {
+        RegionStore::of(Arc::new(Region {
             location,
             access,
             primary: OnceCell::new(),
             replica: OnceCell::new(),
-            serving: watch::Sender::new(Serving::Primary),
-            requests: Arc::default(),
-            has_listed: AtomicBool::new(false),
-            denied_objects: AtomicUsize::new(0),
-        }
+            health: Default::default(),
+        }))
     }
 
     /// A store over others that are open already.
@@ -159,13 +168,29 @@ impl RegionStore {
         primary: Arc<dyn ObjectStore>,
         replica: Option<Arc<dyn ObjectStore>>,
     ) -> RegionStore {
-        let store = RegionStore::new(location, access);
-        RegionStore { primary: OnceCell::new_with(Some(primary)), replica: OnceCell::new_with(replica), ..store }
+        let (primary, replica) = (OnceCell::new_with(Some(primary)), OnceCell::new_with(replica));
+        RegionStore::of(Arc::new(Region { location, access, primary, replica, health: Default::default() }))
+    }
+
+    /// The same region for another question, which is asked anew whether it answers, and has counts of its own.
+    pub fn for_question(&self) -> RegionStore {
+        RegionStore::of(Arc::clone(&self.region))
+    }
+
+    fn of(region: Arc<Region>) -> RegionStore {
+        RegionStore {
+            region,
+            serving: watch::Sender::new(Serving::Primary),
+            is_admitted: Default::default(),
+            requests: Arc::default(),
+            has_listed: AtomicBool::new(false),
+            denied_objects: AtomicUsize::new(0),
+        }
     }
 
     /// Whose store it is.
     pub fn location(&self) -> &RegionLocation {
-        &self.location
+        &self.region.location
     }
 
     /// From where files are read since the last request.
@@ -173,19 +198,51 @@ impl RegionStore {
         self.serving.borrow().clone()
     }
 
-    /// What was asked of buckets so far.
+    /// What was asked of buckets for the question so far.
     pub fn requests(&self) -> &Requests {
         &self.requests
     }
 
     /// Whether a file lies on this machine, so that reading it again costs nothing.
     pub fn is_local(&self) -> bool {
-        self.location.place().directory().is_some()
+        self.location().place().directory().is_some()
     }
 
     /// Whether a directory is there and may be listed. A bucket is not asked.
     pub fn check(&self) -> crate::Result<()> {
-        self.location.place().directory().map_or(Ok(()), check)
+        self.location().place().directory().map_or(Ok(()), check)
+    }
+}
+
+impl Region {
+    /// The place, or its replica if it has one.
+    fn place(&self, is_replica: bool) -> Option<(&Place, &OnceCell<Arc<dyn ObjectStore>>)> {
+        match is_replica {
+            false => Some((self.location.place(), &self.primary)),
+            true => Some((self.location.replica()?, &self.replica)),
+        }
+    }
+
+    async fn store(&self, is_replica: bool) -> StoreResult<&Arc<dyn ObjectStore>> {
+        let (place, cell) = self.place(is_replica).ok_or_else(|| generic("there is no replica".into()))?;
+        cell.get_or_try_init(|| self.open(place, is_replica)).await
+    }
+
+    /// Whether the place answers: its listing, and the object that it did not answer for.
+    async fn probe(self: Arc<Region>, is_replica: bool, object: Option<Path>) -> Result<(), String> {
+        let asked = async {
+            let store = self.store(is_replica).await?;
+            let Some(object) = object else {
+                return store.list_with_delimiter(Some(&Path::from(LANDING))).await.map(drop);
+            };
+            let first = GetOptions { range: Some(object_store::GetRange::Bounded(0..1)), ..GetOptions::default() };
+            store.get_opts(&object, first).await?.bytes().await.map(drop)
+        };
+        match tokio::time::timeout(self.access.region_timeout, asked).await {
+            Ok(Err(error)) if !is_about_object(&error) => Err(reason(&error)),
+            Ok(_) => Ok(()),
+            Err(_) => Err(no_answer_within(self.access.region_timeout)),
+        }
     }
 
     async fn open(&self, place: &Place, is_replica: bool) -> StoreResult<Arc<dyn ObjectStore>> {
@@ -218,8 +275,7 @@ impl RegionStore {
             None if endpoint.is_some() => "us-east-1".to_owned(),
             None => resolve_bucket_region(bucket.name(), &options).await?,
         };
-        let connector =
-            Connector { client: Arc::clone(&access.client), requests: Arc::clone(&self.requests), answer_within };
+        let connector = Connector { client: Arc::clone(&access.client), answer_within };
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(bucket.name())
             .with_region(region)
@@ -239,64 +295,102 @@ impl RegionStore {
         }
         Ok(Arc::new(PrefixStore::new(store, Path::parse(bucket.prefix())?)))
     }
+}
 
+impl RegionStore {
     /// Asks the place that serves, within the bound for so many bytes; goes over to the replica, or gives up.
-    async fn ask<T, F>(&self, subject: Subject, bytes: u64, call: impl Fn(Arc<dyn ObjectStore>) -> F) -> StoreResult<T>
+    async fn ask<T, F>(
+        &self,
+        subject: Subject<'_>,
+        bytes: u64,
+        call: impl Fn(Arc<dyn ObjectStore>) -> F,
+    ) -> StoreResult<T>
     where
         F: Future<Output = StoreResult<T>>,
     {
+        let region = &self.region;
         let mut serving = self.serving.subscribe();
         loop {
-            let (place, cell, is_replica) = match (&*serving.borrow_and_update(), self.location.replica()) {
-                (Serving::Primary, _) => (self.location.place(), &self.primary, false),
-                (Serving::Replica(_), Some(replica)) => (replica, &self.replica, true),
+            let (place, is_replica) = match (&*serving.borrow_and_update(), region.location.replica()) {
+                (Serving::Primary, _) => (region.location.place(), false),
+                (Serving::Replica(_), Some(replica)) => (replica, true),
                 (Serving::Replica(reason) | Serving::Nothing(reason), _) => {
                     return Err(generic(Box::new(GivenUp { reason: reason.clone() })));
                 }
             };
             // The primary leaves its replica half of the region's time.
-            let share = if self.location.replica().is_some() { 2 } else { 1 };
-            let bound = self.access.region_timeout / share + Duration::from_secs(bytes / BYTES_PER_SECOND_MIN);
+            let share = if region.location.replica().is_some() { 2 } else { 1 };
+            let bound = region.access.region_timeout / share + Duration::from_secs(bytes / BYTES_PER_SECOND_MIN);
             let asked = async {
-                let store = cell.get_or_try_init(|| self.open(place, is_replica)).await?;
+                self.admit(is_replica).await?;
+                let store = region.store(is_replica).await.map_err(Refusal::Store)?;
                 loop {
                     match call(Arc::clone(store)).await {
                         // The store itself tries again but for the bodies of listings.
                         Err(error) if breaks_off(&error) => tokio::time::sleep(BACKOFF.init_backoff).await,
-                        answer => break answer,
+                        answer => break answer.map_err(Refusal::Store),
                     }
                 }
             };
+            let asked = Requests::counting(&self.requests, asked);
             let answer = tokio::select! {
                 answer = tokio::time::timeout(bound, asked) => answer,
                 // Another request has found out; waiting for the same would double the time.
                 _ = serving.changed() => continue,
             };
+            let health = &region.health[usize::from(is_replica)];
             let reason = match answer {
                 Ok(Ok(answer)) => {
+                    health.answered(matches!(subject, Subject::Object(_)));
                     self.has_listed.fetch_or(subject == Subject::Listing, Relaxed);
                     return Ok(answer);
                 }
                 // The place has answered: it is the object that is amiss.
-                Ok(Err(error)) if is_about_object(&error) || self.is_shut(subject, place, is_replica, &error) => {
+                Ok(Err(Refusal::Store(error)))
+                    if is_about_object(&error) || self.is_shut(subject, place, is_replica, &error) =>
+                {
                     return Err(error);
                 }
-                Ok(Err(error)) => reason(&error),
-                Err(_) => format!("no answer within {bound:?}"),
+                // Its health is known.
+                Ok(Err(Refusal::Silent(reason))) => {
+                    self.failed(is_replica, reason);
+                    continue;
+                }
+                Ok(Err(Refusal::Store(error))) => reason(&error),
+                Err(_) => no_answer_within(bound),
             };
+            let object = if let Subject::Object(path) = subject { Some(path) } else { None };
+            health.failed(&reason, object);
             self.failed(is_replica, reason);
         }
     }
 
+    /// Waits, once a question, until it is known whether the place may be asked.
+    async fn admit(&self, is_replica: bool) -> Result<(), Refusal> {
+        let is_admitted = &self.is_admitted[usize::from(is_replica)];
+        if is_admitted.load(Relaxed) {
+            return Ok(());
+        }
+        // An open directory that is gone lists nothing, as an empty one does.
+        if let Some(directory) = self.region.place(is_replica).and_then(|(place, _)| place.directory()) {
+            check(directory).map_err(|error| Refusal::Store(generic(Box::new(error))))?;
+        }
+        let region = Arc::clone(&self.region);
+        let probe = move |object| region.probe(is_replica, object);
+        self.region.health[usize::from(is_replica)].admits(probe).await.map_err(Refusal::Silent)?;
+        is_admitted.store(true, Relaxed);
+        Ok(())
+    }
+
     /// Whether it is this object alone that may not be read. A replica may well have it open.
-    fn is_shut(&self, subject: Subject, place: &Place, is_replica: bool, error: &Error) -> bool {
-        if subject != Subject::Object {
+    fn is_shut(&self, subject: Subject<'_>, place: &Place, is_replica: bool, error: &Error) -> bool {
+        if !matches!(subject, Subject::Object(_)) {
             return false;
         }
         match place.directory() {
             Some(directory) => check(directory).is_ok(),
             None => {
-                (is_replica || self.location.replica().is_none())
+                (is_replica || self.location().replica().is_none())
                     && matches!(error, Error::PermissionDenied { .. })
                     && self.has_listed.load(Relaxed)
                     && self.denied_objects.fetch_add(1, Relaxed) < DENIED_OBJECTS_MAX
@@ -307,7 +401,7 @@ impl RegionStore {
     fn failed(&self, was_replica: bool, reason: String) {
         self.serving.send_if_modified(|serving| {
             let next = match (&*serving, was_replica) {
-                (Serving::Primary, false) if self.location.replica().is_some() => Serving::Replica(reason),
+                (Serving::Primary, false) if self.location().replica().is_some() => Serving::Replica(reason),
                 (Serving::Primary, false) => Serving::Nothing(reason),
                 (Serving::Replica(primary), true) => Serving::Nothing(format!("{primary}; its replica: {reason}")),
                 // Somebody else was faster.
@@ -350,6 +444,17 @@ fn check(directory: &std::path::Path) -> crate::Result<()> {
         }
         Err(error) => Err(LakeError::from_io("list", directory, error)),
     }
+}
+
+/// Why a question was not answered.
+enum Refusal {
+    /// The place did not answer others either.
+    Silent(String),
+    Store(Error),
+}
+
+fn no_answer_within(bound: Duration) -> String {
+    format!("no answer within {bound:?}")
 }
 
 /// The region was given up before this request.
@@ -466,13 +571,13 @@ fn chain(error: &Error) -> String {
 
 impl fmt::Debug for RegionStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RegionStore({})", self.location.label())
+        write!(f, "RegionStore({})", self.location().label())
     }
 }
 
 impl fmt::Display for RegionStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.location.label())
+        write!(f, "{}", self.location().label())
     }
 }
 
@@ -502,7 +607,7 @@ impl ObjectStore for RegionStore {
 
     /// The whole answer, so that a body that breaks off or stalls is noticed here.
     async fn get_opts(&self, path: &Path, options: GetOptions) -> StoreResult<GetResult> {
-        self.ask(Subject::Object, requested_bytes(&options), |store| {
+        self.ask(Subject::Object(path), requested_bytes(&options), |store| {
             let options = options.clone();
             async move {
                 let found = store.get_opts(path, options).await?;
@@ -520,7 +625,7 @@ impl ObjectStore for RegionStore {
         let bytes = ranges.iter().map(|range| range.end.saturating_sub(range.start)).sum();
         if self.is_local() {
             let get = |store: Arc<dyn ObjectStore>| async move { store.get_ranges(path, ranges).await };
-            return self.ask(Subject::Object, bytes, get).await;
+            return self.ask(Subject::Object(path), bytes, get).await;
         }
         let get = |range| async move {
             let options = GetOptions { range: Some(object_store::GetRange::Bounded(range)), ..GetOptions::default() };
@@ -557,7 +662,7 @@ impl RegionStore {
             (None, Error::NotImplemented { .. } | Error::NotSupported { .. }) => format!("it cannot {action} it"),
             _ => reason(&error),
         };
-        LakeError::NoAnswer { region: self.location.label().to_owned(), reason }
+        LakeError::NoAnswer { region: self.location().label().to_owned(), reason }
     }
 
     /// The bytes of an object, however many: a large one may take its time, and its size says how much.
@@ -572,7 +677,7 @@ impl RegionStore {
 
     /// Puts an object in the place of what was there under this name.
     pub async fn write(&self, path: &Path, bytes: Bytes) -> StoreResult<()> {
-        if let Some(directory) = self.location.place().directory() {
+        if let Some(directory) = self.location().place().directory() {
             return write_private(directory, path, &bytes).map_err(|error| generic(Box::new(error)));
         }
         self.put_opts(path, PutPayload::from_bytes(bytes), PutOptions::default()).await.map(drop)
@@ -588,7 +693,7 @@ impl RegionStore {
 
     /// Gives an object another name: first it has both, then only the new one.
     pub async fn rename(&self, from: &Path, to: &Path) -> StoreResult<()> {
-        if let Some(directory) = self.location.place().directory() {
+        if let Some(directory) = self.location().place().directory() {
             return rename_private(directory, from, to).map_err(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => Error::NotFound { path: from.to_string(), source: Box::new(error) },
                 _ => generic(Box::new(LakeError::from_io("write", &directory.join(to.as_ref()), error))),
@@ -639,9 +744,9 @@ impl RegionStore {
     }
 
     fn serving_place(&self) -> &Place {
-        match (&*self.serving.borrow(), self.location.replica()) {
+        match (&*self.serving.borrow(), self.location().replica()) {
             (Serving::Replica(_), Some(replica)) => replica,
-            _ => self.location.place(),
+            _ => self.location().place(),
         }
     }
 }
@@ -723,7 +828,8 @@ mod tests {
         ] {
             let store = store(place, error);
             store.objects_put("open").await;
-            store.list_all(&Path::from("a"), None).await.unwrap();
+            // A directory that is gone is found out here.
+            drop(store.list_all(&Path::from("a"), None).await);
             store.read(&Path::from("shut")).await.unwrap_err();
             assert_eq!(store.serving() == Serving::Primary, serves, "{place}: {:?}", store.serving());
             assert_eq!(store.read(&Path::from("open")).await.is_ok(), serves, "{place}");
@@ -744,7 +850,7 @@ mod tests {
 
     impl RegionStore {
         async fn objects_put(&self, path: &str) {
-            let store = self.primary.get().unwrap();
+            let store = self.region.primary.get().unwrap();
             store.put(&Path::from(path), "x".into()).await.unwrap();
         }
     }
