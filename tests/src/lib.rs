@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod server;
+pub mod store;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

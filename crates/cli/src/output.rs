@@ -8,16 +8,17 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tempfile::NamedTempFile;
-use transect_lake::{RequestCounts, without_path};
+use tokio::runtime::Runtime;
+use transect_lake::{Access, RequestCounts, without_path};
 use transect_query::{
-    Completeness, Engine, EngineOptions, Format, NamesSeen, QueryError, Reading, ScalarValue, TableStyle, VisibleJson,
-    Wanted, readings_batch, render_batch, visible_lines,
+    Completeness, Engine, EngineOptions, Extent, Format, Limits, NamesSeen, QueryError, Question, Reading, ScalarValue,
+    TableStyle, VisibleJson, Wanted, readings_batch, render_batch, visible_lines,
 };
 
 use crate::arguments::{FormatName, Global};
@@ -360,49 +361,65 @@ pub fn clock(global: &Global) -> Clock {
     Clock { now: clock::now(), zone: zone::local(global) }
 }
 
-/// What an engine looks at, as the arguments name it.
-pub fn engine_options(global: &Global) -> Result<EngineOptions, Failure> {
+/// What a question looks at, as the arguments name it.
+pub fn extent(global: &Global) -> Result<Extent, Failure> {
     // Who names no time needs no zone, and is not told of a wrong one.
     let here = match (&global.since, &global.until) {
         (None, None) => Clock { now: clock::now(), zone: jiff::tz::TimeZone::UTC },
         _ => clock(global),
     };
-    let mut options = EngineOptions::at(clock::unix_nano(here.now).unwrap_or(i64::MAX));
     let range = here.range(global.since.as_deref(), global.until.as_deref())?;
     range.notes.iter().for_each(|note| say_once(global, note));
-    (options.since_unix_nano, options.until_unix_nano) = (range.since_unix_nano, range.until_unix_nano);
-    options.lateness_nano = parse_duration("--lateness", &global.lateness)?;
-    options.regions = global.region.clone();
-    options.bytes_max = global.max_bytes.as_deref().map(|text| parse_bytes("--max-bytes", text)).transpose()?;
-    options.cache_directory = cache_directory().map(|directory| directory.join("objects"));
-    Ok(options)
+    Ok(Extent {
+        since_unix_nano: range.since_unix_nano,
+        until_unix_nano: range.until_unix_nano,
+        lateness_nano: parse_duration("--lateness", &global.lateness)?,
+        regions: global.region.clone(),
+        ..Extent::at(clock::unix_nano(here.now).unwrap_or(i64::MAX))
+    })
 }
 
-/// Opens a lake for the range and regions that the arguments name.
-pub fn engine(configured: Configured, global: &Global) -> Result<Engine, Failure> {
+/// The lake that a command asks, however many questions it has.
+pub struct OpenLake {
+    engine: Engine,
+    limits: Limits,
+}
+
+impl OpenLake {
+    /// Opens the lake that is configured. Regions that are named and that it does not have are refused.
+    pub fn open(configured: Configured, global: &Global) -> Result<OpenLake, Failure> {
+        let bytes_max = global.max_bytes.as_deref().map(|text| parse_bytes("--max-bytes", text)).transpose()?;
+        let access = match configured.lake.has_buckets() {
+            true => block_on(None, aws::access(&configured.lake, configured.region_timeout))?,
+            false => Access::within(configured.region_timeout),
+        };
+        let cache_directory = cache_directory().map(|directory| directory.join("objects"));
+        let engine =
+            Engine::open(configured.lake, EngineOptions { access, cache_directory, ..EngineOptions::default() })?;
+        let lake = OpenLake { engine, limits: Limits { bytes_max } };
+        if !global.region.is_empty() {
+            block_on(None, lake.question(extent(global)?)?.check_regions(&global.region))??;
+        }
+        Ok(lake)
+    }
+
+    /// A question about a part of the lake.
+    pub fn question(&self, extent: Extent) -> Result<Question, Failure> {
+        Ok(self.engine.question(extent, self.limits)?)
+    }
+}
+
+/// A question about the range and regions that the arguments name.
+pub fn question(configured: Configured, global: &Global) -> Result<Question, Failure> {
     // A wrong format is said before anything is read.
     row_format(global)?;
-    open(configured, engine_options(global)?)
-}
-
-/// Opens a lake.
-pub fn open(configured: Configured, mut options: EngineOptions) -> Result<Engine, Failure> {
-    if configured.lake.has_buckets() {
-        options.access = block_on(None, aws::access(&configured.lake, configured.region_timeout))?;
-    } else {
-        options.access.region_timeout = configured.region_timeout;
-    }
-    let asked = options.regions.clone();
-    let engine = Engine::open(configured.lake, options)?;
-    if !asked.is_empty() {
-        block_on(None, engine.check_regions(&asked))??;
-    }
-    Ok(engine)
+    let extent = extent(global)?;
+    OpenLake::open(configured, global)?.question(extent)
 }
 
 /// Where a question has looked that found nothing.
-pub fn looked_at(engine: &Engine) -> Result<String, Failure> {
-    let looked = block_on(None, engine.looked_at())?;
+pub fn looked_at(question: &Question) -> Result<String, Failure> {
+    let looked = block_on(None, question.looked_at())?;
     let when = match (looked.since_unix_nano.map(utc_text), looked.until_unix_nano.map(utc_text)) {
         (Some(since), Some(until)) => format!("from {since} to {until}"),
         (Some(since), None) => format!("from {since} on"),
@@ -445,9 +462,9 @@ pub struct Watch<'w> {
 
 impl<'w> Watch<'w> {
     /// Of a question, in files.
-    pub fn new(engine: &'w Engine, global: &Global) -> Watch<'w> {
+    pub fn new(question: &'w Question, global: &Global) -> Watch<'w> {
         Watch::of(global, "files", || {
-            let progress = engine.progress();
+            let progress = question.progress();
             HowFar {
                 done: progress.files_opened,
                 found: progress.files_found,
@@ -517,13 +534,7 @@ impl Write for InPlaceOf<'_> {
 /// Runs one piece of work to its end, or to the signal that ends the program. If it reads for long, a terminal shows how far it is.
 pub fn block_on<T>(watch: Option<&Watch<'_>>, work: impl Future<Output = T>) -> Result<T, Failure> {
     let attention = Attention::new();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        // They serve listings of directories alone.
-        .max_blocking_threads(4)
-        .build()
-        .context("start threads")
-        .map_err(Failure::incomplete)?;
+    let runtime = runtime()?;
     let outcome = runtime.block_on(async {
         tokio::pin!(work);
         let started = Instant::now();
@@ -546,9 +557,23 @@ pub fn block_on<T>(watch: Option<&Watch<'_>>, work: impl Future<Output = T>) -> 
     if let Some(watch) = watch {
         watch.end();
     }
-    // What is still under way belongs to nobody any more.
-    runtime.shutdown_background();
     outcome
+}
+
+/// The threads of this process: connections and questions outlive a step of a command.
+fn runtime() -> Result<&'static Runtime, Failure> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let made = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        // They serve listings of directories alone.
+        .max_blocking_threads(4)
+        .build()
+        .context("start threads")
+        .map_err(Failure::incomplete)?;
+    Ok(RUNTIME.get_or_init(|| made))
 }
 
 /// How many of so many pieces are done: on a terminal, to those who want talk.
@@ -576,27 +601,32 @@ pub fn human_bytes(bytes: u64) -> String {
 }
 
 /// Asks one query and writes its answer where the arguments say; returns how many rows it has.
-pub fn answer(engine: &Engine, text: &str, params: &[(String, ScalarValue)], global: &Global) -> Result<u64, Failure> {
+pub fn answer(
+    question: &Question,
+    text: &str,
+    params: &[(String, ScalarValue)],
+    global: &Global,
+) -> Result<u64, Failure> {
     let format = row_format(global)?;
     if global.dry_run {
-        dry_run(engine, text, params, global)?;
+        dry_run(question, text, params, global)?;
         return Ok(0);
     }
     let mut destination = Destination::open(global)?;
     refuse_parquet_on_terminal(format, &destination)?;
     let wanted = Wanted { format, style: destination.table_style(global), strict: global.strict };
-    let watch = Watch::new(engine, global);
+    let watch = Watch::new(question, global);
     let mut out = InPlaceOf { watch: &watch, out: destination.writer() };
-    let given = block_on(Some(&watch), engine.give(text, params, &wanted, &mut out))??;
+    let given = block_on(Some(&watch), question.give(text, params, &wanted, &mut out))??;
     if given.completeness.is_complete() || !global.strict {
         destination.publish()?;
     }
     if global.verbose {
-        say_cost(global, engine, Some(given.rows));
+        say_cost(global, question, Some(given.rows));
     }
     finish(global, &given.completeness, &given.names)?;
     if given.rows == 0 {
-        say(global, &format!("transect: no rows; {}", looked_at(engine)?));
+        say(global, &format!("transect: no rows; {}", looked_at(question)?));
     }
     Ok(given.rows)
 }
@@ -611,17 +641,22 @@ pub fn refuse_parquet_on_terminal(format: Format, destination: &Destination) -> 
 }
 
 /// Prints what a query would read.
-pub fn dry_run(engine: &Engine, text: &str, params: &[(String, ScalarValue)], global: &Global) -> Result<(), Failure> {
-    dry_run_of(engine, engine.plan(text, params), global)
+pub fn dry_run(
+    question: &Question,
+    text: &str,
+    params: &[(String, ScalarValue)],
+    global: &Global,
+) -> Result<(), Failure> {
+    dry_run_of(question, question.plan(text, params), global)
 }
 
 /// Prints what was planned.
 pub fn dry_run_of(
-    engine: &Engine,
+    question: &Question,
     plan: impl Future<Output = Result<(Vec<Reading>, Completeness), QueryError>>,
     global: &Global,
 ) -> Result<(), Failure> {
-    let (readings, completeness) = block_on(Some(&Watch::new(engine, global)), plan)??;
+    let (readings, completeness) = block_on(Some(&Watch::new(question, global)), plan)??;
     let batch = readings_batch(&readings).context("render").map_err(Failure::incomplete)?;
     let mut destination = Destination::open(global)?;
     let style = destination.table_style(global);
@@ -631,15 +666,15 @@ pub fn dry_run_of(
 }
 
 /// One line on what an answer has cost.
-pub fn say_cost(global: &Global, engine: &Engine, rows: Option<u64>) {
-    let progress = engine.progress();
-    let scanned = engine.scanned();
+pub fn say_cost(global: &Global, question: &Question, rows: Option<u64>) {
+    let progress = question.progress();
+    let scanned = question.scanned();
     let mut text = rows.map(|rows| format!("{rows} rows; ")).unwrap_or_default();
     text.push_str(&format!(
         "{} files of {} hours, {} bytes in all, {} bytes read",
         scanned.files, scanned.hours, scanned.bytes, progress.bytes_read
     ));
-    let requests = engine.requests();
+    let requests = question.requests();
     if requests != RequestCounts::default() {
         text.push_str(&format!(
             "; {} LISTs, {} GETs, {} received, about ${:.6} for requests and at most ${:.6} for transfer",

@@ -9,8 +9,9 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use datafusion::common::runtime::SpawnedTask;
+use futures::StreamExt;
 use futures::future::try_join_all;
-use futures::{StreamExt, stream};
+use futures::stream::FuturesUnordered;
 use object_store::ObjectMeta;
 use object_store::path::Path;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
@@ -22,7 +23,8 @@ use transect_lake::{HourRange, Serving};
 
 use crate::footers::{Footers, Reader};
 use crate::hours::Bounds;
-use crate::{Engine, QueryError, Result};
+use crate::question::Question;
+use crate::{QueryError, Result};
 
 /// Files asked at once: as many requests as a store answers side by side.
 const FILES_AT_ONCE: usize = 64;
@@ -42,19 +44,19 @@ pub(crate) struct File {
 
 /// The files that were listed so far.
 pub(crate) struct FileSet<'e> {
-    engine: &'e Engine,
+    question: &'e Question,
     listed: Vec<HourRange>,
     files: Vec<Arc<File>>,
     numbers: HashMap<(usize, Path), u32>,
 }
 
 impl<'e> FileSet<'e> {
-    pub(crate) fn new(engine: &'e Engine) -> FileSet<'e> {
-        FileSet { engine, listed: Vec::new(), files: Vec::new(), numbers: HashMap::new() }
+    pub(crate) fn new(question: &'e Question) -> FileSet<'e> {
+        FileSet { question, listed: Vec::new(), files: Vec::new(), numbers: HashMap::new() }
     }
 
-    pub(crate) fn engine(&self) -> &'e Engine {
-        self.engine
+    pub(crate) fn question(&self) -> &'e Question {
+        self.question
     }
 
     pub(crate) fn of_number(&self, number: u32) -> Option<Arc<File>> {
@@ -69,7 +71,7 @@ impl<'e> FileSet<'e> {
     /// Lists the hours in which records of these times can have arrived, unless that is done. Times are from and until, both
     /// ends included.
     pub(crate) async fn list(&mut self, times: &[(i64, i64)]) -> Result<()> {
-        let (landing, extent) = (self.engine.landing(), self.engine.extent());
+        let (landing, extent) = (self.question.landing(), self.question.extent());
         let needed = times.iter().map(|(since_unix_nano, until_unix_nano)| {
             let bounds = Bounds { min: Some(*since_unix_nano), max: Some(*until_unix_nano) };
             bounds.arrival_hours(extent.lateness_nano, extent.now_unix_nano)
@@ -104,7 +106,7 @@ impl<'e> FileSet<'e> {
         }
         self.listed = ranges;
         let bytes = self.files.iter().map(|file| file.meta.size).sum();
-        match self.engine.bytes_max() {
+        match self.question.bytes_max() {
             Some(bytes_max) if bytes > bytes_max => Err(QueryError::TooLarge { bytes, bytes_max }),
             _ => Ok(()),
         }
@@ -117,7 +119,7 @@ impl<'e> FileSet<'e> {
 
     /// Whether a location answers, as far as is known.
     pub(crate) fn is_place_there(&self, place: usize) -> bool {
-        !matches!(self.engine.landing().places()[place].store.serving(), Serving::Nothing(_))
+        !matches!(self.question.landing().places()[place].store.serving(), Serving::Nothing(_))
     }
 
     /// Does something with each file that is there, on all processors, and something with what comes of it.
@@ -143,15 +145,19 @@ impl<'e> FileSet<'e> {
         T: Send + 'static,
         F: Future<Output = Result<T, ParquetError>> + Send + 'static,
     {
-        let tasks = files.map(|(file, work)| SpawnedTask::spawn(async move { (file, work.await) }));
-        let mut tasks = stream::iter(tasks).buffer_unordered(FILES_AT_ONCE);
-        while let Some(done) = tasks.next().await {
+        // A closure held over an await would keep the question from moving between threads.
+        let mut waiting = files.collect::<Vec<_>>().into_iter();
+        let mut tasks = FuturesUnordered::new();
+        loop {
+            for (file, work) in waiting.by_ref().take(FILES_AT_ONCE - tasks.len()) {
+                tasks.push(SpawnedTask::spawn(async move { (file, work.await) }));
+            }
+            let Some(done) = tasks.next().await else { return Ok(()) };
             let (file, outcome) = done.map_err(|error| QueryError::Internal(error.to_string()))?;
             if let Some(value) = self.forgive(&file, outcome)? {
                 take(&file, value);
             }
         }
-        Ok(())
     }
 
     /// What went wrong with a file: nothing to stop for if it, or its region, is left out and named for it.

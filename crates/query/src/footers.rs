@@ -1,8 +1,9 @@
-//! Reads Parquet files: their footers once a question, and those of buckets once for all questions, because they are kept
-//! on disk. DataFusion's own reader takes the length that a footer states on trust and panics if it is longer than the
+//! Reads Parquet files: their footers once for all questions of a process, within bounds, and those of buckets once for all
+//! processes, because they are kept on disk. DataFusion's own reader takes the length that a footer states on trust and panics if it is longer than the
 //! file; here a damaged file is an error that names it, and is remembered, so that the question can go on without it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,11 +23,15 @@ use parquet::basic::{ConvertedType, Type as PhysicalType};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::schema::types::ColumnDescPtr;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 use transect_lake::{DiskCache, RegionStore, Serving};
 use transect_schema::{COLUMNS, ColumnType};
 
-/// Footers kept, in bytes of memory: a view that reads a file twice reads its footer once.
-const KEPT_BYTES_MAX: usize = 256 << 20;
+/// Footers kept, in bytes of memory: a view that reads a file twice, and the next question, reads its footer once.
+const KEPT_BYTES_MAX: u64 = 256 << 20;
+/// Files that are likely to be kept, footers being of the usual size.
+const FILES_KEPT: usize = 4096;
 /// The end of a file in a bucket that is fetched first: it holds footer, page index and bloom filters of files of the
 /// usual size, and costs hardly more than a byte would.
 const TAIL_BYTES: u64 = 512 << 10;
@@ -46,26 +51,75 @@ pub(crate) struct Progress {
     pub(crate) bytes: AtomicU64,
 }
 
-/// The files of one location.
+/// The files of one location, as one question reads them.
 #[derive(Debug)]
 pub(crate) struct Footers {
+    /// The number of the location.
+    place: usize,
     store: Arc<RegionStore>,
-    cache: Option<Arc<DiskCache>>,
+    cache: Arc<FooterCache>,
     progress: Arc<Progress>,
-    kept: Mutex<Kept>,
+    /// Files whose footer the question knows.
+    opened: Mutex<HashSet<Path>>,
     unreadable: Mutex<BTreeMap<Path, String>>,
 }
 
-#[derive(Debug, Default)]
-struct Kept {
-    files: HashMap<Path, File>,
-    bytes: usize,
+/// The footers that were read lately, of all places and for all questions: in memory, and of buckets on disk.
+pub(crate) struct FooterCache {
+    files: Cache<FileKey, File, ByBytes>,
+    disk: Option<Arc<DiskCache>>,
+}
+
+impl FooterCache {
+    pub(crate) fn new(disk: Option<Arc<DiskCache>>) -> FooterCache {
+        FooterCache { files: Cache::with_weighter(FILES_KEPT, KEPT_BYTES_MAX, ByBytes), disk }
+    }
+
+    /// What outlives the process.
+    pub(crate) fn disk(&self) -> Option<Arc<DiskCache>> {
+        self.disk.clone()
+    }
+}
+
+impl fmt::Debug for FooterCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FooterCache({} files)", self.files.len())
+    }
+}
+
+/// A file as it was listed: another one under its name is another file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct FileKey {
+    place: usize,
+    path: Path,
+    size: u64,
+    modified_unix_nano: Option<i64>,
+    e_tag: Option<String>,
+}
+
+/// Files count by the memory that they take.
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<FileKey, File> for ByBytes {
+    fn weight(&self, _: &FileKey, file: &File) -> u64 {
+        file.bytes
+    }
 }
 
 #[derive(Clone, Debug)]
 struct File {
     footer: Arc<ParquetMetaData>,
     tail: Option<Tail>,
+    /// Memory that both take.
+    bytes: u64,
+}
+
+impl File {
+    fn new(footer: ParquetMetaData, tail: Tail) -> File {
+        let bytes = (footer.memory_size() + tail.bytes.len()) as u64;
+        File { footer: Arc::new(footer), tail: Some(tail), bytes }
+    }
 }
 
 /// The end of a file, in memory.
@@ -84,8 +138,30 @@ impl Tail {
 }
 
 impl Footers {
-    pub(crate) fn new(store: Arc<RegionStore>, cache: Option<Arc<DiskCache>>, progress: Arc<Progress>) -> Footers {
-        Footers { store, cache, progress, kept: Mutex::default(), unreadable: Mutex::default() }
+    pub(crate) fn new(
+        place: usize,
+        store: Arc<RegionStore>,
+        cache: Arc<FooterCache>,
+        progress: Arc<Progress>,
+    ) -> Footers {
+        Footers { place, store, cache, progress, opened: Mutex::default(), unreadable: Mutex::default() }
+    }
+
+    fn key(&self, file: &ObjectMeta) -> FileKey {
+        FileKey {
+            place: self.place,
+            path: file.location.clone(),
+            size: file.size,
+            modified_unix_nano: file.last_modified.timestamp_nanos_opt(),
+            e_tag: file.e_tag.clone(),
+        }
+    }
+
+    /// Counts a file whose footer is known now, once.
+    fn opened(&self, path: &Path) {
+        if lock(&self.opened).insert(path.clone()) {
+            self.progress.files.fetch_add(1, Relaxed);
+        }
     }
 
     /// The files that could not be read, and why.
@@ -193,7 +269,8 @@ impl AsyncFileReader for Reader {
     ) -> BoxFuture<'a, Result<Arc<ParquetMetaData>>> {
         let policy = options.map_or(PageIndexPolicy::Skip, ArrowReaderOptions::column_index_policy);
         async move {
-            let kept = lock(&self.footers.kept).files.get(&self.file.location).cloned();
+            let key = self.footers.key(&self.file);
+            let kept = self.footers.cache.files.get(&key);
             // Of a file of this machine it is read only where it is asked for.
             let lacks_index = |file: &File| {
                 self.footers.store.is_local() && policy != PageIndexPolicy::Skip && file.footer.column_index().is_none()
@@ -203,9 +280,11 @@ impl AsyncFileReader for Reader {
                 _ => {
                     let opened = self.open(policy).await.and_then(|file| check(&file.footer).map(|()| file));
                     let file = opened.map_err(|error| self.footers.note(&self.file.location, error))?;
-                    self.keep(file)
+                    self.footers.cache.files.insert(key, file.clone());
+                    file
                 }
             };
+            self.footers.opened(&self.file.location);
             self.tail = file.tail;
             Ok(file.footer)
         }
@@ -255,26 +334,15 @@ impl Reader {
         Ok(read)
     }
 
-    fn keep(&self, file: File) -> File {
-        self.footers.progress.files.fetch_add(1, Relaxed);
-        let mut kept = lock(&self.footers.kept);
-        let bytes = kept.bytes + file.footer.memory_size() + file.tail.as_ref().map_or(0, |tail| tail.bytes.len());
-        if bytes <= KEPT_BYTES_MAX {
-            kept.bytes = bytes;
-            kept.files.insert(self.file.location.clone(), file.clone());
-        }
-        file
-    }
-
     async fn open(&mut self, policy: PageIndexPolicy) -> Result<File> {
         if self.file.size < FILE_BYTES_MIN {
             return Err(ParquetError::General(format!("it has {} bytes, and is no Parquet file", self.file.size)));
         }
         let key = DiskCache::key("footer", self.footers.store.location().place(), &self.file);
-        let cache = self.footers.cache.clone();
+        let cache = self.footers.cache.disk.clone();
         let cache = cache.as_deref().zip(key.as_deref());
         if let Some((tail, footer)) = cache.and_then(|(cache, key)| self.decode(cache.get(key)?)) {
-            return Ok(File { footer: Arc::new(footer), tail: Some(tail) });
+            return Ok(File::new(footer, tail));
         }
         let (tail_bytes, policy) = match self.footers.store.is_local() {
             true => (LOCAL_TAIL_BYTES, policy),
@@ -293,14 +361,14 @@ impl Reader {
             }
         };
         if self.footers.store.is_local() {
-            return Ok(File { footer: Arc::new(footer), tail: Some(tail) });
+            return Ok(File::new(footer, tail));
         }
         let start = metadata_start(&footer, &tail);
         let tail = Tail { start, bytes: tail.slice(&(start..self.file.size)).unwrap_or_default() };
         if let Some((cache, key)) = cache {
             cache.put(key, &[&start.to_le_bytes(), tail.bytes.as_ref()].concat());
         }
-        Ok(File { footer: Arc::new(footer), tail: Some(tail) })
+        Ok(File::new(footer, tail))
     }
 
     /// What the disk holds, if it is what it should be.

@@ -1,7 +1,7 @@
 //! The table `landing`: every row that was delivered, duplicates and all, and where and when it landed. A scan lists
 //! the hours that its filters leave, and plans DataFusion's own Parquet scan of the files there, one for each location.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,7 +26,8 @@ use futures::future::try_join_all;
 use object_store::ObjectStore;
 use object_store::path::Path;
 use transect_lake::{
-    HourFiles, HourRange, HourUtc, LANDING, ListedHours, OddKey, RegionStore, Serving, list_hours, read_schema,
+    HourFiles, HourRange, HourUtc, LANDING, ListedHours, NANOS_PER_HOUR, OddKey, Partition, RegionStore, Serving,
+    list_hours, read_schema,
 };
 use url::Url;
 
@@ -42,12 +43,35 @@ pub(crate) const LANDING_HOUR: &str = "landing_hour_unix_nano";
 
 /// What of the lake a question may look at.
 #[derive(Clone, Debug)]
-pub(crate) struct Extent {
-    pub(crate) since_unix_nano: Option<i64>,
-    pub(crate) until_unix_nano: Option<i64>,
-    pub(crate) lateness_nano: i64,
-    pub(crate) now_unix_nano: i64,
-    pub(crate) regions: Vec<String>,
+pub struct Extent {
+    /// Rows earlier than this are left out; nanoseconds since 1970.
+    pub since_unix_nano: Option<i64>,
+    /// Rows later than this are left out; nanoseconds since 1970.
+    pub until_unix_nano: Option<i64>,
+    /// How much later than its time a row may have arrived and still be found, in nanoseconds.
+    pub lateness_nano: i64,
+    /// The time that `now()` gives, in nanoseconds since 1970.
+    pub now_unix_nano: i64,
+    /// Regions looked at; all if empty.
+    pub regions: Vec<String>,
+}
+
+impl Extent {
+    /// Every row of every region, with the clock at `now_unix_nano`.
+    pub fn at(now_unix_nano: i64) -> Extent {
+        Extent {
+            since_unix_nano: None,
+            until_unix_nano: None,
+            lateness_nano: 24 * NANOS_PER_HOUR,
+            now_unix_nano,
+            regions: Vec::new(),
+        }
+    }
+
+    /// The same without bounds of time, for those who say themselves where to look.
+    pub fn at_all_times(&self) -> Extent {
+        Extent { since_unix_nano: None, until_unix_nano: None, ..self.clone() }
+    }
 }
 
 #[derive(Debug)]
@@ -79,6 +103,20 @@ struct Found {
     /// What cannot be read under its name, by location.
     odd: BTreeSet<(usize, OddKey)>,
     readings: BTreeMap<String, Reading>,
+    /// Hours of locations that the readings have.
+    counted: HashSet<(usize, Partition)>,
+}
+
+impl Found {
+    /// Counts what was listed of a location; hours of two ranges once.
+    fn count(&mut self, place: usize, hours: &[HourFiles]) {
+        for hour in hours {
+            if self.counted.insert((place, hour.partition.clone())) {
+                let region = hour.partition.region();
+                self.readings.entry(region.to_owned()).or_insert_with(|| Reading::of(region)).add(hour);
+            }
+        }
+    }
 }
 
 /// Scans are planned side by side: the first one lists, and the others wait for what it finds.
@@ -99,11 +137,6 @@ impl Landing {
         &self.places
     }
 
-    /// Forgets what was found for the question before, so that the next one sees what has landed since.
-    pub(crate) fn begin_question(&self) {
-        *self.found() = Found::default();
-    }
-
     /// Says whether questions are planned for what they would read: then nothing is looked up for their plans.
     pub(crate) fn set_dry(&self, is_dry: bool) {
         self.is_dry.store(is_dry, Relaxed);
@@ -116,28 +149,27 @@ impl Landing {
     /// Counts what was listed of these hours, and nothing else: hours may have been listed more than once.
     pub(crate) fn count_again(&self, ranges: &[HourRange]) {
         let mut found = self.found();
-        let Found { listings, readings, .. } = &mut *found;
-        readings.clear();
-        let counted = listings.iter().filter(|((_, _, range), _)| ranges.contains(range));
-        for hours in counted.filter_map(|(_, listing)| listing.try_lock()?.clone()) {
-            for hour in hours.iter() {
-                let region = hour.partition.region();
-                readings.entry(region.to_owned()).or_insert_with(|| Reading::of(region)).add(hour);
-            }
+        found.readings.clear();
+        found.counted.clear();
+        let listed = found.listings.iter().filter(|((_, _, range), _)| ranges.contains(range));
+        let listed: Vec<_> =
+            listed.filter_map(|((place, ..), listing)| Some((*place, listing.try_lock()?.clone()?))).collect();
+        for (place, hours) in listed {
+            found.count(place, &hours);
         }
     }
 
-    /// What the scans of the latest question have found, by region.
+    /// What the scans have found, by region.
     pub(crate) fn readings(&self) -> Vec<Reading> {
         self.found().readings.values().cloned().collect()
     }
 
-    /// What the latest question could not read of a location because of its name.
+    /// What could not be read of a location because of its name.
     pub(crate) fn odd(&self, place: usize) -> Vec<OddKey> {
         self.found().odd.iter().filter(|(index, _)| *index == place).map(|(_, odd)| odd.clone()).collect()
     }
 
-    /// Whether, since the question was planned, a location has stopped answering or a file has turned out to be
+    /// Whether, since a step was planned, a location has stopped answering or a file has turned out to be
     /// unreadable, so that it can be planned again without them.
     pub(crate) fn has_learned(&self) -> bool {
         let found = self.found();
@@ -148,7 +180,7 @@ impl Landing {
         })
     }
 
-    /// Whether the latest question has looked for files.
+    /// Whether the question has looked for files.
     pub(crate) fn has_listed(&self) -> bool {
         !self.found().listings.is_empty()
     }
@@ -228,12 +260,7 @@ impl Landing {
             }
             Err(error) => return Err(DataFusionError::External(Box::new(store.explain("list", error)))),
         };
-        let mut found = self.found();
-        for hour in hours.iter() {
-            let region = hour.partition.region();
-            found.readings.entry(region.to_owned()).or_insert_with(|| Reading::of(region)).add(hour);
-        }
-        drop(found);
+        self.found().count(index, &hours);
         *listing = Some(Arc::clone(&hours));
         Ok(hours)
     }

@@ -20,6 +20,7 @@ mod memory;
 mod names;
 mod node;
 mod queries;
+mod question;
 mod release_map;
 mod render;
 mod sampled;
@@ -30,11 +31,13 @@ mod views;
 
 pub use answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote, readings_batch};
 pub use datafusion::common::ScalarValue;
-pub use engine::{Answer, Engine, EngineOptions, Given, LookedAt, Scanned, Wanted};
+pub use engine::{Engine, EngineOptions};
 pub use error::{QueryError, SqlError};
+pub use landing::Extent;
 pub use logs::{LOGS_MAX, LogFilter, LogWindow, Logs, Unknown};
 pub use names::{did_you_mean, hint_of};
 pub use queries::{Param, ParamKind, SavedQuery, saved_queries, saved_query};
+pub use question::{Answer, Given, Limits, LookedAt, Question, Scanned, Wanted};
 pub use render::{
     Format, LineStyle, RenderError, TableStyle, VisibleJson, render, render_batch, render_logs, visible, visible_lines,
     write_csv_text,

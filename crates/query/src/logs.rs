@@ -15,8 +15,9 @@ use datafusion::common::ScalarValue;
 use crate::answer::Completeness;
 use crate::failure::SEVERITY_ERROR;
 use crate::names::hint_of;
+use crate::question::Question;
 use crate::views::EVENT_KEY;
-use crate::{Engine, QueryError, Result};
+use crate::{QueryError, Result};
 
 /// Longest run of a Lambda invocation: neighbours in a stream are looked for within it of what was found.
 const NEIGHBOUR_NANO_MAX: i64 = 900_000_000_000;
@@ -193,7 +194,7 @@ const OF_LOGS: &str = "signal = 'log'";
 /// Names of one kind that are looked up: beyond these none is offered.
 const NAMES_MAX: usize = 10_000;
 
-impl Engine {
+impl Question {
     /// Which of the names that a filter asks for no log record in the range has.
     pub async fn unknown_names(&self, filter: &LogFilter) -> Result<Vec<Unknown>> {
         let mut unknown = Vec::new();

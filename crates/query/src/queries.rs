@@ -7,7 +7,8 @@ use datafusion::common::ScalarValue;
 
 use crate::logs::Unknown;
 use crate::names::{did_you_mean, hint_of};
-use crate::{Engine, QueryError, Result};
+use crate::question::Question;
+use crate::{QueryError, Result};
 
 macro_rules! saved {
     ($($name:literal),+ $(,)?) => {
@@ -107,7 +108,7 @@ impl ParamKind {
 }
 
 impl SavedQuery {
-    /// The values of all parameters, for [`crate::Engine::sql`]; those not given take their default.
+    /// The values of all parameters, for [`crate::Question::sql`]; those not given take their default.
     /// [`QueryError::Usage`] if one is unknown, missing, given twice or of the wrong kind.
     pub fn bind(&self, given: &[(String, String)]) -> Result<Vec<(String, ScalarValue)>> {
         for (index, (name, _)) in given.iter().enumerate() {
@@ -224,7 +225,7 @@ const NAMING: [(&str, &str, &str); 3] = [
 /// The one that names a region, which a lake has or has not.
 const REGION_PARAM: &str = "region";
 
-impl Engine {
+impl Question {
     /// Which of the names that a saved query was given no record in the range has.
     pub async fn unknown_params(&self, params: &[(String, ScalarValue)]) -> Result<Vec<Unknown>> {
         let mut unknown = Vec::new();

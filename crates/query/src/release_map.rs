@@ -73,14 +73,14 @@ impl ReleaseMap {
 }
 
 /// The function over a map that is filled before a plan with it is executed.
-pub(crate) fn release_of(map: &Arc<OnceLock<ReleaseMap>>, args: Vec<Expr>) -> Expr {
+pub(crate) fn release_of(map: &Arc<OnceLock<Arc<ReleaseMap>>>, args: Vec<Expr>) -> Expr {
     let exact = vec![DataType::Utf8View, DataType::Utf8View, DataType::Utf8View, DataType::Int64];
     let signature = Signature::exact(exact, Volatility::Immutable);
     ScalarUDF::new_from_impl(ReleaseOf { map: Arc::clone(map), signature }).call(args)
 }
 
 struct ReleaseOf {
-    map: Arc<OnceLock<ReleaseMap>>,
+    map: Arc<OnceLock<Arc<ReleaseMap>>>,
     signature: Signature,
 }
 
@@ -90,7 +90,7 @@ impl fmt::Debug for ReleaseOf {
     }
 }
 
-/// An engine has one map.
+/// A question has one map.
 impl PartialEq for ReleaseOf {
     fn eq(&self, other: &ReleaseOf) -> bool {
         Arc::ptr_eq(&self.map, &other.map)

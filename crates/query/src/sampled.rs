@@ -56,7 +56,7 @@ impl fmt::Debug for SampleWeight {
     }
 }
 
-/// An engine has one.
+/// A question has one.
 impl PartialEq for SampleWeight {
     fn eq(&self, other: &SampleWeight) -> bool {
         Arc::ptr_eq(&self.least, &other.least)

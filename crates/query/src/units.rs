@@ -13,9 +13,13 @@ mod tally;
 
 use std::collections::BTreeMap;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::Result;
 use crate::answer::Completeness;
 use crate::file_set::FileSet;
-use crate::{Engine, Result};
+use crate::question::Question;
 
 /// The length of a window: a minute.
 pub const WINDOW_NANO: i64 = 60_000_000_000;
@@ -180,30 +184,34 @@ pub struct Units {
     pub completeness: Completeness,
 }
 
-impl Engine {
-    /// Counts units. The time range of the engine plays no part: windows are named by the question.
-    pub async fn units(&self, question: &UnitQuestion) -> Result<Units> {
-        self.begin_question();
-        let error = std::sync::Arc::new(self.error_rule(question.error.as_deref())?);
-        let (releases, mut files) = (self.read_releases().await, FileSet::new(self));
-        files
-            .list(&[(question.since_unix_nano - UNIT_NANO_MAX, question.until_unix_nano + question.settle_nano)])
-            .await?;
-        let counted = loop {
-            let there = files.there().len();
-            let counted = scan::count(&files, question, &error, &releases).await?;
-            // A region or file that was lost in between is left out from the beginning, not by halves.
-            if files.there().len() == there {
-                break counted;
+impl Question {
+    /// Counts units. The extent of the question plays no part: windows are named by what is asked.
+    pub fn units<'q>(&'q self, question: &'q UnitQuestion) -> BoxFuture<'q, Result<Units>> {
+        async move {
+            let error = std::sync::Arc::new(self.error_rule(question.error.as_deref())?);
+            let _turn = self.turn().await?;
+            // What is counted once is not counted again: not by records of a minute ago.
+            let (releases, mut files) = (self.read_release_records().await, FileSet::new(self));
+            files
+                .list(&[(question.since_unix_nano - UNIT_NANO_MAX, question.until_unix_nano + question.settle_nano)])
+                .await?;
+            let counted = loop {
+                let there = files.there().len();
+                let counted = scan::count(&files, question, &error, &releases).await?;
+                // A region or file that was lost in between is left out from the beginning, not by halves.
+                if files.there().len() == there {
+                    break counted;
+                }
+            };
+            let completeness = self.completeness();
+            if let Some(error) = self.nothing_answers(&completeness) {
+                return Err(error);
             }
-        };
-        let completeness = self.completeness();
-        if let Some(error) = self.nothing_answers(&completeness) {
-            return Err(error);
+            if counted.services_seen.is_empty() {
+                self.check_for_telemetry().await?;
+            }
+            Ok(Units { completeness, ..counted })
         }
-        if counted.services_seen.is_empty() {
-            self.check_for_telemetry().await?;
-        }
-        Ok(Units { completeness, ..counted })
+        .boxed()
     }
 }

@@ -59,8 +59,8 @@ pub(crate) fn timestamp_of(nanos: Expr) -> Expr {
 /// The column that says which release a row is of.
 pub(crate) const RELEASE: &str = "release";
 
-/// The release records of the lake, where it has any.
-pub(crate) type Records = Arc<OnceLock<ReleaseMap>>;
+/// The release records of the lake, where it has any, once they are read.
+pub(crate) type Records = Arc<OnceLock<Arc<ReleaseMap>>>;
 
 /// What the application states, else what was recorded for its version of the function, else that version.
 fn release(records: Option<&Records>) -> Expr {
@@ -168,7 +168,7 @@ async fn without_rules(state: &dyn Session, rows: &LogicalPlan) -> Result<Arc<dy
         Some(state) => {
             // The joins of a view have a small side, which is best handed to all partitions of the other.
             let config = state.config().clone().with_repartition_joins(false);
-            // A builder would put a new, empty catalog in place of the one that all states of the engine share.
+            // A builder would put a new, empty catalog in place of the one that all states of the question share.
             let config = config.with_create_default_catalog_and_schema(false);
             let builder = SessionStateBuilder::new_from_existing(state.clone()).with_config(config);
             builder.with_physical_optimizer_rules(Vec::new()).build().create_physical_plan(rows).await

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use transect_tests::Answer;
 
-use crate::store::{Fault, SECRET_KEY};
 use crate::world::{BUCKET, IMPATIENT, Json, PATIENT, REGIONS, World};
+use transect_tests::store::{Fault, SECRET_KEY};
 
 const COUNT: &str = "select cloud_region, count(*) as n from telemetry group by 1 order by 1";
 
@@ -294,7 +294,7 @@ fn credentials_and_endpoints_come_from_profiles_too() {
         format!("[profile oncall]\nregion = us-east-2\nservices = here\n[services here]\ns3 =\n  endpoint_url = {endpoint}\n"),
     )
     .unwrap();
-    let key = crate::store::ACCESS_KEY;
+    let key = transect_tests::store::ACCESS_KEY;
     std::fs::write(
         &keys,
         format!(

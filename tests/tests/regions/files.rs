@@ -10,8 +10,8 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use serde_json::json;
 
-use crate::store::Fault;
 use crate::world::{BUCKET, Json, PATIENT, World};
+use transect_tests::store::Fault;
 
 const HOUR: &str = "landing/region=us-east-2/date=2026-11-21/hour=08";
 

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::store::Fault;
 use crate::world::{BUCKET, Json, PATIENT, World};
+use transect_tests::store::Fault;
 
 /// A payload of so many events, `name` in their ids, a minute apart from 08:00 on.
 fn payload(world: &World, name: &str, events: i64) -> String {

@@ -10,5 +10,4 @@ mod files;
 mod ingest;
 mod releases;
 mod requests;
-mod store;
 mod world;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 use transect_tests::Answer;
 
-use crate::store::{Fault, Seen, rounds};
 use crate::world::{BUCKET, Json, REGIONS, World};
+use transect_tests::store::{Fault, Seen, rounds};
 
 /// Thirty days of hourly files in every region: the sample's, again and again, so that they are small.
 fn thirty_days() -> World {

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 use transect_tests::{Answer, isolated, once_a_run, program};
 
-use crate::store::{ACCESS_KEY, SECRET_KEY, Store};
+use transect_tests::store::{ACCESS_KEY, SECRET_KEY, Store};
 
 pub const REGIONS: [&str; 3] = ["us-east-2", "us-west-2", "eu-west-2"];
 pub const BUCKET: &str = "acme-telemetry";

@@ -33,15 +33,15 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
             format!("write 1 to {RATE_MAX}"),
         ));
     }
-    let options = output::engine_options(global)?;
-    let (Some(since), Some(until)) = (options.since_unix_nano, options.until_unix_nano) else {
+    let extent = output::extent(global)?;
+    let (Some(since), Some(until)) = (extent.since_unix_nano, extent.until_unix_nano) else {
         return Err(Failure::usage(
             "backfill takes --since and --until",
             "for example --since 2026-11-20T08:00:00Z --until 2026-11-20T12:00:00Z, or --since 6h --until now",
         ));
     };
     // What is still to come is another run's.
-    let until = until.min(options.now_unix_nano);
+    let until = until.min(extent.now_unix_nano);
     if since >= until {
         return Err(Failure::usage("--since is still to come", "name a time that has been"));
     }

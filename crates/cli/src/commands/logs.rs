@@ -5,14 +5,14 @@ use std::io::BufWriter;
 
 use transect_normalize::parse_trace_id;
 use transect_query::{
-    Engine, EngineOptions, Format, LOGS_MAX, LineStyle, LogFilter, LogWindow, Logs as Found, NamesSeen, render_batch,
+    Extent, Format, LOGS_MAX, LineStyle, LogFilter, LogWindow, Logs as Found, NamesSeen, Question, render_batch,
     render_logs,
 };
 
 use crate::arguments::{Global, Logs};
 use crate::clock::utc_text;
 use crate::failure::{Failure, NOTHING_FOUND};
-use crate::output::{self, Destination};
+use crate::output::{self, Destination, OpenLake};
 use crate::{config, zone};
 
 /// An X-Ray id is made when its request comes in; its records lie within a day of that, late ones included, or the whole
@@ -35,25 +35,25 @@ pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
         before: own.context.unwrap_or(own.before_context),
         after: own.context.unwrap_or(own.after_context),
     };
-    let options = output::engine_options(global)?;
-    let ranges = ranges(&filter, options);
+    let ranges = ranges(&filter, output::extent(global)?);
+    let lake = OpenLake::open(config::configured(global)?, global)?;
     let mut outcome = None;
-    for (index, options) in ranges.iter().enumerate() {
-        let engine = output::open(config::configured(global)?, options.clone())?;
+    for (index, extent) in ranges.iter().enumerate() {
+        let question = lake.question(extent.clone())?;
         if global.dry_run {
             let (sql, params) = filter.newest(own.limit);
-            return output::dry_run(&engine, &sql, &params, global);
+            return output::dry_run(&question, &sql, &params, global);
         }
-        let found = output::block_on(Some(&output::Watch::new(&engine, global)), engine.logs(&filter, &window))??;
+        let found = output::block_on(Some(&output::Watch::new(&question, global)), question.logs(&filter, &window))??;
         if global.verbose {
-            output::say_cost(global, &engine, Some(found.rows.num_rows() as u64));
+            output::say_cost(global, &question, Some(found.rows.num_rows() as u64));
         }
         let is_found = found.rows.num_rows() > 0;
         if is_found && index + 1 < ranges.len() {
-            output::say(global, &looked_at(options));
+            output::say(global, &looked_at(extent));
         }
         let is_last = index + 1 == ranges.len();
-        let nothing = if is_found || !is_last { None } else { Some(nothing_found(&engine, &filter, global)?) };
+        let nothing = if is_found || !is_last { None } else { Some(nothing_found(&question, &filter, global)?) };
         outcome = Some((found, nothing));
         if is_found || is_last {
             break;
@@ -72,10 +72,10 @@ pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
 }
 
 /// Why nothing was found, as far as that can be known: names that no record has, and where it was looked.
-fn nothing_found(engine: &Engine, filter: &LogFilter, global: &Global) -> Result<String, Failure> {
-    let looked = output::looked_at(engine)?;
+fn nothing_found(question: &Question, filter: &LogFilter, global: &Global) -> Result<String, Failure> {
+    let looked = output::looked_at(question)?;
     let is_open = global.since.is_none() && global.until.is_none();
-    let unknown = output::block_on(Some(&output::Watch::new(engine, global)), engine.unknown_names(filter))?;
+    let unknown = output::block_on(Some(&output::Watch::new(question, global)), question.unknown_names(filter))?;
     // What names there are is a help, and no answer fails for it.
     let mut lines: Vec<String> = unknown.unwrap_or_default().into_iter().map(|unknown| unknown.to_string()).collect();
     lines.push(looked);
@@ -144,32 +144,32 @@ fn filter(own: &Logs, global: &Global) -> Result<LogFilter, Failure> {
 }
 
 /// What was looked at because an id told its time.
-fn looked_at(options: &EngineOptions) -> String {
+fn looked_at(extent: &Extent) -> String {
     let time = |nanos: Option<i64>| utc_text(nanos.unwrap_or_default());
     format!(
         "transect: the id tells its time; these are records from {} to {} (`transect logs ID`, without --trace, looks at all)",
-        time(options.since_unix_nano),
-        time(options.until_unix_nano)
+        time(extent.since_unix_nano),
+        time(extent.until_unix_nano)
     )
 }
 
 /// The ranges to look at, one after the other until something is found: if the trace id tells a time within the range,
 /// the hours around that come first.
-fn ranges(filter: &LogFilter, options: EngineOptions) -> Vec<EngineOptions> {
+fn ranges(filter: &LogFilter, extent: Extent) -> Vec<Extent> {
     let epoch = filter.trace_id.as_deref().and_then(|id| i64::from_str_radix(id.get(..8)?, 16).ok());
     let made = epoch.and_then(|seconds| seconds.checked_mul(1_000_000_000));
-    let since = options.since_unix_nano.unwrap_or(i64::MIN);
-    let until = options.until_unix_nano.unwrap_or(options.now_unix_nano).min(options.now_unix_nano);
+    let since = extent.since_unix_nano.unwrap_or(i64::MIN);
+    let until = extent.until_unix_nano.unwrap_or(extent.now_unix_nano).min(extent.now_unix_nano);
     let Some(made) = made
         .filter(|made| since.saturating_sub(TRACE_NANO_MAX) <= *made && *made <= until.saturating_add(CLOCK_NANO_MAX))
     else {
-        return vec![options];
+        return vec![extent];
     };
-    let narrow = EngineOptions {
+    let narrow = Extent {
         since_unix_nano: Some(since.max(made.saturating_sub(CLOCK_NANO_MAX))),
         until_unix_nano: Some(until.min(made.saturating_add(TRACE_NANO_MAX))),
         // What the trace left behind within the hour is enough to show that it is there; the lateness asked for stays.
-        ..options.clone()
+        ..extent.clone()
     };
-    vec![narrow, options]
+    vec![narrow, extent]
 }

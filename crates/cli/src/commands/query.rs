@@ -19,18 +19,22 @@ pub fn run(own: &Query, global: &Global) -> Result<(), Failure> {
         None => Err(Failure::usage(format!("--param {pair}: no `=` in it"), "write --param name=value")),
     });
     let params = query.bind(&given.collect::<Result<Vec<_>, _>>()?)?;
-    let engine = output::engine(config::configured(global)?, global)?;
-    output::block_on(None, engine.check_region_param(&params))??;
-    let rows = output::answer(&engine, query.sql, &params, global)?;
+    let question = output::question(config::configured(global)?, global)?;
+    output::block_on(None, question.check_region_param(&params))??;
+    let rows = output::answer(&question, query.sql, &params, global)?;
     if rows == 0 && !global.dry_run {
-        return known(&engine, &params, global);
+        return known(&question, &params, global);
     }
     Ok(())
 }
 
 /// No rows are an answer; of a name that no record has there is none.
-fn known(engine: &transect_query::Engine, params: &[(String, ScalarValue)], global: &Global) -> Result<(), Failure> {
-    let unknown = output::block_on(Some(&output::Watch::new(engine, global)), engine.unknown_params(params))?;
+fn known(
+    question: &transect_query::Question,
+    params: &[(String, ScalarValue)],
+    global: &Global,
+) -> Result<(), Failure> {
+    let unknown = output::block_on(Some(&output::Watch::new(question, global)), question.unknown_params(params))?;
     // What names there are is a help, and no answer fails for it.
     let hints: Vec<String> = unknown.unwrap_or_default().iter().map(ToString::to_string).collect();
     match hints.is_empty() {

@@ -36,13 +36,13 @@ fn matrix(own: &Releases, global: &Global) -> Result<(), Failure> {
     }
     let chosen = if places.is_empty() { String::new() } else { format!("WHERE service IN ({})", places.join(", ")) };
     let sql = format!("SELECT * FROM releases {chosen} ORDER BY service, cloud_region, last_seen DESC, release");
-    let engine = output::engine(config::configured(global)?, global)?;
-    let rows = output::answer(&engine, &sql, &params, global)?;
+    let question = output::question(config::configured(global)?, global)?;
+    let rows = output::answer(&question, &sql, &params, global)?;
     if rows == 0 && !global.dry_run {
         // A service that is not there is told apart from one that was still.
         let known = output::block_on(
             None,
-            engine.unknown_names(&LogFilter { services: own.service.clone(), ..LogFilter::default() }),
+            question.unknown_names(&LogFilter { services: own.service.clone(), ..LogFilter::default() }),
         )?;
         let unknown = known.unwrap_or_default();
         let mut hints: Vec<String> = unknown.into_iter().map(|unknown| unknown.to_string()).collect();

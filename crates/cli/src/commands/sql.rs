@@ -17,8 +17,8 @@ pub fn run(own: &Sql, global: &Global) -> Result<(), Failure> {
         (None, Some(file)) => read(file)?,
         (None, None) => return Err(Failure::usage("no query", "transect sql \"SELECT count(*) FROM logs\"")),
     };
-    let engine = output::engine(config::configured(global)?, global)?;
-    output::answer(&engine, &text, &[], global)?;
+    let question = output::question(config::configured(global)?, global)?;
+    output::answer(&question, &text, &[], global)?;
     Ok(())
 }
 

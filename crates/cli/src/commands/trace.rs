@@ -5,15 +5,15 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use transect_normalize::{AnyId, parse_any_id};
 use transect_query::{
-    EngineOptions, Format, Id, IdKind, LogsShown, MADE_AFTER_NANO, MADE_BEFORE_NANO, NamesSeen, PickFilter,
-    Trace as Found, TraceBounds, TraceStart, WaterfallStyle, Window, pick_sql, render_batch, render_trace_html,
-    render_trace_json, render_trace_otlp, render_waterfall,
+    Extent, Format, Id, IdKind, LogsShown, MADE_AFTER_NANO, MADE_BEFORE_NANO, NamesSeen, PickFilter, Trace as Found,
+    TraceBounds, TraceStart, WaterfallStyle, Window, pick_sql, render_batch, render_trace_html, render_trace_json,
+    render_trace_otlp, render_waterfall,
 };
 
 use crate::arguments::{CrossingName, FormatName, Global, LogsName, Trace};
 use crate::clock::utc_text;
 use crate::failure::{Failure, NOTHING_FOUND};
-use crate::output::{self, Destination};
+use crate::output::{self, Destination, OpenLake};
 use crate::{config, zone};
 
 const MINUTE_NANO: i64 = 60_000_000_000;
@@ -74,8 +74,8 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
         return Err(Failure::usage("--max-records 0 finds nothing", "leave it out, or write a number from 1 on"));
     }
     let id = parse_any_id(text).ok_or_else(|| Failure::usage("the ID is empty", "see `transect trace --help`"))?;
-    let options = output::engine_options(global)?;
-    let start = start(text, &id, &options);
+    let extent = output::extent(global)?;
+    let start = start(text, &id, &extent);
     let bounds = TraceBounds {
         hops_max: own.max_hops,
         records_max: match form {
@@ -85,20 +85,13 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
         follow_hubs: own.follow_hub,
         ..TraceBounds::default()
     };
-    let engine = output::open(
-        config::configured(global)?,
-        EngineOptions {
-            // Where to look follows from the id, and then from what is found.
-            since_unix_nano: None,
-            until_unix_nano: None,
-            ..options
-        },
-    )?;
+    // Where to look follows from the id, and then from what is found.
+    let question = OpenLake::open(config::configured(global)?, global)?.question(extent.at_all_times())?;
     if global.dry_run {
-        return output::dry_run_of(&engine, engine.plan_trace(&start), global);
+        return output::dry_run_of(&question, question.plan_trace(&start), global);
     }
-    let watch = output::Watch::new(&engine, global);
-    let trace = output::block_on(Some(&watch), engine.trace(&start, &bounds, own.correct_skew))??;
+    let watch = output::Watch::new(&question, global);
+    let trace = output::block_on(Some(&watch), question.trace(&start, &bounds, own.correct_skew))??;
     let is_empty = trace.events.is_empty();
     // An answer without anything in it is an answer to programs alone.
     let is_shown = !is_empty || form == Form::Json;
@@ -132,7 +125,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
         destination.publish()?;
     }
     if global.verbose {
-        output::say_cost(global, &engine, Some(trace.events.len() as u64));
+        output::say_cost(global, &question, Some(trace.events.len() as u64));
     }
     if form == Form::Html && own.max_records > PAGE_RECORDS_MAX && !trace.truncated.is_empty() {
         output::say(
@@ -186,7 +179,7 @@ fn nothing_found(text: &str, start: &TraceStart, found: &Found, global: &Global)
 }
 
 /// What the id may be, and where to look for it: also where it tells itself, if it does.
-fn start(text: &str, id: &AnyId, options: &EngineOptions) -> TraceStart {
+fn start(text: &str, id: &AnyId, extent: &Extent) -> TraceStart {
     let kinds = [
         (IdKind::Trace, &id.trace_id),
         (IdKind::Correlation, &id.correlation_id),
@@ -195,18 +188,18 @@ fn start(text: &str, id: &AnyId, options: &EngineOptions) -> TraceStart {
         (IdKind::Span, &id.span_id),
     ];
     let ids = kinds.into_iter().filter_map(|(kind, value)| Some(Id { kind, value: value.clone()? })).collect();
-    let now = options.now_unix_nano;
+    let now = extent.now_unix_nano;
     let made = id.made_unix_nano.filter(|made| *made <= now.saturating_add(MADE_BEFORE_NANO)).map(|made| {
         let before = if id.event_id.is_some() { EVENT_BEFORE_NANO } else { MADE_BEFORE_NANO };
         Window { since_unix_nano: made.saturating_sub(before), until_unix_nano: made.saturating_add(MADE_AFTER_NANO) }
     });
-    let is_time_chosen = options.since_unix_nano.is_some() || options.until_unix_nano.is_some();
-    let since = options.until_unix_nano.unwrap_or(now).min(now).saturating_sub(SINCE_NANO);
+    let is_time_chosen = extent.since_unix_nano.is_some() || extent.until_unix_nano.is_some();
+    let since = extent.until_unix_nano.unwrap_or(now).min(now).saturating_sub(SINCE_NANO);
     let asked = Window {
         // From the beginning of its hour, which is read anyway: then the same question has the same answer for a while.
-        since_unix_nano: options.since_unix_nano.unwrap_or(since - since.rem_euclid(60 * MINUTE_NANO)),
+        since_unix_nano: extent.since_unix_nano.unwrap_or(since - since.rem_euclid(60 * MINUTE_NANO)),
         // Clocks may be ahead of ours.
-        until_unix_nano: options.until_unix_nano.unwrap_or_else(|| now.saturating_add(3 * 60 * MINUTE_NANO)),
+        until_unix_nano: extent.until_unix_nano.unwrap_or_else(|| now.saturating_add(3 * 60 * MINUTE_NANO)),
     };
     // A request may go on for hours after its id was made.
     let around = made.map(|made| if is_time_chosen { made } else { made.with_surroundings() });
@@ -228,10 +221,10 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
         ));
     }
     let format = output::row_format(global)?;
-    let mut options = output::engine_options(global)?;
-    if options.since_unix_nano.is_none() {
-        let until = options.until_unix_nano.unwrap_or(options.now_unix_nano).min(options.now_unix_nano);
-        options.since_unix_nano = Some(until.saturating_sub(SINCE_NANO));
+    let mut extent = output::extent(global)?;
+    if extent.since_unix_nano.is_none() {
+        let until = extent.until_unix_nano.unwrap_or(extent.now_unix_nano).min(extent.now_unix_nano);
+        extent.since_unix_nano = Some(until.saturating_sub(SINCE_NANO));
     }
     let filter = PickFilter {
         errors: own.errors,
@@ -239,7 +232,7 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
         across_regions: own.crossing.contains(&CrossingName::Regions),
         across_releases: own.crossing.contains(&CrossingName::Releases),
     };
-    let engine = output::open(config::configured(global)?, options)?;
+    let question = OpenLake::open(config::configured(global)?, global)?.question(extent)?;
     let nothing = |looked: String| Failure::Because {
         code: NOTHING_FOUND,
         error: anyhow::anyhow!("no such traces"),
@@ -250,10 +243,10 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
         && std::io::stdin().is_terminal()
         && std::io::stdout().is_terminal();
     if global.dry_run {
-        return output::dry_run(&engine, &pick_sql(&filter, own.limit), &[], global);
+        return output::dry_run(&question, &pick_sql(&filter, own.limit), &[], global);
     }
-    let watch = output::Watch::new(&engine, global);
-    let (rows, ids, completeness) = output::block_on(Some(&watch), engine.pick(&filter, own.limit))??;
+    let watch = output::Watch::new(&question, global);
+    let (rows, ids, completeness) = output::block_on(Some(&watch), question.pick(&filter, own.limit))??;
     if completeness.is_complete() || !global.strict {
         let mut destination = Destination::open(global)?;
         output::refuse_parquet_on_terminal(format, &destination)?;
@@ -264,12 +257,12 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
         destination.publish()?;
     }
     if global.verbose {
-        output::say_cost(global, &engine, Some(ids.len() as u64));
+        output::say_cost(global, &question, Some(ids.len() as u64));
     }
     let outcome = output::finish(global, &completeness, &NamesSeen::of(&rows));
     if ids.is_empty() {
         outcome?;
-        return Err(nothing(output::looked_at(&engine)?));
+        return Err(nothing(output::looked_at(&question)?));
     }
     if !can_choose {
         return outcome;

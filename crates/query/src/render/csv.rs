@@ -45,7 +45,7 @@ impl<W: Write> CsvSink<W> {
     }
 }
 
-impl<W: Write> Sink for CsvSink<W> {
+impl<W: Write + Send> Sink for CsvSink<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
         self.begin()?;
         let batch = as_lines(batch, &self.schema)?;

@@ -45,7 +45,7 @@ fn builder() -> WriterBuilder {
     WriterBuilder::new().with_explicit_nulls(true).with_encoder_factory(Arc::new(Exact))
 }
 
-impl<W: Write> Sink for JsonSink<W> {
+impl<W: Write + Send> Sink for JsonSink<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
         match &mut self.state {
             State::Object(writer) => writer.write(batch)?,

@@ -161,7 +161,7 @@ fn sink<'s>(
 }
 
 /// Takes the batches of an answer one after another.
-trait Sink {
+trait Sink: Send {
     /// Writes some rows.
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError>;
     /// Writes what comes after the last row, and whatever was held back.

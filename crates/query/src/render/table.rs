@@ -128,7 +128,7 @@ impl<W: Write> TableSink<W> {
     }
 }
 
-impl<W: Write> Sink for TableSink<W> {
+impl<W: Write + Send> Sink for TableSink<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
         let batch = as_lines(batch, &self.schema)?;
         let options = FormatOptions::new();

@@ -47,7 +47,7 @@ async fn now_is_the_time_given() {
 #[test]
 fn a_lake_that_is_missing_empty_or_a_file_is_said_in_a_sentence() {
     let fixture = Fixture::new();
-    let open = |lake: Lake| Engine::open(lake, fixture.options()).err().unwrap();
+    let open = |lake: Lake| ask_of(lake, fixture.extent()).err().unwrap();
     let error = open(fixture.lake());
     assert!(matches!(error, QueryError::NoTelemetry { .. }));
     assert!(error.to_string().starts_with("no telemetry in /"), "{error}");

@@ -165,8 +165,8 @@ async fn a_range_that_begins_within_a_call_loses_no_report() {
     let mut lines = stream("pay", "aa", HOUR_8 - MINUTE, "Sa a");
     lines.extend(stream("pay", "aa", HOUR_8 + MINUTE, "! Ea Ra Sb ! Eb Rb"));
     let lake = Fixture::of(&lines);
-    let options = EngineOptions { since_unix_nano: Some(HOUR_8), ..lake.options() };
-    let engine = Engine::open(lake.lake(), options).unwrap();
+    let extent = Extent { since_unix_nano: Some(HOUR_8), ..lake.extent() };
+    let engine = ask_of(lake.lake(), extent).unwrap();
     let asked = "select faas_invocation_id, status_code from invocations order by 1";
     assert_eq!(ask(&engine, asked).await, "faas_invocation_id,status_code\nb,ERROR\n");
     assert_eq!(lake.ask(asked).await, "faas_invocation_id,status_code\na,ERROR\nb,ERROR\n");
@@ -352,7 +352,7 @@ fn delivered(lines: &[Record<'static>], random: &mut Random) -> Fixture {
     lake
 }
 
-async fn units(engine: &Engine, unit: UnitKind) -> ServiceUnits {
+async fn units(engine: &Question, unit: UnitKind) -> ServiceUnits {
     let question = UnitQuestion {
         services: vec![ServiceQuestion {
             service: "pay".into(),
@@ -369,7 +369,7 @@ async fn units(engine: &Engine, unit: UnitKind) -> ServiceUnits {
     engine.units(&question).await.unwrap().services.remove(0)
 }
 
-async fn trace(engine: &Engine, invocation: &str) -> String {
+async fn trace(engine: &Question, invocation: &str) -> String {
     let start = TraceStart {
         text: invocation.to_owned(),
         ids: vec![Id { kind: IdKind::Invocation, value: invocation.to_owned() }],

@@ -12,7 +12,10 @@ use tempfile::TempDir;
 use transect_lake::{HourUtc, Lake, LakeWriter, Partition, RegionLocation, WriterOptions};
 use transect_schema::Record;
 
-use crate::{Answer, Completeness, Engine, EngineOptions, Format, QueryError, ScalarValue, TableStyle, render};
+use crate::{
+    Answer, Completeness, Engine, EngineOptions, Extent, Format, Limits, QueryError, Question, ScalarValue, TableStyle,
+    render,
+};
 
 /// 2026-11-21T08:00:00Z.
 pub(crate) const HOUR_8: i64 = 1_795_248_000_000_000_000;
@@ -55,12 +58,13 @@ impl Fixture {
         writer.publish().unwrap();
     }
 
-    pub(crate) fn options(&self) -> EngineOptions {
-        EngineOptions { target_partitions: 2, ..EngineOptions::at(HOUR_8 + 24 * HOUR) }
+    /// Everything, a day later.
+    pub(crate) fn extent(&self) -> Extent {
+        Extent::at(HOUR_8 + 24 * HOUR)
     }
 
-    pub(crate) fn engine(&self) -> Engine {
-        Engine::open(self.lake(), self.options()).unwrap()
+    pub(crate) fn engine(&self) -> Question {
+        ask_of(self.lake(), self.extent()).unwrap()
     }
 
     /// The answer as comma-separated values, which are easy to read in a test.
@@ -82,11 +86,17 @@ impl Fixture {
     }
 }
 
-pub(crate) async fn ask(engine: &Engine, sql: &str) -> String {
+/// A question to a lake.
+pub(crate) fn ask_of(lake: Lake, extent: Extent) -> crate::Result<Question> {
+    let options = EngineOptions { target_partitions: 2, ..EngineOptions::default() };
+    Engine::open(lake, options)?.question(extent, Limits::default())
+}
+
+pub(crate) async fn ask(engine: &Question, sql: &str) -> String {
     ask_with(engine, sql, &[]).await
 }
 
-pub(crate) async fn ask_with(engine: &Engine, sql: &str, params: &[(String, ScalarValue)]) -> String {
+pub(crate) async fn ask_with(engine: &Question, sql: &str, params: &[(String, ScalarValue)]) -> String {
     let mut answer = match engine.sql(sql, params).await {
         Ok(answer) => answer,
         Err(error) => panic!("{sql}: {error} ({error:?})"),

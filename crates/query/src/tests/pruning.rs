@@ -33,7 +33,7 @@ struct Read {
     rows: usize,
 }
 
-async fn read(engine: &Engine, sql: &str) -> Read {
+async fn read(engine: &Question, sql: &str) -> Read {
     let mut answer = engine.sql(sql, &[]).await.unwrap();
     let text = text(&mut answer, Format::Csv).await;
     Read {
@@ -57,10 +57,10 @@ fn scanned_rows(plan: &std::sync::Arc<dyn datafusion::physical_plan::ExecutionPl
 async fn every_way_to_say_a_time_prunes_hours_and_row_groups() {
     let fixture = six_hours();
     // Nothing arrives late here, so hours after the last one asked for cannot matter.
-    let mut options = fixture.options();
-    options.lateness_nano = 0;
-    options.now_unix_nano = HOUR_8 + 6 * HOUR;
-    let engine = Engine::open(fixture.lake(), options).unwrap();
+    let mut extent = fixture.extent();
+    extent.lateness_nano = 0;
+    extent.now_unix_nano = HOUR_8 + 6 * HOUR;
+    let question = || ask_of(fixture.lake(), extent.clone()).unwrap();
     // From 13:30 on: three hours of arrival before that, and half an hour of rows.
     for predicate in [
         "timestamp >= '2026-11-21T13:30:00Z'",
@@ -77,7 +77,7 @@ async fn every_way_to_say_a_time_prunes_hours_and_row_groups() {
         // A view lists once and reads up to three times: to find the events that were delivered more than once, for all
         // others, and for these.
         for (table, scans) in [("telemetry", 1), ("logs", 3)] {
-            let read = read(&engine, &format!("select count(*) as n from {table} where {predicate}")).await;
+            let read = read(&question(), &format!("select count(*) as n from {table} where {predicate}")).await;
             assert_eq!(read.answer, "n\n15\n", "{table}: {predicate}");
             assert_eq!(read.hours, 4, "{table}: {predicate}");
             // Nine row groups of the three hours before, and one of the last.
@@ -85,7 +85,7 @@ async fn every_way_to_say_a_time_prunes_hours_and_row_groups() {
             assert!(read.rows <= 20 * scans, "{} rows: {table}: {predicate}", read.rows);
         }
     }
-    let read = read(&engine, "select count(*) as n from telemetry where timestamp < '2026-11-21T08:30:00Z'").await;
+    let read = read(&question(), "select count(*) as n from telemetry where timestamp < '2026-11-21T08:30:00Z'").await;
     assert_eq!((read.answer.as_str(), read.hours, read.groups_pruned), ("n\n15\n", 2, 4));
 }
 
@@ -93,11 +93,11 @@ async fn every_way_to_say_a_time_prunes_hours_and_row_groups() {
 async fn since_and_until_leave_hours_unlisted() {
     let fixture = six_hours();
     let hours = async |since: Option<i64>, until: Option<i64>, lateness: i64| {
-        let mut options = fixture.options();
-        options.since_unix_nano = since.map(|hours| HOUR_8 + hours * HOUR);
-        options.until_unix_nano = until.map(|hours| HOUR_8 + hours * HOUR);
-        options.lateness_nano = lateness * HOUR;
-        let engine = Engine::open(fixture.lake(), options).unwrap();
+        let mut extent = fixture.extent();
+        extent.since_unix_nano = since.map(|hours| HOUR_8 + hours * HOUR);
+        extent.until_unix_nano = until.map(|hours| HOUR_8 + hours * HOUR);
+        extent.lateness_nano = lateness * HOUR;
+        let engine = ask_of(fixture.lake(), extent).unwrap();
         read(&engine, "select count(*) from telemetry").await.hours
     };
     assert_eq!(hours(None, None, 0).await, 6);
@@ -117,9 +117,9 @@ async fn a_row_that_came_late_is_found_within_its_lateness() {
     writer.publish().unwrap();
     let sql = "select event_id from telemetry where timestamp <= '2026-11-21T08:00:00Z' order by event_id";
     for (lateness, expected) in [(7, "event_id\non time\n"), (8, "event_id\nlate\non time\n")] {
-        let mut options = fixture.options();
-        options.lateness_nano = lateness * HOUR;
-        assert_eq!(ask(&Engine::open(fixture.lake(), options).unwrap(), sql).await, expected, "{lateness}");
+        let mut extent = fixture.extent();
+        extent.lateness_nano = lateness * HOUR;
+        assert_eq!(ask(&ask_of(fixture.lake(), extent).unwrap(), sql).await, expected, "{lateness}");
     }
 }
 
@@ -185,11 +185,11 @@ async fn spans_and_invocations_hand_their_keys_to_the_scan() {
 async fn the_folder_columns_prune_folders() {
     let fixture = six_hours();
     fixture.write(&[log("us-west-2", "w", HOUR_8)]);
-    let engine = fixture.engine();
-    let by_region = read(&engine, "select count(*) as n from landing where landing_region = 'us-west-2'").await;
+    let by_region =
+        read(&fixture.engine(), "select count(*) as n from landing where landing_region = 'us-west-2'").await;
     assert_eq!((by_region.answer.as_str(), by_region.hours), ("n\n1\n", 1));
     let sql = format!("select count(*) as n from landing where landing_hour_unix_nano >= {}", HOUR_8 + 5 * HOUR);
-    let by_hour = read(&engine, &sql).await;
+    let by_hour = read(&fixture.engine(), &sql).await;
     assert_eq!((by_hour.answer.as_str(), by_hour.hours), ("n\n30\n", 1));
 }
 

@@ -341,7 +341,6 @@ async fn what_a_sample_rate_kept_is_counted_as_what_it_stands_for() {
     records.push(request("nested", 200, r#","b":{"transect.sample_rate":0.001}"#));
     records.push(request("above", 200, r#","transect.sample_rate":7"#));
     let fixture = Fixture::of(&records);
-    let engine = fixture.engine();
     for (name, columns, expected) in [
         ("failures-by-route", "requests,failed,failed_percent", "102,10,9.8"),
         ("log-volume-by-group", "events", "112"),
@@ -349,7 +348,7 @@ async fn what_a_sample_rate_kept_is_counted_as_what_it_stands_for() {
     ] {
         let query = crate::saved_query(name).unwrap();
         let params = query.bind(&[]).unwrap();
-        let (batches, completeness) = engine.collect(query.sql, &params).await.unwrap();
+        let (batches, completeness) = fixture.engine().collect(query.sql, &params).await.unwrap();
         assert_eq!(completeness.sample_rate_min, Some(0.1), "{name}");
         assert_eq!(completeness.json_members(), "\"complete\":true,\"missing_regions\":[],\"sample_rate_min\":0.1");
         let row: Vec<String> = columns
@@ -358,7 +357,7 @@ async fn what_a_sample_rate_kept_is_counted_as_what_it_stands_for() {
             .collect();
         assert_eq!(row.join(","), expected, "{name}");
     }
-    let (_, completeness) = engine.collect("SELECT count(*) FROM logs", &[]).await.unwrap();
+    let (_, completeness) = fixture.engine().collect("SELECT count(*) FROM logs", &[]).await.unwrap();
     assert_eq!(completeness.sample_rate_min, None, "a question that asks for no weight");
 }
 

@@ -222,10 +222,10 @@ async fn an_invocation_belongs_to_the_range_that_it_began_in() {
         start("3", "ends-after", HOUR_8 + 59 * MINUTE),
         report("4", "ends-after", HOUR_8 + 61 * MINUTE, 2 * MINUTE, "OK"),
     ]);
-    let mut options = lake.options();
-    options.since_unix_nano = Some(HOUR_8);
-    options.until_unix_nano = Some(HOUR_8 + HOUR);
-    let engine = Engine::open(lake.lake(), options).unwrap();
+    let mut extent = lake.extent();
+    extent.since_unix_nano = Some(HOUR_8);
+    extent.until_unix_nano = Some(HOUR_8 + HOUR);
+    let engine = ask_of(lake.lake(), extent).unwrap();
     let expected = "faas_invocation_id,status_code,duration_nano\nends-after,OK,120000000000\n";
     assert_eq!(ask(&engine, "select faas_invocation_id, status_code, duration_nano from invocations").await, expected);
     let filtered = "select faas_invocation_id, status_code, duration_nano from invocations \
@@ -258,15 +258,15 @@ async fn since_and_until_are_inclusive_and_regions_are_chosen() {
         log("us-west-2", "3", HOUR_8 + HOUR),
         log("us-west-2", "4", HOUR_8 + HOUR + 1),
     ]);
-    let mut options = lake.options();
-    options.since_unix_nano = Some(HOUR_8);
-    options.until_unix_nano = Some(HOUR_8 + HOUR);
-    let engine = Engine::open(lake.lake(), options.clone()).unwrap();
+    let mut extent = lake.extent();
+    extent.since_unix_nano = Some(HOUR_8);
+    extent.until_unix_nano = Some(HOUR_8 + HOUR);
+    let engine = ask_of(lake.lake(), extent.clone()).unwrap();
     for table in ["telemetry", "logs", "landing"] {
         assert_eq!(ask(&engine, &format!("select event_id from {table} order by 1")).await, "event_id\n2\n3\n");
     }
-    options.regions = vec!["us-west-2".to_owned()];
-    let engine = Engine::open(lake.lake(), options).unwrap();
+    extent.regions = vec!["us-west-2".to_owned()];
+    let engine = ask_of(lake.lake(), extent).unwrap();
     assert_eq!(ask(&engine, "select event_id from telemetry").await, "event_id\n3\n");
     assert_eq!(
         ask(&engine, "select landing_region, landing_hour_unix_nano from landing").await,
@@ -279,7 +279,7 @@ async fn regions_in_directories_of_their_own_are_one_table() {
     let (east, west) = (Fixture::of(&[log("us-east-2", "1", HOUR_8)]), Fixture::of(&[log("us-west-2", "1", HOUR_8)]));
     let of = |name: &str, fixture: &Fixture| format!("{name}={}", fixture.directory.path().display());
     let lake = Lake::parse(&[of("us-east-2", &east), of("us-west-2", &west)]).unwrap();
-    let engine = Engine::open(lake, east.options()).unwrap();
+    let engine = ask_of(lake, east.extent()).unwrap();
     let sql = "select cloud_region, event_id from logs where event_id = '1' order by 1";
     assert_eq!(ask(&engine, sql).await, "cloud_region,event_id\nus-east-2,1\nus-west-2,1\n");
     assert_eq!(ask(&engine, "select count(*) from telemetry").await, "count(*)\n2\n");

@@ -26,10 +26,11 @@ use super::closure::{
 };
 use super::links::links_in;
 use super::streams::{StreamWindows, merged, one_holds};
+use crate::Result;
 use crate::file_set::{File, FileSet, TIME, cast, column_of, may_hold, open, texts};
 use crate::footers::Reader;
+use crate::question::Question;
 use crate::release_map::ReleaseMap;
-use crate::{Engine, Result};
 
 /// Columns of ids that are kept for the next look, in bytes of memory.
 const KEPT_BYTES_MAX: usize = 256 << 20;
@@ -44,7 +45,7 @@ const BATCH_ROWS: usize = 16 << 10;
 /// Looks into one lake, for one request.
 pub(super) struct Finder<'e> {
     files: FileSet<'e>,
-    releases: Option<ReleaseMap>,
+    releases: Option<Arc<ReleaseMap>>,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -66,8 +67,8 @@ struct IdColumns {
 }
 
 impl<'e> Finder<'e> {
-    pub(super) fn new(engine: &'e Engine) -> Finder<'e> {
-        Finder { files: FileSet::new(engine), releases: None, kept: Arc::default() }
+    pub(super) fn new(question: &'e Question) -> Finder<'e> {
+        Finder { files: FileSet::new(question), releases: None, kept: Arc::default() }
     }
 }
 
@@ -79,8 +80,8 @@ impl Source for Finder<'_> {
             return self.look_now(sought).await;
         }
         // Side by side: nothing of a row is said before its release is known, but it can be found.
-        let engine = self.files.engine();
-        let (releases, look) = futures::future::join(engine.read_releases(), self.look_now(sought)).await;
+        let question = self.files.question();
+        let (releases, look) = futures::future::join(question.release_records(), self.look_now(sought)).await;
         self.releases = Some(releases);
         look
     }

@@ -29,9 +29,13 @@ pub use span::{Mark, Span, SpanSource, Status, Tree};
 pub use summary::{ClockSkew, Crossing, FirstError, RegionTime, ReleaseSeen, Summary};
 pub use waterfall::{LogsShown, WaterfallStyle, render_waterfall};
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::Result;
 use crate::answer::{Completeness, Reading};
 use crate::file_set::FileSet;
-use crate::{Engine, Result};
+use crate::question::Question;
 use assemble::{Circumstances, assemble};
 use closure::Found;
 use find::{Finder, times};
@@ -127,34 +131,41 @@ fn open_at_the_edge(tree: &Tree, circumstances: &Circumstances) -> Option<String
     ))
 }
 
-impl Engine {
+impl Question {
     /// What the first look for a request would read, region by region: what it finds may lead further. Nothing but listings is
     /// read for that.
     pub async fn plan_trace(&self, start: &TraceStart) -> Result<(Vec<Reading>, Completeness)> {
-        self.begin_question();
         FileSet::new(self).list(&times(&start.windows)).await?;
         Ok((self.landing().readings(), self.completeness()))
     }
 
-    /// Follows a request from an id that somebody holds. The time range of the engine plays no part: where to look is
+    /// Follows a request from an id that somebody holds. The time range of the question plays no part: where to look is
     /// said by `start`.
-    pub async fn trace(&self, start: &TraceStart, bounds: &TraceBounds, correct_skew: bool) -> Result<Trace> {
-        self.begin_question();
-        let mut finder = Finder::new(self);
-        let mut found = closure::follow(&mut finder, start, bounds).await?;
-        streams::tie(&mut finder, &mut found, bounds).await?;
-        let completeness = self.completeness();
-        if let Some(error) = self.nothing_answers(&completeness) {
-            return Err(error);
+    pub fn trace<'q>(
+        &'q self,
+        start: &'q TraceStart,
+        bounds: &'q TraceBounds,
+        correct_skew: bool,
+    ) -> BoxFuture<'q, Result<Trace>> {
+        async move {
+            let _turn = self.turn().await?;
+            let mut finder = Finder::new(self);
+            let mut found = closure::follow(&mut finder, start, bounds).await?;
+            streams::tie(&mut finder, &mut found, bounds).await?;
+            let completeness = self.completeness();
+            if let Some(error) = self.nothing_answers(&completeness) {
+                return Err(error);
+            }
+            if found.events.is_empty() {
+                self.check_for_telemetry().await?;
+            }
+            let circumstances = Circumstances {
+                now_unix_nano: self.extent().now_unix_nano,
+                is_region_missing: !completeness.missing_regions.is_empty(),
+                ..Circumstances::default()
+            };
+            Ok(Trace::of(&start.text, found, completeness, &circumstances, correct_skew))
         }
-        if found.events.is_empty() {
-            self.check_for_telemetry().await?;
-        }
-        let circumstances = Circumstances {
-            now_unix_nano: self.extent().now_unix_nano,
-            is_region_missing: !completeness.missing_regions.is_empty(),
-            ..Circumstances::default()
-        };
-        Ok(Trace::of(&start.text, found, completeness, &circumstances, correct_skew))
+        .boxed()
     }
 }

@@ -4,9 +4,10 @@
 use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 
+use crate::Result;
 use crate::answer::Completeness;
 use crate::logs::{concat, texts};
-use crate::{Engine, Result};
+use crate::question::Question;
 
 /// Which traces are wanted, and in which order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -57,7 +58,7 @@ pub fn pick_sql(filter: &PickFilter, limit: usize) -> String {
     )
 }
 
-impl Engine {
+impl Question {
     /// The traces to choose from, in order, as rows for people, and the id of each.
     pub async fn pick(&self, filter: &PickFilter, limit: usize) -> Result<(RecordBatch, Vec<String>, Completeness)> {
         let (batches, completeness) = self.collect(&pick_sql(filter, limit), &[]).await?;

@@ -37,9 +37,10 @@ use crate::error::{Names, from_datafusion};
 use crate::failure::{FailureSigns, PLATFORM, STATUS_ERROR};
 use crate::file_set::{File, FileSet, TIME, cast, column_of, may_hold, open, texts};
 use crate::footers::Reader;
+use crate::question::Question;
 use crate::release_map::ReleaseMap;
 use crate::views::{RELEASE, SPAN_IN_PROGRESS, UTC, named, timestamp_of};
-use crate::{Engine, QueryError, Result};
+use crate::{QueryError, Result};
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8 << 10;
@@ -73,7 +74,7 @@ pub(super) enum ErrorRule {
     },
 }
 
-impl Engine {
+impl Question {
     /// Plans what a failed record is.
     pub(super) fn error_rule(&self, sql: Option<&str>) -> Result<ErrorRule> {
         let Some(sql) = sql else { return Ok(ErrorRule::Usual) };

@@ -1,17 +1,18 @@
 //! Which minutes of which lake are counted at a look. It refuses to count a minute before it is over, and to count one
 //! twice.
 
+use std::cell::OnceCell;
+
 use serde_json::{Value, json};
 use transect_canary::Counted;
 use transect_lake::{Lake, Place, RegionLocation};
-use transect_query::{
-    EngineOptions, ServiceQuestion, UNIT_NANO_MAX, UnitKind, UnitQuestion, Units, WINDOW_NANO, hint_of,
-};
+use transect_query::{Extent, ServiceQuestion, UNIT_NANO_MAX, UnitKind, UnitQuestion, Units, WINDOW_NANO, hint_of};
 
 use super::policy::{Asked, SETTLE};
 use super::state::{Look, Series, fingerprint};
 use crate::arguments::{Global, UnitName};
 use crate::failure::Failure;
+use crate::output::OpenLake;
 use crate::range::{Clock, parse_duration};
 use crate::{config, output};
 
@@ -31,6 +32,7 @@ pub struct Counting {
     pub asked: Value,
     unit: UnitKind,
     settle_nano: i64,
+    lake: OnceCell<OpenLake>,
 }
 
 impl Counting {
@@ -88,6 +90,7 @@ impl Counting {
                 UnitName::Invocation => UnitKind::Invocation,
             },
             settle_nano: parse_duration("--settle", &settle)?,
+            lake: OnceCell::new(),
             asked: json!({
                 "service": asked.services, "baseline": baseline, "canary": canary, "region": global.region,
                 "alpha": policy.alpha, "beta": policy.beta, "tolerance": policy.tolerance, "margin": policy.margin,
@@ -109,12 +112,12 @@ impl Counting {
     }
 
     /// The minutes that a look is about: from the one after those that were counted, to the last that is over.
-    fn question(&self, series: &Series, is_all: bool, options: &EngineOptions) -> UnitQuestion {
+    fn question(&self, series: &Series, is_all: bool, extent: &Extent) -> UnitQuestion {
         let minute = |time: i64| time.div_euclid(WINDOW_NANO) * WINDOW_NANO;
-        let now = options.now_unix_nano;
-        let since = series.since_unix_nano(is_all, || minute(options.since_unix_nano.unwrap_or(now - SINCE_NANO)));
+        let now = extent.now_unix_nano;
+        let since = series.since_unix_nano(is_all, || minute(extent.since_unix_nano.unwrap_or(now - SINCE_NANO)));
         let over = minute(now.saturating_sub(self.settle_nano));
-        let until = options.until_unix_nano.map_or(over, |until| minute(until).min(over)).max(since);
+        let until = extent.until_unix_nano.map_or(over, |until| minute(until).min(over)).max(since);
         // What was counted is not taken back, whatever end is asked for.
         let until = until.max(series.until_unix_nano().unwrap_or(since));
         let services = self.services.iter().map(|asked| ServiceQuestion {
@@ -132,40 +135,43 @@ impl Counting {
         }
     }
 
-    fn options(&self, global: &Global) -> Result<(EngineOptions, EngineOptions), Failure> {
-        let options = output::engine_options(global)?;
-        // Where to look follows from the minutes.
-        let open = EngineOptions { since_unix_nano: None, until_unix_nano: None, ..options.clone() };
-        Ok((options, open))
+    /// The lake, for all looks.
+    fn lake(&self, global: &Global) -> Result<&OpenLake, Failure> {
+        if let Some(lake) = self.lake.get() {
+            return Ok(lake);
+        }
+        let lake = OpenLake::open(config::configured(global)?, global)?;
+        Ok(self.lake.get_or_init(|| lake))
     }
 
     /// Prints what a look would read.
     pub fn dry_run(&self, series: &Series, global: &Global) -> Result<(), Failure> {
-        let (options, open) = self.options(global)?;
-        let question = self.question(series, false, &options);
-        let engine = output::open(config::configured(global)?, open)?;
+        let extent = output::extent(global)?;
+        let asked = self.question(series, false, &extent);
+        // Where to look follows from the minutes.
+        let question = self.lake(global)?.question(extent.at_all_times())?;
         let sql = format!(
             "SELECT count(*) FROM telemetry WHERE time_unix_nano BETWEEN {} AND {}",
-            question.since_unix_nano - UNIT_NANO_MAX,
-            question.until_unix_nano + question.settle_nano
+            asked.since_unix_nano - UNIT_NANO_MAX,
+            asked.until_unix_nano + asked.settle_nano
         );
-        output::dry_run(&engine, &sql, &[], global)
+        output::dry_run(&question, &sql, &[], global)
     }
 
     /// Counts the minutes that are over and were not counted yet, and adds them to the series. What was counted is looked
     /// through again, the last of it or all.
     pub fn look(&self, series: &mut Series, is_all: bool, global: &Global) -> Result<Look, Failure> {
-        let (options, open) = self.options(global)?;
-        series.check_clock(options.now_unix_nano)?;
-        let question = self.question(series, is_all, &options);
-        let engine = output::open(config::configured(global)?, open)?;
-        let watch = output::Watch::new(&engine, global);
-        let units = output::block_on(Some(&watch), engine.units(&question))??;
+        let extent = output::extent(global)?;
+        series.check_clock(extent.now_unix_nano)?;
+        let asked = self.question(series, is_all, &extent);
+        let question = self.lake(global)?.question(extent.at_all_times())?;
+        let watch = output::Watch::new(&question, global);
+        let units = output::block_on(Some(&watch), question.units(&asked))??;
         drop(watch);
         if global.verbose {
-            output::say_cost(global, &engine, None);
+            output::say_cost(global, &question, None);
         }
-        series.add(&question, &units);
+        series.add(&asked, &units);
         Ok(look_of(&units, series, self.slow_nano.is_some()))
     }
 }

@@ -3,10 +3,11 @@
 
 use serde_json::json;
 use transect_canary::{Plan, Planned, Policy, Taken};
-use transect_query::{EngineOptions, ServiceQuestion, UnitKind, UnitQuestion, WINDOW_NANO, hint_of};
+use transect_query::{ServiceQuestion, UnitKind, UnitQuestion, WINDOW_NANO, hint_of};
 
 use crate::arguments::{CanaryPlan, Global};
 use crate::failure::{Failure, NOTHING_FOUND};
+use crate::output::OpenLake;
 use crate::range::parse_rate;
 use crate::{config, output};
 
@@ -45,14 +46,11 @@ pub fn run(own: &CanaryPlan, global: &Global) -> Result<(), Failure> {
 
 /// Requests of a service a minute.
 fn traffic(service: &str, global: &Global) -> Result<f64, Failure> {
-    let options = output::engine_options(global)?;
-    let until = options.until_unix_nano.unwrap_or(options.now_unix_nano);
-    let since = options.since_unix_nano.unwrap_or(until - SINCE_NANO);
-    let engine = output::open(
-        config::configured(global)?,
-        EngineOptions { since_unix_nano: None, until_unix_nano: None, ..options },
-    )?;
-    let question = UnitQuestion {
+    let extent = output::extent(global)?;
+    let until = extent.until_unix_nano.unwrap_or(extent.now_unix_nano);
+    let since = extent.since_unix_nano.unwrap_or(until - SINCE_NANO);
+    let question = OpenLake::open(config::configured(global)?, global)?.question(extent.at_all_times())?;
+    let asked = UnitQuestion {
         services: vec![ServiceQuestion { service: service.to_owned(), baseline: None, canary: String::new() }],
         since_unix_nano: since,
         until_unix_nano: until.max(since + WINDOW_NANO),
@@ -61,8 +59,8 @@ fn traffic(service: &str, global: &Global) -> Result<f64, Failure> {
         error: None,
         slow_nano: None,
     };
-    let watch = output::Watch::new(&engine, global);
-    let units = output::block_on(Some(&watch), engine.units(&question))??;
+    let watch = output::Watch::new(&question, global);
+    let units = output::block_on(Some(&watch), question.units(&asked))??;
     drop(watch);
     output::finish(global, &units.completeness, &transect_query::NamesSeen::default())?;
     let calls: u64 = units.services.iter().flat_map(|of| of.releases.values()).sum();
@@ -74,7 +72,7 @@ fn traffic(service: &str, global: &Global) -> Result<f64, Failure> {
             hint: Some(format!("widen --since, or name another service: {}", hint_of(service, there))),
         });
     }
-    Ok(calls as f64 * WINDOW_NANO as f64 / (question.until_unix_nano - since) as f64)
+    Ok(calls as f64 * WINDOW_NANO as f64 / (asked.until_unix_nano - since) as f64)
 }
 
 fn minutes(requests: Option<u64>, share: f64, a_minute: Option<f64>) -> Option<u64> {

@@ -1,6 +1,8 @@
 //! An S3 server with faults on request. Signatures are checked, by `s3s`, and so are paths and preconditions. It refuses
 //! to fail by chance: the n-th request of a kind fails, every time.
 
+#![allow(clippy::unwrap_used, missing_docs, reason = "a failure here is the message")]
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -12,7 +14,8 @@ use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
-use transect_tests::server::serve;
+
+use crate::server::serve;
 
 pub const ACCESS_KEY: &str = "AKIATRANSECTTEST0001";
 pub const SECRET_KEY: &str = "secret-of-a-test";
