@@ -8,7 +8,8 @@ use datafusion::error::DataFusionError;
 use transect_lake::LakeError;
 use unicode_width::UnicodeWidthStr;
 
-use crate::answer::RegionNote;
+use transect_schema::RegionNote;
+
 use crate::names::did_you_mean;
 
 /// Why there is no answer.

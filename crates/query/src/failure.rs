@@ -8,19 +8,9 @@ use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::functions::string::expr_fn::starts_with;
 use datafusion::logical_expr::{Expr, lit};
 
+use transect_schema::{HTTP_ERROR, PLATFORM, SEVERITY_ERROR, STATUS_ERROR};
+
 use crate::views::named;
-
-/// OpenTelemetry's lowest number of an error.
-pub(crate) const SEVERITY_ERROR: i32 = 17;
-
-/// HTTP's lowest number of a failure of the server.
-pub(crate) const HTTP_ERROR: i32 = 500;
-
-/// The status of what failed.
-pub(crate) const STATUS_ERROR: &str = "ERROR";
-
-/// Lambda's own events begin so.
-pub(crate) const PLATFORM: &str = "platform.";
 
 /// What a record says that bears on its failing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

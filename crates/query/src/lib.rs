@@ -6,7 +6,6 @@
 mod amplify;
 mod answer;
 mod blame;
-mod calls;
 mod distinct;
 mod engine;
 mod error;
@@ -29,7 +28,7 @@ mod trace;
 mod units;
 mod views;
 
-pub use answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote, readings_batch};
+pub use answer::{NamesSeen, ProgressCounts, Reading, readings_batch};
 pub use datafusion::common::ScalarValue;
 pub use engine::{Engine, EngineOptions};
 pub use error::{QueryError, SqlError};
@@ -38,14 +37,13 @@ pub use logs::{LOGS_MAX, LogFilter, LogWindow, Logs, Unknown};
 pub use names::{did_you_mean, hint_of};
 pub use queries::{Param, ParamKind, SavedQuery, saved_queries, saved_query};
 pub use question::{Answer, Given, Limits, LookedAt, Question, Scanned, Wanted};
-pub use render::{
-    Format, LineStyle, RenderError, TableStyle, VisibleJson, render, render_batch, render_logs, visible, visible_lines,
-    write_csv_text,
-};
-pub use trace::{
+pub use render::{Format, LineStyle, RenderError, TableStyle, render, render_batch, render_logs, write_csv_text};
+pub use trace::{PickFilter, pick_sql};
+pub use transect_schema::{Completeness, FileNote, RegionNote, VisibleJson, visible, visible_lines};
+pub use transect_trace::{
     ClockSkew, Crossing, Event, FirstError, Hub, Id, IdKind, Link, LogsShown, MADE_AFTER_NANO, MADE_BEFORE_NANO, Mark,
-    PickFilter, RegionTime, ReleaseSeen, Span, SpanSource, Status, Summary, TimeLooked, Trace, TraceBounds, TraceStart,
-    Tree, WaterfallStyle, Window, pick_sql, render_trace_html, render_trace_json, render_trace_otlp, render_waterfall,
+    RegionTime, ReleaseSeen, Span, SpanSource, Status, Summary, TimeLooked, Trace, TraceBounds, TraceStart, Tree,
+    WaterfallStyle, Window, render_trace_html, render_trace_json, render_trace_otlp, render_waterfall,
 };
 
 pub use units::{

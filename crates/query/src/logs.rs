@@ -12,8 +12,8 @@ use arrow::compute::{cast, concat_batches, take};
 use arrow::datatypes::{DataType, Int64Type, Schema};
 use datafusion::common::ScalarValue;
 
-use crate::answer::Completeness;
-use crate::failure::SEVERITY_ERROR;
+use transect_schema::{Completeness, SEVERITY_ERROR};
+
 use crate::names::hint_of;
 use crate::question::Question;
 use crate::views::EVENT_KEY;

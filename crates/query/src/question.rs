@@ -31,8 +31,10 @@ use futures::{FutureExt, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 use transect_lake::{OddKey, RELEASES, RequestCounts, Serving, list_regions, read_mappings};
 
+use transect_schema::{Completeness, FileNote, RegionNote};
+
 use crate::amplify::{bound_operators, bound_recursion};
-use crate::answer::{Completeness, FileNote, NamesSeen, ProgressCounts, Reading, RegionNote};
+use crate::answer::{NamesSeen, ProgressCounts, Reading};
 use crate::engine::Shared;
 use crate::error::{Names, from_datafusion};
 use crate::footers::{Footers, Progress};

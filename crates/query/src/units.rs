@@ -16,8 +16,9 @@ use std::collections::BTreeMap;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use transect_schema::Completeness;
+
 use crate::Result;
-use crate::answer::Completeness;
 use crate::file_set::FileSet;
 use crate::question::Question;
 

@@ -28,7 +28,7 @@ use datafusion::logical_expr::{
     Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, cast, col, lit, not, when,
 };
 use datafusion::physical_plan::ExecutionPlan;
-use transect_schema::COLUMNS;
+use transect_schema::{COLUMNS, SPAN_IN_PROGRESS};
 
 pub(crate) use invocations::Invocations;
 
@@ -44,9 +44,6 @@ fn event_key() -> [(Expr, &'static str); 4] {
     let names = ["key_region", "key_group", "key_stream", "key_id"];
     std::array::from_fn(|index| (named(EVENT_KEY[index]), names[index]))
 }
-
-/// What marks the copy of a span that was written before the span ended.
-pub(crate) const SPAN_IN_PROGRESS: &str = "span.in_progress";
 
 /// The offset that `now()` and time literals have here as well, so that comparing them needs no cast.
 pub(crate) const UTC: &str = "+00:00";

@@ -1,17 +1,26 @@
 //! The columns of a telemetry row, once. From this table come [`Record`], its JSON form, the Glue column list, the
 //! Athena DDL and the table of `docs/reference/columns.md`; the Arrow schema is derived from it in `transect-lake`.
 //!
+//! Beside it stand what all rooms say alike: words that columns hold, whether an answer is complete, and what a terminal
+//! would act upon.
+//!
 //! This crate refuses to know Arrow, the AWS SDK or any query engine: it is data and the text rendered from it.
 
+mod completeness;
 mod json;
 mod render;
 mod sampling;
+mod visible;
+mod words;
 
 use std::borrow::Cow;
 
+pub use completeness::{Completeness, FileNote, RegionNote};
 pub use json::{json_special_marks, write_json_string};
 pub use render::{athena_ddl, column_table_markdown, columns_json, glue_columns_json};
 pub use sampling::{SAMPLE_RATE_ATTRIBUTE, disown_sample_rate, sample_rate};
+pub use visible::{VisibleJson, visible, visible_lines};
+pub use words::{HTTP_ERROR, PLATFORM, SEVERITY_ERROR, SPAN_IN_PROGRESS, STATUS_ERROR};
 
 /// The value of the `schema_version` column in rows that this release writes. Columns are only ever added, so a
 /// reader accepts every version up to and including its own.

@@ -8,9 +8,10 @@ use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use transect_schema::{Completeness, visible};
+
 use super::cells::{as_lines, flat_schema};
-use super::{RenderError, Sink, TableStyle, visible};
-use crate::answer::Completeness;
+use super::{RenderError, Sink, TableStyle};
 
 /// What makes a formula of a cell, by OWASP's page on CSV injection, and the same letters in full width.
 const FORMULA_SIGNS: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];

@@ -9,11 +9,10 @@ use arrow::error::ArrowError;
 use arrow::json::writer::{Encoder, EncoderFactory, EncoderOptions, JsonFormat, NullableEncoder, make_encoder};
 use arrow::json::{Writer, WriterBuilder};
 use datafusion_functions_json::{JsonUnionEncoder, JsonUnionValue};
-use transect_schema::write_json_string;
+use transect_schema::{Completeness, write_json_string};
 
 use super::cells::Times;
 use super::{RenderError, Sink};
-use crate::answer::Completeness;
 
 /// Integers up to here are exact in every JSON reader: those that read numbers as doubles.
 const INTEGER_EXACT_MAX: u64 = 1 << 53;

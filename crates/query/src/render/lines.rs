@@ -9,8 +9,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use jiff::tz::TimeZone;
 
-use super::visible;
-use crate::failure::SEVERITY_ERROR;
+use transect_schema::{SEVERITY_ERROR, visible};
+
 use crate::logs::Logs;
 
 /// How lines look.

@@ -7,7 +7,6 @@ mod json;
 mod lines;
 mod parquet;
 mod table;
-mod visible;
 
 use std::io::{self, BufWriter, Write};
 use std::str::FromStr;
@@ -17,10 +16,10 @@ use arrow::datatypes::SchemaRef;
 
 pub use csv::write_csv_text;
 pub use lines::{LineStyle, render_logs};
-pub(crate) use table::cut;
-pub use visible::{VisibleJson, visible, visible_lines};
 
-use crate::answer::{Completeness, NamesSeen};
+use transect_schema::{Completeness, VisibleJson};
+
+use crate::answer::NamesSeen;
 use crate::{Answer, QueryError};
 
 /// How an answer is written.

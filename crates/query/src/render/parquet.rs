@@ -9,10 +9,11 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
+use transect_schema::Completeness;
+
 use super::cells::{flat_schema, flatten};
 use super::{RenderError, Sink};
 use crate::QueryError;
-use crate::answer::Completeness;
 
 pub(super) struct ParquetSink<W: Write + Send> {
     writer: ArrowWriter<W>,

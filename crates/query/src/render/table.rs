@@ -7,11 +7,13 @@ use std::io::Write;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
+
+use transect_schema::{Completeness, visible};
+use transect_trace::cut;
 
 use super::cells::{as_lines, flat_schema};
-use super::{RenderError, Sink, TableStyle, visible};
-use crate::answer::Completeness;
+use super::{RenderError, Sink, TableStyle};
 
 /// Rows looked at before the widths are settled; what comes later and is wider moves its own line only.
 const ROWS_MEASURED_MAX: usize = 1000;
@@ -199,28 +201,6 @@ fn fit(widths: &[usize], terminal: usize) -> Option<Vec<usize>> {
     Some(fitted)
 }
 
-/// The text within a width, with an ellipsis where it had to be cut.
-pub(crate) fn cut(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    if width == 0 {
-        return String::new();
-    }
-    let mut cut = String::new();
-    let mut used = 0;
-    for letter in text.chars() {
-        let next = letter.width().unwrap_or(0);
-        if used + next + 1 > width {
-            break;
-        }
-        cut.push(letter);
-        used += next;
-    }
-    cut.push('…');
-    cut
-}
-
 fn is_number(data_type: &DataType) -> bool {
     match data_type {
         DataType::Dictionary(_, values) => is_number(values),
@@ -241,14 +221,5 @@ mod tests {
         assert_eq!(fit(&[50, 100], 21), None);
         assert_eq!(fit(&[3; 20], 20), None);
         assert_eq!(fit(&[], 20), Some(vec![]));
-    }
-
-    #[test]
-    fn cut_text_keeps_to_the_width_of_what_is_seen() {
-        assert_eq!(cut("x", 0), "");
-        assert_eq!(cut("abcdef", 6), "abcdef");
-        assert_eq!(cut("abcdefg", 6), "abcde…");
-        assert_eq!(cut("日本語日本語", 6), "日本…");
-        assert_eq!(cut("日本語", 6), "日本語");
     }
 }

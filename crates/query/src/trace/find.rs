@@ -19,18 +19,16 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use transect_schema::{COLUMNS, ColumnType, Record, Value};
-
-use super::closure::{
-    Event, Hit, Id, IdKind, Linkers, LinkersSought, Look, Sought, Source, TRACE_DIGITS, Tally, Window, is_short,
-    low_digits, places, trace_number,
+use transect_trace::{
+    Event, Hit, Id, IdKind, Linkers, LinkersSought, Look, Sought, Source, StreamWindows, TRACE_DIGITS, Tally, Window,
+    is_short, links_in, low_digits, merged, one_holds, places, trace_number,
 };
-use super::links::links_in;
-use super::streams::{StreamWindows, merged, one_holds};
-use crate::Result;
+
 use crate::file_set::{File, FileSet, TIME, cast, column_of, may_hold, open, texts};
 use crate::footers::Reader;
 use crate::question::Question;
 use crate::release_map::ReleaseMap;
+use crate::{QueryError, Result};
 
 /// Columns of ids that are kept for the next look, in bytes of memory.
 const KEPT_BYTES_MAX: usize = 256 << 20;
@@ -74,6 +72,7 @@ impl<'e> Finder<'e> {
 
 impl Source for Finder<'_> {
     type Row = RowPlace;
+    type Error = QueryError;
 
     async fn look(&mut self, sought: &Sought<'_>) -> Result<Look<RowPlace>> {
         if self.releases.is_some() {

@@ -4,8 +4,9 @@
 use arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
 
+use transect_schema::Completeness;
+
 use crate::Result;
-use crate::answer::Completeness;
 use crate::logs::{concat, texts};
 use crate::question::Question;
 

@@ -22,7 +22,7 @@ use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuil
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use transect_lake::read_schema;
-use transect_schema::sample_rate;
+use transect_schema::{Completeness, PLATFORM, SPAN_IN_PROGRESS, STATUS_ERROR, sample_rate};
 
 use super::streams::{
     EventOrder, StreamFailure, StreamRow, StreamRows, TiedFailures, Untied, stream_number, stream_part,
@@ -31,16 +31,15 @@ use super::survey::{Emitter, Name, RowKind, Seen, Survey};
 use super::tally::{Draft, FailureKey, Links, PlainSet, Row, Tally, ToLookUp, gather, id_number, span_number};
 use super::{ServiceUnits, UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
 use crate::amplify::bound_operators;
-use crate::answer::Completeness;
-use crate::calls::{LineKind, SHARED_VERSION};
 use crate::error::{Names, from_datafusion};
-use crate::failure::{FailureSigns, PLATFORM, STATUS_ERROR};
+use crate::failure::FailureSigns;
 use crate::file_set::{File, FileSet, TIME, cast, column_of, may_hold, open, texts};
 use crate::footers::Reader;
 use crate::question::Question;
 use crate::release_map::ReleaseMap;
-use crate::views::{RELEASE, SPAN_IN_PROGRESS, UTC, named, timestamp_of};
+use crate::views::{RELEASE, UTC, named, timestamp_of};
 use crate::{QueryError, Result};
+use transect_trace::calls::{LineKind, SHARED_VERSION};
 
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 8 << 10;

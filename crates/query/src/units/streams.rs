@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use twox_hash::XxHash3_128;
 
 use super::tally::{PlainMap, PlainSet};
-use crate::calls::{LineKind, StreamLine, calls_of};
+use transect_trace::calls::{LineKind, StreamLine, calls_of};
 
 /// Digits of the event ids of CloudWatch.
 const EVENT_DIGITS: usize = 56;

@@ -14,8 +14,8 @@ use super::survey::{Name, Survey, Version};
 use super::{
     DoubtCell, MixedCell, ServiceQuestion, ServiceUnits, Shift, UnitCell, UnitKind, UnitQuestion, WINDOW_NANO,
 };
-use crate::calls::LineKind;
 use crate::release_map::ReleaseMap;
+use transect_trace::calls::LineKind;
 
 /// Parts of a table, so that several threads can fill it.
 const SHARDS: usize = 64;

@@ -22,15 +22,17 @@ use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion_functions_json::udfs::{json_get_float_udf, json_get_int_udf};
 use transect_lake::NANOS_PER_HOUR;
 
+use transect_schema::{SEVERITY_ERROR, STATUS_ERROR};
+
 use super::once::each_event_once;
 use super::own::{IS_MARKED, IS_STARTED, OwnCalls};
 use super::tied::Tied;
 use super::worked::Worked;
 use super::{EVENT_KEY, RELEASE, Records, is_needle, named, only_about, plan, pushdown, release, timestamp_of, within};
-use crate::calls::LineKind;
-use crate::failure::{SEVERITY_ERROR, STATUS_ERROR, has_failed};
+use crate::failure::has_failed;
 use crate::hours::{Bounds, bounds};
 use crate::landing::{Extent, Landing};
+use transect_trace::calls::LineKind;
 
 /// Records of an invocation lie at most so far from its start: three attempts of Lambda's longest duration, with its waits
 /// of one and two minutes between them, make 48 minutes. An attempt that Lambda put off for longer, because the function

@@ -21,8 +21,8 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::worked::{ViewWork, columns};
-use crate::calls::{LineKind, SHARED_VERSION, StreamLine, calls_of};
 use crate::node::Work;
+use transect_trace::calls::{LineKind, SHARED_VERSION, StreamLine, calls_of};
 
 /// What makes rows one stream.
 const STREAM: [&str; 3] = ["cloud_region", "aws_log_group", "aws_log_stream"];

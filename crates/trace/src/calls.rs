@@ -12,14 +12,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::Hash;
 
 /// The version of functions on Managed Instances, which run several calls in a stream.
-pub(crate) const SHARED_VERSION: &str = "$LATEST.PUBLISHED";
+pub const SHARED_VERSION: &str = "$LATEST.PUBLISHED";
 
 /// The longest call, 15 minutes, with a minute for what Lambda writes after it.
-pub(crate) const CALL_NANO_MAX: i64 = 16 * 60 * 1_000_000_000;
+pub const CALL_NANO_MAX: i64 = 16 * 60 * 1_000_000_000;
 
 /// What a line is for the calls of its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LineKind {
+pub enum LineKind {
     /// Begins a call.
     Start,
     /// Says, in JSON, that the function is done.
@@ -34,10 +34,10 @@ pub(crate) enum LineKind {
 
 impl LineKind {
     /// The events that mark calls.
-    pub(crate) const MARKS: [&str; 4] = ["platform.start", "platform.runtimeDone", "platform.end", "platform.report"];
+    pub const MARKS: [&str; 4] = ["platform.start", "platform.runtimeDone", "platform.end", "platform.report"];
 
     /// Returns the kind of a line by its `event_name`.
-    pub(crate) fn of(event_name: &str) -> LineKind {
+    pub fn of(event_name: &str) -> LineKind {
         match event_name {
             "platform.start" => LineKind::Start,
             "platform.runtimeDone" => LineKind::RuntimeDone,
@@ -50,14 +50,15 @@ impl LineKind {
 
 /// A line of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct StreamLine<I> {
-    pub(crate) kind: LineKind,
+pub struct StreamLine<I> {
+    /// What it is for the calls.
+    pub kind: LineKind,
     /// The invocation that it names.
-    pub(crate) invocation: Option<I>,
+    pub invocation: Option<I>,
     /// CloudWatch's time of it.
-    pub(crate) observed_unix_nano: i64,
+    pub observed_unix_nano: i64,
     /// Whether it is of [`SHARED_VERSION`].
-    pub(crate) is_shared: bool,
+    pub is_shared: bool,
 }
 
 /// One run of a call in a sandbox, as its marks tell it.
@@ -89,7 +90,7 @@ impl<I> Attempt<I> {
 /// - Of what stands before the first START every mark counts: the range may begin within a call.
 /// - After that a mark whose id no START has is a stranger's, and so is a call within another: only streams that are shared
 ///   run several at once.
-pub(crate) fn calls_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>]) -> Vec<Option<I>> {
+pub fn calls_of<I: Copy + Eq + Hash>(lines: &[StreamLine<I>]) -> Vec<Option<I>> {
     if lines.iter().any(|line| line.is_shared) {
         return lines.iter().map(|line| line.invocation).collect();
     }

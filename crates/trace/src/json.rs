@@ -6,11 +6,11 @@ use std::io::{self, Write};
 
 use transect_schema::{COLUMNS, Value, write_json_string};
 
-use super::Trace;
-use super::closure::{Event, IdKind};
-use super::links::Link;
-use super::span::Span;
-use super::summary::ReleaseSeen;
+use crate::Trace;
+use crate::closure::{Event, IdKind};
+use crate::links::Link;
+use crate::span::Span;
+use crate::summary::ReleaseSeen;
 
 /// Levels of spans. Each takes two of the 128 that serde_json, for one, reads.
 const LEVELS_MAX: usize = 60;
@@ -24,7 +24,7 @@ pub fn render_trace_json(trace: &Trace, out: &mut (dyn Write + Send)) -> io::Res
 }
 
 /// One object. Columns without a value are left out of records unless `with_nulls`.
-pub(super) fn write(trace: &Trace, with_nulls: bool, out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write(trace: &Trace, with_nulls: bool, out: &mut dyn Write) -> io::Result<()> {
     let summary = &trace.summary;
     let mut head = Object::new();
     head.text("query", Some(&trace.query));
@@ -249,12 +249,12 @@ fn write_record(event: &Event, with_nulls: bool, out: &mut Vec<u8>) {
 }
 
 /// A JSON object as it grows.
-pub(super) struct Object {
+pub(crate) struct Object {
     text: String,
 }
 
 impl Object {
-    pub(super) fn new() -> Object {
+    pub(crate) fn new() -> Object {
         Object { text: "{".to_owned() }
     }
 
@@ -267,17 +267,17 @@ impl Object {
     }
 
     /// A value that is JSON already.
-    pub(super) fn value(&mut self, name: &str, json: &str) {
+    pub(crate) fn value(&mut self, name: &str, json: &str) {
         self.key(name);
         self.text.push_str(json);
     }
 
-    pub(super) fn text(&mut self, name: &str, value: Option<&str>) {
+    pub(crate) fn text(&mut self, name: &str, value: Option<&str>) {
         self.value(name, &value.map_or("null".to_owned(), string));
     }
 
     /// A 64-bit integer.
-    pub(super) fn number(&mut self, name: &str, value: Option<i64>) {
+    pub(crate) fn number(&mut self, name: &str, value: Option<i64>) {
         self.value(name, &value.map_or("null".to_owned(), |number| format!("\"{number}\"")));
     }
 
@@ -287,21 +287,21 @@ impl Object {
         self.text.push_str(members);
     }
 
-    pub(super) fn finish(mut self) -> String {
+    pub(crate) fn finish(mut self) -> String {
         self.text.push('}');
         self.text
     }
 }
 
 /// A JSON string.
-pub(super) fn string(text: &str) -> String {
+pub(crate) fn string(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len() + 2);
     write_json_string(text, &mut out);
     String::from_utf8(out).unwrap_or_default()
 }
 
 /// A JSON array of values that are JSON already.
-pub(super) fn list(items: impl Iterator<Item = String>) -> String {
+pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 

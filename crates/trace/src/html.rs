@@ -6,8 +6,8 @@ use std::io::{self, Write};
 
 use transect_schema::Record;
 
-use super::Trace;
-use super::json;
+use crate::Trace;
+use crate::json;
 
 /// What the records of a page may say in their longest texts, all together.
 const PAGE_TEXT_BYTES_MAX: usize = 32 << 20;

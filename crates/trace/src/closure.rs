@@ -13,13 +13,12 @@ use std::sync::Arc;
 
 use transect_schema::Record;
 
-use super::links::links_of;
-use super::streams::{self, StreamWindows, merged};
-use crate::Result;
+use crate::links::links_of;
+use crate::streams::{self, StreamWindows, merged};
 
 /// Beyond the time that is asked for, records are looked for around those that are found already, and further out only if
 /// some are found at the edge.
-pub(super) const EDGE_NANO: i64 = 15 * 60 * SECOND_NANO;
+pub(crate) const EDGE_NANO: i64 = 15 * 60 * SECOND_NANO;
 /// So much more is looked at, on both sides, than is asked for: a few seconds more need no further look then.
 const SPARE_NANO: i64 = 5 * 60 * SECOND_NANO;
 const SECOND_NANO: i64 = 1_000_000_000;
@@ -61,7 +60,7 @@ impl IdKind {
     /// All of them. The first three lead on: a row's ids of these kinds are looked for next.
     pub const ALL: [IdKind; 5] = [IdKind::Trace, IdKind::Correlation, IdKind::Invocation, IdKind::Event, IdKind::Span];
     /// How many lead on.
-    pub(super) const LEADING: usize = 3;
+    pub const LEADING: usize = 3;
 
     /// The column that holds ids of this kind.
     pub const fn column(self) -> &'static str {
@@ -94,7 +93,8 @@ pub struct Window {
 }
 
 impl Window {
-    pub(super) fn holds(&self, time: i64) -> bool {
+    /// Whether the time lies within, both ends included.
+    pub fn holds(&self, time: i64) -> bool {
         (self.since_unix_nano..=self.until_unix_nano).contains(&time)
     }
 
@@ -110,7 +110,8 @@ impl Window {
         }
     }
 
-    pub(super) fn widen(&self, nanos: i64) -> Window {
+    /// The same and so much more at both ends.
+    pub fn widen(&self, nanos: i64) -> Window {
         Window {
             since_unix_nano: self.since_unix_nano.saturating_sub(nanos),
             until_unix_nano: self.until_unix_nano.saturating_add(nanos),
@@ -177,7 +178,7 @@ pub struct Event {
 
 impl Event {
     /// The ids that it carries and that lead on.
-    pub(super) fn ids(&self) -> impl Iterator<Item = (IdKind, &str)> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = (IdKind, &str)> {
         let record = &self.record;
         [
             (IdKind::Trace, record.trace_id.as_deref()),
@@ -189,7 +190,7 @@ impl Event {
     }
 
     /// Which event it is, however often it was delivered, in the order of time.
-    pub(super) fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         let record = &self.record;
         let text = |text: &Option<std::borrow::Cow<'static, str>>| text.as_deref().unwrap_or_default().to_owned();
         let place = [text(&record.cloud_region), text(&record.aws_log_group), text(&record.aws_log_stream)];
@@ -197,67 +198,80 @@ impl Event {
     }
 }
 
-pub(super) type Key = (i64, String, [String; 3]);
+pub type Key = (i64, String, [String; 3]);
 
 /// Looks rows up by their ids.
-pub(super) trait Source {
+pub trait Source {
     /// Names a row until the end of the search.
     type Row: Copy + Eq + Hash + Ord + fmt::Debug;
 
+    /// What can go wrong with it.
+    type Error;
+
     /// The rows of a time that carry one of the ids.
-    async fn look(&mut self, sought: &Sought<'_>) -> Result<Look<Self::Row>>;
+    fn look(&mut self, sought: &Sought<'_>) -> impl Future<Output = Result<Look<Self::Row>, Self::Error>> + Send;
 
     /// The log records of some streams and times, in the order of their own time.
-    async fn lines(&mut self, streams: &StreamWindows) -> Result<Vec<Self::Row>>;
+    fn lines(&mut self, streams: &StreamWindows) -> impl Future<Output = Result<Vec<Self::Row>, Self::Error>> + Send;
 
     /// What these rows hold, in any order.
-    async fn fetch(&self, rows: &[Self::Row]) -> Result<Vec<(Self::Row, Event)>>;
+    fn fetch(&self, rows: &[Self::Row]) -> impl Future<Output = Result<Vec<(Self::Row, Event)>, Self::Error>> + Send;
 
     /// The spans that link to one of some traces.
-    async fn linkers(&self, sought: &LinkersSought<'_>) -> Result<Linkers<Self::Row>>;
+    fn linkers(
+        &self,
+        sought: &LinkersSought<'_>,
+    ) -> impl Future<Output = Result<Linkers<Self::Row>, Self::Error>> + Send;
 }
 
 /// What a look is for.
-pub(super) struct Sought<'s> {
-    pub(super) ids: &'s [Id],
+pub struct Sought<'s> {
+    /// The ids.
+    pub ids: &'s [Id],
     /// For each id, whether its rows are wanted even if it is a hub: because it is what was asked for.
-    pub(super) are_asked_for: &'s [bool],
+    pub are_asked_for: &'s [bool],
     /// [`merged`].
-    pub(super) windows: &'s [Window],
+    pub windows: &'s [Window],
     /// The part of them that holds most of the request.
-    pub(super) near: &'s [Window],
+    pub near: &'s [Window],
     /// An id that more traces share is a hub.
-    pub(super) hub_traces_max: Option<usize>,
-    pub(super) rows_max: usize,
+    pub hub_traces_max: Option<usize>,
+    /// The most rows that are wanted.
+    pub rows_max: usize,
 }
 
 /// What a look has found.
 #[derive(Debug)]
-pub(super) struct Look<R> {
-    pub(super) hits: Vec<Hit<R>>,
+pub struct Look<R> {
+    /// The rows.
+    pub hits: Vec<Hit<R>>,
     /// For each id, how many traces share it.
-    pub(super) traces: Vec<u64>,
+    pub traces: Vec<u64>,
     /// Whether there were more rows than wanted: those returned are the earliest.
-    pub(super) is_cut: bool,
+    pub is_cut: bool,
     /// Traces that share the last 64 bits of one that was looked for, where one of the two has no others.
-    pub(super) alike: BTreeSet<String>,
+    pub alike: BTreeSet<String>,
 }
 
 /// What spans are looked for by what they link to.
-pub(super) struct LinkersSought<'s> {
-    pub(super) traces: &'s [String],
-    pub(super) windows: &'s [Window],
-    pub(super) near: &'s [Window],
+pub struct LinkersSought<'s> {
+    /// The traces.
+    pub traces: &'s [String],
+    /// The times to look at.
+    pub windows: &'s [Window],
+    /// The part of them that holds most of the request.
+    pub near: &'s [Window],
 }
 
 /// The spans that link to a trace.
 #[derive(Debug)]
-pub(super) struct Linkers<R> {
+pub struct Linkers<R> {
     /// By the place of the trace among those that were asked for.
-    pub(super) hits: Vec<(usize, Hit<R>)>,
-    /// Whether all spans near the request were looked at, and all others.
-    pub(super) is_near_whole: bool,
-    pub(super) is_whole: bool,
+    pub hits: Vec<(usize, Hit<R>)>,
+    /// Whether all spans near the request were looked at.
+    pub is_near_whole: bool,
+    /// Whether all were.
+    pub is_whole: bool,
 }
 
 impl<R> Default for Linkers<R> {
@@ -268,13 +282,15 @@ impl<R> Default for Linkers<R> {
 
 /// A row that carries an id which was looked for.
 #[derive(Clone, Debug)]
-pub(super) struct Hit<R> {
-    pub(super) row: R,
-    pub(super) time: i64,
+pub struct Hit<R> {
+    /// Its name.
+    pub row: R,
+    /// Its time, in nanoseconds since 1970.
+    pub time: i64,
     /// The places of these ids among those looked for, one for each kind.
-    pub(super) places: [Option<u32>; IdKind::ALL.len()],
+    pub places: [Option<u32>; IdKind::ALL.len()],
     /// All its ids that lead on: trace, correlation and invocation.
-    pub(super) ids: [Option<Arc<str>>; IdKind::LEADING],
+    pub ids: [Option<Arc<str>>; IdKind::LEADING],
 }
 
 impl<R> Hit<R> {
@@ -289,18 +305,19 @@ impl<R> Hit<R> {
 
 /// Everything that was found.
 #[derive(Debug)]
-pub(super) struct Found {
+pub struct Found {
     /// In the order of time, each once.
-    pub(super) events: Vec<Event>,
+    pub events: Vec<Event>,
     /// Ids that were followed, and stand in a record.
-    pub(super) ids: BTreeSet<Id>,
-    pub(super) hubs: Vec<Hub>,
+    pub ids: BTreeSet<Id>,
+    /// Ids that were not, because too many requests share them.
+    pub hubs: Vec<Hub>,
     /// What a bound cut off.
-    pub(super) truncated: Vec<String>,
+    pub truncated: Vec<String>,
     /// The times in which every id was looked for, in order and apart from each other.
-    pub(super) looked: Vec<Window>,
+    pub looked: Vec<Window>,
     /// What else is to be known, in sentences.
-    pub(super) notes: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 struct Known {
@@ -317,7 +334,11 @@ impl Known {
 }
 
 /// Follows a request from its first id.
-pub(super) async fn follow<S: Source>(source: &mut S, start: &TraceStart, bounds: &TraceBounds) -> Result<Found> {
+pub(crate) async fn follow<S: Source>(
+    source: &mut S,
+    start: &TraceStart,
+    bounds: &TraceBounds,
+) -> Result<Found, S::Error> {
     let mut search = Search {
         known: start.ids.iter().map(|id| (id.clone(), Known::new(0))).collect(),
         start,
@@ -395,7 +416,7 @@ struct Search<'s, R> {
 
 impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
     /// Follows ids, and lines to the calls that they stand in, until nothing new is found.
-    async fn settle<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<()> {
+    async fn settle<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<(), S::Error> {
         loop {
             self.by_ids(source).await?;
             self.fetch(source).await?;
@@ -405,7 +426,7 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
         }
     }
 
-    async fn by_ids<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<()> {
+    async fn by_ids<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<(), S::Error> {
         while !self.is_over {
             let pending = self.pending(&self.windows(EDGE_NANO));
             if pending.is_empty() {
@@ -458,7 +479,7 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
     }
 
     /// Looks for some ids and takes in what is found.
-    async fn look<S: Source<Row = R>>(&mut self, source: &mut S, ids: &[Id]) -> Result<()> {
+    async fn look<S: Source<Row = R>>(&mut self, source: &mut S, ids: &[Id]) -> Result<(), S::Error> {
         let hub_traces_max = (!self.bounds.follow_hubs).then_some(self.bounds.hub_traces_max);
         let rows_max = self.bounds.records_max.saturating_mul(COPIES_MAX);
         let are_asked_for: Vec<bool> =
@@ -491,7 +512,7 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
         hits: Vec<(Option<usize>, Hit<R>)>,
         is_cut: bool,
         source: &mut S,
-    ) -> Result<()> {
+    ) -> Result<(), S::Error> {
         let mut times: Vec<Window> = self.clusters.clone();
         for (hop, hit) in hits {
             self.rows.entry(hit.row).or_insert(false);
@@ -532,7 +553,7 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
     }
 
     /// Lines that stand in the stream of a call which was not found lead on to it.
-    async fn by_streams<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<bool> {
+    async fn by_streams<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<bool, S::Error> {
         let lines = streams::without_call(&self.events, &self.led);
         if lines.is_empty() {
             return Ok(false);
@@ -576,7 +597,7 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
 
     /// Follows links: from the spans that were found to what they link to, and from what was found before that to the spans
     /// that link to it. What a cause has caused besides, and what caused a consequence besides, are other requests.
-    async fn follow_links<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<()> {
+    async fn follow_links<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<(), S::Error> {
         let own: BTreeSet<Id> = self.known.keys().cloned().collect();
         self.links.is_to_causes = true;
         while !self.is_over && self.take_targets() {
@@ -671,7 +692,7 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
     }
 
     /// Reads the rows that were found and not read yet, and looks for the spans that link to them meanwhile.
-    async fn fetch<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<()> {
+    async fn fetch<S: Source<Row = R>>(&mut self, source: &mut S) -> Result<(), S::Error> {
         let mut wanted: Vec<R> = self.rows.iter().filter(|(_, is_read)| !**is_read).map(|(row, _)| *row).collect();
         wanted.sort_unstable();
         let (windows, near) = (self.windows(EDGE_NANO), self.near());
@@ -762,17 +783,18 @@ impl<R: Copy + Eq + Hash + Ord + fmt::Debug> Search<'_, R> {
 
 /// Traces told that may be one with a trace of the request.
 const ALIKE_TOLD_MAX: usize = 10;
-/// Digits of 64 bits, and of a trace id.
-pub(super) const LOW_DIGITS: usize = 16;
-pub(super) const TRACE_DIGITS: usize = 32;
+/// Hex digits of 64 bits.
+pub const LOW_DIGITS: usize = 16;
+/// Hex digits of a whole trace id.
+pub const TRACE_DIGITS: usize = 32;
 
 /// The last 64 bits of a trace id, in hex.
-pub(super) fn low_digits(trace_id: &str) -> Option<&str> {
+pub fn low_digits(trace_id: &str) -> Option<&str> {
     trace_id.get(trace_id.len().checked_sub(LOW_DIGITS)?..)
 }
 
 /// Whether a trace id has no more than 64 bits.
-pub(super) fn is_short(trace_id: &str) -> bool {
+pub fn is_short(trace_id: &str) -> bool {
     trace_id.len() == TRACE_DIGITS && trace_id.bytes().take(TRACE_DIGITS - LOW_DIGITS).all(|digit| digit == b'0')
 }
 
@@ -789,18 +811,20 @@ fn made(trace_id: &str, found: &[Window]) -> Option<Window> {
 /// Which traces share each id, and which rows carry it: what a look adds up, file by file. Rows of a hub are let go as
 /// soon as it is known to be one.
 #[derive(Debug)]
-pub(super) struct Tally<R> {
+pub struct Tally<R> {
     hits: Vec<Hit<R>>,
     traces: Vec<std::collections::HashSet<u128>>,
     is_kept: Vec<bool>,
     hub_traces_max: usize,
     rows_max: usize,
     is_cut: bool,
-    pub(super) alike: BTreeSet<String>,
+    /// Traces that share the last 64 bits of one that is looked for, where one of the two has no others.
+    pub alike: BTreeSet<String>,
 }
 
 impl<R: Copy + Eq + Hash + Ord> Tally<R> {
-    pub(super) fn new(sought: &Sought<'_>) -> Tally<R> {
+    /// Nothing has been added up yet.
+    pub fn new(sought: &Sought<'_>) -> Tally<R> {
         Tally {
             hits: Vec::new(),
             traces: vec![Default::default(); sought.ids.len()],
@@ -813,7 +837,7 @@ impl<R: Copy + Eq + Hash + Ord> Tally<R> {
     }
 
     /// Takes a row in. `trace` is the row's trace id.
-    pub(super) fn add(&mut self, hit: Hit<R>, trace: Option<u128>) {
+    pub fn add(&mut self, hit: Hit<R>, trace: Option<u128>) {
         for index in hit.places.iter().flatten() {
             if let Some(trace) = trace {
                 self.traces[*index as usize].insert(trace);
@@ -834,7 +858,7 @@ impl<R: Copy + Eq + Hash + Ord> Tally<R> {
     }
 
     /// Puts two together.
-    pub(super) fn merge(&mut self, other: Tally<R>) {
+    pub fn merge(&mut self, other: Tally<R>) {
         for (mine, theirs) in self.traces.iter_mut().zip(other.traces) {
             mine.extend(theirs);
         }
@@ -858,7 +882,8 @@ impl<R: Copy + Eq + Hash + Ord> Tally<R> {
         }
     }
 
-    pub(super) fn finish(mut self) -> Look<R> {
+    /// What the look has found.
+    pub fn finish(mut self) -> Look<R> {
         self.prune();
         Look {
             traces: self.traces.iter().map(|traces| traces.len() as u64).collect(),
@@ -870,7 +895,7 @@ impl<R: Copy + Eq + Hash + Ord> Tally<R> {
 }
 
 /// The number that a trace id is; of another text, one that stands for it.
-pub(super) fn trace_number(text: &str) -> u128 {
+pub fn trace_number(text: &str) -> u128 {
     match u128::from_str_radix(text, 16) {
         Ok(number) if text.len() == 32 => number,
         // FNV-1a.
@@ -881,7 +906,7 @@ pub(super) fn trace_number(text: &str) -> u128 {
 }
 
 /// The place of each id among those sought.
-pub(super) fn places(ids: &[Id]) -> HashMap<IdKind, HashMap<&str, u32>> {
+pub fn places(ids: &[Id]) -> HashMap<IdKind, HashMap<&str, u32>> {
     let mut places: HashMap<IdKind, HashMap<&str, u32>> = HashMap::new();
     for (place, id) in (0_u32..).zip(ids) {
         if let Entry::Vacant(entry) = places.entry(id.kind).or_default().entry(id.value.as_str()) {

@@ -14,8 +14,12 @@ use super::links::links_of;
 use super::span::{Mark, SpanSource, Status, Tree};
 use super::summary::summarise;
 use super::*;
-use crate::tests::{HOUR, HOUR_8, MINUTE, SECOND};
 
+/// 2026-11-21T08:00:00Z, in nanoseconds.
+const HOUR_8: i64 = 1_795_248_000_000_000_000;
+const SECOND: i64 = 1_000_000_000;
+const MINUTE: i64 = 60 * SECOND;
+const HOUR: i64 = 60 * MINUTE;
 const MS: i64 = 1_000_000;
 
 /// Rows in memory.
@@ -26,8 +30,9 @@ struct Memory {
 
 impl Source for Memory {
     type Row = usize;
+    type Error = std::convert::Infallible;
 
-    async fn look(&mut self, sought: &Sought<'_>) -> Result<Look<usize>> {
+    async fn look(&mut self, sought: &Sought<'_>) -> Result<Look<usize>, Self::Error> {
         self.looks += 1;
         let places = places(sought.ids);
         let mut tally = Tally::new(sought);
@@ -61,7 +66,7 @@ impl Source for Memory {
         Ok(tally.finish())
     }
 
-    async fn lines(&mut self, streams: &streams::StreamWindows) -> Result<Vec<usize>> {
+    async fn lines(&mut self, streams: &streams::StreamWindows) -> Result<Vec<usize>, Self::Error> {
         let is_line = |event: &Event| {
             let record = &event.record;
             let name = [&record.cloud_region, &record.aws_log_group, &record.aws_log_stream];
@@ -74,11 +79,11 @@ impl Source for Memory {
         Ok(rows)
     }
 
-    async fn fetch(&self, rows: &[usize]) -> Result<Vec<(usize, Event)>> {
+    async fn fetch(&self, rows: &[usize]) -> Result<Vec<(usize, Event)>, Self::Error> {
         Ok(rows.iter().map(|row| (*row, self.rows[*row].clone())).collect())
     }
 
-    async fn linkers(&self, sought: &LinkersSought<'_>) -> Result<Linkers<usize>> {
+    async fn linkers(&self, sought: &LinkersSought<'_>) -> Result<Linkers<usize>, Self::Error> {
         let mut found = Linkers::default();
         for (row, event) in self.rows.iter().enumerate() {
             let time = event.record.time_unix_nano;
@@ -396,7 +401,17 @@ fn line(number: usize, time: i64, [trace, correlation, invocation]: [&str; 3]) -
         trace_id: some(trace),
         correlation_id: some(correlation),
         faas_invocation_id: some(invocation),
-        ..crate::tests::log("us-east-2", number, time)
+        time_unix_nano: time,
+        observed_time_unix_nano: time,
+        signal: "log".into(),
+        cloud_region: Some("us-east-2".into()),
+        cloud_account_id: Some("111122223333".into()),
+        aws_log_group: Some("/aws/lambda/cart".into()),
+        aws_log_stream: Some("2026/11/21/[7]aa".into()),
+        faas_name: Some("cart".into()),
+        faas_version: Some("7".into()),
+        schema_version: 1,
+        ..Record::default()
     };
     Event { record, release: None }
 }

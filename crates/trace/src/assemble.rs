@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::closure::{Event, Window};
-use super::links::links_of;
-use super::span::{Mark, Span, SpanSource, Status, Tree};
-use crate::failure::SEVERITY_ERROR;
-use crate::views::SPAN_IN_PROGRESS;
+use transect_schema::{SEVERITY_ERROR, SPAN_IN_PROGRESS};
+
+use crate::closure::{Event, Window};
+use crate::links::links_of;
+use crate::span::{Mark, Span, SpanSource, Status, Tree};
 
 /// No Lambda invocation runs longer.
 const INVOCATION_NANO_MAX: i64 = 900 * 1_000_000_000;
@@ -22,27 +22,27 @@ const END_TIME: &str = "endTimeUnixNano";
 
 /// What stands around the records.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Circumstances {
+pub struct Circumstances {
     /// The clock; nanoseconds since 1970.
-    pub(super) now_unix_nano: i64,
+    pub now_unix_nano: i64,
     /// Whether a region did not answer.
-    pub(super) is_region_missing: bool,
+    pub is_region_missing: bool,
     /// Whether a bound cut records off: what has no end may have lost it to that.
-    pub(super) is_truncated: bool,
+    pub is_truncated: bool,
     /// The times that were looked at; all if there are none.
-    pub(super) looked: Vec<Window>,
+    pub looked: Vec<Window>,
 }
 
 impl Circumstances {
     /// Until when anything that came after this time would have been seen.
-    pub(super) fn seen_until(&self, time: i64) -> i64 {
+    pub(crate) fn seen_until(&self, time: i64) -> i64 {
         let around = self.looked.iter().find(|window| window.holds(time));
         around.map_or(self.now_unix_nano, |window| window.until_unix_nano.min(self.now_unix_nano))
     }
 }
 
 /// Where each of the records belongs, and the tree of it.
-pub(super) fn assemble(events: &[Event], circumstances: &Circumstances) -> Tree {
+pub(crate) fn assemble(events: &[Event], circumstances: &Circumstances) -> Tree {
     let mut assembly = Assembly { events, ..Assembly::default() };
     assembly.take_spans();
     assembly.take_invocations();
@@ -90,7 +90,7 @@ fn platform(event: &Event) -> Option<&str> {
 }
 
 /// Whether a record tells of a failure. A log below a span counts, and so do Lambda's own words.
-pub(super) fn is_error(event: &Event) -> bool {
+pub(crate) fn is_error(event: &Event) -> bool {
     let failed = event.record.status_code.as_deref() == Some("ERROR");
     match is_span(event) {
         true => failed,
@@ -103,7 +103,7 @@ pub(super) fn is_error(event: &Event) -> bool {
 
 /// Whether a log record is counted as an error, as the view `traces` does it: of Lambda's own records the report alone,
 /// because others say the same.
-pub(super) fn is_counted_error(event: &Event) -> bool {
+pub(crate) fn is_counted_error(event: &Event) -> bool {
     is_error(event) && platform(event).is_none_or(|name| name == "report" || event.record.severity_number.is_some())
 }
 
@@ -703,7 +703,7 @@ fn mark_ends(events: &[Event], tree: &mut Tree, circumstances: &Circumstances) {
 }
 
 /// Siblings in the order of their start.
-pub(super) fn sort(tree: &mut Tree) {
+pub(crate) fn sort(tree: &mut Tree) {
     let keys: Vec<(i64, Option<String>, usize)> = tree
         .spans
         .iter()

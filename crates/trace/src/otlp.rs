@@ -6,10 +6,10 @@ use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
-use super::Trace;
-use super::closure::Event;
-use super::links::Link;
-use super::span::{Mark, Span, SpanSource, Status};
+use crate::Trace;
+use crate::closure::Event;
+use crate::links::Link;
+use crate::span::{Mark, Span, SpanSource, Status};
 
 /// Writes the two lines.
 pub fn render_trace_otlp(trace: &Trace, out: &mut (dyn Write + Send)) -> io::Result<()> {

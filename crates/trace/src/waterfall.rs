@@ -5,14 +5,14 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, BufWriter, Write};
 
 use jiff::tz::TimeZone;
-use unicode_width::UnicodeWidthStr;
+use transect_schema::visible;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::Trace;
-use super::assemble::{is_counted_error, is_error};
-use super::closure::Event;
-use super::span::{Mark, Span, SpanSource, Status};
-use super::summary::ahead;
-use crate::render::{cut, visible};
+use crate::Trace;
+use crate::assemble::{is_counted_error, is_error};
+use crate::closure::Event;
+use crate::span::{Mark, Span, SpanSource, Status};
+use crate::summary::ahead;
 
 /// Which records stand below their span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -677,7 +677,7 @@ fn time_text(unix_nano: i64, time_zone: &TimeZone, form: &str) -> String {
 }
 
 /// A duration as people say it, to three digits.
-pub(super) fn duration_text(nanos: i64) -> String {
+pub(crate) fn duration_text(nanos: i64) -> String {
     let sign = if nanos < 0 { "-" } else { "" };
     let nanos = nanos.unsigned_abs();
     let digits = |value: f64, unit: &str| match value {
@@ -701,6 +701,28 @@ pub(super) fn duration_text(nanos: i64) -> String {
     }
 }
 
+/// The text within a width, with an ellipsis where it had to be cut.
+pub fn cut(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    if width == 0 {
+        return String::new();
+    }
+    let mut cut = String::new();
+    let mut used = 0;
+    for letter in text.chars() {
+        let next = letter.width().unwrap_or(0);
+        if used + next + 1 > width {
+            break;
+        }
+        cut.push(letter);
+        used += next;
+    }
+    cut.push('…');
+    cut
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -717,5 +739,14 @@ mod tests {
         check(-45_600_000, "-45.6 ms");
         check(185_000_000_000, "3 m 05 s");
         check(9_000_000_000_000, "2 h 30 m");
+    }
+
+    #[test]
+    fn cut_text_keeps_to_the_width_of_what_is_seen() {
+        assert_eq!(cut("x", 0), "");
+        assert_eq!(cut("abcdef", 6), "abcdef");
+        assert_eq!(cut("abcdefg", 6), "abcde…");
+        assert_eq!(cut("日本語日本語", 6), "日本…");
+        assert_eq!(cut("日本語", 6), "日本語");
     }
 }

@@ -3,9 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::assemble::{is_counted_error, is_error, sort};
-use super::closure::Event;
-use super::span::{Span, SpanSource, Status, Tree};
+use crate::assemble::{is_counted_error, is_error, sort};
+use crate::closure::Event;
+use crate::span::{Span, SpanSource, Status, Tree};
 
 /// Clocks that differ by less than this are taken as equal: Lambda's own times are whole milliseconds.
 const SKEW_NANO_MIN: i64 = 2_000_000;
@@ -96,7 +96,7 @@ pub struct Summary {
 
 /// Sums a request up, and puts the critical path into its spans. With `correct_skew` the spans of regions whose clocks
 /// differ are moved first.
-pub(super) fn summarise(events: &[Event], tree: &mut Tree, correct_skew: bool) -> Summary {
+pub(crate) fn summarise(events: &[Event], tree: &mut Tree, correct_skew: bool) -> Summary {
     let clock_skew = clock_skew(tree);
     let corrected_nano = if correct_skew { shift(tree, &clock_skew) } else { BTreeMap::new() };
     // Of spans alone: the time of an access log may be a whole second.
@@ -137,7 +137,7 @@ pub(super) fn summarise(events: &[Event], tree: &mut Tree, correct_skew: bool) -
 }
 
 /// How far a record's time was moved.
-pub(super) fn ahead(event: &Event, corrected_nano: &BTreeMap<String, i64>) -> i64 {
+pub(crate) fn ahead(event: &Event, corrected_nano: &BTreeMap<String, i64>) -> i64 {
     event.record.cloud_region.as_deref().and_then(|region| corrected_nano.get(region)).copied().unwrap_or_default()
 }
 

@@ -5,9 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::closure::{Event, Found, IdKind, Key, Source, TraceBounds, Window};
-use crate::Result;
 use crate::calls::{CALL_NANO_MAX, LineKind, SHARED_VERSION, StreamLine, calls_of};
+use crate::closure::{Event, Found, IdKind, Key, Source, TraceBounds, Window};
 
 /// So far from the records of a call its other lines are looked for: a line's own time may have whole seconds.
 const EDGE_NANO: i64 = 5_000_000_000;
@@ -16,13 +15,13 @@ const EDGE_NANO: i64 = 5_000_000_000;
 type EventsInOrder = BTreeMap<(i64, String), (Event, bool)>;
 
 /// Region, log group and log stream.
-pub(super) type StreamName = [String; 3];
+pub type StreamName = [String; 3];
 
 /// The times of a stream in which calls of the trace ran, as [`merged`].
-pub(super) type StreamWindows = BTreeMap<StreamName, Vec<Window>>;
+pub type StreamWindows = BTreeMap<StreamName, Vec<Window>>;
 
 /// Returns windows that hold the same times, in order and apart from each other.
-pub(super) fn merged(mut windows: Vec<Window>) -> Vec<Window> {
+pub fn merged(mut windows: Vec<Window>) -> Vec<Window> {
     windows.sort_unstable_by_key(|window| window.since_unix_nano);
     let mut apart: Vec<Window> = Vec::with_capacity(windows.len());
     for window in windows {
@@ -37,7 +36,7 @@ pub(super) fn merged(mut windows: Vec<Window>) -> Vec<Window> {
 }
 
 /// Returns whether one of the windows, which are [`merged`], holds a time.
-pub(super) fn one_holds(windows: &[Window], time: i64) -> bool {
+pub fn one_holds(windows: &[Window], time: i64) -> bool {
     let after = windows.partition_point(|window| window.since_unix_nano <= time);
     after > 0 && windows[after - 1].holds(time)
 }
@@ -71,13 +70,13 @@ fn stream_line(event: &Event) -> StreamLine<&str> {
 }
 
 /// A line of a function of which no call was found.
-pub(super) struct Loose {
+pub(crate) struct Loose {
     stream: StreamName,
     time: i64,
 }
 
 /// The lines of functions that belong to none of the calls that were found, but for those of which that is known.
-pub(super) fn without_call(events: &BTreeMap<Key, Event>, known: &BTreeSet<Key>) -> BTreeMap<Key, Loose> {
+pub(crate) fn without_call(events: &BTreeMap<Key, Event>, known: &BTreeSet<Key>) -> BTreeMap<Key, Loose> {
     let marks: BTreeSet<(StreamName, &str)> = events
         .values()
         .filter(|event| kind(event) != LineKind::Other)
@@ -99,12 +98,12 @@ pub(super) fn without_call(events: &BTreeMap<Key, Event>, known: &BTreeSet<Key>)
 }
 
 /// The calls that these lines stand in and do not name.
-pub(super) async fn calls_around<S: Source>(
+pub(crate) async fn calls_around<S: Source>(
     source: &mut S,
     loose: &BTreeMap<Key, Loose>,
     truncated: &mut Vec<String>,
     bounds: &TraceBounds,
-) -> Result<Vec<(Key, String)>> {
+) -> Result<Vec<(Key, String)>, S::Error> {
     let mut streams = StreamWindows::new();
     for line in loose.values() {
         let moment = Window { since_unix_nano: line.time, until_unix_nano: line.time };
@@ -169,7 +168,7 @@ fn windows<'e>(events: impl Iterator<Item = &'e Event> + Clone) -> StreamWindows
 }
 
 /// Adds what stands between START and REPORT of the calls that were found, and takes out marks that are none.
-pub(super) async fn tie<S: Source>(source: &mut S, found: &mut Found, bounds: &TraceBounds) -> Result<()> {
+pub(crate) async fn tie<S: Source>(source: &mut S, found: &mut Found, bounds: &TraceBounds) -> Result<(), S::Error> {
     let streams = windows(found.events.iter());
     let left = bounds.records_max.saturating_sub(found.events.len());
     if streams.is_empty() || left == 0 {

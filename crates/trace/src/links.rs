@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::closure::{Event, LOW_DIGITS, TRACE_DIGITS};
+use crate::closure::{Event, LOW_DIGITS, TRACE_DIGITS};
 
 /// Links kept of a span. OpenTelemetry's SDKs keep 128 unless told otherwise.
 const LINKS_OF_SPAN_MAX: usize = 1024;
@@ -29,13 +29,13 @@ pub struct Link {
 }
 
 /// The links of a span's record, in its order.
-pub(super) fn links_of(event: &Event) -> Vec<Link> {
+pub(crate) fn links_of(event: &Event) -> Vec<Link> {
     let text = event.record.attributes.as_deref().filter(|_| event.record.signal == "span");
     text.map(links_in).unwrap_or_default()
 }
 
 /// The links that the text of a span's attributes holds.
-pub(super) fn links_in(attributes: &str) -> Vec<Link> {
+pub fn links_in(attributes: &str) -> Vec<Link> {
     if !attributes.contains(NAME_END) {
         return Vec::new();
     }

@@ -1,8 +1,8 @@
 //! What a picture of a request is made of: spans in a tree, and what is said of them. It refuses to know where they come
 //! from and how they are shown.
 
-use super::closure::Event;
-use super::links::Link;
+use crate::closure::Event;
+use crate::links::Link;
 
 /// What tells of a span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -163,12 +163,12 @@ pub struct Span {
 
 impl Span {
     /// The last moment that is known of it.
-    pub(super) fn last_unix_nano(&self, events: &[Event]) -> i64 {
+    pub(crate) fn last_unix_nano(&self, events: &[Event]) -> i64 {
         let last = self.records.last().and_then(|index| events.get(*index)).map(|event| event.record.time_unix_nano);
         self.end_unix_nano.unwrap_or_else(|| last.unwrap_or(self.start_unix_nano).max(self.start_unix_nano))
     }
 
-    pub(super) fn mark(&mut self, mark: Mark) {
+    pub(crate) fn mark(&mut self, mark: Mark) {
         if !self.marks.contains(&mark) {
             self.marks.push(mark);
             self.marks.sort_unstable();
