@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use crate::access;
 use crate::draft::{Draft, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::{Kind, Tape};
-use crate::keys::{Folded, RecordForm, Role, Roles, Slot, exception_member};
+use crate::keys::{DOUBTFUL_PATH_RANK, Folded, RecordForm, Role, Roles, Slot, exception_member};
 use crate::metric;
-use crate::severity::{self, Scale};
+use crate::severity::{self, Scale, Weight};
 
 /// How deep objects are looked into for known keys.
 const WALK_DEPTH_MAX: usize = 5;
@@ -114,8 +114,7 @@ impl Member {
             name if name.starts_with("dd.") => Member::Datadog,
             "MESSAGE" | "SYSLOG_IDENTIFIER" | "__REALTIME_TIMESTAMP" => Member::Journald,
             "apiVersion" => Member::ApiVersion,
-            "@m" | "@mt" | "ctx" | "lvl" | "sequence" | "categoryName" | "_meta" | "start_time" | "latencies"
-            | "route_id" => Member::OwnPlace,
+            name if SERILOGS_MESSAGES.contains(&name) || is_of_own_places(name) => Member::OwnPlace,
             _ => Member::Other,
         }
     }
@@ -258,32 +257,43 @@ pub(crate) fn walk<'m>(draft: &mut Draft<'m>, roles: &Roles<'_>, layer: Layer<'m
 }
 
 /// A logger that has places of its own for what it states: the keys that its records have, one within another behind a `/`,
-/// and what stands in which place.
+/// the rarest first, and what stands in which place. `*` is the first element of a list that is a level's name.
 type OwnPlaces = (&'static [&'static str], &'static [(Slot, &'static str)]);
+
+/// How Serilog's compact form calls its message and the template of it.
+const SERILOGS_MESSAGES: [&str; 2] = ["@m", "@mt"];
+
+/// Whether a key is the rarest of those that a logger of [`OWN_PLACES`] has: no other object is held against the table.
+fn is_of_own_places(name: &str) -> bool {
+    let outermost = |path: &'static str| path.split_once('/').map_or(path, |(outer, _)| outer);
+    OWN_PLACES.iter().any(|(needs, _)| needs.first().is_some_and(|path| outermost(path) == name))
+}
 
 /// The loggers and servers whose keys mean something else anywhere else, so that all of them must be there.
 const OWN_PLACES: &[OwnPlaces] = &[
     // MongoDB since 4.4.
-    (&["t/$date", "c", "ctx"], &[(Slot::Level, "s"), (Slot::Time, "t/$date")]),
+    (&["ctx", "t/$date", "c"], &[(Slot::Level, "s"), (Slot::Time, "t/$date")]),
     // log15, go-ethereum.
-    (&["t", "lvl", "msg"], &[(Slot::Time, "t")]),
+    (&["lvl", "t", "msg"], &[(Slot::Time, "t")]),
     // Roarr.
-    (&["context", "message", "sequence", "time", "version"], &[(Slot::Level, "context/logLevel")]),
+    (&["sequence", "context", "message", "time", "version"], &[(Slot::Level, "context/logLevel")]),
     // log4js' JSON layout.
-    (&["startTime", "categoryName", "data", "level"], &[(Slot::Time, "startTime"), (Slot::Body, "data")]),
+    (&["categoryName", "startTime", "data", "level"], &[(Slot::Time, "startTime"), (Slot::Body, "data")]),
     (
         &["_meta/logLevelId", "_meta/runtime"],
         &[(Slot::Level, "_meta/logLevelName"), (Slot::Time, "_meta/date"), (Slot::Body, "0")],
     ),
+    // Kibana before version 8.
+    (&["tags", "type", "@timestamp", "pid", "message"], &[(Slot::Level, "tags/*")]),
     // Envoy's and Istio's access log.
     (&["start_time", "response_code"], &[(Slot::Time, "start_time")]),
     // Kong and APISIX.
     (
-        &["request/method", "response/status", "latencies/request"],
+        &["latencies/request", "request/method", "response/status"],
         &[(Slot::HttpStatus, "response/status"), (Slot::Time, "started_at")],
     ),
     (
-        &["request/method", "response/status", "route_id"],
+        &["route_id", "request/method", "response/status"],
         &[(Slot::HttpStatus, "response/status"), (Slot::Time, "start_time")],
     ),
 ];
@@ -293,6 +303,12 @@ pub(crate) fn own_places<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>) {
     /// Behind every key of the table.
     const RANK: u16 = RECORD_RANK - 1 + RECORD_RANK;
     let at = |path: &str| match path.split_once('/') {
+        Some((outer, "*")) => {
+            let mut elements = layer.get(0, outer).into_iter().flat_map(|list| layer.tape.elements(list));
+            elements.find(|element| {
+                severity::weighted(layer.raw(*element)).is_some_and(|(_, weight)| weight == Weight::Strong)
+            })
+        }
         Some((outer, inner)) => layer.get(0, outer).and_then(|object| layer.get(object, inner)),
         None => layer.get(0, path),
     };
@@ -301,13 +317,20 @@ pub(crate) fn own_places<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>) {
             for (slot, path) in *places {
                 if let Some(value) = at(path).filter(|_| !draft.is_filled(*slot)) {
                     draft.offer(*slot, RANK, layer, value, value);
+                    if path.ends_with('*') && draft.is_filled(*slot) {
+                        // A list stays whole.
+                        draft.fill(*slot, RANK);
+                    }
                 }
             }
         }
     }
     // Serilog's compact form leaves out the level of information.
-    let has = |name| layer.get(0, name).is_some();
-    if has("@t") && (has("@m") || has("@mt")) && !draft.is_filled(Slot::Level) && layer.authority.may_fill(Slot::Level)
+    let is_serilogs = SERILOGS_MESSAGES.iter().any(|name| layer.get(0, name).is_some());
+    if is_serilogs
+        && layer.get(0, "@t").is_some()
+        && !draft.is_filled(Slot::Level)
+        && layer.authority.may_fill(Slot::Level)
     {
         draft.record.severity_number = Some(severity::INFO);
     }
@@ -481,8 +504,7 @@ impl<'m> Walk<'_, '_, 'm, '_> {
             self.member(Slot::UrlPath, self.base + RANK, value, &["uri", "path", "url"]);
         } else if self.layer.raw(value).starts_with('/') {
             // As doubtful as a `path`.
-            const PATH_RANK: u16 = 142;
-            self.draft.offer(Slot::UrlPath, self.base + PATH_RANK, self.layer, value, value);
+            self.draft.offer(Slot::UrlPath, self.base + u16::from(DOUBTFUL_PATH_RANK), self.layer, value, value);
         } else if let Some((method, path)) = access::request(self.layer.raw(value))
             && self.layer.authority.may_fill(Slot::HttpMethod)
             && !self.draft.is_filled(Slot::HttpMethod)
