@@ -162,6 +162,8 @@ pub(crate) struct Draft<'m> {
     claims: [Claim; SLOT_COUNT],
     /// Whether the group or stream is a Lambda function's, so that `requestId` is an invocation's.
     pub is_lambda: bool,
+    /// Whether something carried the line: then it is not Lambda's own.
+    pub is_carried: bool,
     /// An object, or a string that begins like one, where a message is expected: its token in layer 0 and its rank.
     body_value: Option<(usize, u16)>,
     /// The form of the record, where it has one that keeps what it states in an object.
@@ -195,6 +197,7 @@ impl<'m> Draft<'m> {
             record,
             claims,
             is_lambda,
+            is_carried: false,
             body_value: None,
             form: None,
             version_is_release: false,

@@ -20,7 +20,7 @@ use transect_schema::Record;
 use self::frames::Frame;
 use self::header::Likeness;
 use self::lines::{Line, lines, offset};
-use crate::severity;
+use crate::{severity, time};
 
 /// Bytes of an exception's message; what is longer is a document that somebody put there, and stands in the body.
 const MESSAGE_BYTES_MAX: usize = 8 << 10;
@@ -152,9 +152,26 @@ fn is_preamble(before: &str) -> bool {
         [b'U', ..] => frames::is_runtimes_word(before),
         [b'L', ..] => before.starts_with(python::WARNING),
         // Lambda for Python states a level, and so does whoever begins like that.
-        [b'[', ..] => before.starts_with("[ERROR]"),
+        [b'[', ..] => before.starts_with("[ERROR]") || phps_words(before).is_some_and(str::is_empty),
+        [b'N', ..] => phps_words(before).is_some_and(str::is_empty),
         [first, ..] => *first == 0x1b,
         [] => false,
+    }
+}
+
+/// What stands behind the words that PHP writes before an error: its time in brackets, `NOTICE: PHP message:` of its process
+/// manager, or both. `None` if there are none.
+fn phps_words(text: &str) -> Option<&str> {
+    const NOTICE: &str = "NOTICE: PHP message:";
+    // `[21-Nov-2026 08:42:53 UTC]`
+    let stamped = text
+        .strip_prefix('[')
+        .and_then(|inside| inside.split_once(']'))
+        .filter(|(stamp, _)| stamp.as_bytes().get(2) == Some(&b'-') && time::parse_text(stamp).is_some());
+    let rest = stamped.map_or(text, |(_, rest)| rest.trim_start());
+    match rest.strip_prefix(NOTICE) {
+        Some(rest) => Some(rest.trim_start()),
+        None => stamped.map(|_| rest),
     }
 }
 
@@ -372,7 +389,7 @@ fn is_systems(message: &str) -> bool {
 fn behind_prefix(line: &str) -> &str {
     const WORDS_MAX: usize = 8;
     const WORD_BYTES_MAX: usize = 64;
-    let mut rest = line;
+    let mut rest = phps_words(line).unwrap_or(line);
     for _ in 0..WORDS_MAX {
         let Some(end) = rest.bytes().take(WORD_BYTES_MAX).position(|byte| matches!(byte, b' ' | b'\t')) else { break };
         let word = &rest[..end];

@@ -135,6 +135,10 @@ struct Line<'e> {
     carried_unix_nano: Option<i64>,
     /// What else the carrier said, as entries of the attributes.
     carried_entries: &'e str,
+    /// The level that a carrier says of whatever it carries.
+    carried_level: Option<&'static str>,
+    /// Whether something carried it.
+    is_carried: bool,
     /// Rows of the event that were handed out before.
     rows: usize,
 }
@@ -215,11 +219,18 @@ impl Normalizer {
         let mut stats = Stats { events: 1, ..Stats::default() };
         let marked = event.message.strip_prefix('\u{feff}').filter(|rest| rest.trim_start().starts_with('{'));
         let message = marked.unwrap_or(event.message);
-        let (mut opened, mut time, mut entries) = (None, None, String::new());
-        if !context.is_lambda {
+        let (mut opened, mut time, mut entries, mut level) = (None, None, String::new(), None);
+        if context.is_lambda {
+            if let Some(carried) = message.starts_with('[').then(|| carrier::process_manager(message)).flatten() {
+                (time, entries, level) = (carried.time_unix_nano, carried.entries, carried.level);
+                opened = Some(carried.line);
+            }
+        } else {
             for _ in 0..CARRIERS_MAX {
                 let text = opened.as_deref().unwrap_or(message);
                 let Some(carried) = carrier::open(text, &mut scratch.tape) else { break };
+                entries.push_str(&carried.entries);
+                level = level.or(carried.level);
                 if let Some(token) = carried.token {
                     scratch.tape.tokens[token].taken = true;
                     self.entries(text, &mut scratch.tape, &mut entries, &mut stats.redacted);
@@ -237,7 +248,15 @@ impl Normalizer {
         let (mut rest, mut rows, mut objects) = (Some(text), 0, 0);
         while let Some(text) = rest {
             objects += 1;
-            let line = Line { event, text, carried_unix_nano: time, carried_entries: &entries, rows };
+            let line = Line {
+                event,
+                text,
+                carried_unix_nano: time,
+                carried_entries: &entries,
+                carried_level: level,
+                is_carried: opened.is_some(),
+                rows,
+            };
             let outcome = self.line(context, &line, objects < objects_max, scratch, each);
             stats += outcome.stats;
             rows += outcome.rows;
@@ -273,6 +292,7 @@ impl Normalizer {
         attributes.clear();
         attributes.push('{');
         let mut draft = Draft::new(base_record(context, line), context.is_lambda);
+        draft.is_carried = line.is_carried;
         extras.clear();
         draft.extras = std::mem::take(extras);
         draft.offer_time(RUNTIME_RANK, line.carried_unix_nano);
@@ -321,7 +341,7 @@ impl Normalizer {
             draft.at_is_level = place == Place::Pairs && first_key(layer) == Some("at");
             draft.form = shape.form;
             match shape.platform {
-                Some((kind, record)) if context.is_lambda && place == Place::Whole => {
+                Some((kind, record)) if context.is_lambda && !line.is_carried && place == Place::Whole => {
                     let own = Layer { authority: Authority::RECORD, ..layer };
                     taken = platform::json_line(&mut draft, own, kind, record);
                 }
@@ -466,6 +486,12 @@ impl Normalizer {
         } else {
             note_exception(&mut draft, "", false);
             attributes.push_str(&self.extras(&draft, &may_hold_line, redacted));
+        }
+        if let (Some(level), None, "log") =
+            (line.carried_level, draft.record.severity_number, draft.record.signal.as_ref())
+        {
+            draft.record.severity_number = severity::from_name(level);
+            draft.record.severity_text = Some(Cow::Borrowed(level));
         }
         *extras = std::mem::take(&mut draft.extras);
         attributes.push_str(line.carried_entries);

@@ -100,6 +100,9 @@ pub(crate) fn head(text: &str) -> Option<Head<'_>> {
         b'=' => erlang(text, start),
         _ => None,
     }?;
+    if head.level == Some("NOTICE") {
+        head = behind_notice(&head, text).unwrap_or(head);
+    }
     head.opens_json = head.form.row().is_some_and(|row| row.opens_json);
     if !head.opens_json {
         // A line that anybody may print says nothing of calls and services.
@@ -586,6 +589,17 @@ fn php<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
     let level = level.strip_prefix("PHP ").filter(|_| text.as_bytes().get(end) == Some(&b':'))?;
     let (_, number) = LEVELS.iter().find(|(name, _)| *name == level)?;
     Some(head.clone().leveled(level, *number).at(Form::Php, blanks(text.as_bytes(), end + 1)))
+}
+
+/// What PHP's process manager says of a message: `NOTICE: PHP message: ` and the line as PHP or Monolog write it.
+fn behind_notice<'t>(head: &Head<'t>, text: &'t str) -> Option<Head<'t>> {
+    const WORDS: &str = "PHP message: ";
+    let at = head.message_at + WORDS.len();
+    text.get(head.message_at..)?.strip_prefix(WORDS)?;
+    match text.as_bytes().get(at)? {
+        b'[' => bracket_first(text, at).filter(|inner| matches!(inner.form, Form::Php | Form::Monolog)),
+        _ => php(head, text, at),
+    }
 }
 
 /// Logger and caller of zap between the level and the message.

@@ -43,7 +43,8 @@ pub(crate) fn line<'m>(
         draft.record.severity_number = Some(severity::ERROR);
         return None;
     }
-    if draft.is_lambda && platform::text_line(draft, message) {
+    let may_be_platforms = draft.is_lambda && !draft.is_carried;
+    if may_be_platforms && platform::text_line(draft, message) {
         return None;
     }
     // Elixir's default begins with a line feed.
@@ -64,7 +65,7 @@ pub(crate) fn line<'m>(
         None => (message, false),
     };
     // Exports write the time before every line. Behind more than that it is a message.
-    if draft.is_lambda && head.as_ref().is_some_and(|head| head.form == Form::Time) && platform::text_line(draft, rest)
+    if may_be_platforms && head.as_ref().is_some_and(|head| head.form == Form::Time) && platform::text_line(draft, rest)
     {
         return None;
     }
@@ -241,7 +242,7 @@ fn behind_gos_date(text: &str) -> Option<usize> {
     DATES_BYTES.into_iter().find_map(is_date).map(|_| at)
 }
 
-/// Fills the columns of a request from a line of an access log, and from the execution log of API Gateway.
+/// Fills the columns of a request from a line of an access log, from Rails' log and from the execution log of API Gateway.
 fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
     if let Some(access) = access::parse(message) {
         draft.offer_time(0, access.time_unix_nano);
@@ -252,6 +253,11 @@ fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
         if record.trace_id.is_none() {
             record.trace_id = access.trace.and_then(ids::trace_id);
         }
+    } else if let Some(told) = access::rails(rest) {
+        let record = &mut draft.record;
+        record.http_request_method = told.method.map(Cow::Borrowed);
+        record.url_path = told.path.map(Cow::Borrowed);
+        record.http_response_status_code = told.status.and_then(|status| i32::try_from(status).ok());
     }
     if draft.record.aws_log_group.as_deref().is_some_and(|group| group.starts_with("API-Gateway-Execution-Logs"))
         && let Some(told) = access::execution(rest)

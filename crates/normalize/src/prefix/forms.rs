@@ -267,8 +267,8 @@ pub(crate) const FORMS: &[Row] = &[
     row(
         Form::Php,
         false,
-        "PHP level:  message, perhaps behind [time]",
-        "PHP's error log",
+        "PHP level:  message, perhaps behind [time], `NOTICE: PHP message:` or both",
+        "PHP's error log and its process manager",
         "[21-Nov-2026 08:42:53 UTC] PHP Warning:  charge refused",
     ),
     row(

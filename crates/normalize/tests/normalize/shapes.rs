@@ -139,6 +139,48 @@ fn what_only_carries_a_line() {
         r#"{"message":"2026-11-21 08:42:53,429 ERROR no stock","stream":"stdout","docker":{"container_id":"1a"}}"#,
         &["severity_number = 17"],
     );
+    // PHP's process manager, in functions too, whose level counts where the line has none.
+    let fpm = |line: &str| format!("[21-Nov-2026 08:42:53] WARNING: [pool www] child 7 said into stderr: \"{line}\"\n");
+    for place in [CONTAINER, FUNCTION] {
+        check(place, &fpm(inner), &expected);
+        check(
+            place,
+            &fpm("NOTICE: PHP message: PHP Fatal error:  Uncaught RuntimeException: boom in /app/index.php:9"),
+            &["severity_number = 17", "exception_type = RuntimeException", "exception_message = boom"],
+        );
+        check(
+            place,
+            &fpm("hello"),
+            &[
+                "severity_number = 13",
+                "severity_text = WARNING",
+                "body = hello",
+                r#"attributes = {"pool":"www","child":"7","stream":"stderr"}"#,
+            ],
+        );
+        check(
+            place,
+            &fpm("INFO hello").replace("\"\n", "\", pipe is closed"),
+            &["severity_number = 9", "body = INFO hello"],
+        );
+        let report = fpm("REPORT RequestId: 3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83 Duration: 1.00 ms Status: timeout");
+        check(place, &report, &["-event_name", "-status_code", "-faas_invocation_id"]);
+        for line in [
+            "[21-Nov-2026 08:42:53] NOTICE: ready to handle connections",
+            "[21-Nov-2026 08:42:53] WARNING: [pool www] child 7 exited on signal 11 (SIGSEGV) after 3.2 seconds from start",
+            "[21-Nov-2026 08:42:53] ALERT: [pool www] child 7 said into stderr: \"x\"",
+            "[21-Nov-2026 08:42:53] WARNING: [pool a b] child 7 said into stderr: \"x\"",
+            "[21-Nov-2026 08:42:53] WARNING: [pool www] child x said into stderr: \"x\"",
+            "[21-Nov-2026 08:42:53] WARNING: [pool www] child 7 said into stderr: \"x",
+            "[é] WARNING: [pool www] child 7 said into stderr: \"x\"",
+        ] {
+            check(
+                place,
+                line,
+                &[&format!("body = {}", line.escape_debug().to_string().replace("\\\"", "\"")), "-attributes"],
+            );
+        }
+    }
     // A logger's record carries nothing, whatever it calls its fields.
     for beside in [r#""level":"info""#, r#""msg":"saved""#, r#""message":"saved""#, r#""lvl":"info","docker":{}"#] {
         let line = format!(r#"{{{beside},"stream":"stdout","log":{quoted}}}"#);
@@ -236,6 +278,22 @@ fn loggers_with_places_of_their_own() {
         (r#"{"t":{"$date":"2026-11-21T08:42:53.429Z"},"s":"D1","c":"NETWORK","id":1,"ctx":"conn1","msg":"x"}"#, 5, "x"),
         // log15 and go-ethereum.
         (r#"{"t":"2026-11-21T08:42:53.429Z","lvl":"eror","msg":"boom"}"#, 17, "boom"),
+        // Kibana, whose level stands among its tags.
+        (
+            r#"{"type":"log","@timestamp":"2026-11-21T08:42:53.429Z","tags":["error","elasticsearch"],"pid":8,"message":"boom"}"#,
+            17,
+            "boom",
+        ),
+        (
+            r#"{"type":"log","@timestamp":"2026-11-21T08:42:53.429Z","tags":["listening","info"],"pid":8,"message":"boom"}"#,
+            9,
+            "boom",
+        ),
+        (
+            r#"{"type":"error","@timestamp":"2026-11-21T08:42:53.429Z","tags":["error"],"pid":8,"level":"fatal","message":"boom"}"#,
+            21,
+            "boom",
+        ),
         // Google's fields for its logging agent.
         (r#"{"severity":"ERROR","timestamp":{"seconds":1795250573,"nanos":429000000},"message":"boom"}"#, 17, "boom"),
         // .NET's older serialisers.
@@ -309,6 +367,58 @@ fn access_logs_as_json() {
         r#"{"level":"info","msg":"x","request":"GET me a coffee"}"#,
     ] {
         check(CONTAINER, line, &["-http_response_status_code", "-http_request_method", "-url_path"]);
+    }
+}
+
+/// Rails says of a request what was asked when it begins, and what was answered when it ends.
+#[test]
+fn lines_that_tell_of_a_part_of_a_request() {
+    for head in
+        ["", "[3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83] ", "I, [2026-11-21T08:42:53.429000 #8]  INFO -- : [a] [b] "]
+    {
+        for behind in [
+            "",
+            " (Views: 0.1ms | ActiveRecord: 0.0ms | Allocations: 100)",
+            " (ActiveRecord: 1.0ms (2 queries, 1 cached) | GC: 0.0ms)",
+        ] {
+            let line = format!("{head}Completed 502 Bad Gateway in 12ms{behind}\n");
+            check(CONTAINER, &line, &["http_response_status_code = 502", "-http_request_method", "-url_path"]);
+            check(FUNCTION, &line, &["-http_response_status_code"]);
+        }
+        check(
+            CONTAINER,
+            &format!("{head}Started GET \"/pets/7?x=1\" for 10.0.1.5 at 2026-11-21 08:42:53 +0000"),
+            &["http_request_method = GET", "url_path = /pets/7", "-http_response_status_code"],
+        );
+    }
+    for line in [
+        "Completed 502 Bad Gateway in 12ms, said the client",
+        "Completed 502 things in 12 days",
+        "Completed 502 Bad Gateway in 12ms (agent: \"x\")",
+        "[agent] Completed 502 Bad Gateway in 1ms] Completed 200 OK in é",
+        "agent Completed 502 Bad Gateway in 12ms",
+        "Completed 999 x in 1ms",
+        "Started GET \"pets\" for 10.0.1.5 at noon",
+        "Started GET \"/pets\" for us at 2026-11-21 08:42:53",
+    ] {
+        check(CONTAINER, line, &["-http_response_status_code", "-http_request_method", "-url_path"]);
+    }
+}
+
+/// Headers of other systems that carry a trace, and ids in other dresses.
+#[test]
+fn ids_of_other_carriers() {
+    let trace = "trace_id = 6b01598d2cb6916d86dc283cf0480ff9";
+    check(
+        FUNCTION,
+        r#"{"level":"info","msg":"x","uber-trace-id":"6b01598d2cb6916d86dc283cf0480ff9:86ea0214b5c34e7e:53995c3f42cd8ad8:1"}"#,
+        &[trace, "span_id = 86ea0214b5c34e7e", "parent_span_id = 53995c3f42cd8ad8"],
+    );
+    for id in ["{6b01598d-2cb6-916d-86dc-283cf0480ff9}", "urn:uuid:6b01598d-2cb6-916d-86dc-283cf0480ff9"] {
+        check(FUNCTION, &format!(r#"{{"level":"info","msg":"x","traceId":"{id}"}}"#), &[trace]);
+    }
+    for id in ["1:2:3:4", "08:42:53:1", "", ":::"] {
+        check(FUNCTION, &format!(r#"{{"level":"info","msg":"x","uber-trace-id":"{id}"}}"#), &["-trace_id", "-span_id"]);
     }
 }
 
