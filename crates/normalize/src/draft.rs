@@ -175,6 +175,10 @@ pub(crate) struct Draft<'m> {
     pub priority_is_level: bool,
     /// Whether `at` is one: the record is made of pairs that begin with it.
     pub at_is_level: bool,
+    /// Whether a runtime itself says that nobody caught the error that is told of.
+    pub is_unhandled: bool,
+    /// Whether a runtime's or a logger's prefix was cut off before the message, so that what is left was logged.
+    pub is_behind_prefix: bool,
     /// The longer text beside a short message.
     pub full_text: Option<Cow<'m, str>>,
     /// Entries for `attributes` that stand in no JSON layer, each `"key":value` with a comma behind.
@@ -204,6 +208,8 @@ impl<'m> Draft<'m> {
             status_is_level: false,
             priority_is_level: false,
             at_is_level: false,
+            is_unhandled: false,
+            is_behind_prefix: false,
             full_text: None,
             extras: String::new(),
         }

@@ -19,8 +19,8 @@ use crate::keys::{KeyFacts, Keys, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::memo::Memo;
 use crate::object::{
-    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_runtimes_report, is_thrown, own_places, span, walk,
-    walk_wrapper,
+    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_pythons_report, is_runtimes_report, is_thrown,
+    own_places, span, walk, walk_wrapper,
 };
 use crate::redact::{Pattern, Redactor, redact_columns};
 use crate::{carrier, colours, exception, ids, metric, oversize, platform, severity, text};
@@ -340,6 +340,7 @@ impl Normalizer {
             draft.priority_is_level = shape.priority_is_level;
             draft.at_is_level = place == Place::Pairs && first_key(layer) == Some("at");
             draft.form = shape.form;
+            draft.is_unhandled |= context.is_lambda && place == Place::Whole && is_pythons_report(layer);
             match shape.platform {
                 Some((kind, record)) if context.is_lambda && !line.is_carried && place == Place::Whole => {
                     let own = Layer { authority: Authority::RECORD, ..layer };
@@ -396,6 +397,7 @@ impl Normalizer {
                             && is_bare_record(roles, layer)
                         {
                             draft.record.severity_number = Some(severity::ERROR);
+                            draft.is_unhandled = true;
                         }
                     }
                 }
@@ -461,7 +463,9 @@ impl Normalizer {
             let is_raised = context.is_lambda
                 && (place == Place::Record || place == Place::Whole && is_alone)
                 && is_runtimes_report(tape, json);
-            note_exception(&mut draft, behind, is_raised);
+            draft.is_behind_prefix = true;
+            draft.is_unhandled |= is_raised;
+            note_exception(&mut draft, behind);
             attributes.push_str(&self.extras(&draft, &may_hold_line, redacted));
             if place != Place::Cut {
                 let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: false };
@@ -484,7 +488,7 @@ impl Normalizer {
                 }
             }
         } else {
-            note_exception(&mut draft, "", false);
+            note_exception(&mut draft, "");
             attributes.push_str(&self.extras(&draft, &may_hold_line, redacted));
         }
         if let (Some(level), None, "log") =
@@ -788,7 +792,7 @@ fn goes_on_as_a_record(behind: &str) -> bool {
 
 /// Notes the exception that the record states, the text behind it tells of, or its message. Text behind a record that is
 /// no exception is kept as it came.
-fn note_exception<'m>(draft: &mut Draft<'m>, behind: &'m str, is_raised: bool) {
+fn note_exception<'m>(draft: &mut Draft<'m>, behind: &'m str) {
     if draft.record.signal != "log" {
         return;
     }
@@ -818,10 +822,17 @@ fn note_exception<'m>(draft: &mut Draft<'m>, behind: &'m str, is_raised: bool) {
         draft.record.exception_message = told.exception_message;
         draft.record.exception_stacktrace = told.exception_stacktrace;
     }
+    let is_printed = origin == Some(exception::Origin::Unhandled);
     let record = &mut draft.record;
+    // In JSON mode Lambda's runtime for Java wraps its report as it wraps a message.
+    let is_javas = || draft.is_lambda && record.body.as_deref().is_some_and(exception::is_javas_report);
+    let is_unhandled = draft.is_unhandled || is_printed && (!draft.is_behind_prefix || is_javas());
     // What a runtime prints of an error that nobody caught states no level.
-    if (origin == Some(exception::Origin::Unhandled) || is_raised) && record.severity_number.is_none() {
+    if (is_printed || draft.is_unhandled) && record.severity_number.is_none() {
         record.severity_number = Some(severity::ERROR);
+    }
+    if is_unhandled {
+        draft.extras.push_str(UNHANDLED_ENTRY);
     }
     if (record.exception_type.is_some() || origin.is_some()) && record.event_name.is_none() {
         record.event_name = Some(Cow::Borrowed("exception"));
@@ -847,6 +858,9 @@ static ESCAPED_COLOUR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(
 
 /// Where Transaction Search writes the spans of an account.
 const SPANS_GROUP: &str = "aws/spans";
+
+/// The entry of the attributes of an error of which its runtime says that nobody caught it.
+const UNHANDLED_ENTRY: &str = "\"transect.unhandled\":true,";
 
 /// The attribute that holds what stands behind the record of a line and is none.
 const REST_ATTRIBUTE: &str = "transect.rest";

@@ -223,6 +223,15 @@ pub(crate) fn is_runtimes_report(tape: &Tape, text: &str) -> bool {
         && entries.next().is_none()
 }
 
+/// Whether a record is what Lambda's runtime for Python writes in JSON mode of an error that nobody caught: these keys in this
+/// order and no message, which whatever is logged has.
+pub(crate) fn is_pythons_report(layer: Layer<'_, '_>) -> bool {
+    const KEYS: [&[&str]; 6] =
+        [&["timestamp"], &["log_level", "level"], &["errorMessage"], &["errorType"], &["requestId"], &["stackTrace"]];
+    let mut keys = layer.tape.entries(0).map(|(key, _)| layer.raw(key));
+    KEYS.iter().all(|names| keys.next().is_some_and(|key| names.contains(&key))) && keys.next().is_none()
+}
+
 /// Whether an object is an error as Node's runtime writes it: its type first, its stack, and whatever properties it has, of
 /// which one may be called `level`.
 pub(crate) fn is_thrown(layer: Layer<'_, '_>, object: usize) -> bool {

@@ -16,8 +16,8 @@ use crate::prefix::{self, Form, Head};
 use crate::{access, exception, ids, logfmt, platform, severity, time};
 
 /// What Node's runtime writes before the JSON of an error that nobody caught.
-const NODE_SENTENCES: [&str; 4] =
-    ["Invoke Error", "Uncaught Exception", "Unhandled Promise Rejection", "Unhandled Error"];
+const NODE_SENTENCES: [&str; 5] =
+    ["Invoke Error", "Uncaught Exception", "Unhandled Promise Rejection", "Unhandled Error", "Init Error"];
 /// What Ruby's runtime writes on the line before the JSON of an error that nobody caught.
 const RUBY_SENTENCES: [&str; 5] = [
     "Error raised from handler method",
@@ -41,6 +41,7 @@ pub(crate) fn line<'m>(
     if draft.is_lambda && exception::is_javas_report(message) {
         // The body tells all of it.
         draft.record.severity_number = Some(severity::ERROR);
+        draft.is_unhandled = true;
         return None;
     }
     let may_be_platforms = draft.is_lambda && !draft.is_carried;
@@ -73,9 +74,11 @@ pub(crate) fn line<'m>(
     if draft.is_lambda && is_rubys(message) {
         draft.record.severity_number = Some(severity::ERROR);
         draft.record.event_name = Some(Cow::Borrowed("exception"));
+        draft.is_unhandled = true;
         return None;
     }
     if is_whole {
+        draft.is_behind_prefix = true;
         draft.record.body = Some(Cow::Borrowed(rest));
     }
     if let Some((at, place)) = json_in(draft, head.as_ref(), message, rest, tape) {
@@ -176,6 +179,7 @@ fn json_in<'m>(
             draft.record.severity_number.get_or_insert(severity::ERROR);
             draft.record.faas_invocation_id = Some(id);
             draft.fill(Slot::InvocationId, 0);
+            draft.is_unhandled = true;
             return Some((at, Place::Raised));
         }
         if head.is_some_and(|head| head.form == Form::LevelTabs)
@@ -191,6 +195,7 @@ fn json_in<'m>(
             && tape.parse(&rest[at..]).is_ok()
         {
             draft.record.severity_number.get_or_insert(severity::ERROR);
+            draft.is_unhandled = true;
             return Some((at, Place::Raised));
         }
     }

@@ -554,6 +554,74 @@ fn what_runtimes_print_of_an_error_that_nobody_caught() {
     }
 }
 
+/// Whether the attributes of a line say that nobody caught the error that it tells of.
+fn is_unhandled(line: &str) -> bool {
+    let record = all(FUNCTION, line).remove(0);
+    assert_eq!((record.event_name.as_deref(), record.severity_number), (Some("exception"), Some(17)), "{line}");
+    record.attributes.is_some_and(|attributes| attributes.contains(r#""transect.unhandled":true"#))
+}
+
+/// An error that nobody caught and one that was caught and logged are both exceptions of severity ERROR: an attribute
+/// parts them, runtime by runtime.
+#[test]
+fn what_nobody_caught_is_told_from_what_was_logged() {
+    const HEAD: &str = "2026-11-21T08:42:53.429Z\t3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83\tERROR\t";
+    const WRAPPED: &str = r#"{"timestamp":"2026-11-21T08:42:53.429Z","level":"ERROR","#;
+    const NODE: &str = r#"{"errorType":"X","errorMessage":"boom","stack":["X: boom","    at h (/var/task/a.js:4:9)"]}"#;
+    const PYTHON: &str =
+        "Traceback (most recent call last):\n  File \"/var/task/app.py\", line 9, in handler\n    x()\n";
+    const JAVA: &str = "com.acme.X: boom\n\tat com.acme.Pay.charge(Pay.java:31)\n";
+    let json = |text: &str| serde_json::json!(text).to_string();
+    for line in [
+        // Python, and in JSON mode.
+        format!("[ERROR] X: boom\n{PYTHON}"),
+        format!("LAMBDA_WARNING: Unhandled exception. The most likely cause is …\n[ERROR] X: boom\n{PYTHON}"),
+        r#"{"timestamp":"2026-11-21T08:42:53Z","log_level":"ERROR","errorMessage":"boom","errorType":"X","requestId":"","stackTrace":[]}"#.to_owned(),
+        // Node.
+        format!("{HEAD}Invoke Error \t{NODE}"),
+        format!("{HEAD}Uncaught Exception \t{NODE}"),
+        format!("{HEAD}Unhandled Promise Rejection \t{NODE}"),
+        format!("{}Init Error\t{NODE}", HEAD.replace("3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83", "undefined")),
+        // Java, and in JSON mode.
+        format!("boom: com.acme.X\n{JAVA}"),
+        format!(r#"{WRAPPED}"message":{},"AWSRequestId":"3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83"}}"#, json(&format!("boom: com.acme.X\n{JAVA}"))),
+        // Ruby, Go, Rust, PHP, Bref.
+        "Error raised from handler method\n".to_owned(),
+        "Error raised from handler method\n{\"errorMessage\":\"boom\",\"errorType\":\"Function<X>\",\"stackTrace\":[]}".to_owned(),
+        "2026/11/21 08:42:53 {\"errorMessage\":\"boom\",\"errorType\":\"X\"}".to_owned(),
+        r#"{"time":"2026-11-21T08:42:53Z","level":"INFO","msg":"{\"errorMessage\":\"boom\",\"errorType\":\"X\"}"}"#.to_owned(),
+        "panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/main.go:12 +0x1d\n".to_owned(),
+        "thread 'main' panicked at src/main.rs:12:5:\nboom\n".to_owned(),
+        "PHP Fatal error:  Uncaught XError: boom in /var/task/index.php:9\nStack trace:\n#0 {main}\n  thrown in a.php on line 9".to_owned(),
+        "[21-Nov-2026 08:42:53 UTC] PHP Fatal error:  Uncaught XError: boom in /var/task/index.php:9".to_owned(),
+        "NOTICE: PHP message: PHP Fatal error:  Uncaught XError: boom in /var/task/index.php:9".to_owned(),
+        format!("3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83\tInvoke Error\t{NODE}"),
+        // Lambda of a sandbox.
+        "2026-11-21T08:42:53.429Z 3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83 Task timed out after 3.00 seconds".to_owned(),
+        "RequestId: 3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83 Error: Runtime exited with error: exit status 1\nRuntime.ExitError".to_owned(),
+    ] {
+        assert!(is_unhandled(&line), "{line}");
+    }
+    for line in [
+        format!("[ERROR]\t2026-11-21T08:42:53.429Z\t3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83\tfailed\n{PYTHON}X: boom"),
+        format!(
+            r#"{WRAPPED}"message":"failed","logger":"root","stackTrace":[],"errorType":"X","errorMessage":"boom"}}"#
+        ),
+        format!("{HEAD}XError: boom\n    at h (/var/task/a.js:4:9)"),
+        format!("{HEAD}failed XError: boom\n    at h (/var/task/a.js:4:9)"),
+        format!(r#"{WRAPPED}"message":{{"errorType":"X","errorMessage":"boom","stackTrace":["X: boom"]}}}}"#),
+        format!("2026-11-21 08:42:53.429 3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83 ERROR Handler:31 - failed\n{JAVA}"),
+        format!(r#"{WRAPPED}"message":{}}}"#, json(JAVA)),
+        "E, [2026-11-21T08:42:53.429000 #8] ERROR -- : boom (XError)\n/var/task/a.rb:3:in `x'".to_owned(),
+        "ERROR\tboom\t{\"message\":\"boom\",\"level\":\"ERROR\",\"exception\":{\"class\":\"X\",\"message\":\"boom\"}}"
+            .to_owned(),
+        format!("ERROR failed\n{PYTHON}X: boom"),
+        format!("[21-Nov-2026 08:42:53 UTC] ERROR failed\n{PYTHON}XError: boom"),
+    ] {
+        assert!(!is_unhandled(&line), "{line}");
+    }
+}
+
 /// Ruby's runtime writes two events, and Bref a line of its own; what a function prints of an error that it caught is a log.
 #[test]
 fn runtimes_that_write_in_ways_of_their_own() {
