@@ -9,9 +9,8 @@ use std::sync::LazyLock;
 
 use aho_corasick::packed::Searcher;
 
-use crate::json::{Kind, Tape};
-use crate::platform::push_text;
-use crate::prefix::{is_name, is_number};
+use crate::json::{Kind, Tape, is_number};
+use crate::prefix::is_name;
 use crate::time;
 
 /// The keys without one of which no object is a carrier, in one pass over a line. Where the machine has no such pass, every
@@ -29,8 +28,8 @@ pub(crate) struct Carried {
     pub token: Option<usize>,
     /// The level that the carrier says of whatever it carries.
     pub level: Option<&'static str>,
-    /// What else it says, as entries of the attributes, where no object carries the line.
-    pub entries: String,
+    /// What else it says, as an object, where none carries the line.
+    pub object: String,
 }
 
 /// Opens a line that PHP's process manager carries: `[21-Nov-2026 08:42:53] WARNING: [pool www] child 7 said into stderr:
@@ -49,11 +48,8 @@ pub(crate) fn process_manager(message: &str) -> Option<Carried> {
     if !is_name(pool) || !is_number(child) || !matches!(stream, "stdout" | "stderr") {
         return None;
     }
-    let mut entries = String::new();
-    for (key, value) in [("pool", pool), ("child", child), ("stream", stream)] {
-        push_text(&mut entries, key, value);
-    }
-    Some(Carried { line: line.to_owned(), time_unix_nano, token: None, level: Some(level), entries })
+    let object = format!(r#"{{"pool":"{pool}","child":{child},"stream":"{stream}"}}"#);
+    Some(Carried { line: line.to_owned(), time_unix_nano, token: None, level: Some(level), object })
 }
 
 /// Opens a message that carries a line. `tape` holds the carrying object then, where there is one.
@@ -82,7 +78,7 @@ fn container_runtime(message: &str) -> Option<Carried> {
     let rest = rest.strip_prefix("stdout ").or_else(|| rest.strip_prefix("stderr "))?;
     let line = rest.strip_prefix("F ").or_else(|| rest.strip_prefix("P "))?;
     let time_unix_nano = Some(time::parse_text(stamp)?);
-    Some(Carried { line: line.to_owned(), time_unix_nano, token: None, level: None, entries: String::new() })
+    Some(Carried { line: line.to_owned(), time_unix_nano, token: None, level: None, object: String::new() })
 }
 
 fn object(message: &str, tape: &mut Tape) -> Option<Carried> {
@@ -127,5 +123,5 @@ fn object(message: &str, tape: &mut Tape) -> Option<Carried> {
         Kind::String => time::parse_text(tape.raw(message, stamp)),
         _ => None,
     });
-    Some(Carried { line, time_unix_nano, token: Some(value), level: None, entries: String::new() })
+    Some(Carried { line, time_unix_nano, token: Some(value), level: None, object: String::new() })
 }

@@ -131,16 +131,22 @@ struct Context<'d> {
 struct Line<'e> {
     event: Event<'e>,
     text: &'e str,
-    /// When what carried the line took it.
-    carried_unix_nano: Option<i64>,
-    /// What else the carrier said, as entries of the attributes.
-    carried_entries: &'e str,
-    /// The level that a carrier says of whatever it carries.
-    carried_level: Option<&'static str>,
-    /// Whether something carried it.
-    is_carried: bool,
+    carried: &'e Opened,
     /// Rows of the event that were handed out before.
     rows: usize,
+}
+
+/// What carried a message, all carriers together.
+#[derive(Default)]
+struct Opened {
+    /// The line within, where something carried it.
+    line: Option<String>,
+    /// When the outermost took it.
+    time_unix_nano: Option<i64>,
+    /// The level that one says of whatever it carries.
+    level: Option<&'static str>,
+    /// What else they say, as entries of the attributes.
+    entries: String,
 }
 
 /// What came of a line.
@@ -219,50 +225,46 @@ impl Normalizer {
         let mut stats = Stats { events: 1, ..Stats::default() };
         let marked = event.message.strip_prefix('\u{feff}').filter(|rest| rest.trim_start().starts_with('{'));
         let message = marked.unwrap_or(event.message);
-        let (mut opened, mut time, mut entries, mut level) = (None, None, String::new(), None);
-        if context.is_lambda {
-            if let Some(carried) = message.starts_with('[').then(|| carrier::process_manager(message)).flatten() {
-                (time, entries, level) = (carried.time_unix_nano, carried.entries, carried.level);
-                opened = Some(carried.line);
-            }
-        } else {
-            for _ in 0..CARRIERS_MAX {
-                let text = opened.as_deref().unwrap_or(message);
-                let Some(carried) = carrier::open(text, &mut scratch.tape) else { break };
-                entries.push_str(&carried.entries);
-                level = level.or(carried.level);
-                if let Some(token) = carried.token {
-                    scratch.tape.tokens[token].taken = true;
-                    self.entries(text, &mut scratch.tape, &mut entries, &mut stats.redacted);
-                }
-                time = time.or(carried.time_unix_nano);
-                opened = Some(carried.line);
-            }
-            if let Some(decoded) = carrier::decoded(opened.as_deref().unwrap_or(message), &mut scratch.tape) {
-                opened = Some(decoded);
-            }
-        }
-        let text = opened.as_deref().unwrap_or(message);
+        let carried = self.open(message, context.is_lambda, &mut scratch.tape, &mut stats.redacted);
+        let text = carried.line.as_deref().unwrap_or(message);
         // Rows are many times as long as the shortest object: what a line holds of them is bounded by its length.
         let objects_max = (text.len() / OBJECT_BYTES).clamp(OBJECTS_MIN, OBJECTS_MAX);
         let (mut rest, mut rows, mut objects) = (Some(text), 0, 0);
         while let Some(text) = rest {
             objects += 1;
-            let line = Line {
-                event,
-                text,
-                carried_unix_nano: time,
-                carried_entries: &entries,
-                carried_level: level,
-                is_carried: opened.is_some(),
-                rows,
-            };
+            let line = Line { event, text, carried: &carried, rows };
             let outcome = self.line(context, &line, objects < objects_max, scratch, each);
             stats += outcome.stats;
             rows += outcome.rows;
             rest = outcome.rest;
         }
         stats
+    }
+
+    /// Opens what carries a message. In a function's stream that is PHP's process manager alone, once.
+    fn open(&self, message: &str, is_lambda: bool, tape: &mut Tape, redacted: &mut u64) -> Opened {
+        let mut opened = Opened::default();
+        for _ in 0..if is_lambda { 1 } else { CARRIERS_MAX } {
+            let text = opened.line.as_deref().unwrap_or(message);
+            let carried = match is_lambda {
+                true => text.starts_with('[').then(|| carrier::process_manager(text)).flatten(),
+                false => carrier::open(text, tape),
+            };
+            let Some(carried) = carried else { break };
+            if let Some(token) = carried.token {
+                tape.tokens[token].taken = true;
+                self.entries(text, tape, &mut opened.entries, redacted);
+            } else if tape.parse(&carried.object).is_ok() {
+                self.entries(&carried.object, tape, &mut opened.entries, redacted);
+            }
+            opened.time_unix_nano = opened.time_unix_nano.or(carried.time_unix_nano);
+            opened.level = opened.level.or(carried.level);
+            opened.line = Some(carried.line);
+        }
+        if !is_lambda && let Some(decoded) = carrier::decoded(opened.line.as_deref().unwrap_or(message), tape) {
+            opened.line = Some(decoded);
+        }
+        opened
     }
 
     /// Reads one line and hands out its rows. `is_open` says whether a further object behind the first is a line of its own.
@@ -292,10 +294,10 @@ impl Normalizer {
         attributes.clear();
         attributes.push('{');
         let mut draft = Draft::new(base_record(context, line), context.is_lambda);
-        draft.is_carried = line.is_carried;
+        draft.is_carried = line.carried.line.is_some();
         extras.clear();
         draft.extras = std::mem::take(extras);
-        draft.offer_time(RUNTIME_RANK, line.carried_unix_nano);
+        draft.offer_time(RUNTIME_RANK, line.carried.time_unix_nano);
         let mut stats = Stats::default();
         let redacted = &mut stats.redacted;
         let mut extracted = String::new();
@@ -342,7 +344,7 @@ impl Normalizer {
             draft.form = shape.form;
             draft.is_unhandled |= context.is_lambda && place == Place::Whole && is_pythons_report(layer);
             match shape.platform {
-                Some((kind, record)) if context.is_lambda && !line.is_carried && place == Place::Whole => {
+                Some((kind, record)) if context.is_lambda && !draft.is_carried && place == Place::Whole => {
                     let own = Layer { authority: Authority::RECORD, ..layer };
                     taken = platform::json_line(&mut draft, own, kind, record);
                 }
@@ -492,13 +494,13 @@ impl Normalizer {
             attributes.push_str(&self.extras(&draft, &may_hold_line, redacted));
         }
         if let (Some(level), None, "log") =
-            (line.carried_level, draft.record.severity_number, draft.record.signal.as_ref())
+            (line.carried.level, draft.record.severity_number, draft.record.signal.as_ref())
         {
             draft.record.severity_number = severity::from_name(level);
             draft.record.severity_text = Some(Cow::Borrowed(level));
         }
         *extras = std::mem::take(&mut draft.extras);
-        attributes.push_str(line.carried_entries);
+        attributes.push_str(&line.carried.entries);
         attributes.push_str(&extracted);
         if attributes.len() > 1 {
             attributes.pop();
