@@ -66,7 +66,8 @@ pub(crate) fn request(line: &str) -> Option<(&str, &str)> {
     let (method, target) = (parts.next()?, parts.next()?);
     let fits = match (parts.next(), parts.next()) {
         (None, _) => true,
-        (Some(protocol), None) => protocol.starts_with("HTTP/") || protocol == "-",
+        // Hypercorn writes the number alone.
+        (Some(protocol), None) => protocol.starts_with("HTTP/") || matches!(protocol, "-" | "1.0" | "1.1" | "2" | "3"),
         _ => false,
     };
     Some((is_method(method).then_some(method)?, path_of(target)?)).filter(|_| fits)
@@ -119,7 +120,11 @@ fn client_and_time(before: &str) -> Option<Option<i64>> {
     const WORDS_MAX: usize = 8;
     let before = before.trim_end();
     let before = match prefix::head(before) {
-        Some(head) if head.level.is_some() => before.get(head.message_at..).unwrap_or_default(),
+        Some(head) if head.level.is_some() => {
+            // Behind a level a client and a dash look like a logger's name.
+            let message_at = client_at(before).unwrap_or(head.message_at).min(head.message_at);
+            before.get(message_at..).unwrap_or_default()
+        }
         _ => before,
     };
     let (words, time) = match before.strip_suffix(']').and_then(|open| open.rsplit_once('[')) {
@@ -145,6 +150,16 @@ fn client_and_time(before: &str) -> Option<Option<i64>> {
         }
     }
     (words.next().is_none() && has_client).then_some(time)
+}
+
+/// Where the first word stands that is a client's address and has nothing but a head with a level before it.
+fn client_at(before: &str) -> Option<usize> {
+    const WORDS_MAX: usize = 8;
+    let words = before.split(' ').take(WORDS_MAX).map(|word| (word, word.as_ptr() as usize - before.as_ptr() as usize));
+    words.filter(|(word, at)| *at > 0 && is_client(word)).map(|(_, at)| at).find(|at| {
+        let head = before.get(..*at).and_then(prefix::head);
+        head.is_some_and(|head| head.level.is_some() && head.message_at == *at)
+    })
 }
 
 /// The time of a request that S3's server access log tells of: before the request it writes the owner, the bucket, the time
@@ -396,6 +411,10 @@ mod tests {
             (r#"INFO:     10.0.1.5:49152 - "GET /pets/7 HTTP/1.1" 502 Bad Gateway"#, false),
             (r#"INFO:werkzeug:127.0.0.1 - - [21/Nov/2026 08:42:53] "GET /pets/7 HTTP/1.1" 502 -"#, true),
             (r#"[21/Nov/2026 08:42:53] "GET /pets/7 HTTP/1.1" 502 145"#, true),
+            (
+                r#"[2026-11-21 08:42:53 +0000] [8] [INFO] 10.0.1.5:49152 - - [21/Nov/2026:08:42:53 +0000] "GET /pets/7 1.1" 502 36 "-" "curl/8""#,
+                true,
+            ),
             ("GET /pets/7 502 12.345 ms - 36", false),
             ("GET /pets/7?x=1 502 - - 12.345 ms", false),
             (r#"[GIN] 2026/11/21 - 08:42:53 | 502 |      12.3ms |        10.0.1.5 | GET      "/pets/7?x=1""#, true),

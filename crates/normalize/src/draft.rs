@@ -371,10 +371,13 @@ impl<'m> Draft<'m> {
         let record = &mut self.record;
         match slot {
             Slot::Time => {
+                let observed = record.observed_time_unix_nano;
+                // A logger may leave out the year or the day.
+                let text = |text: &str| time::parse_text(text).or_else(|| time::parse_near(text, observed));
                 let time = match layer.kind(value) {
                     Kind::Number => time::parse_number(layer.raw(value)),
-                    Kind::String if layer.raw(value).starts_with('\\') => time::parse_text(&layer.string(value)?),
-                    Kind::String => time::parse_text(layer.raw(value)),
+                    Kind::String if layer.raw(value).starts_with('\\') => text(&layer.string(value)?),
+                    Kind::String => text(layer.raw(value)),
                     _ => None,
                 };
                 self.offer_time(rank, time).then_some(true)

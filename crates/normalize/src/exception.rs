@@ -20,6 +20,7 @@ use transect_schema::Record;
 use self::frames::Frame;
 use self::header::Likeness;
 use self::lines::{Line, lines, offset};
+use crate::prefix::{is_number, is_zone};
 use crate::{severity, time};
 
 /// Bytes of an exception's message; what is longer is a document that somebody put there, and stands in the body.
@@ -164,10 +165,12 @@ fn is_preamble(before: &str) -> bool {
 fn phps_words(text: &str) -> Option<&str> {
     const NOTICE: &str = "NOTICE: PHP message:";
     // `[21-Nov-2026 08:42:53 UTC]`
-    let stamped = text
-        .strip_prefix('[')
-        .and_then(|inside| inside.split_once(']'))
-        .filter(|(stamp, _)| stamp.as_bytes().get(2) == Some(&b'-') && time::parse_text(stamp).is_some());
+    let stamped = text.strip_prefix('[').and_then(|inside| inside.split_once(']')).filter(|(stamp, _)| {
+        let is_time = time::parse_prefix(stamp).is_some_and(|(_, end)| {
+            end == stamp.len() || stamp.get(end..).and_then(|rest| rest.strip_prefix(' ')).is_some_and(is_zone)
+        });
+        stamp.as_bytes().get(2) == Some(&b'-') && is_time
+    });
     let rest = stamped.map_or(text, |(_, rest)| rest.trim_start());
     match rest.strip_prefix(NOTICE) {
         Some(rest) => Some(rest.trim_start()),
@@ -297,6 +300,7 @@ fn alone(text: &str) -> Option<Found<'_>> {
         return Some(found);
     }
     let body = behind_prefix(line.text);
+    let body = fastcgis(body).unwrap_or(body);
     let own = Line { text: body, start: offset(text, body), next: line.next };
     if let Some(found) = last_words(text, own) {
         return Some(found);
@@ -335,6 +339,14 @@ fn alone(text: &str) -> Option<Found<'_>> {
         origin: if header.is_uncaught { Origin::Unhandled } else { Origin::Logged },
         start: offset(text, header.text),
     })
+}
+
+/// What nginx quotes of what PHP said: `FastCGI sent in stderr: "PHP message: …" while reading response header …`.
+fn fastcgis(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix("FastCGI sent in stderr: \"")?;
+    let end = memchr::memmem::find(inside.as_bytes(), b"\" while ").unwrap_or(inside.len());
+    let quoted = inside.get(..end)?;
+    Some(quoted.strip_prefix("PHP message: ").unwrap_or(quoted))
 }
 
 /// What a runtime says in one line, before a stack that may have come as an event of its own.
@@ -398,6 +410,8 @@ fn behind_prefix(line: &str) -> &str {
             || matches!(word, "-" | "|" | "--" | "---")
             || word.starts_with('[') && word.ends_with([']', ':'])
             || word.starts_with("[20")
+            // nginx's connection.
+            || word.strip_prefix('*').is_some_and(is_number)
             || severity::from_name(bare).is_some()
                 && bare != "Error"
                 && bare != "Fatal"

@@ -183,16 +183,17 @@ fn dotnet_level(level: &str) -> Option<i32> {
     if level == "crit" { Some(severity::FATAL) } else { severity::from_name(level) }
 }
 
-/// Seconds since 1970 and a tab, as zap's console encoder writes them in production: `1.795250573429e+09\tERROR\t…`.
+/// Seconds or milliseconds since 1970, as zap's console encoder writes them in production (`1.795250573429e+09\tERROR\t…`)
+/// and Log4j's `UNIX_MILLIS`. A number alone is no time: a level follows.
 fn epoch(text: &str, start: usize) -> Option<Head<'_>> {
     let fits = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'+');
     let (number, end) = until(text, start, |byte| !fits(byte))?;
-    if number.len() < 10 || text.as_bytes().get(end) != Some(&b'\t') {
+    if number.len() < 10 || !matches!(text.as_bytes().get(end), Some(b'\t' | b' ')) {
         return None;
     }
     let mut head = Head::new(Form::Time, start);
     head.time_unix_nano = Some(time::parse_number(number)?);
-    Some(behind_time(head, text, end, false)).filter(|head| head.form == Form::TimeTabs)
+    Some(behind_time(head, text, end, false)).filter(|head| head.level.is_some())
 }
 
 /// `1:M 21 Nov 2026 08:42:53.429 # message`.
@@ -262,7 +263,11 @@ fn bracket_first(text: &str, start: usize) -> Option<Head<'_>> {
         && let Some(time_end) = stamp(&mut head, text, inside_at)
         && time_end < end
     {
-        let tail = text.get(time_end..end - 1)?;
+        let mut tail = text.get(time_end..end - 1)?;
+        // PHP writes the zone by its name: what time it is there is not known here.
+        if tail.strip_prefix(' ').is_some_and(is_zone) {
+            (head.time_unix_nano, head.partial_time, tail) = (None, None, "");
+        }
         if tail.is_empty() {
             return php(&head, text, blanks(bytes, end)).or_else(|| Some(behind_time(head, text, end, true)));
         }
@@ -336,6 +341,12 @@ fn bracket_first(text: &str, start: usize) -> Option<Head<'_>> {
     Some(head.at(Form::ThreadLevel, message_at))
 }
 
+/// Whether a word is the name of a zone of the tz database, such as `America/Argentina/Ushuaia`.
+pub(crate) fn is_zone(word: &str) -> bool {
+    word.contains('/')
+        && word.split('/').all(|part| is_name(part) && part.starts_with(|first: char| first.is_ascii_uppercase()))
+}
+
 /// `time\trequest id\tmessage` behind `[LEVEL]\t`. The id is empty outside of an invocation.
 fn lambda_python<'t>(head: &Head<'t>, text: &'t str, at: usize) -> Option<Head<'t>> {
     let is_end = |byte| matches!(byte, b'\t' | b'\n');
@@ -376,6 +387,9 @@ const PRIORITY_MAX: u32 = 191;
 fn syslog(text: &str, start: usize) -> Option<Head<'_>> {
     let bytes = text.as_bytes();
     let (inside, end) = group(text, start)?;
+    if time::may_be_named(inside.as_bytes()) {
+        return weblogic(text, start, end);
+    }
     let priority = Some(inside).filter(|inside| inside.len() <= 3 && is_number(inside))?.parse::<u32>().ok()?;
     if priority > PRIORITY_MAX {
         return None;
@@ -405,6 +419,22 @@ fn syslog(text: &str, start: usize) -> Option<Head<'_>> {
     let program = word(text, at).filter(|(word, _)| word.len() > 1 && word.ends_with(':'));
     let message_at = program.map(|(_, end)| blanks(bytes, end)).or_else(|| (priority < 8).then_some(at))?;
     Some(head.at(Form::Syslog3164, message_at))
+}
+
+/// `<Nov 21, 2026 8:42:53,429 AM UTC> <Error> <HTTP> <BEA-101020> <message>`, as WebLogic writes it.
+fn weblogic(text: &str, start: usize, end: usize) -> Option<Head<'_>> {
+    let mut head = Head::new(Form::WebLogic, start);
+    stamp(&mut head, text, start + 1).filter(|time_end| time_end + 1 == end)?;
+    let (level, mut at) = group(text, blanks(text.as_bytes(), end))?;
+    let head = head.leveled(level, severity::from_name(level)?);
+    // Subsystem, code and what else it knows; the message is in a group of its own, which may go on over lines.
+    for _ in 0..PARTS_MAX {
+        let next = blanks(text.as_bytes(), at);
+        let Some((_, end)) = group(text, next).filter(|(_, end)| rest(text, *end).starts_with(b" <")) else { break };
+        at = end;
+    }
+    let open = blanks(text.as_bytes(), at);
+    Some(head.at(Form::WebLogic, open + usize::from(rest(text, open).first() == Some(&b'<'))))
 }
 
 /// Skips `-` or `[id key="value"]…`.

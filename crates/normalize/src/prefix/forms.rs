@@ -60,6 +60,7 @@ pub(crate) enum Form {
     OwnNameLevel,
     Erlang,
     Timbre,
+    WebLogic,
 }
 
 /// One layout: how it is called, who writes it, and a line of it.
@@ -435,6 +436,13 @@ pub(crate) const FORMS: &[Row] = &[
         "time host LEVEL [namespace:line] - message",
         "Clojure's timbre",
         "2026-11-21T08:42:53.429Z ip-10-0-1-5 ERROR [app.pay:12] - charge refused",
+    ),
+    row(
+        Form::WebLogic,
+        false,
+        "<time> <level> <subsystem> <code> <message>",
+        "WebLogic",
+        "<Nov 21, 2026 8:42:53,429 AM UTC> <Error> <HTTP> <BEA-101020> <charge refused>",
     ),
 ];
 

@@ -114,6 +114,10 @@ pub(super) fn read_group<'t>(head: &mut Head<'t>, inside: &'t str) -> Group<'t> 
         read_pairs(head, inside);
         return Group::Other;
     }
+    // A logger's time behind its level.
+    if inside.starts_with(|first: char| first.is_ascii_digit()) && head.time_unix_nano.is_none() {
+        head.time_unix_nano = time::parse_prefix(inside).filter(|(_, end)| *end == inside.len()).map(|(time, _)| time);
+    }
     let commas = inside.bytes().filter(|byte| *byte == b',').count();
     if matches!(commas, 2 | 3) {
         let mut parts = inside.split(',').map(str::trim);

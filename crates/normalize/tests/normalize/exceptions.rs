@@ -700,6 +700,20 @@ fn php() {
             NO_STACK,
             LOGGED,
         ),
+        (
+            "2026/11/21 08:42:53 [error] 8#8: *1 FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Uncaught RuntimeException: card is expired in /app/a.php:9\" while reading response header from upstream, client: 10.0.1.5",
+            "RuntimeException",
+            "card is expired",
+            NO_STACK,
+            UNHANDLED,
+        ),
+        (
+            "[21-Nov-2026 08:42:53 Europe/Berlin] PHP Fatal error:  Uncaught RuntimeException: card is expired in /app/a.php:9",
+            "RuntimeException",
+            "card is expired",
+            NO_STACK,
+            UNHANDLED,
+        ),
     ]);
 }
 

@@ -155,7 +155,7 @@ fn what_only_carries_a_line() {
                 "severity_number = 13",
                 "severity_text = WARNING",
                 "body = hello",
-                r#"attributes = {"pool":"www","child":"7","stream":"stderr"}"#,
+                r#"attributes = {"pool":"www","child":7,"stream":"stderr"}"#,
             ],
         );
         check(
@@ -163,6 +163,8 @@ fn what_only_carries_a_line() {
             &fpm("INFO hello").replace("\"\n", "\", pipe is closed"),
             &["severity_number = 9", "body = INFO hello"],
         );
+        let secret = fpm("x").replace("www", "AKIAIOSFODNN7EXAMPLE");
+        assert!(!columns(&all(place, &secret)[0]).contains("AKIAIOSFODNN7EXAMPLE"), "{secret}");
         let report = fpm("REPORT RequestId: 3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83 Duration: 1.00 ms Status: timeout");
         check(place, &report, &["-event_name", "-status_code", "-faas_invocation_id"]);
         for line in [
@@ -402,6 +404,32 @@ fn lines_that_tell_of_a_part_of_a_request() {
         "Started GET \"/pets\" for us at 2026-11-21 08:42:53",
     ] {
         check(CONTAINER, line, &["-http_response_status_code", "-http_request_method", "-url_path"]);
+    }
+}
+
+/// Times without a year or a day, in zones by name, and behind the level in brackets.
+#[test]
+fn times_in_rarer_dress() {
+    for (line, time) in [
+        (r#"time="Nov 21 08:42:53" level=error msg=boom"#, None),
+        (r#"{"time":"08:42:53.429","level":"error","msg":"boom"}"#, Some("+429000000")),
+        (r#"{"time":"Nov 21 08:42:53.429","level":"error","msg":"boom"}"#, Some("+429000000")),
+        ("ERROR [2026-11-21 08:42:53.429] boom", Some("+429000000")),
+        ("[ERROR] [11/21/2026 08:42:53.429] [sys-5] boom", Some("+429000000")),
+        ("2026-11-21 09:42:53.429 CET ERROR boom", Some("+429000000")),
+        ("2026-11-21 17:42:53.429 JST ERROR boom", Some("+429000000")),
+        ("1795250573429 ERROR boom", Some("+429000000")),
+        ("1795250573.429 ERROR boom", Some("+429000000")),
+        ("<Nov 21, 2026 8:42:53,429 AM UTC> <Error> <HTTP> <BEA-101020> <boom>", Some("+429000000")),
+    ] {
+        let time = time.map(|time| format!("time_unix_nano = {time}"));
+        let expected = ["severity_number = 17", time.as_deref().unwrap_or("-time_unix_nano")];
+        check(CONTAINER, line, &expected);
+    }
+    for line in
+        ["1795250573429 apples", "404 ERROR boom", "<Nov 21, 2026> <Error> boom", "<Nov 21, 2026 8:42:53 AM> <agent> x"]
+    {
+        check(CONTAINER, line, &["-severity_number", "-time_unix_nano"]);
     }
 }
 
