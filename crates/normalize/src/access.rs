@@ -345,7 +345,9 @@ pub(crate) struct Part<'t> {
 /// line is all of it, because a tag may be what a client sent.
 pub(crate) fn rails(text: &str) -> Option<Part<'_>> {
     const TAGS_MAX: usize = 4;
+    // Most lines begin otherwise.
     let mut text = text.trim_ascii();
+    text.as_bytes().first().filter(|byte| matches!(byte, b'[' | b'C' | b'S'))?;
     for _ in 0..TAGS_MAX {
         let Some((_, rest)) = text.strip_prefix('[').and_then(|tag| tag.split_once("] ")) else { break };
         text = rest;

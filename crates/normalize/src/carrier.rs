@@ -36,6 +36,8 @@ pub(crate) struct Carried {
 /// "line"`. It writes one for each line that a worker prints, the last perhaps with `, pipe is closed` behind.
 pub(crate) fn process_manager(message: &str) -> Option<Carried> {
     const LEVELS: [&str; 2] = ["WARNING", "NOTICE"];
+    // `[21-Nov-2026`, as no other line begins.
+    message.as_bytes().get(3).filter(|byte| **byte == b'-' && message.starts_with('['))?;
     let (stamp, rest) = message.strip_prefix('[')?.split_once("] ")?;
     let (level, rest) = rest.split_once(": [pool ")?;
     let level = LEVELS.into_iter().find(|known| *known == level)?;

@@ -254,6 +254,8 @@ pub(crate) fn jaeger(text: &str) -> Option<Header<'_>> {
     const DIGITS_MIN: usize = 13;
     const FLAGS_DIGITS_MAX: usize = 2;
     let text = text.trim();
+    // Most headers are others'.
+    memchr::memchr2(b':', b'%', text.as_bytes()).filter(|sign| *sign >= DIGITS_MIN)?;
     let parts = |sign: &'static str| {
         let mut parts = text.split(sign);
         let parts = (parts.next()?, parts.next()?, parts.next()?, parts.next().filter(|_| parts.next().is_none())?);

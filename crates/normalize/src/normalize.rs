@@ -225,7 +225,11 @@ impl Normalizer {
         let mut stats = Stats { events: 1, ..Stats::default() };
         let marked = event.message.strip_prefix('\u{feff}').filter(|rest| rest.trim_start().starts_with('{'));
         let message = marked.unwrap_or(event.message);
-        let carried = self.open(message, context.is_lambda, &mut scratch.tape, &mut stats.redacted);
+        // In a function's stream only what begins so may be carried.
+        let carried = match context.is_lambda && !message.starts_with('[') {
+            true => Opened::default(),
+            false => self.open(message, context.is_lambda, &mut scratch.tape, &mut stats.redacted),
+        };
         let text = carried.line.as_deref().unwrap_or(message);
         // Rows are many times as long as the shortest object: what a line holds of them is bounded by its length.
         let objects_max = (text.len() / OBJECT_BYTES).clamp(OBJECTS_MIN, OBJECTS_MAX);
@@ -247,7 +251,7 @@ impl Normalizer {
         for _ in 0..if is_lambda { 1 } else { CARRIERS_MAX } {
             let text = opened.line.as_deref().unwrap_or(message);
             let carried = match is_lambda {
-                true => text.starts_with('[').then(|| carrier::process_manager(text)).flatten(),
+                true => carrier::process_manager(text),
                 false => carrier::open(text, tape),
             };
             let Some(carried) = carried else { break };

@@ -90,11 +90,9 @@ impl Member {
             "record" => Member::Record,
             "_aws" => Member::Metadata,
             "CloudWatchMetrics" => Member::Metrics,
-            // API Gateway's, load balancers' and function URLs'; EventBridge's; SNS's; those of what lists records of
-            // services.
-            "requestContext" => Member::OfEvent(Some(Kind::Object)),
-            "Records" => Member::OfEvent(Some(Kind::Array)),
-            "detail-type" | "TopicArn" | "eventSourceARN" => Member::OfEvent(None),
+            "requestContext" | "Records" | "detail-type" | "TopicArn" | "eventSourceARN" => {
+                of_event(name).map_or(Member::Other, Member::OfEvent)
+            }
             "severityNumber"
             | "severity_number"
             | "SeverityNumber"
@@ -118,10 +116,16 @@ impl Member {
             _ => Member::Other,
         }
     }
+}
 
-    /// Whether it is one that services' events have.
-    fn is_of_an_event(self, kind: Kind) -> bool {
-        matches!(self, Member::OfEvent(own) if own.is_none_or(|own| own == kind))
+/// Whether a key is one that services' events have, and the kind of value that it has there if one alone tells: API
+/// Gateway's, load balancers' and function URLs'; EventBridge's; SNS's; those of what lists records of services.
+fn of_event(name: &str) -> Option<Option<Kind>> {
+    match name {
+        "requestContext" => Some(Some(Kind::Object)),
+        "Records" => Some(Some(Kind::Array)),
+        "detail-type" | "TopicArn" | "eventSourceARN" => Some(None),
+        _ => None,
     }
 }
 
@@ -153,7 +157,7 @@ impl Shape {
                 Member::Record => record = Some(value),
                 Member::Metadata => metadata = Some(value),
                 Member::Metrics => metrics = Some(value),
-                member @ Member::OfEvent(_) => is_event |= member.is_of_an_event(value_kind),
+                Member::OfEvent(own) => is_event |= own.is_none_or(|own| own == value_kind),
                 Member::OpenTelemetry => form = Some(RecordForm::OpenTelemetry),
                 Member::Serilog => form = form.or(Some(RecordForm::Serilog)),
                 Member::Target if value_kind == Kind::String => form = form.or(Some(RecordForm::Tracing)),
@@ -210,7 +214,10 @@ fn is_logurus(layer: Layer<'_, '_>, key_count: usize) -> bool {
 
 /// Whether an object within a message is an event that a service hands to a function.
 pub(crate) fn is_event(layer: Layer<'_, '_>, object: usize) -> bool {
-    layer.tape.entries(object).any(|(key, value)| Member::of(layer.raw(key)).is_of_an_event(layer.kind(value)))
+    layer
+        .tape
+        .entries(object)
+        .any(|(key, value)| of_event(layer.raw(key)).is_some_and(|own| own.is_none_or(|own| own == layer.kind(value))))
 }
 
 /// Whether a text, which is one object, is what Lambda's runtimes for Go and Ruby write of an error that nobody caught:
@@ -265,44 +272,56 @@ pub(crate) fn walk<'m>(draft: &mut Draft<'m>, roles: &Roles<'_>, layer: Layer<'m
     Walk { draft, roles, layer, base }.object(root, &Folded::EMPTY, 0);
 }
 
-/// A logger that has places of its own for what it states: the keys that its records have, one within another behind a `/`,
-/// the rarest first, and what stands in which place. `*` is the first element of a list that is a level's name.
-type OwnPlaces = (&'static [&'static str], &'static [(Slot, &'static str)]);
+/// A logger or server that has places of its own for what it states, one within another behind a `/`.
+struct OwnPlaces {
+    /// The rarest of the keys that its records have: no object without one is held against the table.
+    key: &'static str,
+    /// The others. All must be there, because they mean something else anywhere else.
+    needs: &'static [&'static str],
+    /// What stands in which place. `*` is the first element of a list that is a level's name.
+    places: &'static [(Slot, &'static str)],
+}
+
+const fn own(key: &'static str, needs: &'static [&'static str], places: &'static [(Slot, &'static str)]) -> OwnPlaces {
+    OwnPlaces { key, needs, places }
+}
 
 /// How Serilog's compact form calls its message and the template of it.
 const SERILOGS_MESSAGES: [&str; 2] = ["@m", "@mt"];
 
-/// Whether a key is the rarest of those that a logger of [`OWN_PLACES`] has: no other object is held against the table.
+/// Whether a key leads to [`OWN_PLACES`].
 fn is_of_own_places(name: &str) -> bool {
-    let outermost = |path: &'static str| path.split_once('/').map_or(path, |(outer, _)| outer);
-    OWN_PLACES.iter().any(|(needs, _)| needs.first().is_some_and(|path| outermost(path) == name))
+    OWN_PLACES.iter().any(|own| own.key == name)
 }
 
-/// The loggers and servers whose keys mean something else anywhere else, so that all of them must be there.
 const OWN_PLACES: &[OwnPlaces] = &[
     // MongoDB since 4.4.
-    (&["ctx", "t/$date", "c"], &[(Slot::Level, "s"), (Slot::Time, "t/$date")]),
+    own("ctx", &["t/$date", "c"], &[(Slot::Level, "s"), (Slot::Time, "t/$date")]),
     // log15, go-ethereum.
-    (&["lvl", "t", "msg"], &[(Slot::Time, "t")]),
+    own("lvl", &["t", "msg"], &[(Slot::Time, "t")]),
     // Roarr.
-    (&["sequence", "context", "message", "time", "version"], &[(Slot::Level, "context/logLevel")]),
+    own("sequence", &["context", "message", "time", "version"], &[(Slot::Level, "context/logLevel")]),
     // log4js' JSON layout.
-    (&["categoryName", "startTime", "data", "level"], &[(Slot::Time, "startTime"), (Slot::Body, "data")]),
-    (
+    own("categoryName", &["startTime", "data", "level"], &[(Slot::Time, "startTime"), (Slot::Body, "data")]),
+    // tslog.
+    own(
+        "_meta",
         &["_meta/logLevelId", "_meta/runtime"],
         &[(Slot::Level, "_meta/logLevelName"), (Slot::Time, "_meta/date"), (Slot::Body, "0")],
     ),
     // Kibana before version 8.
-    (&["tags", "type", "@timestamp", "pid", "message"], &[(Slot::Level, "tags/*")]),
+    own("tags", &["type", "@timestamp", "pid", "message"], &[(Slot::Level, "tags/*")]),
     // Envoy's and Istio's access log.
-    (&["start_time", "response_code"], &[(Slot::Time, "start_time")]),
+    own("start_time", &["response_code"], &[(Slot::Time, "start_time")]),
     // Kong and APISIX.
-    (
+    own(
+        "latencies",
         &["latencies/request", "request/method", "response/status"],
         &[(Slot::HttpStatus, "response/status"), (Slot::Time, "started_at")],
     ),
-    (
-        &["route_id", "request/method", "response/status"],
+    own(
+        "route_id",
+        &["request/method", "response/status"],
         &[(Slot::HttpStatus, "response/status"), (Slot::Time, "start_time")],
     ),
 ];
@@ -321,9 +340,9 @@ pub(crate) fn own_places<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>) {
         Some((outer, inner)) => layer.get(0, outer).and_then(|object| layer.get(object, inner)),
         None => layer.get(0, path),
     };
-    for (needs, places) in OWN_PLACES {
-        if needs.iter().all(|path| at(path).is_some()) {
-            for (slot, path) in *places {
+    for own in OWN_PLACES {
+        if layer.get(0, own.key).is_some() && own.needs.iter().all(|path| at(path).is_some()) {
+            for (slot, path) in own.places {
                 if let Some(value) = at(path).filter(|_| !draft.is_filled(*slot)) {
                     draft.offer(*slot, RANK, layer, value, value);
                     if path.ends_with('*') && draft.is_filled(*slot) {

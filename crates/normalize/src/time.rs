@@ -245,7 +245,7 @@ fn numeric_zone(bytes: &[u8], at: usize) -> Option<Option<(i64, usize)>> {
 /// Reads a zone's name as a whole word: its hours and where it ends.
 fn zone_name(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
     let length = run(rest(bytes, at), 5, u8::is_ascii_alphanumeric);
-    let name = bytes.get(at..at + length)?;
+    let name = bytes.get(at..at + length).filter(|name| name.len() <= 4)?;
     ZONES.iter().find(|(zone, _)| *zone == name).map(|(_, hours)| (*hours, at + length))
 }
 
