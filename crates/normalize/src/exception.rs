@@ -355,11 +355,9 @@ fn last_words<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
         b'p' | b'f' => panic::begun_by(text, line, line.start, &panic::Outlook::of("")),
         b'h' => line.text.starts_with("http: panic").then(|| panic::recovered(text, line, None)).flatten(),
         b't' if line.text.starts_with("thread '") => panic::rust(text),
-        b't' | b'l' => panic::terminate(text, line),
+        b't' | b'l' => panic::terminate(text, line).or_else(|| panic::zig(text, line)),
         b'*' => panic::elixir(text, line),
-        b'F' => panic::python_fatal(text, line)
-            .or_else(|| panic::php_fatal(text, line))
-            .or_else(|| panic::swift(text, line)),
+        b'F' => panic::fatal(text, line),
         b'P' => panic::php_fatal(text, line),
         b'E' => panic::java_start(text, line),
         b'[' => inspected(text, &line),

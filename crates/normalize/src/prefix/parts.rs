@@ -143,6 +143,14 @@ pub(super) fn read_group<'t>(head: &mut Head<'t>, inside: &'t str) -> Group<'t> 
         head.span = Some(span);
         return Group::Application;
     }
+    // Chromium's `[ERROR:base/files.cc(41)]`, Flutter's too.
+    if let Some((word, place)) = inside.split_once(':')
+        && is_capital(word)
+        && place.strip_suffix(')').and_then(|place| place.rsplit_once('(')).is_some_and(|(_, line)| is_number(line))
+        && let Some((word, number)) = level(word)
+    {
+        return Group::Level(word, number);
+    }
     // Apache's `[core:error]`, Python's `[ERROR/MainProcess]`, Minecraft's `[Server thread/ERROR]`.
     if let Some((first, second)) = inside.split_once([':', '/'])
         && is_name(second)

@@ -183,6 +183,7 @@ const LINES: &[Line] = &[
     ("<Nov 21, 2026 8:42:53 AM UTC> <Warning> <Socket> <BEA-1> <x <y> z>", Form::WebLogic, Some(13), "x <y> z>"),
     ("[21-Nov-2026 08:42:53 Europe/Berlin] PHP Warning:  x", Form::Php, Some(13), "x"),
     ("[21-Nov-2026 08:42:53 America/Argentina/Ushuaia] x", Form::BracketTime, None, "x"),
+    ("[ERROR:flutter/runtime/dart_vm_initializer.cc(41)] x", Form::BracketLevel, Some(17), "x"),
     ("NOTICE: PHP message: ERROR x", Form::LevelColon, Some(10), "PHP messag"),
     ("[21-Nov-2026 08:42:53] NOTICE: PHP message: PHP Warning:  x", Form::Php, Some(13), "x"),
     ("E20261121 08:42:53.429000 1 f.cc:12] refused", Form::Klog, Some(17), "refused"),

@@ -760,6 +760,28 @@ fn others() {
             NO_STACK,
             UNHANDLED,
         ),
+        (
+            "Unhandled exception: card is expired (CardExpired)\n  from src/pay.cr:3:1 in 'charge'\n  from src/pay.cr:9:1 in '__crystal_main'",
+            "CardExpired",
+            "card is expired",
+            STACK,
+            UNHANDLED,
+        ),
+        (
+            "Fatal error: exception Failure(\"card is expired\")\nRaised at Stdlib.failwith in file \"stdlib.ml\", line 29, characters 17-33",
+            "Failure",
+            "card is expired",
+            STACK,
+            UNHANDLED,
+        ),
+        ("Fatal error: exception Not_found", "Not_found", "", NO_STACK, UNHANDLED),
+        (
+            "thread 7 panic: card is expired\n/src/main.zig:3:5: 0x1049 in main (main)\n    @panic(message);",
+            "panic",
+            "card is expired",
+            STACK,
+            UNHANDLED,
+        ),
     ]);
 }
 
@@ -782,6 +804,12 @@ fn a_line_alone() {
 fn innocent_text_is_no_exception() {
     let texts = [
         "Meeting at noon\n    at the office",
+        "Fatal error: exception handling failed",
+        "Fatal error: exception handler",
+        "thread pool panic: none of us",
+        "Unhandled exception: (none)\n  from here",
+        "Unhandled exception: boom (of a kind)\n  from here",
+        "FastCGI sent in stderr: \"PHP message: all is well\" while reading",
         "Meeting: noon\n    at the office (main building)",
         "Note: x\n  at y",
         "Order: o-7\n    at warehouse",
