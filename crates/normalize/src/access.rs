@@ -20,7 +20,7 @@ pub(crate) struct Access<'t> {
 
 /// Reads a line of an access log: the common and combined formats (Apache, nginx, gunicorn, Werkzeug, Django, Traefik,
 /// API Gateway's CLF), uvicorn's, those of Amazon's load balancers and of CloudFront, morgan's, Gin's, Fiber's, chi's,
-/// HAProxy's, Squid's and IIS's. The line is all of it: a request that a sentence tells of is none.
+/// HAProxy's, Squid's, IIS's and S3's. The line is all of it: a request that a sentence tells of is none.
 pub(crate) fn parse(text: &str) -> Option<Access<'_>> {
     let text = text.trim_start_matches('\u{feff}').trim_ascii();
     // A name that holds a request: which of the two is the server's, nobody can tell.
@@ -66,7 +66,8 @@ pub(crate) fn request(line: &str) -> Option<(&str, &str)> {
     let (method, target) = (parts.next()?, parts.next()?);
     let fits = match (parts.next(), parts.next()) {
         (None, _) => true,
-        (Some(protocol), None) => protocol.starts_with("HTTP/") || protocol == "-",
+        // Hypercorn writes the number alone.
+        (Some(protocol), None) => protocol.starts_with("HTTP/") || matches!(protocol, "-" | "1.0" | "1.1" | "2" | "3"),
         _ => false,
     };
     Some((is_method(method).then_some(method)?, path_of(target)?)).filter(|_| fits)
@@ -106,7 +107,7 @@ fn quoted(line: &str, quote: usize) -> Option<Access<'_>> {
     let mut answer = Access { time_unix_nano: None, method, path, status: 0, trace: None };
     if let Some(number) = status(behind.trim_start().split([' ', ',']).next()?) {
         answer.status = number;
-        answer.time_unix_nano = client_and_time(before)?;
+        answer.time_unix_nano = client_and_time(before).or_else(|| s3(before).map(Some))?;
         return Some(answer);
     }
     chi(before, behind, &answer).or_else(|| load_balancer(before, behind, answer))
@@ -119,7 +120,11 @@ fn client_and_time(before: &str) -> Option<Option<i64>> {
     const WORDS_MAX: usize = 8;
     let before = before.trim_end();
     let before = match prefix::head(before) {
-        Some(head) if head.level.is_some() => before.get(head.message_at..).unwrap_or_default(),
+        Some(head) if head.level.is_some() => {
+            // Behind a level a client and a dash look like a logger's name.
+            let message_at = client_at(before).unwrap_or(head.message_at).min(head.message_at);
+            before.get(message_at..).unwrap_or_default()
+        }
         _ => before,
     };
     let (words, time) = match before.strip_suffix(']').and_then(|open| open.rsplit_once('[')) {
@@ -145,6 +150,36 @@ fn client_and_time(before: &str) -> Option<Option<i64>> {
         }
     }
     (words.next().is_none() && has_client).then_some(time)
+}
+
+/// Where the first word stands that is a client's address and has nothing but a head with a level before it.
+fn client_at(before: &str) -> Option<usize> {
+    const WORDS_MAX: usize = 8;
+    let words = before.split(' ').take(WORDS_MAX).map(|word| (word, word.as_ptr() as usize - before.as_ptr() as usize));
+    words.filter(|(word, at)| *at > 0 && is_client(word)).map(|(_, at)| at).find(|at| {
+        let head = before.get(..*at).and_then(prefix::head);
+        head.is_some_and(|head| head.level.is_some() && head.message_at == *at)
+    })
+}
+
+/// The time of a request that S3's server access log tells of: before the request it writes the owner, the bucket, the time
+/// in brackets, the client, the requester, an id, the operation and the key, none of which holds a blank.
+fn s3(before: &str) -> Option<i64> {
+    const OWNER_BYTES: usize = 64;
+    let (owner, rest) = before.split_once(' ')?;
+    let (_, rest) = rest.split_once(' ')?;
+    let (moment, rest) = rest.strip_prefix('[')?.split_once("] ")?;
+    let mut words = rest.trim_ascii_end().split(' ');
+    let (client, _, id) = (words.next()?, words.next()?, words.next()?);
+    let (operation, _) = (words.next()?, words.next()?);
+    let fits = owner.len() == OWNER_BYTES
+        && owner.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && (client == "-" || is_client(client))
+        && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && operation.contains('.')
+        && operation.bytes().all(|byte| byte.is_ascii_uppercase() || matches!(byte, b'.' | b'_'))
+        && words.next().is_none();
+    time::parse_text(moment).filter(|_| fits)
 }
 
 /// An address with or without its port.
@@ -296,22 +331,54 @@ fn gin(text: &str) -> Option<Access<'_>> {
     })
 }
 
-/// What one line of API Gateway's execution log says of its request.
+/// What a line says of a request of which others tell the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Execution<'t> {
+pub(crate) struct Part<'t> {
     pub method: Option<&'t str>,
     pub path: Option<&'t str>,
     pub status: Option<i64>,
     pub trace: Option<&'t str>,
 }
 
+/// Reads the first and the last line that Rails writes of a request, perhaps behind tags in brackets: `Started GET "/pets/7"
+/// for 10.0.1.5 at 2026-11-21 08:42:53 +0000`, `Completed 502 Bad Gateway in 12ms (Views: 0.1ms | ActiveRecord: 0.0ms)`. The
+/// line is all of it, because a tag may be what a client sent.
+pub(crate) fn rails(text: &str) -> Option<Part<'_>> {
+    const TAGS_MAX: usize = 4;
+    // Most lines begin otherwise.
+    let mut text = text.trim_ascii();
+    text.as_bytes().first().filter(|byte| matches!(byte, b'[' | b'C' | b'S'))?;
+    for _ in 0..TAGS_MAX {
+        let Some((_, rest)) = text.strip_prefix('[').and_then(|tag| tag.split_once("] ")) else { break };
+        text = rest;
+    }
+    if let Some(rest) = text.strip_prefix("Completed ") {
+        let (number, rest) = rest.split_once(' ')?;
+        let (reason, took) = rest.split_once(" in ")?;
+        let is_reason = reason.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b' ' | b'-' | b'\''));
+        let (took, parts) = took.split_once(' ').unwrap_or((took, "()"));
+        let is_of_parts = |byte: u8| byte.is_ascii_alphanumeric() || b" .:|,()".contains(&byte);
+        let is_whole = is_reason
+            && took.strip_suffix("ms").is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+            && parts.starts_with('(')
+            && parts.ends_with(')')
+            && parts.bytes().all(is_of_parts);
+        return Some(Part { status: Some(status(number)?), ..Part::default() }).filter(|_| is_whole);
+    }
+    let (method, rest) = text.strip_prefix("Started ")?.split_once(" \"")?;
+    let (target, rest) = rest.rsplit_once("\" for ")?;
+    let (client, moment) = rest.split_once(" at ")?;
+    let fits = is_method(method) && is_client(client) && time::parse_text(moment).is_some();
+    Some(Part { method: Some(method), path: Some(path_of(target)?), ..Part::default() }).filter(|_| fits)
+}
+
 /// Reads a line of API Gateway's execution log, `(request id) Method completed with status: 502`. The lines that repeat
 /// headers and bodies say nothing here: a client writes them.
-pub(crate) fn execution(text: &str) -> Option<Execution<'_>> {
+pub(crate) fn execution(text: &str) -> Option<Part<'_>> {
     let (request_id, message) = text.strip_prefix('(')?.split_once(") ")?;
     ids::uuid(request_id)?;
     let message = message.trim_ascii_end();
-    let mut answer = Execution::default();
+    let mut answer = Part::default();
     if let Some(word) = message.strip_prefix("Method completed with status: ") {
         answer.status = status(word);
     } else if let Some(trace) = message.strip_prefix("X-ray Tracing ID : ") {
@@ -346,6 +413,10 @@ mod tests {
             (r#"INFO:     10.0.1.5:49152 - "GET /pets/7 HTTP/1.1" 502 Bad Gateway"#, false),
             (r#"INFO:werkzeug:127.0.0.1 - - [21/Nov/2026 08:42:53] "GET /pets/7 HTTP/1.1" 502 -"#, true),
             (r#"[21/Nov/2026 08:42:53] "GET /pets/7 HTTP/1.1" 502 145"#, true),
+            (
+                r#"[2026-11-21 08:42:53 +0000] [8] [INFO] 10.0.1.5:49152 - - [21/Nov/2026:08:42:53 +0000] "GET /pets/7 1.1" 502 36 "-" "curl/8""#,
+                true,
+            ),
             ("GET /pets/7 502 12.345 ms - 36", false),
             ("GET /pets/7?x=1 502 - - 12.345 ms", false),
             (r#"[GIN] 2026/11/21 - 08:42:53 | 502 |      12.3ms |        10.0.1.5 | GET      "/pets/7?x=1""#, true),
@@ -371,6 +442,10 @@ mod tests {
                 true,
             ),
             ("2026-11-21 08:42:53 10.0.1.5 GET /pets/7 - 443 - 203.0.113.9 curl/8 - 502 0 0 12", true),
+            (
+                r#"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be pets [21/Nov/2026:08:42:53 +0000] 192.0.2.3 arn:aws:iam::1:user/x 3E57427F3EXAMPLE REST.GET.OBJECT 7 "GET /pets/7?x=1 HTTP/1.1" 502 BadGateway 243 - 12 - "-" "S3Console/0.4" - s9lz= SigV4 - AuthHeader pets.s3.amazonaws.com TLSv1.2 - -"#,
+                true,
+            ),
             (
                 r#"https 2026-11-21T08:42:53.429000Z app/lb/50dc6c495c0c9188 192.0.2.9:2817 10.0.0.1:80 0.0 0.048 0.0 502 502 0 57 "GET https://acme.com:443/pets/7 HTTP/1.1" "curl/7" - - arn:aws:x "Root=1-6b01598d-2cb6916d86dc283cf0480ff9" "acme.com""#,
                 true,
@@ -410,6 +485,9 @@ mod tests {
             r#"10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "\x16\x03" 400 1"#,
             r#"10.0.1.5 - - [21/Nov/2026:08:42:53 +0000] "GRAB / HTTP/1.1" 500 1"#,
             r#"{"request": "GET / HTTP/1.1", "status": 500}"#,
+            r#"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be pets [21/Nov/2026:08:42:53 +0000] agent x 3E57 REST.GET.OBJECT 7 "GET / HTTP/1.1" 502"#,
+            r#"agent pets [21/Nov/2026:08:42:53 +0000] 192.0.2.3 - 3E57 REST.GET.OBJECT 7 "GET / HTTP/1.1" 502"#,
+            r#"79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be pets [21/Nov/2026:08:42:53 +0000] 192.0.2.3 - 3E57 REST.GET.OBJECT a b "GET / HTTP/1.1" 502"#,
             "GET /pets 500",
             "POST it to me 12 ms - now",
             "[GIN] 2026/11/21 - 08:42:53 | 500",
@@ -431,16 +509,16 @@ mod tests {
     #[test]
     fn an_execution_log_says_status_trace_and_request() {
         const ID: &str = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef";
-        let blank = Execution::default();
+        let blank = Part::default();
         for (message, expected) in [
-            ("Method completed with status: 502\n", Execution { status: Some(502), ..blank.clone() }),
+            ("Method completed with status: 502\n", Part { status: Some(502), ..blank.clone() }),
             (
                 "X-ray Tracing ID : 1-6b01598d-2cb6916d86dc283cf0480ff9",
-                Execution { trace: Some("1-6b01598d-2cb6916d86dc283cf0480ff9"), ..blank.clone() },
+                Part { trace: Some("1-6b01598d-2cb6916d86dc283cf0480ff9"), ..blank.clone() },
             ),
             (
                 "HTTP Method: GET, Resource Path: /pets/7",
-                Execution { method: Some("GET"), path: Some("/pets/7"), ..blank.clone() },
+                Part { method: Some("GET"), path: Some("/pets/7"), ..blank.clone() },
             ),
             ("Method request headers: {x=Method completed with status: 500}", blank.clone()),
             ("Method completed with status: é", blank.clone()),

@@ -1,14 +1,16 @@
 //! What only carries a line and is no layer of it: fluent-bit, FireLens, Fluentd, Vector, Filebeat, Docker's json-file,
-//! Kubernetes' CRI format, and a line that was encoded twice. The line inside is the record; what the carrier knows fills what the record leaves open.
+//! Kubernetes' CRI format, PHP's process manager, and a line that was encoded twice. The line inside is the record; what the
+//! carrier knows fills what the record leaves open.
 //!
-//! It refuses to look for a carrier in a function's stream: nothing stands between a function and CloudWatch Logs, so what
-//! looks like one there is somebody's text.
+//! It refuses to look for a collector in a function's stream: nothing stands between a function and CloudWatch Logs, so what
+//! looks like one there is somebody's text. PHP's process manager runs in functions too.
 
 use std::sync::LazyLock;
 
 use aho_corasick::packed::Searcher;
 
-use crate::json::{Kind, Tape};
+use crate::json::{Kind, Tape, is_number};
+use crate::prefix::is_name;
 use crate::time;
 
 /// The keys without one of which no object is a carrier, in one pass over a line. Where the machine has no such pass, every
@@ -24,6 +26,32 @@ pub(crate) struct Carried {
     pub time_unix_nano: Option<i64>,
     /// The token of the carrying object that holds the line, where an object carries it.
     pub token: Option<usize>,
+    /// The level that the carrier says of whatever it carries.
+    pub level: Option<&'static str>,
+    /// What else it says, as an object, where none carries the line.
+    pub object: String,
+}
+
+/// Opens a line that PHP's process manager carries: `[21-Nov-2026 08:42:53] WARNING: [pool www] child 7 said into stderr:
+/// "line"`. It writes one for each line that a worker prints, the last perhaps with `, pipe is closed` behind.
+pub(crate) fn process_manager(message: &str) -> Option<Carried> {
+    const LEVELS: [&str; 2] = ["WARNING", "NOTICE"];
+    // `[21-Nov-2026`, as no other line begins.
+    message.as_bytes().get(3).filter(|byte| **byte == b'-' && message.starts_with('['))?;
+    let (stamp, rest) = message.strip_prefix('[')?.split_once("] ")?;
+    let (level, rest) = rest.split_once(": [pool ")?;
+    let level = LEVELS.into_iter().find(|known| *known == level)?;
+    let (pool, rest) = rest.split_once("] child ")?;
+    let (child, rest) = rest.split_once(" said into ")?;
+    let (stream, rest) = rest.split_once(": \"")?;
+    let rest = rest.trim_end();
+    let line = rest.strip_suffix(", pipe is closed").unwrap_or(rest).strip_suffix('"')?;
+    let time_unix_nano = Some(time::parse_text(stamp)?);
+    if !is_name(pool) || !is_number(child) || !matches!(stream, "stdout" | "stderr") {
+        return None;
+    }
+    let object = format!(r#"{{"pool":"{pool}","child":{child},"stream":"{stream}"}}"#);
+    Some(Carried { line: line.to_owned(), time_unix_nano, token: None, level: Some(level), object })
 }
 
 /// Opens a message that carries a line. `tape` holds the carrying object then, where there is one.
@@ -31,6 +59,7 @@ pub(crate) fn open(message: &str, tape: &mut Tape) -> Option<Carried> {
     match message.as_bytes().first()? {
         b'{' => object(message, tape),
         b'0'..=b'9' => container_runtime(message),
+        b'[' => process_manager(message),
         _ => None,
     }
 }
@@ -51,7 +80,7 @@ fn container_runtime(message: &str) -> Option<Carried> {
     let rest = rest.strip_prefix("stdout ").or_else(|| rest.strip_prefix("stderr "))?;
     let line = rest.strip_prefix("F ").or_else(|| rest.strip_prefix("P "))?;
     let time_unix_nano = Some(time::parse_text(stamp)?);
-    Some(Carried { line: line.to_owned(), time_unix_nano, token: None })
+    Some(Carried { line: line.to_owned(), time_unix_nano, token: None, level: None, object: String::new() })
 }
 
 fn object(message: &str, tape: &mut Tape) -> Option<Carried> {
@@ -96,5 +125,5 @@ fn object(message: &str, tape: &mut Tape) -> Option<Carried> {
         Kind::String => time::parse_text(tape.raw(message, stamp)),
         _ => None,
     });
-    Some(Carried { line, time_unix_nano, token: Some(value) })
+    Some(Carried { line, time_unix_nano, token: Some(value), level: None, object: String::new() })
 }

@@ -162,6 +162,8 @@ pub(crate) struct Draft<'m> {
     claims: [Claim; SLOT_COUNT],
     /// Whether the group or stream is a Lambda function's, so that `requestId` is an invocation's.
     pub is_lambda: bool,
+    /// Whether something carried the line: then it is not Lambda's own.
+    pub is_carried: bool,
     /// An object, or a string that begins like one, where a message is expected: its token in layer 0 and its rank.
     body_value: Option<(usize, u16)>,
     /// The form of the record, where it has one that keeps what it states in an object.
@@ -173,6 +175,10 @@ pub(crate) struct Draft<'m> {
     pub priority_is_level: bool,
     /// Whether `at` is one: the record is made of pairs that begin with it.
     pub at_is_level: bool,
+    /// Whether a runtime itself says that nobody caught the error that is told of.
+    pub is_unhandled: bool,
+    /// Whether a runtime's or a logger's prefix was cut off before the message, so that what is left was logged.
+    pub is_behind_prefix: bool,
     /// The longer text beside a short message.
     pub full_text: Option<Cow<'m, str>>,
     /// Entries for `attributes` that stand in no JSON layer, each `"key":value` with a comma behind.
@@ -195,12 +201,15 @@ impl<'m> Draft<'m> {
             record,
             claims,
             is_lambda,
+            is_carried: false,
             body_value: None,
             form: None,
             version_is_release: false,
             status_is_level: false,
             priority_is_level: false,
             at_is_level: false,
+            is_unhandled: false,
+            is_behind_prefix: false,
             full_text: None,
             extras: String::new(),
         }
@@ -362,10 +371,13 @@ impl<'m> Draft<'m> {
         let record = &mut self.record;
         match slot {
             Slot::Time => {
+                let observed = record.observed_time_unix_nano;
+                // A logger may leave out the year or the day.
+                let text = |text: &str| time::parse_text(text).or_else(|| time::parse_near(text, observed));
                 let time = match layer.kind(value) {
                     Kind::Number => time::parse_number(layer.raw(value)),
-                    Kind::String if layer.raw(value).starts_with('\\') => time::parse_text(&layer.string(value)?),
-                    Kind::String => time::parse_text(layer.raw(value)),
+                    Kind::String if layer.raw(value).starts_with('\\') => text(&layer.string(value)?),
+                    Kind::String => text(layer.raw(value)),
                     _ => None,
                 };
                 self.offer_time(rank, time).then_some(true)

@@ -20,7 +20,8 @@ use transect_schema::Record;
 use self::frames::Frame;
 use self::header::Likeness;
 use self::lines::{Line, lines, offset};
-use crate::severity;
+use crate::prefix::{is_number, is_zone};
+use crate::{severity, time};
 
 /// Bytes of an exception's message; what is longer is a document that somebody put there, and stands in the body.
 const MESSAGE_BYTES_MAX: usize = 8 << 10;
@@ -152,9 +153,28 @@ fn is_preamble(before: &str) -> bool {
         [b'U', ..] => frames::is_runtimes_word(before),
         [b'L', ..] => before.starts_with(python::WARNING),
         // Lambda for Python states a level, and so does whoever begins like that.
-        [b'[', ..] => before.starts_with("[ERROR]"),
+        [b'[', ..] => before.starts_with("[ERROR]") || phps_words(before).is_some_and(str::is_empty),
+        [b'N', ..] => phps_words(before).is_some_and(str::is_empty),
         [first, ..] => *first == 0x1b,
         [] => false,
+    }
+}
+
+/// What stands behind the words that PHP writes before an error: its time in brackets, `NOTICE: PHP message:` of its process
+/// manager, or both. `None` if there are none.
+fn phps_words(text: &str) -> Option<&str> {
+    const NOTICE: &str = "NOTICE: PHP message:";
+    // `[21-Nov-2026 08:42:53 UTC]`
+    let stamped = text.strip_prefix('[').and_then(|inside| inside.split_once(']')).filter(|(stamp, _)| {
+        let is_time = time::parse_prefix(stamp).is_some_and(|(_, end)| {
+            end == stamp.len() || stamp.get(end..).and_then(|rest| rest.strip_prefix(' ')).is_some_and(is_zone)
+        });
+        stamp.as_bytes().get(2) == Some(&b'-') && is_time
+    });
+    let rest = stamped.map_or(text, |(_, rest)| rest.trim_start());
+    match rest.strip_prefix(NOTICE) {
+        Some(rest) => Some(rest.trim_start()),
+        None => stamped.map(|_| rest),
     }
 }
 
@@ -280,6 +300,7 @@ fn alone(text: &str) -> Option<Found<'_>> {
         return Some(found);
     }
     let body = behind_prefix(line.text);
+    let body = fastcgis(body).unwrap_or(body);
     let own = Line { text: body, start: offset(text, body), next: line.next };
     if let Some(found) = last_words(text, own) {
         return Some(found);
@@ -320,17 +341,23 @@ fn alone(text: &str) -> Option<Found<'_>> {
     })
 }
 
+/// What nginx quotes of what PHP said: `FastCGI sent in stderr: "PHP message: …" while reading response header …`.
+fn fastcgis(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix("FastCGI sent in stderr: \"")?;
+    let end = memchr::memmem::find(inside.as_bytes(), b"\" while ").unwrap_or(inside.len());
+    let quoted = inside.get(..end)?;
+    Some(quoted.strip_prefix("PHP message: ").unwrap_or(quoted))
+}
+
 /// What a runtime says in one line, before a stack that may have come as an event of its own.
 fn last_words<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
     let told = match line.text.as_bytes().first()? {
         b'p' | b'f' => panic::begun_by(text, line, line.start, &panic::Outlook::of("")),
         b'h' => line.text.starts_with("http: panic").then(|| panic::recovered(text, line, None)).flatten(),
         b't' if line.text.starts_with("thread '") => panic::rust(text),
-        b't' | b'l' => panic::terminate(text, line),
+        b't' | b'l' => panic::terminate(text, line).or_else(|| panic::zig(text, line)),
         b'*' => panic::elixir(text, line),
-        b'F' => panic::python_fatal(text, line)
-            .or_else(|| panic::php_fatal(text, line))
-            .or_else(|| panic::swift(text, line)),
+        b'F' => panic::fatal(text, line),
         b'P' => panic::php_fatal(text, line),
         b'E' => panic::java_start(text, line),
         b'[' => inspected(text, &line),
@@ -372,7 +399,7 @@ fn is_systems(message: &str) -> bool {
 fn behind_prefix(line: &str) -> &str {
     const WORDS_MAX: usize = 8;
     const WORD_BYTES_MAX: usize = 64;
-    let mut rest = line;
+    let mut rest = phps_words(line).unwrap_or(line);
     for _ in 0..WORDS_MAX {
         let Some(end) = rest.bytes().take(WORD_BYTES_MAX).position(|byte| matches!(byte, b' ' | b'\t')) else { break };
         let word = &rest[..end];
@@ -381,6 +408,8 @@ fn behind_prefix(line: &str) -> &str {
             || matches!(word, "-" | "|" | "--" | "---")
             || word.starts_with('[') && word.ends_with([']', ':'])
             || word.starts_with("[20")
+            // nginx's connection.
+            || word.strip_prefix('*').is_some_and(is_number)
             || severity::from_name(bare).is_some()
                 && bare != "Error"
                 && bare != "Fatal"

@@ -89,6 +89,7 @@ pub fn parse_any_id(text: &str) -> Option<AnyId> {
         "x-b3-traceid:",
         "x-b3-spanid:",
         "x-honeycomb-trace:",
+        "uber-trace-id:",
     ];
     let value = names.iter().find_map(|name| {
         let head = text.get(..name.len())?;
@@ -97,7 +98,8 @@ pub fn parse_any_id(text: &str) -> Option<AnyId> {
     let text = value.unwrap_or(text);
     // Who holds 16 digits may as well hold a trace of 64 bits.
     let trace_id = trace_id(text).or_else(|| b3_trace_id(text)).map(Cow::into_owned);
-    let is_header = traceparent(text).is_some() || honeycomb(text).is_some() || text.contains("Root=");
+    let is_header =
+        traceparent(text).is_some() || honeycomb(text).is_some() || jaeger(text).is_some() || text.contains("Root=");
     let digits = text.split_once('/').map_or(text, |(digits, _)| digits);
     let is_event_id = digits.len() == EVENT_ID_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = |id: &String| i64::from_str_radix(id.get(..8)?, 16).ok();
@@ -136,7 +138,7 @@ fn event_id_millis(digits: &str) -> Option<i64> {
 const SHORT_TRACE_DIGITS: usize = 16;
 
 /// A trace id: 32 hex digits with or without `0x`, as a UUID, as X-Ray's `1-8-24`, as `Root=…` within a header, as a
-/// W3C `traceparent`, or in the headers of B3 and Honeycomb. One of 64 bits (16 hex digits) is padded on the left, as B3
+/// W3C `traceparent`, or in the headers of B3, Jaeger and Honeycomb. One of 64 bits (16 hex digits) is padded on the left, as B3
 /// has it, unless all of its digits are decimal: Datadog writes numbers of 64 bits, and one in 2,000 of those has 16
 /// digits, as one in 2,000 hex ids happens to have no letter. [`b3_trace_id`] is for keys that say B3.
 pub(crate) fn trace_id(text: &str) -> Option<Cow<'_, str>> {
@@ -151,10 +153,13 @@ pub(crate) fn trace_id(text: &str) -> Option<Cow<'_, str>> {
         SHORT_TRACE_DIGITS if text.bytes().all(|byte| byte.is_ascii_digit()) => None,
         SHORT_TRACE_DIGITS => b3_trace_id(text),
         18 | 34 if text.starts_with("0x") || text.starts_with("0X") => text.get(2..).and_then(b3_trace_id),
-        36 => uuid(text).and_then(|id| hex(&id.replace('-', ""), 32).map(Cow::into_owned)).map(Cow::Owned),
+        UUID_BYTES | UUID_IN_BRACES_BYTES | UUID_NAMED_BYTES if uuid(text).is_some() => {
+            uuid(text).and_then(|id| hex(&id.replace('-', ""), 32).map(Cow::into_owned)).map(Cow::Owned)
+        }
         _ => traceparent(text)
             .map(|(trace, _)| trace)
             .or_else(|| b3(text).map(|ids| ids.trace))
+            .or_else(|| jaeger(text).map(|(trace, ..)| trace))
             .or_else(|| xray_header(text))
             .or_else(|| honeycomb(text).map(|(trace, _)| trace)),
     }
@@ -168,6 +173,11 @@ pub(crate) fn b3_trace_id(text: &str) -> Option<Cow<'_, str>> {
     }
     hex(text, 32)
 }
+
+/// Bytes of a UUID, in braces and behind `urn:uuid:`.
+const UUID_BYTES: usize = 36;
+const UUID_IN_BRACES_BYTES: usize = UUID_BYTES + 2;
+const UUID_NAMED_BYTES: usize = UUID_BYTES + 9;
 
 /// Bytes of X-Ray's own form of a trace id, `1-<8 hex>-<24 hex>`.
 const XRAY_BYTES: usize = 35;
@@ -237,6 +247,30 @@ pub(crate) fn b3(text: &str) -> Option<B3<'_>> {
     parts.next().is_none().then_some(B3 { trace, span, parent })
 }
 
+/// Trace, span and parent span of Jaeger's header: `{trace}:{span}:{parent}:{flags}`. It leaves out zeros at the start of an
+/// id, and writes a colon as `%3A` where its carrier may hold none; the parent of a root is zero.
+pub(crate) fn jaeger(text: &str) -> Option<Header<'_>> {
+    /// Digits of an id that are looked for: one in 65,536 has fewer, and so have many other numbers.
+    const DIGITS_MIN: usize = 13;
+    const FLAGS_DIGITS_MAX: usize = 2;
+    let text = text.trim();
+    // Most headers are others'.
+    memchr::memchr2(b':', b'%', text.as_bytes()).filter(|sign| *sign >= DIGITS_MIN)?;
+    let parts = |sign: &'static str| {
+        let mut parts = text.split(sign);
+        let parts = (parts.next()?, parts.next()?, parts.next()?, parts.next().filter(|_| parts.next().is_none())?);
+        Some(parts)
+    };
+    let (trace, span, parent, flags) = parts(":").or_else(|| parts("%3A"))?;
+    let id = |digits: &str, count: usize| {
+        let padded = (DIGITS_MIN..=count).contains(&digits.len()).then(|| format!("{digits:0>count$}"))?;
+        hex(&padded, count).map(|id| Cow::Owned(id.into_owned()))
+    };
+    let is_flags = flags.len() <= FLAGS_DIGITS_MAX && !flags.is_empty() && hex_kind(flags.as_bytes()).0;
+    let (trace, span) = (id(trace, 32)?, id(span, 16)?);
+    is_flags.then(|| (trace, Some(span), id(parent, 16)))
+}
+
 /// Trace and parent span of Honeycomb's header: `1;trace_id=…,parent_id=…,context=…`.
 pub(crate) fn honeycomb(text: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>>)> {
     let fields = text.trim().strip_prefix("1;")?;
@@ -250,13 +284,16 @@ pub(crate) fn honeycomb(text: &str) -> Option<(Cow<'_, str>, Option<Cow<'_, str>
 /// Trace, span and parent span.
 pub(crate) type Header<'t> = (Cow<'t, str>, Option<Cow<'t, str>>, Option<Cow<'t, str>>);
 
-/// What a header that carries a trace says, W3C's, B3's, Honeycomb's or X-Ray's.
+/// What a header that carries a trace says, W3C's, B3's, Jaeger's, Honeycomb's or X-Ray's.
 pub(crate) fn trace_header(text: &str) -> Option<Header<'_>> {
     if let Some((trace, span)) = traceparent(text) {
         return Some((trace, Some(span), None));
     }
     if let Some(B3 { trace, span, parent }) = b3(text) {
         return Some((trace, Some(span), parent));
+    }
+    if let Some(header) = jaeger(text) {
+        return Some(header);
     }
     if let Some((trace, parent)) = honeycomb(text) {
         return Some((trace, None, parent));
@@ -310,12 +347,12 @@ pub(crate) fn header_field<'t>(header: &'t str, name: &str) -> Option<&'t str> {
 pub(crate) fn uuid(text: &str) -> Option<Cow<'_, str>> {
     let text = text.trim();
     let text = match text.len() {
-        38 => text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text),
-        45 => text.strip_prefix("urn:uuid:").unwrap_or(text),
+        UUID_IN_BRACES_BYTES => text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text),
+        UUID_NAMED_BYTES => text.strip_prefix("urn:uuid:").unwrap_or(text),
         _ => text,
     };
     let bytes = text.as_bytes();
-    if bytes.len() != 36 || [8, 13, 18, 23].into_iter().any(|dash| bytes[dash] != b'-') {
+    if bytes.len() != UUID_BYTES || [8, 13, 18, 23].into_iter().any(|dash| bytes[dash] != b'-') {
         return None;
     }
     let (mut all, mut any) = (true, 0);
@@ -409,6 +446,10 @@ mod tests {
             "1;dataset=x,trace_id=6b01598d-2cb6-916d-86dc-283cf0480ff9",
             "00-6b01598d2cb6916d86dc283cf0480ff9-86ea0214b5c34e7e-01",
             "6b01598d-2cb6-916d-86dc-283cf0480ff9",
+            "{6B01598D-2cb6-916d-86dc-283cf0480ff9}",
+            "urn:uuid:6b01598d-2cb6-916d-86dc-283cf0480ff9",
+            "6b01598d2cb6916d86dc283cf0480ff9:86ea0214b5c34e7e:0:1",
+            "6b01598d2cb6916d86dc283cf0480ff9%3A86ea0214b5c34e7e%3A53995c3f42cd8ad8%3A01",
             " 6b01598d2cb6916d86dc283cf0480ff9 ",
         ] {
             let expected = if text.contains("2cb6916d86dc283cf0480ff9") || text.contains('-') || text.contains("2CB") {
@@ -445,6 +486,14 @@ mod tests {
             "Self=1-5f-a",
             "a=b",
             "0xé3ac9a4f6e3b901",
+            "1:2:3:4",
+            "12:34:56:78",
+            "e457b5a2e4d86bd1:86ea0214b5c34e7e:0",
+            "e457b5a2e4d86bd1:86ea0214b5c34e7e:0:1:1",
+            "e457b5a2e4d86bd1:86ea0214b5c34e7e:0:",
+            "e457b5a2e4d86bd1:86ea0214b5c34e7e:0:é",
+            "0000000000000000:86ea0214b5c34e7e:0:1",
+            "{6b01598d-2cb6-916d-86dc-283cf0480ff9",
         ] {
             assert_eq!(trace_id(text), None, "{text}");
         }
@@ -514,6 +563,15 @@ mod tests {
         assert_eq!((ids.span.as_ref(), ids.parent.as_deref()), ("05e3ac9a4f6e3b90", Some("86ea0214b5c34e7e")));
         for text in ["", "0", "1", "d", "-", "é-é"] {
             assert_eq!(b3(text), None, "{text}");
+        }
+        // Zeros at the start are left out.
+        for (text, parent) in [
+            ("457b5a2e4d86bd1:5e3ac9a4f6e3b90:86EA0214b5c34e7e:1", Some("86ea0214b5c34e7e")),
+            ("0457b5a2e4d86bd1:5e3ac9a4f6e3b90:0:d", None),
+        ] {
+            let (trace, span, found) = trace_header(text).unwrap();
+            assert_eq!((&*trace, span.as_deref()), ("00000000000000000457b5a2e4d86bd1", Some("05e3ac9a4f6e3b90")));
+            assert_eq!(found.as_deref(), parent, "{text}");
         }
         let (_, parent) = honeycomb("1;trace_id=6b01598d2cb6916d86dc283cf0480ff9,parent_id=86ea0214b5c34e7e").unwrap();
         assert_eq!(parent.as_deref(), Some("86ea0214b5c34e7e"));

@@ -110,6 +110,9 @@ const PERHAPS_A_LEVEL: u8 = 4;
 /// Places from here on name a path of a request only beside a method or a status: `path` is a file's as often.
 const PERHAPS_A_PATH: u8 = 40;
 
+/// The rank of a path under a key that has no role of its own, behind all that have.
+pub(crate) const DOUBTFUL_PATH_RANK: u8 = BUILT_IN + PERHAPS_A_PATH + 2;
+
 impl Role {
     /// Whether a key with this role makes an object a logger's record: its level, its time or its message.
     pub fn is_of_a_logger(self) -> bool {
@@ -227,6 +230,7 @@ const TABLE: &[(&str, Role)] = &[
     ("ddtraceid", fill(Slot::TraceId, 4)),
     ("traceparent", fill(Slot::TraceHeader, 0)),
     ("b3", fill(Slot::TraceHeader, 2)),
+    ("ubertraceid", fill(Slot::TraceHeader, 2)),
     ("xamzntraceid", fill(Slot::TraceHeader, 1)),
     ("traceheader", fill(Slot::TraceHeader, 1)),
     ("xraytraceheader", fill(Slot::TraceHeader, 1)),

@@ -19,8 +19,8 @@ use crate::keys::{KeyFacts, Keys, Roles, Slot};
 use crate::limits::{CARRIERS_MAX, OBJECT_BYTES, OBJECTS_MAX, OBJECTS_MIN};
 use crate::memo::Memo;
 use crate::object::{
-    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_runtimes_report, is_thrown, own_places, span, walk,
-    walk_wrapper,
+    Shape, aws_record, is_bare_record, is_event, is_of_a_logger, is_pythons_report, is_runtimes_report, is_thrown,
+    own_places, span, walk, walk_wrapper,
 };
 use crate::redact::{Pattern, Redactor, redact_columns};
 use crate::{carrier, colours, exception, ids, metric, oversize, platform, severity, text};
@@ -131,12 +131,22 @@ struct Context<'d> {
 struct Line<'e> {
     event: Event<'e>,
     text: &'e str,
-    /// When what carried the line took it.
-    carried_unix_nano: Option<i64>,
-    /// What else the carrier said, as entries of the attributes.
-    carried_entries: &'e str,
+    carried: &'e Opened,
     /// Rows of the event that were handed out before.
     rows: usize,
+}
+
+/// What carried a message, all carriers together.
+#[derive(Default)]
+struct Opened {
+    /// The line within, where something carried it.
+    line: Option<String>,
+    /// When the outermost took it.
+    time_unix_nano: Option<i64>,
+    /// The level that one says of whatever it carries.
+    level: Option<&'static str>,
+    /// What else they say, as entries of the attributes.
+    entries: String,
 }
 
 /// What came of a line.
@@ -215,35 +225,50 @@ impl Normalizer {
         let mut stats = Stats { events: 1, ..Stats::default() };
         let marked = event.message.strip_prefix('\u{feff}').filter(|rest| rest.trim_start().starts_with('{'));
         let message = marked.unwrap_or(event.message);
-        let (mut opened, mut time, mut entries) = (None, None, String::new());
-        if !context.is_lambda {
-            for _ in 0..CARRIERS_MAX {
-                let text = opened.as_deref().unwrap_or(message);
-                let Some(carried) = carrier::open(text, &mut scratch.tape) else { break };
-                if let Some(token) = carried.token {
-                    scratch.tape.tokens[token].taken = true;
-                    self.entries(text, &mut scratch.tape, &mut entries, &mut stats.redacted);
-                }
-                time = time.or(carried.time_unix_nano);
-                opened = Some(carried.line);
-            }
-            if let Some(decoded) = carrier::decoded(opened.as_deref().unwrap_or(message), &mut scratch.tape) {
-                opened = Some(decoded);
-            }
-        }
-        let text = opened.as_deref().unwrap_or(message);
+        // In a function's stream only what begins so may be carried.
+        let carried = match context.is_lambda && !message.starts_with('[') {
+            true => Opened::default(),
+            false => self.open(message, context.is_lambda, &mut scratch.tape, &mut stats.redacted),
+        };
+        let text = carried.line.as_deref().unwrap_or(message);
         // Rows are many times as long as the shortest object: what a line holds of them is bounded by its length.
         let objects_max = (text.len() / OBJECT_BYTES).clamp(OBJECTS_MIN, OBJECTS_MAX);
         let (mut rest, mut rows, mut objects) = (Some(text), 0, 0);
         while let Some(text) = rest {
             objects += 1;
-            let line = Line { event, text, carried_unix_nano: time, carried_entries: &entries, rows };
+            let line = Line { event, text, carried: &carried, rows };
             let outcome = self.line(context, &line, objects < objects_max, scratch, each);
             stats += outcome.stats;
             rows += outcome.rows;
             rest = outcome.rest;
         }
         stats
+    }
+
+    /// Opens what carries a message. In a function's stream that is PHP's process manager alone, once.
+    fn open(&self, message: &str, is_lambda: bool, tape: &mut Tape, redacted: &mut u64) -> Opened {
+        let mut opened = Opened::default();
+        for _ in 0..if is_lambda { 1 } else { CARRIERS_MAX } {
+            let text = opened.line.as_deref().unwrap_or(message);
+            let carried = match is_lambda {
+                true => carrier::process_manager(text),
+                false => carrier::open(text, tape),
+            };
+            let Some(carried) = carried else { break };
+            if let Some(token) = carried.token {
+                tape.tokens[token].taken = true;
+                self.entries(text, tape, &mut opened.entries, redacted);
+            } else if tape.parse(&carried.object).is_ok() {
+                self.entries(&carried.object, tape, &mut opened.entries, redacted);
+            }
+            opened.time_unix_nano = opened.time_unix_nano.or(carried.time_unix_nano);
+            opened.level = opened.level.or(carried.level);
+            opened.line = Some(carried.line);
+        }
+        if !is_lambda && let Some(decoded) = carrier::decoded(opened.line.as_deref().unwrap_or(message), tape) {
+            opened.line = Some(decoded);
+        }
+        opened
     }
 
     /// Reads one line and hands out its rows. `is_open` says whether a further object behind the first is a line of its own.
@@ -273,9 +298,10 @@ impl Normalizer {
         attributes.clear();
         attributes.push('{');
         let mut draft = Draft::new(base_record(context, line), context.is_lambda);
+        draft.is_carried = line.carried.line.is_some();
         extras.clear();
         draft.extras = std::mem::take(extras);
-        draft.offer_time(RUNTIME_RANK, line.carried_unix_nano);
+        draft.offer_time(RUNTIME_RANK, line.carried.time_unix_nano);
         let mut stats = Stats::default();
         let redacted = &mut stats.redacted;
         let mut extracted = String::new();
@@ -320,8 +346,9 @@ impl Normalizer {
             draft.priority_is_level = shape.priority_is_level;
             draft.at_is_level = place == Place::Pairs && first_key(layer) == Some("at");
             draft.form = shape.form;
+            draft.is_unhandled |= context.is_lambda && place == Place::Whole && is_pythons_report(layer);
             match shape.platform {
-                Some((kind, record)) if context.is_lambda && place == Place::Whole => {
+                Some((kind, record)) if context.is_lambda && !draft.is_carried && place == Place::Whole => {
                     let own = Layer { authority: Authority::RECORD, ..layer };
                     taken = platform::json_line(&mut draft, own, kind, record);
                 }
@@ -376,6 +403,7 @@ impl Normalizer {
                             && is_bare_record(roles, layer)
                         {
                             draft.record.severity_number = Some(severity::ERROR);
+                            draft.is_unhandled = true;
                         }
                     }
                 }
@@ -441,7 +469,9 @@ impl Normalizer {
             let is_raised = context.is_lambda
                 && (place == Place::Record || place == Place::Whole && is_alone)
                 && is_runtimes_report(tape, json);
-            note_exception(&mut draft, behind, is_raised);
+            draft.is_behind_prefix = true;
+            draft.is_unhandled |= is_raised;
+            note_exception(&mut draft, behind);
             attributes.push_str(&self.extras(&draft, &may_hold_line, redacted));
             if place != Place::Cut {
                 let writer = Writer { text: json, tape, redactor: self.redactor.as_ref(), whole: false };
@@ -464,11 +494,17 @@ impl Normalizer {
                 }
             }
         } else {
-            note_exception(&mut draft, "", false);
+            note_exception(&mut draft, "");
             attributes.push_str(&self.extras(&draft, &may_hold_line, redacted));
         }
+        if let (Some(level), None, "log") =
+            (line.carried.level, draft.record.severity_number, draft.record.signal.as_ref())
+        {
+            draft.record.severity_number = severity::from_name(level);
+            draft.record.severity_text = Some(Cow::Borrowed(level));
+        }
         *extras = std::mem::take(&mut draft.extras);
-        attributes.push_str(line.carried_entries);
+        attributes.push_str(&line.carried.entries);
         attributes.push_str(&extracted);
         if attributes.len() > 1 {
             attributes.pop();
@@ -762,7 +798,7 @@ fn goes_on_as_a_record(behind: &str) -> bool {
 
 /// Notes the exception that the record states, the text behind it tells of, or its message. Text behind a record that is
 /// no exception is kept as it came.
-fn note_exception<'m>(draft: &mut Draft<'m>, behind: &'m str, is_raised: bool) {
+fn note_exception<'m>(draft: &mut Draft<'m>, behind: &'m str) {
     if draft.record.signal != "log" {
         return;
     }
@@ -792,10 +828,17 @@ fn note_exception<'m>(draft: &mut Draft<'m>, behind: &'m str, is_raised: bool) {
         draft.record.exception_message = told.exception_message;
         draft.record.exception_stacktrace = told.exception_stacktrace;
     }
+    let is_printed = origin == Some(exception::Origin::Unhandled);
     let record = &mut draft.record;
+    // In JSON mode Lambda's runtime for Java wraps its report as it wraps a message.
+    let is_javas = || draft.is_lambda && record.body.as_deref().is_some_and(exception::is_javas_report);
+    let is_unhandled = draft.is_unhandled || is_printed && (!draft.is_behind_prefix || is_javas());
     // What a runtime prints of an error that nobody caught states no level.
-    if (origin == Some(exception::Origin::Unhandled) || is_raised) && record.severity_number.is_none() {
+    if (is_printed || draft.is_unhandled) && record.severity_number.is_none() {
         record.severity_number = Some(severity::ERROR);
+    }
+    if is_unhandled {
+        draft.extras.push_str(UNHANDLED_ENTRY);
     }
     if (record.exception_type.is_some() || origin.is_some()) && record.event_name.is_none() {
         record.event_name = Some(Cow::Borrowed("exception"));
@@ -821,6 +864,9 @@ static ESCAPED_COLOUR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(
 
 /// Where Transaction Search writes the spans of an account.
 const SPANS_GROUP: &str = "aws/spans";
+
+/// The entry of the attributes of an error of which its runtime says that nobody caught it.
+const UNHANDLED_ENTRY: &str = "\"transect.unhandled\":true,";
 
 /// The attribute that holds what stands behind the record of a line and is none.
 const REST_ATTRIBUTE: &str = "transect.rest";

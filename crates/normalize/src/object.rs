@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use crate::access;
 use crate::draft::{Draft, Layer, RECORD_RANK, RUNTIME_RANK};
 use crate::json::{Kind, Tape};
-use crate::keys::{Folded, RecordForm, Role, Roles, Slot, exception_member};
+use crate::keys::{DOUBTFUL_PATH_RANK, Folded, RecordForm, Role, Roles, Slot, exception_member};
 use crate::metric;
-use crate::severity::{self, Scale};
+use crate::severity::{self, Scale, Weight};
 
 /// How deep objects are looked into for known keys.
 const WALK_DEPTH_MAX: usize = 5;
@@ -90,11 +90,9 @@ impl Member {
             "record" => Member::Record,
             "_aws" => Member::Metadata,
             "CloudWatchMetrics" => Member::Metrics,
-            // API Gateway's, load balancers' and function URLs'; EventBridge's; SNS's; those of what lists records of
-            // services.
-            "requestContext" => Member::OfEvent(Some(Kind::Object)),
-            "Records" => Member::OfEvent(Some(Kind::Array)),
-            "detail-type" | "TopicArn" | "eventSourceARN" => Member::OfEvent(None),
+            "requestContext" | "Records" | "detail-type" | "TopicArn" | "eventSourceARN" => {
+                of_event(name).map_or(Member::Other, Member::OfEvent)
+            }
             "severityNumber"
             | "severity_number"
             | "SeverityNumber"
@@ -114,15 +112,20 @@ impl Member {
             name if name.starts_with("dd.") => Member::Datadog,
             "MESSAGE" | "SYSLOG_IDENTIFIER" | "__REALTIME_TIMESTAMP" => Member::Journald,
             "apiVersion" => Member::ApiVersion,
-            "@m" | "@mt" | "ctx" | "lvl" | "sequence" | "categoryName" | "_meta" | "start_time" | "latencies"
-            | "route_id" => Member::OwnPlace,
+            name if SERILOGS_MESSAGES.contains(&name) || is_of_own_places(name) => Member::OwnPlace,
             _ => Member::Other,
         }
     }
+}
 
-    /// Whether it is one that services' events have.
-    fn is_of_an_event(self, kind: Kind) -> bool {
-        matches!(self, Member::OfEvent(own) if own.is_none_or(|own| own == kind))
+/// Whether a key is one that services' events have, and the kind of value that it has there if one alone tells: API
+/// Gateway's, load balancers' and function URLs'; EventBridge's; SNS's; those of what lists records of services.
+fn of_event(name: &str) -> Option<Option<Kind>> {
+    match name {
+        "requestContext" => Some(Some(Kind::Object)),
+        "Records" => Some(Some(Kind::Array)),
+        "detail-type" | "TopicArn" | "eventSourceARN" => Some(None),
+        _ => None,
     }
 }
 
@@ -154,7 +157,7 @@ impl Shape {
                 Member::Record => record = Some(value),
                 Member::Metadata => metadata = Some(value),
                 Member::Metrics => metrics = Some(value),
-                member @ Member::OfEvent(_) => is_event |= member.is_of_an_event(value_kind),
+                Member::OfEvent(own) => is_event |= own.is_none_or(|own| own == value_kind),
                 Member::OpenTelemetry => form = Some(RecordForm::OpenTelemetry),
                 Member::Serilog => form = form.or(Some(RecordForm::Serilog)),
                 Member::Target if value_kind == Kind::String => form = form.or(Some(RecordForm::Tracing)),
@@ -211,7 +214,10 @@ fn is_logurus(layer: Layer<'_, '_>, key_count: usize) -> bool {
 
 /// Whether an object within a message is an event that a service hands to a function.
 pub(crate) fn is_event(layer: Layer<'_, '_>, object: usize) -> bool {
-    layer.tape.entries(object).any(|(key, value)| Member::of(layer.raw(key)).is_of_an_event(layer.kind(value)))
+    layer
+        .tape
+        .entries(object)
+        .any(|(key, value)| of_event(layer.raw(key)).is_some_and(|own| own.is_none_or(|own| own == layer.kind(value))))
 }
 
 /// Whether a text, which is one object, is what Lambda's runtimes for Go and Ruby write of an error that nobody caught:
@@ -222,6 +228,15 @@ pub(crate) fn is_runtimes_report(tape: &Tape, text: &str) -> bool {
         && entries.next() == Some(("errorType", Kind::String))
         && matches!(entries.next(), None | Some(("stackTrace", Kind::Array | Kind::Null)))
         && entries.next().is_none()
+}
+
+/// Whether a record is what Lambda's runtime for Python writes in JSON mode of an error that nobody caught: these keys in this
+/// order and no message, which whatever is logged has.
+pub(crate) fn is_pythons_report(layer: Layer<'_, '_>) -> bool {
+    const KEYS: [&[&str]; 6] =
+        [&["timestamp"], &["log_level", "level"], &["errorMessage"], &["errorType"], &["requestId"], &["stackTrace"]];
+    let mut keys = layer.tape.entries(0).map(|(key, _)| layer.raw(key));
+    KEYS.iter().all(|names| keys.next().is_some_and(|key| names.contains(&key))) && keys.next().is_none()
 }
 
 /// Whether an object is an error as Node's runtime writes it: its type first, its stack, and whatever properties it has, of
@@ -257,33 +272,56 @@ pub(crate) fn walk<'m>(draft: &mut Draft<'m>, roles: &Roles<'_>, layer: Layer<'m
     Walk { draft, roles, layer, base }.object(root, &Folded::EMPTY, 0);
 }
 
-/// A logger that has places of its own for what it states: the keys that its records have, one within another behind a `/`,
-/// and what stands in which place.
-type OwnPlaces = (&'static [&'static str], &'static [(Slot, &'static str)]);
+/// A logger or server that has places of its own for what it states, one within another behind a `/`.
+struct OwnPlaces {
+    /// The rarest of the keys that its records have: no object without one is held against the table.
+    key: &'static str,
+    /// The others. All must be there, because they mean something else anywhere else.
+    needs: &'static [&'static str],
+    /// What stands in which place. `*` is the first element of a list that is a level's name.
+    places: &'static [(Slot, &'static str)],
+}
 
-/// The loggers and servers whose keys mean something else anywhere else, so that all of them must be there.
+const fn own(key: &'static str, needs: &'static [&'static str], places: &'static [(Slot, &'static str)]) -> OwnPlaces {
+    OwnPlaces { key, needs, places }
+}
+
+/// How Serilog's compact form calls its message and the template of it.
+const SERILOGS_MESSAGES: [&str; 2] = ["@m", "@mt"];
+
+/// Whether a key leads to [`OWN_PLACES`].
+fn is_of_own_places(name: &str) -> bool {
+    OWN_PLACES.iter().any(|own| own.key == name)
+}
+
 const OWN_PLACES: &[OwnPlaces] = &[
     // MongoDB since 4.4.
-    (&["t/$date", "c", "ctx"], &[(Slot::Level, "s"), (Slot::Time, "t/$date")]),
+    own("ctx", &["t/$date", "c"], &[(Slot::Level, "s"), (Slot::Time, "t/$date")]),
     // log15, go-ethereum.
-    (&["t", "lvl", "msg"], &[(Slot::Time, "t")]),
+    own("lvl", &["t", "msg"], &[(Slot::Time, "t")]),
     // Roarr.
-    (&["context", "message", "sequence", "time", "version"], &[(Slot::Level, "context/logLevel")]),
+    own("sequence", &["context", "message", "time", "version"], &[(Slot::Level, "context/logLevel")]),
     // log4js' JSON layout.
-    (&["startTime", "categoryName", "data", "level"], &[(Slot::Time, "startTime"), (Slot::Body, "data")]),
-    (
+    own("categoryName", &["startTime", "data", "level"], &[(Slot::Time, "startTime"), (Slot::Body, "data")]),
+    // tslog.
+    own(
+        "_meta",
         &["_meta/logLevelId", "_meta/runtime"],
         &[(Slot::Level, "_meta/logLevelName"), (Slot::Time, "_meta/date"), (Slot::Body, "0")],
     ),
+    // Kibana before version 8.
+    own("tags", &["type", "@timestamp", "pid", "message"], &[(Slot::Level, "tags/*")]),
     // Envoy's and Istio's access log.
-    (&["start_time", "response_code"], &[(Slot::Time, "start_time")]),
+    own("start_time", &["response_code"], &[(Slot::Time, "start_time")]),
     // Kong and APISIX.
-    (
-        &["request/method", "response/status", "latencies/request"],
+    own(
+        "latencies",
+        &["latencies/request", "request/method", "response/status"],
         &[(Slot::HttpStatus, "response/status"), (Slot::Time, "started_at")],
     ),
-    (
-        &["request/method", "response/status", "route_id"],
+    own(
+        "route_id",
+        &["request/method", "response/status"],
         &[(Slot::HttpStatus, "response/status"), (Slot::Time, "start_time")],
     ),
 ];
@@ -293,21 +331,34 @@ pub(crate) fn own_places<'m>(draft: &mut Draft<'m>, layer: Layer<'m, '_>) {
     /// Behind every key of the table.
     const RANK: u16 = RECORD_RANK - 1 + RECORD_RANK;
     let at = |path: &str| match path.split_once('/') {
+        Some((outer, "*")) => {
+            let mut elements = layer.get(0, outer).into_iter().flat_map(|list| layer.tape.elements(list));
+            elements.find(|element| {
+                severity::weighted(layer.raw(*element)).is_some_and(|(_, weight)| weight == Weight::Strong)
+            })
+        }
         Some((outer, inner)) => layer.get(0, outer).and_then(|object| layer.get(object, inner)),
         None => layer.get(0, path),
     };
-    for (needs, places) in OWN_PLACES {
-        if needs.iter().all(|path| at(path).is_some()) {
-            for (slot, path) in *places {
+    for own in OWN_PLACES {
+        if layer.get(0, own.key).is_some() && own.needs.iter().all(|path| at(path).is_some()) {
+            for (slot, path) in own.places {
                 if let Some(value) = at(path).filter(|_| !draft.is_filled(*slot)) {
                     draft.offer(*slot, RANK, layer, value, value);
+                    if path.ends_with('*') && draft.is_filled(*slot) {
+                        // A list stays whole.
+                        draft.fill(*slot, RANK);
+                    }
                 }
             }
         }
     }
     // Serilog's compact form leaves out the level of information.
-    let has = |name| layer.get(0, name).is_some();
-    if has("@t") && (has("@m") || has("@mt")) && !draft.is_filled(Slot::Level) && layer.authority.may_fill(Slot::Level)
+    let is_serilogs = SERILOGS_MESSAGES.iter().any(|name| layer.get(0, name).is_some());
+    if is_serilogs
+        && layer.get(0, "@t").is_some()
+        && !draft.is_filled(Slot::Level)
+        && layer.authority.may_fill(Slot::Level)
     {
         draft.record.severity_number = Some(severity::INFO);
     }
@@ -481,8 +532,7 @@ impl<'m> Walk<'_, '_, 'm, '_> {
             self.member(Slot::UrlPath, self.base + RANK, value, &["uri", "path", "url"]);
         } else if self.layer.raw(value).starts_with('/') {
             // As doubtful as a `path`.
-            const PATH_RANK: u16 = 142;
-            self.draft.offer(Slot::UrlPath, self.base + PATH_RANK, self.layer, value, value);
+            self.draft.offer(Slot::UrlPath, self.base + u16::from(DOUBTFUL_PATH_RANK), self.layer, value, value);
         } else if let Some((method, path)) = access::request(self.layer.raw(value))
             && self.layer.authority.may_fill(Slot::HttpMethod)
             && !self.draft.is_filled(Slot::HttpMethod)

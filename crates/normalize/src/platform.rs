@@ -81,6 +81,7 @@ fn fault(draft: &mut Draft<'_>, sentence: &str) {
         draft.record.faas_invocation_id = Some(Cow::Owned(id.into_owned()));
     }
     let (kind, message) = crash(message);
+    draft.is_unhandled = true;
     let own = |text: &str| Cow::Owned(text.to_owned());
     draft.record.severity_number = Some(severity::ERROR);
     draft.record.status_code = Some(Cow::Borrowed("ERROR"));
@@ -218,6 +219,7 @@ fn is_error_type(line: &str) -> bool {
 }
 
 fn fail<'m>(draft: &mut Draft<'m>, kind: &'m str, message: &'m str) {
+    draft.is_unhandled = true;
     let record = &mut draft.record;
     record.severity_number = Some(severity::ERROR);
     record.status_code = Some(Cow::Borrowed("ERROR"));

@@ -5,6 +5,7 @@
 //! sentences because they speak of passwords.
 
 mod cards;
+mod constructors;
 mod keys;
 mod lenient;
 mod lines;

@@ -43,6 +43,9 @@ const NAMES: &[(&str, i32, Weight)] = &[
     ("DBG", DEBUG, Strong),
     ("DBUG", DEBUG, Strong),
     ("DEBU", DEBUG, Strong),
+    // supervisord's.
+    ("DEBG", DEBUG, Strong),
+    ("BLAT", TRACE, Weak),
     ("FINE", DEBUG, Weak),
     ("CONFIG", 8, Weak),
     ("INF", INFO, Strong),

@@ -16,8 +16,8 @@ use crate::prefix::{self, Form, Head};
 use crate::{access, exception, ids, logfmt, platform, severity, time};
 
 /// What Node's runtime writes before the JSON of an error that nobody caught.
-const NODE_SENTENCES: [&str; 4] =
-    ["Invoke Error", "Uncaught Exception", "Unhandled Promise Rejection", "Unhandled Error"];
+const NODE_SENTENCES: [&str; 5] =
+    ["Invoke Error", "Uncaught Exception", "Unhandled Promise Rejection", "Unhandled Error", "Init Error"];
 /// What Ruby's runtime writes on the line before the JSON of an error that nobody caught.
 const RUBY_SENTENCES: [&str; 5] = [
     "Error raised from handler method",
@@ -41,9 +41,11 @@ pub(crate) fn line<'m>(
     if draft.is_lambda && exception::is_javas_report(message) {
         // The body tells all of it.
         draft.record.severity_number = Some(severity::ERROR);
+        draft.is_unhandled = true;
         return None;
     }
-    if draft.is_lambda && platform::text_line(draft, message) {
+    let may_be_platforms = draft.is_lambda && !draft.is_carried;
+    if may_be_platforms && platform::text_line(draft, message) {
         return None;
     }
     // Elixir's default begins with a line feed.
@@ -64,7 +66,7 @@ pub(crate) fn line<'m>(
         None => (message, false),
     };
     // Exports write the time before every line. Behind more than that it is a message.
-    if draft.is_lambda && head.as_ref().is_some_and(|head| head.form == Form::Time) && platform::text_line(draft, rest)
+    if may_be_platforms && head.as_ref().is_some_and(|head| head.form == Form::Time) && platform::text_line(draft, rest)
     {
         return None;
     }
@@ -72,9 +74,11 @@ pub(crate) fn line<'m>(
     if draft.is_lambda && is_rubys(message) {
         draft.record.severity_number = Some(severity::ERROR);
         draft.record.event_name = Some(Cow::Borrowed("exception"));
+        draft.is_unhandled = true;
         return None;
     }
     if is_whole {
+        draft.is_behind_prefix = true;
         draft.record.body = Some(Cow::Borrowed(rest));
     }
     if let Some((at, place)) = json_in(draft, head.as_ref(), message, rest, tape) {
@@ -175,6 +179,7 @@ fn json_in<'m>(
             draft.record.severity_number.get_or_insert(severity::ERROR);
             draft.record.faas_invocation_id = Some(id);
             draft.fill(Slot::InvocationId, 0);
+            draft.is_unhandled = true;
             return Some((at, Place::Raised));
         }
         if head.is_some_and(|head| head.form == Form::LevelTabs)
@@ -190,6 +195,7 @@ fn json_in<'m>(
             && tape.parse(&rest[at..]).is_ok()
         {
             draft.record.severity_number.get_or_insert(severity::ERROR);
+            draft.is_unhandled = true;
             return Some((at, Place::Raised));
         }
     }
@@ -241,7 +247,7 @@ fn behind_gos_date(text: &str) -> Option<usize> {
     DATES_BYTES.into_iter().find_map(is_date).map(|_| at)
 }
 
-/// Fills the columns of a request from a line of an access log, and from the execution log of API Gateway.
+/// Fills the columns of a request from a line of an access log, from Rails' log and from the execution log of API Gateway.
 fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
     if let Some(access) = access::parse(message) {
         draft.offer_time(0, access.time_unix_nano);
@@ -252,6 +258,11 @@ fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
         if record.trace_id.is_none() {
             record.trace_id = access.trace.and_then(ids::trace_id);
         }
+    } else if let Some(told) = access::rails(rest) {
+        let record = &mut draft.record;
+        record.http_request_method = told.method.map(Cow::Borrowed);
+        record.url_path = told.path.map(Cow::Borrowed);
+        record.http_response_status_code = told.status.and_then(|status| i32::try_from(status).ok());
     }
     if draft.record.aws_log_group.as_deref().is_some_and(|group| group.starts_with("API-Gateway-Execution-Logs"))
         && let Some(told) = access::execution(rest)

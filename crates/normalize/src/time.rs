@@ -48,8 +48,8 @@ const MONTHS: [&str; 12] = [
 ];
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-/// The hours of the zones that mail may name (RFC 2822, section 4.3). Other names mean several zones.
-const ZONES: [(&[u8], i64); 12] = [
+/// The hours of the zones that mail may name (RFC 2822, section 4.3), and of those whose names mean no other and are no words.
+const ZONES: [(&[u8], i64); 23] = [
     (b"UTC", 0),
     (b"GMT", 0),
     (b"Z", 0),
@@ -62,6 +62,17 @@ const ZONES: [(&[u8], i64); 12] = [
     (b"MDT", -6),
     (b"PST", -8),
     (b"PDT", -7),
+    (b"CET", 1),
+    (b"CEST", 2),
+    (b"EET", 2),
+    (b"EEST", 3),
+    (b"MSK", 3),
+    (b"JST", 9),
+    (b"KST", 9),
+    (b"AEST", 10),
+    (b"AEDT", 11),
+    (b"NZST", 12),
+    (b"NZDT", 13),
 ];
 
 /// Bytes of a zone's name in brackets: `America/Argentina/ComodRivadavia` has 32, JavaScript's long names some more.
@@ -234,7 +245,7 @@ fn numeric_zone(bytes: &[u8], at: usize) -> Option<Option<(i64, usize)>> {
 /// Reads a zone's name as a whole word: its hours and where it ends.
 fn zone_name(bytes: &[u8], at: usize) -> Option<(i64, usize)> {
     let length = run(rest(bytes, at), 5, u8::is_ascii_alphanumeric);
-    let name = bytes.get(at..at + length)?;
+    let name = bytes.get(at..at + length).filter(|name| name.len() <= 4)?;
     ZONES.iter().find(|(zone, _)| *zone == name).map(|(_, hours)| (*hours, at + length))
 }
 
@@ -622,6 +633,8 @@ mod tests {
             "2026-11-21T09:42:53.429+01:00[Europe/Paris]",
             "2026-11-21 08:42:53.429 UTC",
             "2026-11-21 08:42:53.429UTC",
+            "2026-11-21 09:42:53.429 CET",
+            "2026-11-21 21:42:53.429 NZDT",
             "2026-11-21, 08:42:53.429 UTC",
             "2026-11-21 03:42:53.429 EST",
             "2026-11-21 08:42:53:429",
@@ -703,7 +716,7 @@ mod tests {
             "é2/Nov/2026:08:42:53",
             "2026-11-21T08:42:53+9",
             "2026-11-21T08:42:53 UTCX",
-            "2026-11-21T08:42:53 CET",
+            "2026-11-21T08:42:53 IST",
             "2026-W47-6T08:42:53Z",
             "Nov 21 08:42:53",
             "Nov 31, 2026 8:42:53 AM",

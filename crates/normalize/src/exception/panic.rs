@@ -51,8 +51,9 @@ pub(super) fn begun_by<'t>(text: &'t str, line: Line<'t>, from: usize, outlook: 
         b'g' => goroutine(text, line, from),
         b'S' => go_signal(text, line),
         b'*' => elixir(text, line),
-        b't' | b'l' => terminate(text, line),
-        b'F' => python_fatal(text, line).or_else(|| php_fatal(text, line)).or_else(|| swift(text, line)),
+        b't' | b'l' => terminate(text, line).or_else(|| zig(text, line)),
+        b'F' => fatal(text, line),
+        b'U' => crystal(text, line),
         b'P' => php_fatal(text, line),
         b'E' => java_start(text, line),
         b'#' => java_crash(text, line),
@@ -277,6 +278,42 @@ pub(super) fn terminate<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> 
             ..found
         }),
     }
+}
+
+/// Zig's `thread 1 panic: boom`, then a place and its address.
+pub(super) fn zig<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
+    let (_, message) =
+        line.text.strip_prefix("thread ")?.split_once(" panic: ").filter(|(thread, _)| is_number(thread))?;
+    let has_place = lines(text, line.next).next().is_some_and(|place| place.text.contains(": 0x"));
+    Some(Found { stack: has_place.then(|| &text[line.start..]), ..unhandled(text, &line, PANIC, message) })
+}
+
+/// Crystal's `Unhandled exception: boom (RuntimeError)`, then places behind `from`.
+fn crystal<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
+    let told = line.text.strip_prefix("Unhandled exception: ")?.strip_suffix(')')?;
+    let (message, kind) = told.rsplit_once(" (").filter(|(_, kind)| header::type_name(kind) == Some(kind))?;
+    lines(text, line.next).next().filter(|place| place.is_indented() && place.trimmed().starts_with("from "))?;
+    Some(Found { stack: Some(&text[line.start..]), ..unhandled(text, &line, kind, message) })
+}
+
+/// What begins with `Fatal error` in four languages.
+pub(super) fn fatal<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
+    python_fatal(text, line)
+        .or_else(|| ocaml(text, line))
+        .or_else(|| php_fatal(text, line))
+        .or_else(|| swift(text, line))
+}
+
+/// OCaml's `Fatal error: exception Failure("boom")`, and with `OCAMLRUNPARAM=b` where it was raised.
+fn ocaml<'t>(text: &'t str, line: Line<'t>) -> Option<Found<'t>> {
+    let told = line.text.strip_prefix("Fatal error: exception ")?;
+    let kind = header::type_name(told).filter(|kind| kind.starts_with(char::is_uppercase))?;
+    let message = match &told[kind.len()..] {
+        "" => "",
+        inside => inside.strip_prefix('(')?.strip_suffix(')')?.trim_matches('"'),
+    };
+    let has_place = lines(text, line.next).next().is_some_and(|place| place.text.starts_with("Raised "));
+    Some(Found { stack: has_place.then(|| &text[line.start..]), ..unhandled(text, &line, kind, message) })
 }
 
 /// Python's `Fatal Python error: Segmentation fault`, of `faulthandler` and of the interpreter.

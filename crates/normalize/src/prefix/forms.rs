@@ -60,6 +60,7 @@ pub(crate) enum Form {
     OwnNameLevel,
     Erlang,
     Timbre,
+    WebLogic,
 }
 
 /// One layout: how it is called, who writes it, and a line of it.
@@ -267,8 +268,8 @@ pub(crate) const FORMS: &[Row] = &[
     row(
         Form::Php,
         false,
-        "PHP level:  message, perhaps behind [time]",
-        "PHP's error log",
+        "PHP level:  message, perhaps behind [time], `NOTICE: PHP message:` or both",
+        "PHP's error log and its process manager",
         "[21-Nov-2026 08:42:53 UTC] PHP Warning:  charge refused",
     ),
     row(
@@ -435,6 +436,13 @@ pub(crate) const FORMS: &[Row] = &[
         "time host LEVEL [namespace:line] - message",
         "Clojure's timbre",
         "2026-11-21T08:42:53.429Z ip-10-0-1-5 ERROR [app.pay:12] - charge refused",
+    ),
+    row(
+        Form::WebLogic,
+        false,
+        "<time> <level> <subsystem> <code> <message>",
+        "WebLogic",
+        "<Nov 21, 2026 8:42:53,429 AM UTC> <Error> <HTTP> <BEA-101020> <charge refused>",
     ),
 ];
 

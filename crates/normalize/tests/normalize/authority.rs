@@ -651,6 +651,8 @@ fn the_places_of_one_logger_are_no_others() {
         r#""startTime":"2026-11-21T08:41:00.000Z","categoryName":"x","data":["owned"]"#,
         r#""start_time":"2026-11-21T08:41:00.000Z""#,
         r#""at":"error""#,
+        r#""tags":["error","fatal"]"#,
+        r#""tags":["error"],"type":"log","pid":8"#,
         r#""data":{"@level":"error","responseCode":500,"status":500}"#,
         r#""request":{"id":"11111111-2222-4333-8444-555555555555","status":500,"level":"error","service":"payments"}"#,
         r#""request":"GET / HTTP/1.1 500","response":{"status":500,"statusCode":500}"#,

@@ -700,6 +700,20 @@ fn php() {
             NO_STACK,
             LOGGED,
         ),
+        (
+            "2026/11/21 08:42:53 [error] 8#8: *1 FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Uncaught RuntimeException: card is expired in /app/a.php:9\" while reading response header from upstream, client: 10.0.1.5",
+            "RuntimeException",
+            "card is expired",
+            NO_STACK,
+            UNHANDLED,
+        ),
+        (
+            "[21-Nov-2026 08:42:53 Europe/Berlin] PHP Fatal error:  Uncaught RuntimeException: card is expired in /app/a.php:9",
+            "RuntimeException",
+            "card is expired",
+            NO_STACK,
+            UNHANDLED,
+        ),
     ]);
 }
 
@@ -746,6 +760,28 @@ fn others() {
             NO_STACK,
             UNHANDLED,
         ),
+        (
+            "Unhandled exception: card is expired (CardExpired)\n  from src/pay.cr:3:1 in 'charge'\n  from src/pay.cr:9:1 in '__crystal_main'",
+            "CardExpired",
+            "card is expired",
+            STACK,
+            UNHANDLED,
+        ),
+        (
+            "Fatal error: exception Failure(\"card is expired\")\nRaised at Stdlib.failwith in file \"stdlib.ml\", line 29, characters 17-33",
+            "Failure",
+            "card is expired",
+            STACK,
+            UNHANDLED,
+        ),
+        ("Fatal error: exception Not_found", "Not_found", "", NO_STACK, UNHANDLED),
+        (
+            "thread 7 panic: card is expired\n/src/main.zig:3:5: 0x1049 in main (main)\n    @panic(message);",
+            "panic",
+            "card is expired",
+            STACK,
+            UNHANDLED,
+        ),
     ]);
 }
 
@@ -768,6 +804,12 @@ fn a_line_alone() {
 fn innocent_text_is_no_exception() {
     let texts = [
         "Meeting at noon\n    at the office",
+        "Fatal error: exception handling failed",
+        "Fatal error: exception handler",
+        "thread pool panic: none of us",
+        "Unhandled exception: (none)\n  from here",
+        "Unhandled exception: boom (of a kind)\n  from here",
+        "FastCGI sent in stderr: \"PHP message: all is well\" while reading",
         "Meeting: noon\n    at the office (main building)",
         "Note: x\n  at y",
         "Order: o-7\n    at warehouse",

@@ -316,7 +316,7 @@ fn text_extension() {
 
 #[test]
 fn text_timeout() {
-    assert_snapshot!(lambda_columns("2026-11-21T08:42:53.000Z 37a788d1-0676-4832-ae70-4245a4ff91e3 Task timed out after 3.00 seconds\n\n"), @"
+    assert_snapshot!(lambda_columns("2026-11-21T08:42:53.000Z 37a788d1-0676-4832-ae70-4245a4ff91e3 Task timed out after 3.00 seconds\n\n"), @r#"
     event_name = exception
     faas_invocation_id = 37a788d1-0676-4832-ae70-4245a4ff91e3
     severity_number = 17
@@ -326,12 +326,13 @@ fn text_timeout() {
     status_code = ERROR
     exception_type = Sandbox.Timedout
     exception_message = Task timed out after 3.00 seconds
-    ");
+    attributes = {"transect.unhandled":true}
+    "#);
 }
 
 #[test]
 fn text_crash() {
-    assert_snapshot!(lambda_columns("RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n"), @r"
+    assert_snapshot!(lambda_columns("RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n"), @r#"
     event_name = exception
     faas_invocation_id = 37a788d1-0676-4832-ae70-4245a4ff91e3
     severity_number = 17
@@ -341,12 +342,13 @@ fn text_crash() {
     status_code = ERROR
     exception_type = Runtime.ExitError
     exception_message = Runtime exited with error: signal: killed
-    ");
+    attributes = {"transect.unhandled":true}
+    "#);
 }
 
 #[test]
 fn text_exit_before_response() {
-    assert_snapshot!(lambda_columns("RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Process exited before completing request\n"), @"
+    assert_snapshot!(lambda_columns("RequestId: 37a788d1-0676-4832-ae70-4245a4ff91e3 Process exited before completing request\n"), @r#"
     event_name = exception
     faas_invocation_id = 37a788d1-0676-4832-ae70-4245a4ff91e3
     severity_number = 17
@@ -356,7 +358,8 @@ fn text_exit_before_response() {
     status_code = ERROR
     exception_type = Runtime.ExitError
     exception_message = Process exited before completing request
-    ");
+    attributes = {"transect.unhandled":true}
+    "#);
 }
 
 // Runtimes' prefixes.
@@ -431,7 +434,7 @@ fn node_invoke_error() {
     exception_type = Error
     exception_message = boom
     exception_stacktrace = Error: boom\n    at handler (index.js:1:1)
-    attributes = {"code":"E1"}
+    attributes = {"transect.unhandled":true,"code":"E1"}
     "#);
 }
 
@@ -477,6 +480,7 @@ fn python_unhandled() {
     exception_type = KeyError
     exception_message = 'sku'
     exception_stacktrace = Traceback (most recent call last):\n  File "/var/task/app.py", line 9, in handler\n    return stock['sku']
+    attributes = {"transect.unhandled":true}
     "#);
 }
 
@@ -961,6 +965,7 @@ fn java_stack() {
     exception_type = java.lang.IllegalStateException
     exception_message = closed
     exception_stacktrace = Exception in thread "main" java.lang.IllegalStateException: closed\n\tat com.acme.Pay.run(Pay.java:3)
+    attributes = {"transect.unhandled":true}
     "#);
 }
 
@@ -973,6 +978,7 @@ fn python_stack() {
     exception_type = ValueError
     exception_message = bad
     exception_stacktrace = Traceback (most recent call last):\n  File "app.py", line 1, in <module>\nValueError: bad
+    attributes = {"transect.unhandled":true}
     "#);
 }
 

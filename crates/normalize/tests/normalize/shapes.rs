@@ -139,6 +139,50 @@ fn what_only_carries_a_line() {
         r#"{"message":"2026-11-21 08:42:53,429 ERROR no stock","stream":"stdout","docker":{"container_id":"1a"}}"#,
         &["severity_number = 17"],
     );
+    // PHP's process manager, in functions too, whose level counts where the line has none.
+    let fpm = |line: &str| format!("[21-Nov-2026 08:42:53] WARNING: [pool www] child 7 said into stderr: \"{line}\"\n");
+    for place in [CONTAINER, FUNCTION] {
+        check(place, &fpm(inner), &expected);
+        check(
+            place,
+            &fpm("NOTICE: PHP message: PHP Fatal error:  Uncaught RuntimeException: boom in /app/index.php:9"),
+            &["severity_number = 17", "exception_type = RuntimeException", "exception_message = boom"],
+        );
+        check(
+            place,
+            &fpm("hello"),
+            &[
+                "severity_number = 13",
+                "severity_text = WARNING",
+                "body = hello",
+                r#"attributes = {"pool":"www","child":7,"stream":"stderr"}"#,
+            ],
+        );
+        check(
+            place,
+            &fpm("INFO hello").replace("\"\n", "\", pipe is closed"),
+            &["severity_number = 9", "body = INFO hello"],
+        );
+        let secret = fpm("x").replace("www", "AKIAIOSFODNN7EXAMPLE");
+        assert!(!columns(&all(place, &secret)[0]).contains("AKIAIOSFODNN7EXAMPLE"), "{secret}");
+        let report = fpm("REPORT RequestId: 3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83 Duration: 1.00 ms Status: timeout");
+        check(place, &report, &["-event_name", "-status_code", "-faas_invocation_id"]);
+        for line in [
+            "[21-Nov-2026 08:42:53] NOTICE: ready to handle connections",
+            "[21-Nov-2026 08:42:53] WARNING: [pool www] child 7 exited on signal 11 (SIGSEGV) after 3.2 seconds from start",
+            "[21-Nov-2026 08:42:53] ALERT: [pool www] child 7 said into stderr: \"x\"",
+            "[21-Nov-2026 08:42:53] WARNING: [pool a b] child 7 said into stderr: \"x\"",
+            "[21-Nov-2026 08:42:53] WARNING: [pool www] child x said into stderr: \"x\"",
+            "[21-Nov-2026 08:42:53] WARNING: [pool www] child 7 said into stderr: \"x",
+            "[é] WARNING: [pool www] child 7 said into stderr: \"x\"",
+        ] {
+            check(
+                place,
+                line,
+                &[&format!("body = {}", line.escape_debug().to_string().replace("\\\"", "\"")), "-attributes"],
+            );
+        }
+    }
     // A logger's record carries nothing, whatever it calls its fields.
     for beside in [r#""level":"info""#, r#""msg":"saved""#, r#""message":"saved""#, r#""lvl":"info","docker":{}"#] {
         let line = format!(r#"{{{beside},"stream":"stdout","log":{quoted}}}"#);
@@ -236,6 +280,22 @@ fn loggers_with_places_of_their_own() {
         (r#"{"t":{"$date":"2026-11-21T08:42:53.429Z"},"s":"D1","c":"NETWORK","id":1,"ctx":"conn1","msg":"x"}"#, 5, "x"),
         // log15 and go-ethereum.
         (r#"{"t":"2026-11-21T08:42:53.429Z","lvl":"eror","msg":"boom"}"#, 17, "boom"),
+        // Kibana, whose level stands among its tags.
+        (
+            r#"{"type":"log","@timestamp":"2026-11-21T08:42:53.429Z","tags":["error","elasticsearch"],"pid":8,"message":"boom"}"#,
+            17,
+            "boom",
+        ),
+        (
+            r#"{"type":"log","@timestamp":"2026-11-21T08:42:53.429Z","tags":["listening","info"],"pid":8,"message":"boom"}"#,
+            9,
+            "boom",
+        ),
+        (
+            r#"{"type":"error","@timestamp":"2026-11-21T08:42:53.429Z","tags":["error"],"pid":8,"level":"fatal","message":"boom"}"#,
+            21,
+            "boom",
+        ),
         // Google's fields for its logging agent.
         (r#"{"severity":"ERROR","timestamp":{"seconds":1795250573,"nanos":429000000},"message":"boom"}"#, 17, "boom"),
         // .NET's older serialisers.
@@ -309,6 +369,84 @@ fn access_logs_as_json() {
         r#"{"level":"info","msg":"x","request":"GET me a coffee"}"#,
     ] {
         check(CONTAINER, line, &["-http_response_status_code", "-http_request_method", "-url_path"]);
+    }
+}
+
+/// Rails says of a request what was asked when it begins, and what was answered when it ends.
+#[test]
+fn lines_that_tell_of_a_part_of_a_request() {
+    for head in
+        ["", "[3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83] ", "I, [2026-11-21T08:42:53.429000 #8]  INFO -- : [a] [b] "]
+    {
+        for behind in [
+            "",
+            " (Views: 0.1ms | ActiveRecord: 0.0ms | Allocations: 100)",
+            " (ActiveRecord: 1.0ms (2 queries, 1 cached) | GC: 0.0ms)",
+        ] {
+            let line = format!("{head}Completed 502 Bad Gateway in 12ms{behind}\n");
+            check(CONTAINER, &line, &["http_response_status_code = 502", "-http_request_method", "-url_path"]);
+            check(FUNCTION, &line, &["-http_response_status_code"]);
+        }
+        check(
+            CONTAINER,
+            &format!("{head}Started GET \"/pets/7?x=1\" for 10.0.1.5 at 2026-11-21 08:42:53 +0000"),
+            &["http_request_method = GET", "url_path = /pets/7", "-http_response_status_code"],
+        );
+    }
+    for line in [
+        "Completed 502 Bad Gateway in 12ms, said the client",
+        "Completed 502 things in 12 days",
+        "Completed 502 Bad Gateway in 12ms (agent: \"x\")",
+        "[agent] Completed 502 Bad Gateway in 1ms] Completed 200 OK in é",
+        "agent Completed 502 Bad Gateway in 12ms",
+        "Completed 999 x in 1ms",
+        "Started GET \"pets\" for 10.0.1.5 at noon",
+        "Started GET \"/pets\" for us at 2026-11-21 08:42:53",
+    ] {
+        check(CONTAINER, line, &["-http_response_status_code", "-http_request_method", "-url_path"]);
+    }
+}
+
+/// Times without a year or a day, in zones by name, and behind the level in brackets.
+#[test]
+fn times_in_rarer_dress() {
+    for (line, time) in [
+        (r#"time="Nov 21 08:42:53" level=error msg=boom"#, None),
+        (r#"{"time":"08:42:53.429","level":"error","msg":"boom"}"#, Some("+429000000")),
+        (r#"{"time":"Nov 21 08:42:53.429","level":"error","msg":"boom"}"#, Some("+429000000")),
+        ("ERROR [2026-11-21 08:42:53.429] boom", Some("+429000000")),
+        ("[ERROR] [11/21/2026 08:42:53.429] [sys-5] boom", Some("+429000000")),
+        ("2026-11-21 09:42:53.429 CET ERROR boom", Some("+429000000")),
+        ("2026-11-21 17:42:53.429 JST ERROR boom", Some("+429000000")),
+        ("1795250573429 ERROR boom", Some("+429000000")),
+        ("1795250573.429 ERROR boom", Some("+429000000")),
+        ("<Nov 21, 2026 8:42:53,429 AM UTC> <Error> <HTTP> <BEA-101020> <boom>", Some("+429000000")),
+    ] {
+        let time = time.map(|time| format!("time_unix_nano = {time}"));
+        let expected = ["severity_number = 17", time.as_deref().unwrap_or("-time_unix_nano")];
+        check(CONTAINER, line, &expected);
+    }
+    for line in
+        ["1795250573429 apples", "404 ERROR boom", "<Nov 21, 2026> <Error> boom", "<Nov 21, 2026 8:42:53 AM> <agent> x"]
+    {
+        check(CONTAINER, line, &["-severity_number", "-time_unix_nano"]);
+    }
+}
+
+/// Headers of other systems that carry a trace, and ids in other dresses.
+#[test]
+fn ids_of_other_carriers() {
+    let trace = "trace_id = 6b01598d2cb6916d86dc283cf0480ff9";
+    check(
+        FUNCTION,
+        r#"{"level":"info","msg":"x","uber-trace-id":"6b01598d2cb6916d86dc283cf0480ff9:86ea0214b5c34e7e:53995c3f42cd8ad8:1"}"#,
+        &[trace, "span_id = 86ea0214b5c34e7e", "parent_span_id = 53995c3f42cd8ad8"],
+    );
+    for id in ["{6b01598d-2cb6-916d-86dc-283cf0480ff9}", "urn:uuid:6b01598d-2cb6-916d-86dc-283cf0480ff9"] {
+        check(FUNCTION, &format!(r#"{{"level":"info","msg":"x","traceId":"{id}"}}"#), &[trace]);
+    }
+    for id in ["1:2:3:4", "08:42:53:1", "", ":::"] {
+        check(FUNCTION, &format!(r#"{{"level":"info","msg":"x","uber-trace-id":"{id}"}}"#), &["-trace_id", "-span_id"]);
     }
 }
 
@@ -441,6 +579,74 @@ fn what_runtimes_print_of_an_error_that_nobody_caught() {
                 "exception_message = card is expired",
             ],
         );
+    }
+}
+
+/// Whether the attributes of a line say that nobody caught the error that it tells of.
+fn is_unhandled(line: &str) -> bool {
+    let record = all(FUNCTION, line).remove(0);
+    assert_eq!((record.event_name.as_deref(), record.severity_number), (Some("exception"), Some(17)), "{line}");
+    record.attributes.is_some_and(|attributes| attributes.contains(r#""transect.unhandled":true"#))
+}
+
+/// An error that nobody caught and one that was caught and logged are both exceptions of severity ERROR: an attribute
+/// parts them, runtime by runtime.
+#[test]
+fn what_nobody_caught_is_told_from_what_was_logged() {
+    const HEAD: &str = "2026-11-21T08:42:53.429Z\t3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83\tERROR\t";
+    const WRAPPED: &str = r#"{"timestamp":"2026-11-21T08:42:53.429Z","level":"ERROR","#;
+    const NODE: &str = r#"{"errorType":"X","errorMessage":"boom","stack":["X: boom","    at h (/var/task/a.js:4:9)"]}"#;
+    const PYTHON: &str =
+        "Traceback (most recent call last):\n  File \"/var/task/app.py\", line 9, in handler\n    x()\n";
+    const JAVA: &str = "com.acme.X: boom\n\tat com.acme.Pay.charge(Pay.java:31)\n";
+    let json = |text: &str| serde_json::json!(text).to_string();
+    for line in [
+        // Python, and in JSON mode.
+        format!("[ERROR] X: boom\n{PYTHON}"),
+        format!("LAMBDA_WARNING: Unhandled exception. The most likely cause is …\n[ERROR] X: boom\n{PYTHON}"),
+        r#"{"timestamp":"2026-11-21T08:42:53Z","log_level":"ERROR","errorMessage":"boom","errorType":"X","requestId":"","stackTrace":[]}"#.to_owned(),
+        // Node.
+        format!("{HEAD}Invoke Error \t{NODE}"),
+        format!("{HEAD}Uncaught Exception \t{NODE}"),
+        format!("{HEAD}Unhandled Promise Rejection \t{NODE}"),
+        format!("{}Init Error\t{NODE}", HEAD.replace("3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83", "undefined")),
+        // Java, and in JSON mode.
+        format!("boom: com.acme.X\n{JAVA}"),
+        format!(r#"{WRAPPED}"message":{},"AWSRequestId":"3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83"}}"#, json(&format!("boom: com.acme.X\n{JAVA}"))),
+        // Ruby, Go, Rust, PHP, Bref.
+        "Error raised from handler method\n".to_owned(),
+        "Error raised from handler method\n{\"errorMessage\":\"boom\",\"errorType\":\"Function<X>\",\"stackTrace\":[]}".to_owned(),
+        "2026/11/21 08:42:53 {\"errorMessage\":\"boom\",\"errorType\":\"X\"}".to_owned(),
+        r#"{"time":"2026-11-21T08:42:53Z","level":"INFO","msg":"{\"errorMessage\":\"boom\",\"errorType\":\"X\"}"}"#.to_owned(),
+        "panic: boom\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/main.go:12 +0x1d\n".to_owned(),
+        "thread 'main' panicked at src/main.rs:12:5:\nboom\n".to_owned(),
+        "PHP Fatal error:  Uncaught XError: boom in /var/task/index.php:9\nStack trace:\n#0 {main}\n  thrown in a.php on line 9".to_owned(),
+        "[21-Nov-2026 08:42:53 UTC] PHP Fatal error:  Uncaught XError: boom in /var/task/index.php:9".to_owned(),
+        "NOTICE: PHP message: PHP Fatal error:  Uncaught XError: boom in /var/task/index.php:9".to_owned(),
+        format!("3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83\tInvoke Error\t{NODE}"),
+        // Lambda of a sandbox.
+        "2026-11-21T08:42:53.429Z 3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83 Task timed out after 3.00 seconds".to_owned(),
+        "RequestId: 3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83 Error: Runtime exited with error: exit status 1\nRuntime.ExitError".to_owned(),
+    ] {
+        assert!(is_unhandled(&line), "{line}");
+    }
+    for line in [
+        format!("[ERROR]\t2026-11-21T08:42:53.429Z\t3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83\tfailed\n{PYTHON}X: boom"),
+        format!(
+            r#"{WRAPPED}"message":"failed","logger":"root","stackTrace":[],"errorType":"X","errorMessage":"boom"}}"#
+        ),
+        format!("{HEAD}XError: boom\n    at h (/var/task/a.js:4:9)"),
+        format!("{HEAD}failed XError: boom\n    at h (/var/task/a.js:4:9)"),
+        format!(r#"{WRAPPED}"message":{{"errorType":"X","errorMessage":"boom","stackTrace":["X: boom"]}}}}"#),
+        format!("2026-11-21 08:42:53.429 3f0c1d52-8a4e-4b6f-9d2a-7c5e1f0b9a83 ERROR Handler:31 - failed\n{JAVA}"),
+        format!(r#"{WRAPPED}"message":{}}}"#, json(JAVA)),
+        "E, [2026-11-21T08:42:53.429000 #8] ERROR -- : boom (XError)\n/var/task/a.rb:3:in `x'".to_owned(),
+        "ERROR\tboom\t{\"message\":\"boom\",\"level\":\"ERROR\",\"exception\":{\"class\":\"X\",\"message\":\"boom\"}}"
+            .to_owned(),
+        format!("ERROR failed\n{PYTHON}X: boom"),
+        format!("[21-Nov-2026 08:42:53 UTC] ERROR failed\n{PYTHON}XError: boom"),
+    ] {
+        assert!(!is_unhandled(&line), "{line}");
     }
 }
 
