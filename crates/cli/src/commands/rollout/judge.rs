@@ -86,6 +86,11 @@ impl Canary<'_> {
     }
 }
 
+/// What is asked besides, and makes no other question of it: what would pass undecided is read as a whole.
+fn more(question: &Question) -> &'static [&'static str] {
+    if question.reads_all { &["--on-inconclusive", "pass"] } else { &[] }
+}
+
 impl Judge for Canary<'_> {
     fn look(&mut self, question: &Question) -> Result<Verdict, JudgeError> {
         if question.since > wall_clock() {
@@ -95,7 +100,7 @@ impl Judge for Canary<'_> {
             |error: std::io::Error| JudgeError::Unanswered(format!("transect canary does not start: {error}"));
         let arguments = self.arguments(question);
         let mut command = Command::new(std::env::current_exe().map_err(unanswered)?);
-        command.args(&arguments).arg("--state").arg(self.kept(question, &arguments));
+        command.args(&arguments).arg("--state").arg(self.kept(question, &arguments)).args(more(question));
         let files = [(); 2].map(|()| tempfile::tempfile());
         let [mut out, mut err] = match files {
             [Ok(out), Ok(err)] => [out, err],
@@ -177,12 +182,17 @@ mod tests {
             until: None,
             regions: vec![region],
             min_requests: 50,
+            reads_all: false,
         };
         let (words, kept) = asked(&question, &["--lake", "here"]);
         let expected = "canary --format json --quiet --lake here --service payments --baseline 1.4.1 --canary 1.4.2 --region us-east-2 \
              --since 2026-11-21T09:02:00Z --lateness 24h --min-requests 50 --weight 10%";
         assert_eq!(words, expected);
         assert_eq!(asked(&question, &["--lake", "here"]).1, kept, "the same question goes on");
+        // What is read as a whole is the same question.
+        let whole = Question { reads_all: true, ..question.clone() };
+        assert_eq!(asked(&whole, &["--lake", "here"]).1, kept);
+        assert_eq!([more(&question).len(), more(&whole).len()], [0, 2]);
         let mut all = vec![kept];
         // What ends where a wave begins is asked without a share.
         let ends = Question { until: Some(Moment(1_795_252_200)), ..question.clone() };
