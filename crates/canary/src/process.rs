@@ -129,6 +129,8 @@ struct OfRegion {
     aside: Cell,
     /// The canary's first minute.
     begins: Option<i64>,
+    /// The last minute in which either release ran, and its window.
+    last: Option<(i64, i64)>,
     /// When either release ran, and when each of them did.
     heard: Pulse,
     baseline_heard: Pulse,
@@ -261,6 +263,7 @@ impl<'c> Process<'c> {
             taken: 0,
             aside: Cell::default(),
             begins,
+            last: None,
             heard: Pulse::default(),
             baseline_heard: Pulse::default(),
             canary_heard: Pulse::default(),
@@ -307,6 +310,9 @@ impl<'c> Process<'c> {
             let of_region = &mut self.regions[*region as usize];
             of_region.taken += 1;
             of_region.hear(minute, cell);
+            if cell.units() > 0 {
+                of_region.last = of_region.last.max(Some((minute, window)));
+            }
             if !of_region.is_counted(minute, counts.exclude_first) {
                 of_region.aside += *cell;
                 continue;
@@ -656,6 +662,7 @@ impl<'c> Process<'c> {
                     roll_back,
                     drift_explained: unseen.drifts[place],
                     rate_upper: rate_upper(running.counts.x_b, running.counts.n_b, policy.alpha),
+                    last_window: region.last.map(|(_, window)| window),
                 }
             })
             .collect();

@@ -238,6 +238,8 @@ pub struct Region {
     pub drift_explained: Option<f64>,
     /// The highest failure rate of the canary here that is not ruled out.
     pub rate_upper: f64,
+    /// The last window in which anything was counted here.
+    pub last_window: Option<i64>,
 }
 
 /// The evidence after a window.
