@@ -46,6 +46,15 @@ impl ReleaseMap {
         ReleaseMap { releases }
     }
 
+    /// The same, where whoever asks knows what these versions are, at all times: that comes before what was recorded.
+    pub(crate) fn with(mut self, known: &[Mapping]) -> ReleaseMap {
+        for mapping in known {
+            let Mapping { region, function, function_version, release, .. } = mapping.clone();
+            self.releases.insert((region, function, function_version), vec![(i64::MIN, release)]);
+        }
+        self
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.releases.is_empty()
     }

@@ -13,6 +13,8 @@ mod tally;
 
 use std::collections::BTreeMap;
 
+use transect_lake::Mapping;
+
 use crate::answer::Completeness;
 use crate::file_set::FileSet;
 use crate::{Engine, Result};
@@ -64,6 +66,8 @@ pub struct UnitQuestion {
     pub error: Option<String>,
     /// From which duration on a unit is slow.
     pub slow_nano: Option<i64>,
+    /// What is known of versions of functions, besides what the lake has recorded; it comes before that.
+    pub releases: Vec<Mapping>,
 }
 
 impl UnitQuestion {
@@ -185,7 +189,8 @@ impl Engine {
     pub async fn units(&self, question: &UnitQuestion) -> Result<Units> {
         self.begin_question();
         let error = std::sync::Arc::new(self.error_rule(question.error.as_deref())?);
-        let (releases, mut files) = (self.read_releases().await, FileSet::new(self));
+        let releases = self.read_releases().await.with(&question.releases);
+        let mut files = FileSet::new(self);
         files
             .list(&[(question.since_unix_nano - UNIT_NANO_MAX, question.until_unix_nano + question.settle_nano)])
             .await?;

@@ -163,6 +163,7 @@ fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, gl
         (asked.error.is_some(), "--error"),
         (asked.slow.is_some(), "--slow"),
         (asked.unit.is_some(), "--unit"),
+        (asked.release_map.is_some(), "--release-map"),
         (asked.exclude_first.is_some(), "--exclude-first"),
         (asked.settle.is_some(), "--settle"),
         (asked.gate_mixed, "--gate-mixed"),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use transect_lake::Mapping;
+
 use super::*;
 use crate::failure::FailureSigns;
 use crate::{
@@ -353,6 +355,11 @@ fn delivered(lines: &[Record<'static>], random: &mut Random) -> Fixture {
 }
 
 async fn units(engine: &Engine, unit: UnitKind) -> ServiceUnits {
+    units_by(engine, unit, Vec::new()).await
+}
+
+/// The same, where this is known of versions.
+async fn units_by(engine: &Engine, unit: UnitKind, releases: Vec<Mapping>) -> ServiceUnits {
     let question = UnitQuestion {
         services: vec![ServiceQuestion {
             service: "pay".into(),
@@ -365,6 +372,7 @@ async fn units(engine: &Engine, unit: UnitKind) -> ServiceUnits {
         unit,
         error: None,
         slow_nano: None,
+        releases,
     };
     engine.units(&question).await.unwrap().services.remove(0)
 }
@@ -710,6 +718,19 @@ async fn a_call_that_crashes_before_its_first_line_may_be_the_canarys() {
     lines.extend(of("8", "cc", "Sc Ec Rc", 20));
     let units_of = async |lines: &[Record<'static>]| sums(&units(&Fixture::of(lines).engine(), UnitKind::Auto).await);
     assert_eq!(units_of(&lines).await, ([1, 0, 0, 0], [0, 0], [0, 1]));
+    // Who asks may know what its version is; what it states itself comes before that.
+    let known = |version: &str, release: &str| Mapping {
+        region: lines[0].cloud_region.clone().unwrap_or_default().into_owned(),
+        function: "pay".to_owned(),
+        function_version: version.to_owned(),
+        release: release.to_owned(),
+        service: None,
+        code_sha256: None,
+        recorded_unix_nano: 0,
+    };
+    let maps = vec![known("8", "1.4.2"), known("7", "1.0.0")];
+    let told = units_by(&Fixture::of(&lines).engine(), UnitKind::Auto, maps).await;
+    assert_eq!(sums(&told), ([1, 0, 2, 1], [0, 0], [0, 0]));
     // Where its version states a release in another call, it is of that.
     lines.extend(of("8", "dd", "Sd d Ed Rd", 30));
     lines.last_chunk_mut::<3>().unwrap()[0].service_version = Some("1.4.2".into());

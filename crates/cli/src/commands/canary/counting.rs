@@ -1,9 +1,11 @@
 //! Which minutes of which lake are counted at a look. It refuses to count a minute before it is over, and to count one
 //! twice.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use transect_canary::Counted;
-use transect_lake::{Lake, Place, RegionLocation};
+use transect_lake::{Lake, Mapping, Place, RegionLocation};
 use transect_query::{
     EngineOptions, ServiceQuestion, UNIT_NANO_MAX, UnitKind, UnitQuestion, Units, WINDOW_NANO, hint_of,
 };
@@ -11,6 +13,7 @@ use transect_query::{
 use super::policy::{Asked, SETTLE};
 use super::state::{Look, Series, fingerprint};
 use crate::arguments::{Global, UnitName};
+use crate::commands::releases::read_map;
 use crate::failure::Failure;
 use crate::range::{Clock, parse_duration};
 use crate::{config, output};
@@ -31,6 +34,8 @@ pub struct Counting {
     pub asked: Value,
     unit: UnitKind,
     settle_nano: i64,
+    /// What is known of versions of functions.
+    releases: Vec<Mapping>,
 }
 
 impl Counting {
@@ -70,6 +75,7 @@ impl Counting {
             UnitName::Invocation => "invocation",
         };
         let policy = &asked.policy;
+        let releases = asked.release_map.as_deref().map(|file| read_map(file, &global.region)).transpose()?;
         Ok(Counting {
             services: asked
                 .services
@@ -88,6 +94,7 @@ impl Counting {
                 UnitName::Invocation => UnitKind::Invocation,
             },
             settle_nano: parse_duration("--settle", &settle)?,
+            releases: releases.clone().unwrap_or_default(),
             asked: json!({
                 "service": asked.services, "baseline": baseline, "canary": canary, "region": global.region,
                 "alpha": policy.alpha, "beta": policy.beta, "tolerance": policy.tolerance, "margin": policy.margin,
@@ -95,7 +102,7 @@ impl Counting {
                 "min_requests": policy.min_requests, "min_effect": policy.min_effect, "slo": policy.slo, "slow_slo": policy.slow_slo,
                 "weight": policy.weight, "robust": policy.robust, "gate_mixed": asked.gate_mixed,
                 "error": asked.error, "slow": asked.slow, "unit": unit_name,
-                "exclude_first": asked.exclude_first, "settle": settle,
+                "exclude_first": asked.exclude_first, "settle": settle, "release_map": releases.as_deref().map(versions),
                 "lake": places(&config::configured(global)?.lake), "since": beginning(global)?, "lateness": global.lateness,
             }),
             counted: Counted {
@@ -129,6 +136,7 @@ impl Counting {
             unit: self.unit,
             error: self.counted.error.clone(),
             slow_nano: self.slow_nano,
+            releases: self.releases.clone(),
         }
     }
 
@@ -168,6 +176,13 @@ impl Counting {
         series.add(&question, &units);
         Ok(look_of(&units, series, self.slow_nano.is_some()))
     }
+}
+
+/// What a release map says, told apart from others.
+fn versions(releases: &[Mapping]) -> String {
+    let of = |one: &Mapping| [&one.region, &one.function, &one.function_version, &one.release].map(String::clone);
+    let all: BTreeSet<[String; 4]> = releases.iter().map(of).collect();
+    fingerprint(format!("{all:?}").as_bytes())
 }
 
 /// The places of a lake, told apart and not named: a state lies where reports do, and an error stands in a log.
@@ -270,7 +285,7 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
             (true, true) => format!("{name} did nothing in the minutes that are over"),
             (true, false) => format!(
                 "release {} of {name} has done nothing in the minutes that are over: {}; what a function's versions are is \
-                 recorded by `transect releases record`",
+                 recorded by `transect releases record`, or told by --release-map",
                 service.canary,
                 hint_of(&service.canary, || service.releases.keys().map(String::as_str))
             ),

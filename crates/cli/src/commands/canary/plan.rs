@@ -60,6 +60,7 @@ fn traffic(service: &str, global: &Global) -> Result<f64, Failure> {
         unit: UnitKind::Auto,
         error: None,
         slow_nano: None,
+        releases: Vec::new(),
     };
     let watch = output::Watch::new(&engine, global);
     let units = output::block_on(Some(&watch), engine.units(&question))??;
