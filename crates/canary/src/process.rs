@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::bets::Bets;
 use crate::blocks::{Block, Blocks};
-use crate::counts::{Cell, Counts};
+use crate::counts::{Cell, Counts, Place};
 use crate::described::{Estimate, Strata, newcombe, wilson};
 use crate::evidence::{Grid, LnLikelihoods, e_bh, odds_ratio};
 use crate::gates::{SAMPLE_RATIO_MAX, drift_explained, rate_lower, rate_upper, sample_ratio};
@@ -121,12 +121,15 @@ impl Pulse {
 struct OfRegion {
     running: Running,
     ln_fail: f64,
-    blocks: Blocks,
+    /// Of each part.
+    blocks: Vec<Blocks>,
     /// The minutes of its cells in the order in which they were counted, and how many have been.
     minutes: Vec<i64>,
     taken: usize,
     /// What was counted before the canary came, and at its beginning where that is left out.
     aside: Cell,
+    /// All that was counted, before the canary came as well: of the region, and then of each part.
+    own: Vec<Cell>,
     /// The canary's first minute.
     begins: Option<i64>,
     /// The last minute in which either release ran, and its window.
@@ -152,14 +155,12 @@ impl OfRegion {
         self.begins.is_some_and(|begins| minute >= begins.saturating_add(exclude_first))
     }
 
-    /// Failed units, and units, of its baseline, before the canary came as well.
-    fn baseline(&self) -> (u64, u64) {
-        let Cell { x_a, n_a, .. } = self.running.counts + self.aside;
-        (x_a, n_a)
+    fn open_blocks(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter_map(Blocks::open)
     }
 }
 
-/// Failed units, and units: of a region's baseline until it left, and of the canary since.
+/// Failed units, and units: of the baseline of a region, or of a part of it, until it left, and of the canary since.
 #[derive(Clone, Copy, Default)]
 struct Left {
     before: (u64, u64),
@@ -220,8 +221,8 @@ pub(crate) struct Process<'c> {
     all: Running,
     likelihoods: Vec<Likelihood>,
     blocks: Vec<Block>,
-    /// When open blocks close by the clock, and the region of each.
-    due: BTreeSet<(i64, u32)>,
+    /// When open blocks close by the clock, and the place of each.
+    due: BTreeSet<(i64, Place)>,
     windows: Vec<WindowEvidence>,
     fail: Option<Crossing>,
     /// The regions to be rolled back by what was known then.
@@ -252,16 +253,17 @@ impl<'c> Process<'c> {
         let Hypothesis { counts, metric, .. } = *of;
         let policy = of.policy.of(metric);
         let mut minutes: Vec<Vec<i64>> = vec![Vec::new(); counts.regions.len()];
-        for (window, region, _) in &counts.cells {
-            minutes[*region as usize].push(counts.clock.minute(*window));
+        for (window, place, _) in &counts.cells {
+            minutes[place.region as usize].push(counts.clock.minute(*window));
         }
         let regions = minutes.into_iter().zip(counts.begins()).map(|(minutes, begins)| OfRegion {
             running: Running::new(&policy),
             ln_fail: 0.0,
-            blocks: Blocks::default(),
+            blocks: vec![Blocks::default(); counts.parts.len()],
             minutes,
             taken: 0,
             aside: Cell::default(),
+            own: vec![Cell::default(); counts.parts.len() + 1],
             begins,
             last: None,
             heard: Pulse::default(),
@@ -306,9 +308,10 @@ impl<'c> Process<'c> {
         };
         let mut closed: Vec<Block> = Vec::new();
         let mut of_window = Cell::default();
-        for (_, region, cell) in &counts.cells[self.at..until] {
-            let of_region = &mut self.regions[*region as usize];
+        for (_, place, cell) in &counts.cells[self.at..until] {
+            let of_region = &mut self.regions[place.region as usize];
             of_region.taken += 1;
+            tracks(*place).into_iter().for_each(|track| of_region.own[track] += *cell);
             of_region.hear(minute, cell);
             if cell.units() > 0 {
                 of_region.last = of_region.last.max(Some((minute, window)));
@@ -317,12 +320,13 @@ impl<'c> Process<'c> {
                 of_region.aside += *cell;
                 continue;
             }
-            if let Some(due) = of_region.blocks.due() {
-                self.due.remove(&(due, *region));
+            let blocks = &mut of_region.blocks[place.part as usize];
+            if let Some(due) = blocks.due() {
+                self.due.remove(&(due, *place));
             }
-            of_region.blocks.add(*region, window, minute, cell, &mut |block| closed.push(block));
-            if let Some(due) = of_region.blocks.due() {
-                self.due.insert((due, *region));
+            blocks.add(*place, window, minute, cell, &mut |block| closed.push(block));
+            if let Some(due) = blocks.due() {
+                self.due.insert((due, *place));
             }
             of_region.running.counts += *cell;
             self.all.counts += *cell;
@@ -357,21 +361,21 @@ impl<'c> Process<'c> {
 
     /// Closes blocks whose time is over after this minute, but of regions whose clocks have not come there.
     fn pass_time(&mut self, minute: i64, closed: &mut Vec<Block>) {
-        let mut later: Vec<(i64, u32)> = Vec::new();
-        while let Some((due, region)) = self.due.first().copied().filter(|(due, _)| *due <= minute) {
+        let mut later: Vec<(i64, Place)> = Vec::new();
+        while let Some((due, place)) = self.due.first().copied().filter(|(due, _)| *due <= minute) {
             self.due.pop_first();
-            let of_region = &mut self.regions[region as usize];
+            let of_region = &mut self.regions[place.region as usize];
             let waits = of_region.minutes.get(of_region.taken).is_some_and(|next| *next <= minute);
             let is_behind = self
                 .counts
                 .regions
-                .get(region as usize)
+                .get(place.region as usize)
                 .and_then(|name| self.counts.clock.last_minute(name))
                 .is_some_and(|last| last < due);
             if waits || is_behind {
-                later.push((due, region));
+                later.push((due, place));
             } else {
-                closed.extend(of_region.blocks.pass(due));
+                closed.extend(of_region.blocks[place.part as usize].pass(due));
             }
         }
         self.due.extend(later);
@@ -479,34 +483,54 @@ impl<'c> Process<'c> {
         self.counts.regions.iter().map(String::as_str).zip(&self.regions)
     }
 
-    /// When the baseline of each region left: its longest last part in which the baseline is next to nothing.
-    fn left(&self) -> Vec<Left> {
-        let mut since = vec![(Cell::default(), Cell::default()); self.regions.len()];
-        for (window, region, cell) in self.counts.cells[..self.at].iter().rev() {
+    /// When the baseline of each region left, and then that of each part of it: its longest last part in which the baseline is
+    /// next to nothing.
+    fn left(&self) -> Vec<Vec<Left>> {
+        let of_region = vec![(Cell::default(), Cell::default()); self.counts.parts.len() + 1];
+        let mut since = vec![of_region; self.regions.len()];
+        let cells = &self.counts.cells[..self.at];
+        for (index, (window, place, cell)) in cells.iter().enumerate().rev() {
             let minute = self.counts.clock.minute(*window);
-            if self.regions[*region as usize].is_counted(minute, self.counts.exclude_first) {
-                let (sum, left) = &mut since[*region as usize];
+            if !self.regions[place.region as usize].is_counted(minute, self.counts.exclude_first) {
+                continue;
+            }
+            // Parts of one minute stand side by side: of the region it is known with the last of them.
+            let before = index.checked_sub(1).map(|index| &cells[index]);
+            let has_more = before.is_some_and(|(other, of, _)| (*other, of.region) == (*window, place.region));
+            for track in tracks(*place) {
+                let (sum, left) = &mut since[place.region as usize][track];
                 *sum += *cell;
-                if u128::from(sum.n_a) * LEFT_BASELINE_UNITS < u128::from(sum.units()) {
+                let is_whole = track > 0 || !has_more;
+                if is_whole && u128::from(sum.n_a) * LEFT_BASELINE_UNITS < u128::from(sum.units()) {
                     *left = *sum;
                 }
             }
         }
-        let of = |(region, (_, left)): (&OfRegion, (Cell, Cell))| {
-            let own = region.baseline();
-            Left { before: (own.0 - left.x_a, own.1 - left.n_a), after: (left.x_b, left.n_b) }
+        let of = |(own, (_, left)): (&Cell, (Cell, Cell))| Left {
+            before: (own.x_a - left.x_a, own.n_a - left.n_a),
+            after: (left.x_b, left.n_b),
         };
-        self.regions.iter().zip(since).map(of).collect()
+        self.regions.iter().zip(since).map(|(region, since)| region.own.iter().zip(since).map(of).collect()).collect()
     }
 
-    fn unseen(&self, left: &[Left]) -> Unseen<'c> {
+    fn unseen(&self, left: &[Vec<Left>]) -> Unseen<'c> {
         let alpha = self.policy.alpha;
-        let baselines = self.regions.iter().map(OfRegion::baseline);
-        let everywhere = baselines.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        let is_alone = |(region, left): (&OfRegion, &Left)| {
-            let own = region.baseline();
-            let known = if own.1 >= BASELINE_UNITS_MIN { own } else { everywhere };
-            left.before.1 < BASELINE_UNITS_MIN && drift_explained(known, left.after, alpha).is_some()
+        let baseline = |cell: &Cell| (cell.x_a, cell.n_a);
+        let everywhere: Vec<(u64, u64)> = (0..=self.counts.parts.len())
+            .map(|track| self.regions.iter().fold(Cell::default(), |sum, region| sum + region.own[track]))
+            .map(|cell| baseline(&cell))
+            .collect();
+        let is_alone = |(region, left): (&OfRegion, &Vec<Left>)| {
+            left.iter().enumerate().any(|(track, left)| {
+                // Its own baseline, else that of the same part elsewhere, else that of all.
+                let mut known = [baseline(&region.own[track]), everywhere[track]].into_iter();
+                let known = known.find(|known| known.1 >= BASELINE_UNITS_MIN).unwrap_or(everywhere[0]);
+                left.before.1 < BASELINE_UNITS_MIN && drift_explained(known, left.after, alpha).is_some()
+            })
+        };
+        let drift = |left: &Vec<Left>| {
+            let of_tracks = left.iter().filter_map(|left| drift_explained(left.before, left.after, alpha));
+            of_tracks.max_by(f64::total_cmp)
         };
         // Before the canary has come anywhere nothing can pass, and nothing is missed.
         let has_canary = self.all.counts.n_b > 0;
@@ -521,7 +545,7 @@ impl<'c> Process<'c> {
             unheard: named.find(|(_, region)| region.heard.last.is_none()).map(|(name, _)| name),
             silent: self.regions.iter().map(is_silent).collect(),
             vanished: self.regions.iter().map(is_vanished).collect(),
-            drifts: left.iter().map(|left| drift_explained(left.before, left.after, alpha)).collect(),
+            drifts: left.iter().map(drift).collect(),
             alone: self.regions.iter().zip(left).map(is_alone).collect(),
             is_without_baseline: has_canary && !self.is_overlap() && (self.policy.slo.is_none() || self.is_above_slo()),
         }
@@ -727,7 +751,8 @@ impl<'c> Process<'c> {
             windows: self.windows.clone(),
             first_crossing,
             blocks: self.sorted_blocks(),
-            open_blocks: self.regions.iter().filter_map(|region| region.blocks.open().copied()).collect(),
+            open_blocks: self.regions.iter().flat_map(OfRegion::open_blocks).copied().collect(),
+            parts: self.counts.parts.clone(),
             needs: if is_hindered { None } else { self.needs(verdict, comparisons, &left) },
             is_hindered,
             is_worse_by_little: short == Some(Short::Small),
@@ -737,7 +762,7 @@ impl<'c> Process<'c> {
 
     /// Whether both releases ran in one region at about the same time.
     fn is_overlap(&self) -> bool {
-        let open = self.regions.iter().filter_map(|region| region.blocks.open());
+        let open = self.regions.iter().flat_map(OfRegion::open_blocks);
         self.blocks.iter().chain(open).any(|block| block.counts.has_both())
     }
 
@@ -823,13 +848,14 @@ impl<'c> Process<'c> {
 
     /// What would decide: the evidence of what was counted, several times over. One of several comparisons fails by itself
     /// where its evidence is so many times as large as that of the only one.
-    fn needs(&self, verdict: Verdict, comparisons: usize, left: &[Left]) -> Option<Needs> {
+    fn needs(&self, verdict: Verdict, comparisons: usize, left: &[Vec<Left>]) -> Option<Needs> {
         let counts = &self.all.counts;
         if verdict != Verdict::Inconclusive {
             return None;
         }
         // Without a baseline beside it no more requests of the canary tell anything, but of a limit.
-        let is_compared = counts.has_both() && !left.iter().any(|left| left.after.1 > left.before.1);
+        let mut of_regions = left.iter().filter_map(|left| left.first());
+        let is_compared = counts.has_both() && !of_regions.any(|left| left.after.1 > left.before.1);
         let fail_line = self.ln_fail_line(comparisons);
         let fails = |factor: f64| {
             let of_region = |region: &OfRegion| region.running.times(factor).ln_fail();
@@ -863,6 +889,11 @@ impl<'c> Process<'c> {
         let ahead = |so_far: u64| (more * so_far as f64).ceil() as u64;
         Some(Needs { canary_requests: ahead(counts.n_b), windows: ahead(self.windows_with_canary()), verdict })
     }
+}
+
+/// Where a cell is added up beside others: of its region as a whole, and of its part of it.
+fn tracks(place: Place) -> [usize; 2] {
+    [0, place.part as usize + 1]
 }
 
 /// The canary's part of what was counted, so many times.

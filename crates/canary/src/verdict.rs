@@ -317,6 +317,8 @@ pub struct Report {
     pub blocks: Vec<Block>,
     /// Those to which more may come; they count for nothing yet.
     pub open_blocks: Vec<Block>,
+    /// What was compared by itself within regions, by name: one without a name, or functions.
+    pub parts: Vec<String>,
     /// What would decide, if things go on as they have.
     pub needs: Option<Needs>,
     /// Whether something was not seen, so that nothing may pass, by no policy either.

@@ -77,11 +77,13 @@ impl UnitQuestion {
     }
 }
 
-/// Units of a region and window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Units of a region, function and window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnitCell {
     /// The region.
     pub region: String,
+    /// The function: of a trace the one of its first call; empty where it is none's.
+    pub function: String,
     /// The beginning of the window; nanoseconds since 1970.
     pub window_unix_nano: i64,
     /// Units of the baseline.
@@ -102,12 +104,31 @@ pub struct UnitCell {
     pub late_b: [u64; 2],
 }
 
-/// Failures of a region and window that are held against nobody, of the baseline and of the canary: what they would be worth
+impl UnitCell {
+    /// Adds what was counted of another function, or minute.
+    pub fn add(&mut self, other: &UnitCell) {
+        let sum = [
+            (&mut self.n_a, other.n_a),
+            (&mut self.x_a, other.x_a),
+            (&mut self.slow_a, other.slow_a),
+            (&mut self.n_b, other.n_b),
+            (&mut self.x_b, other.x_b),
+            (&mut self.slow_b, other.slow_b),
+        ];
+        sum.into_iter().for_each(|(sum, of)| *sum += of);
+        let late = self.late_a.iter_mut().chain(&mut self.late_b).zip(other.late_a.iter().chain(&other.late_b));
+        late.for_each(|(sum, of)| *sum += of);
+    }
+}
+
+/// Failures of a region, function and window that are held against nobody, of the baseline and of the canary: what they would be worth
 /// is told, and may keep a canary from passing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DoubtCell {
     /// The region.
     pub region: String,
+    /// The function; empty where it is none's.
+    pub function: String,
     /// The beginning of the window; nanoseconds since 1970.
     pub window_unix_nano: i64,
     /// Units that failed because something else had: they count as good.
@@ -116,11 +137,17 @@ pub struct DoubtCell {
     pub untied: [u64; 2],
 }
 
-/// Traces of a window, whatever regions they crossed, and how many of them failed.
+/// A trace with more calls is taken for one with so many: next to none of them met one release alone.
+pub const TRACE_CALLS_MAX: u32 = 64;
+
+/// Traces of a window that had so many calls, whatever regions they crossed, and how many of them failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MixedCell {
     /// The beginning of the window; nanoseconds since 1970.
     pub window_unix_nano: i64,
+    /// How many calls each had of the releases that are compared, [`TRACE_CALLS_MAX`] at most: a trace of many is likelier to
+    /// have failed, and likelier to have met both.
+    pub calls: u32,
     /// Traces that met the baseline alone.
     pub baseline: [u64; 2],
     /// Traces that met the canary alone.

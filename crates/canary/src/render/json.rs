@@ -200,6 +200,9 @@ struct WindowOf<'a> {
 #[derive(Serialize)]
 struct BlockOf<'a> {
     region: &'a str,
+    /// The function, where functions are compared each by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'a str>,
     first: &'a str,
     last: &'a str,
     n_a: u64,
@@ -389,8 +392,10 @@ fn needs_of(needs: Option<Needs>, told: &Told<'_>) -> NeedsOf {
 
 fn block_of<'a>(block: &Block, report: &'a Report, told: &Told<'a>) -> BlockOf<'a> {
     let region = usize::try_from(block.region).ok().and_then(|place| report.regions.get(place));
+    let part = report.parts.get(block.part as usize).map(String::as_str);
     BlockOf {
         region: region.map_or("-", |region| region.region.as_str()),
+        function: part.filter(|name| !name.is_empty() && report.parts.len() > 1),
         first: told.window(block.first),
         last: told.window(block.last),
         n_a: block.counts.n_a,

@@ -801,6 +801,32 @@ async fn calls_that_go_to_releases_by_themselves_are_units_and_traces_that_go_as
 }
 
 #[tokio::test]
+async fn units_are_of_the_function_that_began_them_and_traces_tell_how_many_calls_they_had() {
+    let traces = (0..8).flat_map(|trace| {
+        let version = if trace % 2 == 0 { "9" } else { "10" };
+        [("pay", 1), ("pay-worker", 2), ("pay-worker", 3)].map(|(function, number)| {
+            let call = called(function, version, 100 * trace + number, &format!("S{trace}{number} R{trace}{number}"));
+            traced(call, 1 + trace)
+        })
+    });
+    let lines: Vec<Record<'static>> = traces.flatten().collect();
+    for (unit, expected) in
+        [(UnitKind::Auto, vec![("pay", [4, 4])]), (UnitKind::Invocation, vec![("pay", [4, 4]), ("pay-worker", [8, 8])])]
+    {
+        let units = units(&Fixture::of(&lines).engine(), unit).await;
+        let mut of_functions: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+        for cell in &units.cells {
+            let [baseline, canary] = of_functions.entry(&cell.function).or_default();
+            (*baseline, *canary) = (*baseline + cell.n_a, *canary + cell.n_b);
+        }
+        assert_eq!(of_functions.into_iter().collect::<Vec<_>>(), expected, "{unit:?}");
+        let traces = units.mixed.iter().map(|of| (of.calls, of.baseline[0] + of.canary[0] + of.mixed[0]));
+        assert_eq!(traces.clone().map(|(_, traces)| traces).sum::<u64>(), 8);
+        assert!(traces.clone().all(|(calls, _)| calls == 3), "{:?}", units.mixed);
+    }
+}
+
+#[tokio::test]
 async fn what_names_a_trace_alone_is_part_of_a_call_where_those_have_starts() {
     let alone = |number: i64| {
         let line = called("pay", "10", number, "a").remove(0);

@@ -160,7 +160,7 @@ fn what_a_policy_promotes_rests_on_everything_there_is() {
         let all: Vec<i64> = wave.iter().filter(|(_, question)| question.reads_all).map(|(at, _)| at - BEGIN).collect();
         // Once, and the last one: a look that the deadline overtook is done once more.
         assert_eq!(all.len(), 1, "{is_late} {look_seconds}: {all:?}");
-        assert!(wave.iter().filter(|(_, question)| question.until.is_none()).next_back().unwrap().1.reads_all);
+        assert!(wave.iter().rfind(|(_, question)| question.until.is_none()).unwrap().1.reads_all);
     }
     // Where the policy promotes nothing, nothing is read for it.
     for other in [OnInconclusive::Hold, OnInconclusive::Rollback] {

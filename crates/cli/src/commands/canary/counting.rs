@@ -174,7 +174,7 @@ impl Counting {
             output::say_cost(global, &engine, None);
         }
         series.add(&question, &units);
-        Ok(look_of(&units, series, self.slow_nano.is_some()))
+        Ok(look_of(&units, series, self.slow_nano.is_some(), self.exclude_first))
     }
 }
 
@@ -217,7 +217,7 @@ fn beginning(global: &Global) -> Result<Option<String>, Failure> {
     Ok(is_fixed.then(|| name(time)).flatten().or_else(|| Some(text.clone())))
 }
 
-fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
+fn look_of(units: &Units, series: &Series, is_slow_asked: bool, exclude_first: i64) -> Look {
     let mut look = Look { is_complete: units.completeness.is_complete() && series.is_whole(), ..Look::default() };
     for missing in &units.completeness.missing_regions {
         look.missing_regions.push(missing.region.clone());
@@ -230,7 +230,8 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
         look.warnings.push(format!("{path} could not be read, and nothing passes until it can be"));
     }
     look.warnings.extend(series.services().iter().filter_map(|service| service.late_sentence(is_slow_asked)));
-    look.warnings.extend(series.services().iter().flat_map(super::state::Service::doubt_sentences));
+    look.warnings.extend(series.services().iter().flat_map(|service| service.doubt_sentences(exclude_first)));
+    look.warnings.extend(series.services().iter().filter_map(super::state::Service::functions_sentence));
     for service in &units.services {
         let name = &service.service;
         for shift in &service.shifts {
@@ -295,7 +296,7 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
     look
 }
 
-fn list(names: impl IntoIterator<Item = String>) -> String {
+pub fn list(names: impl IntoIterator<Item = String>) -> String {
     let names: Vec<String> = names.into_iter().collect();
     match names.len() {
         0 => "none".to_owned(),
