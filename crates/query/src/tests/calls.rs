@@ -743,6 +743,28 @@ async fn a_call_that_crashes_before_its_first_line_may_be_the_canarys() {
     assert_eq!(units_of(&lines).await, ([1, 0, 3, 1], [0, 0], [0, 0]));
 }
 
+/// Marks of `$LATEST` state no release; another line of their stream, which is of one deployment, does.
+#[tokio::test]
+async fn a_stream_of_latest_has_the_release_that_it_states_most_often() {
+    let of = |name: &str, release: &'static str, words: &str, at: i64| -> Vec<Record<'static>> {
+        let mut lines = stream("pay", name, HOUR_8 + at * SECOND, words);
+        for line in &mut lines {
+            line.faas_version = Some("$LATEST".into());
+            line.aws_log_stream = Some(format!("2026/11/21/[$LATEST]{name}").into());
+        }
+        // A line outside any call.
+        let mut begins = lines[0].clone();
+        (begins.event_name, begins.faas_invocation_id, begins.severity_number) = (None, None, Some(9));
+        begins.event_id = format!("{at:056}").into();
+        (begins.service_name, begins.service_version) = (Some("pay".into()), Some(release.into()));
+        lines.push(begins);
+        lines
+    };
+    let lines = [of("aa", "1.4.1", "Sa Ra Sb Rb", 1), of("bb", "1.4.2", "Sc Rc Sd !KeyError Rd", 20)].concat();
+    let units = units(&Fixture::of(&lines).engine(), UnitKind::Auto).await;
+    assert_eq!(sums(&units), ([2, 0, 2, 1], [0, 0], [0, 0]), "{units:?}");
+}
+
 #[tokio::test]
 async fn units_that_are_traces_leave_out_what_has_none_and_tell_its_failures() {
     let mut lines = stream("pay", "aa", HOUR_8, "Sa a Ea xa");

@@ -516,10 +516,11 @@ impl Choice {
     }
 
     /// Whether it is no call of its own, but part of one: so is what names a trace alone of which Lambda shows calls.
-    fn is_phantom(&self, call: &Call) -> bool {
+    fn is_phantom(&self, call: &Call, survey: &Survey) -> bool {
         let shows_calls = || self.met.get(&(call.trace.1, call.region)).is_some_and(|met| met.calls > 0);
         let is_of_calls = call.invocation == 0 && shows_calls();
-        is_of_calls || call.function != 0 && !call.is_marked && self.marked.contains(&call.of_version())
+        is_of_calls
+            || call.function != 0 && !call.is_marked && self.marked.contains(&survey.published(call.of_version()))
     }
 }
 
@@ -667,8 +668,10 @@ impl Gathered<'_> {
         };
         let runs_both = |told: Told| functions.contains(&told.call.function);
         let functions = of_service().filter(is_of(baseline)).filter(in_time).any(runs_both).then_some(functions);
-        let marked: BTreeSet<Version> =
-            of_service().filter(|told| told.call.is_started).map(|told| told.call.of_version()).collect();
+        let marked: BTreeSet<Version> = of_service()
+            .filter(|told| told.call.is_started)
+            .map(|told| survey.published(told.call.of_version()))
+            .collect();
         let mut met: PlainMap<(u128, u32), Met> = PlainMap::default();
         let mut calls: BTreeMap<Name, u64> = BTreeMap::new();
         for told in of_service().filter(|told| told.release != 0 && told.call.trace.1 != 0) {
@@ -729,7 +732,7 @@ impl Gathered<'_> {
             if side == Side::Other && choice.may_be_canary(release, call.of_version(), survey) {
                 untied.push(unknown(Side::Canary));
             }
-            let is_phantom = choice.is_phantom(call);
+            let is_phantom = choice.is_phantom(call, survey);
             if !is_phantom && !choice.is_compared(call) {
                 continue;
             }
