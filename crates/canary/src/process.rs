@@ -170,6 +170,7 @@ struct Left {
 /// What forbids a pass, whatever the evidence says, because nobody has seen it or because it speaks against the canary where
 /// there is nothing to compare it with.
 pub(crate) struct Unseen<'c> {
+    names: &'c [String],
     /// A region that was asked for and in which nothing ran.
     pub unheard: Option<&'c str>,
     /// Regions in which something ran, and of which nothing more is heard while others are.
@@ -185,7 +186,32 @@ pub(crate) struct Unseen<'c> {
     pub is_without_baseline: bool,
 }
 
-impl Unseen<'_> {
+impl<'c> Unseen<'c> {
+    fn first(&self, are_so: &[bool]) -> Option<&'c str> {
+        are_so.iter().zip(self.names).find(|(is_so, _)| **is_so).map(|(_, name)| name.as_str())
+    }
+
+    /// A region of which nothing more is heard while others are.
+    pub(crate) fn silent(&self) -> Option<&'c str> {
+        self.first(&self.silent)
+    }
+
+    /// A region in which the canary is heard no more while its baseline is.
+    pub(crate) fn vanished(&self) -> Option<&'c str> {
+        self.first(&self.vanished)
+    }
+
+    /// A region in which the canary has failed since its baseline is gone, and by how much the rate would have had to rise by
+    /// itself.
+    pub(crate) fn drifted(&self) -> Option<(&'c str, f64)> {
+        self.drifts.iter().zip(self.names).find_map(|(drift, name)| Some((name.as_str(), (*drift)?)))
+    }
+
+    /// A region with next to no baseline in which it fails.
+    pub(crate) fn alone(&self) -> Option<&'c str> {
+        self.first(&self.alone)
+    }
+
     fn is_some(&self) -> bool {
         self.unheard.is_some() || self.is_without_baseline || (0..self.drifts.len()).any(|place| self.is_against(place))
     }
@@ -446,18 +472,13 @@ impl<'c> Process<'c> {
 
     /// What a failure lacks beside the evidence, as one of so many comparisons.
     fn short(&self, comparisons: usize) -> Option<Short> {
-        let is_sure = self.evidence.ln_fail >= self.ln_fail_line(comparisons);
+        let is_sure = self.evidence.ln_fail >= self.policy.ln_fail_line(comparisons);
         let closed = &self.all.closed;
         match is_sure && self.ln_worse().is_none() {
             true if self.is_enough() => Some(Short::Small),
             true => Some(Short::Few { failed: closed.failed(), of_canary: closed.x_b }),
             false => None,
         }
-    }
-
-    /// From where on one of so many comparisons fails by itself.
-    fn ln_fail_line(&self, comparisons: usize) -> f64 {
-        (comparisons.max(1) as f64 / self.policy.alpha).ln()
     }
 
     /// A crossing after this window.
@@ -542,6 +563,7 @@ impl<'c> Process<'c> {
         // It may crash before its first line, or get no traffic any more.
         let is_vanished = |region: &OfRegion| region.canary_heard.is_silent(region.baseline_heard.last);
         Unseen {
+            names: &self.counts.regions,
             unheard: named.find(|(_, region)| region.heard.last.is_none()).map(|(name, _)| name),
             silent: self.regions.iter().map(is_silent).collect(),
             vanished: self.regions.iter().map(is_vanished).collect(),
@@ -633,105 +655,25 @@ impl<'c> Process<'c> {
         let (all, policy) = (&self.all, &self.policy);
         let left = self.left();
         let unseen = self.unseen(&left);
-        // Nothing passes then.
-        let is_hindered = self.looks.is_region_missing
-            || self.looks.is_sampled
-            || self.is_untimed()
-            || self.is_worse_at_worst
-            || unseen.is_some();
-        // What was set aside is described where there is nothing else: of regions without a canary, and of releases that
-        // never ran side by side.
-        let told = |region: &OfRegion| match self.is_overlap() && region.begins.is_some() {
-            true => region.running.counts,
-            false => region.running.counts + region.aside,
-        };
-        let described = match self.is_overlap() {
-            true => all.counts,
-            false => self.regions.iter().map(told).fold(Cell::default(), |sum, one| sum + one),
-        };
-        let most = self.windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
-        let [estimate, lower, upper] = odds_ratio(&self.likelihoods, &all.ln, policy.alpha);
+        let is_hindered = self.is_hindered(&unseen);
+        let described = self.described();
         let (verdict, decided) = self.verdict(fails, history, is_hindered);
-        let first_crossing = [self.fail, self.pass].into_iter().flatten().min_by_key(|crossing| crossing.window);
-        let roll_back = match (verdict, fails) {
-            (Verdict::Fail, true) => self.worse_regions(),
-            // By what was known when it crossed.
-            (Verdict::Fail, false) => self.fail_roll_back.clone(),
-            _ => RollBack { regions: vec![false; self.regions.len()], is_of_all: false },
-        };
-        let worse: Vec<(&str, Cell)> = self
-            .counts
-            .regions
-            .iter()
-            .zip(&self.regions)
-            .zip(&roll_back.regions)
-            .filter(|(_, roll_back)| **roll_back)
-            .map(|((name, region), _)| (name.as_str(), region.running.compared))
-            .collect();
-        let with_canary = self.regions.iter().filter(|region| region.running.counts.n_b > 0).count();
-        let is_undecided = self.is_undecided_everywhere(verdict);
-        let is_by_limit = decided.is_some_and(|decided| decided.is_by_limit);
-        let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back.regions).enumerate();
-        let regions: Vec<Region> = named
-            .map(|(place, ((name, region), roll_back))| {
-                let (running, counts) = (&region.running, told(region));
-                Region {
-                    region: name.clone(),
-                    totals: running.totals(&counts, region.ln_fail, running.ln_region_pass()),
-                    risk_difference: newcombe(&counts),
-                    verdict: match roll_back {
-                        true => RegionVerdict::Fail,
-                        false => self.of_region(region, is_undecided || unseen.is_against(place), is_by_limit),
-                    },
-                    roll_back,
-                    drift_explained: unseen.drifts[place],
-                    rate_upper: rate_upper(running.counts.x_b, running.counts.n_b, policy.alpha),
-                    last_window: region.last.map(|(_, window)| window),
-                }
-            })
-            .collect();
-        let above = regions
-            .iter()
-            .filter(|one| one.totals.counts.n_b > 0 && policy.slo.is_some_and(|slo| one.rate_upper > slo));
-        let above_limit = above.map(|one| (one.region.as_str(), one.totals.counts, one.rate_upper)).collect();
-        let over_limit = match self.is_within_slo() {
-            true => self.named_regions().filter(|(_, region)| self.is_over_slo(&region.running.counts)).collect(),
-            false => Vec::new(),
-        };
-        let over_limit = over_limit.into_iter().map(|(name, region)| (name, region.running.counts)).collect();
+        let roll_back = self.roll_back(verdict, fails);
+        let regions = self.told_regions(verdict, decided, &roll_back, &unseen);
         let short = self.short(comparisons);
         let rate_upper = rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha);
-        let name_of = |place: Option<usize>| place.map(|place| self.counts.regions[place].as_str());
         let facts = words::Facts {
-            metric: self.metric,
-            counts: described,
-            worse: if worse.len() < with_canary { worse } else { Vec::new() },
-            above_limit,
-            over_limit,
-            unseen: &unseen,
-            silent: name_of(unseen.silent.iter().position(|is_silent| *is_silent)),
-            vanished: name_of(unseen.vanished.iter().position(|is_vanished| *is_vanished)),
-            drifted: unseen
-                .drifts
-                .iter()
-                .zip(&self.counts.regions)
-                .find_map(|(drift, name)| Some((name.as_str(), (*drift)?))),
-            alone: name_of(unseen.alone.iter().position(|is_alone| *is_alone)),
-            policy,
+            worse: self.worse_by_region(&roll_back),
+            above_limit: self.above_limit(&regions),
+            over_limit: self.over_limit(),
             decided,
-            is_overlap: self.is_overlap(),
-            is_region_missing: self.looks.is_region_missing,
-            is_sampled: self.looks.is_sampled,
-            is_untimed: self.is_untimed(),
-            is_worse_at_worst: self.is_worse_at_worst,
             short,
-            regions_count: self.regions_count(),
-            has_closed: !self.blocks.is_empty(),
-            last_window: self.windows.last().map(|last| last.window),
             rate_upper,
-            covered_count: self.covered().count(),
+            ..self.facts(described, &unseen)
         };
         let said = words::say(verdict, &facts);
+        let most = self.windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
+        let [estimate, lower, upper] = odds_ratio(&self.likelihoods, &all.ln, policy.alpha);
         Report {
             verdict,
             reason: said.reason,
@@ -749,7 +691,7 @@ impl<'c> Process<'c> {
             regions,
             is_roll_back_of_all: roll_back.is_of_all,
             windows: self.windows.clone(),
-            first_crossing,
+            first_crossing: [self.fail, self.pass].into_iter().flatten().min_by_key(|crossing| crossing.window),
             blocks: self.sorted_blocks(),
             open_blocks: self.regions.iter().flat_map(OfRegion::open_blocks).copied().collect(),
             parts: self.counts.parts.clone(),
@@ -757,6 +699,116 @@ impl<'c> Process<'c> {
             is_hindered,
             is_worse_by_little: short == Some(Short::Small),
             is_observational: !self.is_overlap() && described.has_both(),
+        }
+    }
+
+    /// Whether nothing passes, whatever the evidence says.
+    fn is_hindered(&self, unseen: &Unseen<'_>) -> bool {
+        self.looks.is_region_missing
+            || self.looks.is_sampled
+            || self.is_untimed()
+            || self.is_worse_at_worst
+            || unseen.is_some()
+    }
+
+    /// What is told of a region. What was set aside is described where there is nothing else: of regions without a canary, and
+    /// of releases that never ran side by side.
+    fn told(&self, region: &OfRegion) -> Cell {
+        match self.is_overlap() && region.begins.is_some() {
+            true => region.running.counts,
+            false => region.running.counts + region.aside,
+        }
+    }
+
+    /// The same of all regions.
+    fn described(&self) -> Cell {
+        match self.is_overlap() {
+            true => self.all.counts,
+            false => self.regions.iter().map(|region| self.told(region)).fold(Cell::default(), |sum, one| sum + one),
+        }
+    }
+
+    fn roll_back(&self, verdict: Verdict, fails: bool) -> RollBack {
+        match (verdict, fails) {
+            (Verdict::Fail, true) => self.worse_regions(),
+            // By what was known when it crossed.
+            (Verdict::Fail, false) => self.fail_roll_back.clone(),
+            _ => RollBack { regions: vec![false; self.regions.len()], is_of_all: false },
+        }
+    }
+
+    fn told_regions(
+        &self,
+        verdict: Verdict,
+        decided: Option<Crossing>,
+        roll_back: &RollBack,
+        unseen: &Unseen<'_>,
+    ) -> Vec<Region> {
+        let is_undecided = self.is_undecided_everywhere(verdict);
+        let is_by_limit = decided.is_some_and(|decided| decided.is_by_limit);
+        let named = self.named_regions().zip(&roll_back.regions).enumerate();
+        named
+            .map(|(place, ((name, region), roll_back))| {
+                let (running, counts) = (&region.running, self.told(region));
+                Region {
+                    region: name.to_owned(),
+                    totals: running.totals(&counts, region.ln_fail, running.ln_region_pass()),
+                    risk_difference: newcombe(&counts),
+                    verdict: match roll_back {
+                        true => RegionVerdict::Fail,
+                        false => self.of_region(region, is_undecided || unseen.is_against(place), is_by_limit),
+                    },
+                    roll_back: *roll_back,
+                    drift_explained: unseen.drifts[place],
+                    rate_upper: rate_upper(running.counts.x_b, running.counts.n_b, self.policy.alpha),
+                    last_window: region.last.map(|(_, window)| window),
+                }
+            })
+            .collect()
+    }
+
+    /// The regions to be rolled back, where those are not all that have the canary, and what was compared in each.
+    fn worse_by_region(&self, roll_back: &RollBack) -> Vec<(&'c str, Cell)> {
+        let chosen = self.named_regions().zip(&roll_back.regions).filter(|(_, roll_back)| **roll_back);
+        let worse: Vec<(&str, Cell)> = chosen.map(|((name, region), _)| (name, region.running.compared)).collect();
+        let with_canary = self.regions.iter().filter(|region| region.running.counts.n_b > 0).count();
+        if worse.len() < with_canary { worse } else { Vec::new() }
+    }
+
+    fn above_limit<'r>(&self, regions: &'r [Region]) -> Vec<(&'r str, Cell, f64)> {
+        let is_above =
+            |one: &&Region| one.totals.counts.n_b > 0 && self.policy.slo.is_some_and(|slo| one.rate_upper > slo);
+        regions.iter().filter(is_above).map(|one| (one.region.as_str(), one.totals.counts, one.rate_upper)).collect()
+    }
+
+    fn over_limit(&self) -> Vec<(&'c str, Cell)> {
+        let is_over = |(_, region): &(&str, &OfRegion)| self.is_over_slo(&region.running.counts);
+        let over = self.named_regions().filter(is_over).map(|(name, region)| (name, region.running.counts));
+        if self.is_within_slo() { over.collect() } else { Vec::new() }
+    }
+
+    /// What is known to whoever says it, whatever the verdict is.
+    fn facts<'f>(&'f self, counts: Cell, unseen: &'f Unseen<'f>) -> words::Facts<'f> {
+        words::Facts {
+            metric: self.metric,
+            counts,
+            worse: Vec::new(),
+            above_limit: Vec::new(),
+            over_limit: Vec::new(),
+            unseen,
+            policy: &self.policy,
+            decided: None,
+            is_overlap: self.is_overlap(),
+            is_region_missing: self.looks.is_region_missing,
+            is_sampled: self.looks.is_sampled,
+            is_untimed: self.is_untimed(),
+            is_worse_at_worst: self.is_worse_at_worst,
+            short: None,
+            regions_count: self.regions_count(),
+            has_closed: !self.blocks.is_empty(),
+            last_window: self.windows.last().map(|last| last.window),
+            rate_upper: 1.0,
+            covered_count: self.covered().count(),
         }
     }
 
@@ -856,7 +908,7 @@ impl<'c> Process<'c> {
         // Without a baseline beside it no more requests of the canary tell anything, but of a limit.
         let mut of_regions = left.iter().filter_map(|left| left.first());
         let is_compared = counts.has_both() && !of_regions.any(|left| left.after.1 > left.before.1);
-        let fail_line = self.ln_fail_line(comparisons);
+        let fail_line = self.policy.ln_fail_line(comparisons);
         let fails = |factor: f64| {
             let of_region = |region: &OfRegion| region.running.times(factor).ln_fail();
             let ahead = self.evidence_of(&self.all.times(factor), of_region);

@@ -107,6 +107,11 @@ impl Policy {
         }
     }
 
+    /// ln of the evidence from which on one of so many comparisons fails by itself.
+    pub(crate) fn ln_fail_line(&self, comparisons: usize) -> f64 {
+        (comparisons.max(1) as f64 / self.alpha).ln()
+    }
+
     /// Whether a verdict can be by this policy.
     pub fn check(&self) -> Result<(), PolicyError> {
         let within = |value: f64| value > 0.0 && value < 1.0;
