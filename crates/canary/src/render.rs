@@ -48,6 +48,10 @@ pub struct RecordSource {
     pub excused: [u64; 2],
     /// Failures of the baseline and of the canary that name no unit: they count for nothing.
     pub untied: [u64; 2],
+    /// What a unit is, `trace` or `call`, and why; empty where nothing was counted.
+    pub unit: String,
+    /// Why.
+    pub unit_why: String,
 }
 
 /// Traces that met the baseline alone, the canary alone, and both: how many, and how many of them failed.
@@ -118,7 +122,7 @@ impl<'a> Comparison<'a> {
 impl<'a> Told<'a> {
     /// ln of the evidence at which one of the comparisons fails by itself.
     fn ln_fail_line(&self) -> f64 {
-        (self.comparisons.len().max(1) as f64 / self.policy.alpha).ln()
+        self.policy.ln_fail_line(self.comparisons.len())
     }
 
     /// What is said of counts that were brought, with nothing to know besides.

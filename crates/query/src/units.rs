@@ -47,6 +47,8 @@ pub struct ServiceQuestion {
     pub baseline: Option<String>,
     /// The release that is judged.
     pub canary: String,
+    /// What a unit is where that was found before; else as all are asked.
+    pub unit: Option<UnitKind>,
 }
 
 /// What is to be counted.
@@ -167,6 +169,34 @@ pub struct Shift {
     pub releases: Vec<String>,
 }
 
+/// How the calls of a trace go to releases.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sending {
+    /// Traces of several calls that met several releases.
+    pub mixed: u64,
+    /// How many would if each call were sent by itself.
+    pub expected: f64,
+}
+
+/// Traces that met several releases are so many times rarer than if each call were sent by itself, at least, where it is
+/// the trace that is sent to a release.
+const RARER: f64 = 10.0;
+/// From so many expected ones on it is known how calls are sent: were it calls, more than one would have been seen.
+const EXPECTED_MIN: f64 = 10.0;
+
+impl Sending {
+    /// Whether each call of a trace goes to a release by itself, as those of a weighted alias do, and not the trace as a whole.
+    /// Units of traces would not be alike then: the release with more of the traffic has more calls of each.
+    pub fn is_by_call(&self) -> bool {
+        self.mixed > 0 && RARER * self.mixed as f64 >= self.expected
+    }
+
+    /// Whether there were enough traces to tell.
+    pub fn is_sure(&self) -> bool {
+        self.expected >= EXPECTED_MIN
+    }
+}
+
 /// What was counted of a service.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceUnits {
@@ -196,6 +226,12 @@ pub struct ServiceUnits {
     /// The least rate by which units were kept that no mark of a call shows: a share of those that went well, and all
     /// that failed. None where every unit was kept.
     pub sample_rate_min: Option<f64>,
+    /// What a unit was: a trace where there is one, or a call.
+    pub unit: UnitKind,
+    /// How the calls of its traces went to releases.
+    pub sending: Sending,
+    /// Whether any unit is of a trace.
+    pub has_traces: bool,
     /// Of many units of the baseline or of the canary nobody knows how long they took: those that were slow are not known.
     pub is_untimed: bool,
 }

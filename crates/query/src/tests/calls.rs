@@ -360,11 +360,16 @@ async fn units(engine: &Engine, unit: UnitKind) -> ServiceUnits {
 
 /// The same, where this is known of versions.
 async fn units_by(engine: &Engine, unit: UnitKind, releases: Vec<Mapping>) -> ServiceUnits {
-    let question = UnitQuestion {
+    engine.units(&question(unit, releases)).await.unwrap().services.remove(0)
+}
+
+fn question(unit: UnitKind, releases: Vec<Mapping>) -> UnitQuestion {
+    UnitQuestion {
         services: vec![ServiceQuestion {
             service: "pay".into(),
             baseline: Some("1.4.1".into()),
             canary: "1.4.2".into(),
+            unit: None,
         }],
         since_unix_nano: HOUR_8,
         until_unix_nano: HOUR_8 + 30 * MINUTE,
@@ -373,8 +378,7 @@ async fn units_by(engine: &Engine, unit: UnitKind, releases: Vec<Mapping>) -> Se
         error: None,
         slow_nano: None,
         releases,
-    };
-    engine.units(&question).await.unwrap().services.remove(0)
+    }
 }
 
 async fn trace(engine: &Engine, invocation: &str) -> String {
@@ -813,9 +817,20 @@ async fn calls_that_go_to_releases_by_themselves_are_units_and_traces_that_go_as
         traced(called("pay", version, number, &format!("Sc{number} Rc{number}")), trace)
     };
     let by_call = (0..40).map(|number| call(number, if number % 2 == 0 { "9" } else { "10" }, 1 + number / 4));
-    assert_eq!(counted(by_call).await.0, [20, 0, 20, 0]);
+    assert_eq!(counted(by_call.clone()).await.0, [20, 0, 20, 0]);
     let by_trace = (0..40).map(|number| call(number, if number < 20 { "9" } else { "10" }, 1 + number / 4));
     assert_eq!(counted(by_trace.clone()).await.0, [5, 0, 5, 0]);
+    // Which of them it was is told, and by what. What was found before stays.
+    let lines: Vec<Record<'static>> = by_call.flatten().collect();
+    let lake = Fixture::of(&lines);
+    let told = units(&lake.engine(), UnitKind::Auto).await;
+    let by_chance = 10.0 * (1.0 - 2.0 * 0.5_f64.powi(4));
+    assert_eq!((told.unit, told.has_traces, told.sending.mixed), (UnitKind::Invocation, true, 10));
+    assert!((told.sending.expected - by_chance).abs() < 1e-9 && !told.sending.is_sure(), "{:?}", told.sending);
+    let mut question = question(UnitKind::Auto, Vec::new());
+    question.services[0].unit = Some(UnitKind::Trace);
+    let kept = lake.engine().units(&question).await.unwrap().services.remove(0);
+    assert_eq!((kept.unit, sums(&kept).0, kept.sending.is_by_call()), (UnitKind::Trace, [10, 0, 10, 0], true));
     // Another function of the service, which stays at the release before, mixes no trace.
     let stays =
         (0..10).map(|trace| traced(called("pay-worker", "9", 100 + trace, &format!("Sw{trace} Rw{trace}")), 1 + trace));

@@ -12,8 +12,8 @@ use twox_hash::XxHash3_128;
 use super::origin::{Failing, Parents, UNKNOWN, came_from_elsewhere};
 use super::survey::{Name, Survey, Version};
 use super::{
-    DoubtCell, MixedCell, ServiceQuestion, ServiceUnits, Shift, TRACE_CALLS_MAX, UnitCell, UnitKind, UnitQuestion,
-    WINDOW_NANO,
+    DoubtCell, MixedCell, Sending, ServiceQuestion, ServiceUnits, Shift, TRACE_CALLS_MAX, UnitCell, UnitKind,
+    UnitQuestion, WINDOW_NANO,
 };
 use crate::calls::LineKind;
 use crate::release_map::ReleaseMap;
@@ -458,13 +458,8 @@ struct Met {
     sent: (u32, Name),
 }
 
-/// Traces that met several releases are so many times rarer than if each call were sent by itself, at least, where it is
-/// the trace that is sent to a release.
-const RARER: f64 = 10.0;
-
-/// Whether each call of a trace goes to a release by itself, as those of a weighted alias do, and not the trace as a whole.
-/// Units of traces would not be alike then: the release with more of the traffic has more calls of each.
-fn is_sent_by_call(met: &PlainMap<(u128, u32), Met>, calls: &BTreeMap<Name, u64>) -> bool {
+/// How the calls of traces that met these releases were sent to them, given how many calls each release had.
+fn sending(met: &PlainMap<(u128, u32), Met>, calls: &BTreeMap<Name, u64>) -> Sending {
     let mut traces: BTreeMap<u32, u64> = BTreeMap::new();
     let mut mixed = 0_u64;
     for (count, release) in met.values().map(|met| met.sent).filter(|(count, _)| *count > 1) {
@@ -476,7 +471,7 @@ fn is_sent_by_call(met: &PlainMap<(u128, u32), Met>, calls: &BTreeMap<Name, u64>
         calls.values().map(|of_release| (*of_release as f64 / all as f64).powf(f64::from(count))).sum()
     };
     let expected: f64 = traces.iter().map(|(count, traces)| *traces as f64 * (1.0 - one_release(*count))).sum();
-    mixed > 0 && RARER * mixed as f64 >= expected
+    Sending { mixed, expected }
 }
 
 /// Which units of a service there are.
@@ -491,6 +486,7 @@ struct Choice {
     /// trace alone is part of a call. A function that lets Lambda write failures alone has none, and nothing follows for it.
     marked: BTreeSet<Version>,
     met: PlainMap<(u128, u32), Met>,
+    sending: Sending,
     kind: UnitKind,
     /// Whether the canary is named by its version.
     is_by_version: bool,
@@ -541,6 +537,8 @@ pub(super) struct Draft<'q> {
     units: PlainMap<UnitKey, Unit>,
     releases: BTreeMap<String, u64>,
     has_records_without_id: bool,
+    unit: UnitKind,
+    sending: Sending,
     untied: Vec<Unknown>,
 }
 
@@ -689,12 +687,13 @@ impl Gathered<'_> {
                 }
             }
         }
-        let kind = match question.unit {
-            UnitKind::Auto if is_sent_by_call(&met, &calls) => UnitKind::Invocation,
+        let sending = sending(&met, &calls);
+        let kind = asked.unit.unwrap_or(match question.unit {
+            UnitKind::Auto if sending.is_by_call() => UnitKind::Invocation,
             kind => kind,
-        };
+        });
         let is_by_version = survey.is_version(canary);
-        Choice { service, baseline, canary, functions, marked, met, kind, is_by_version }
+        Choice { service, baseline, canary, functions, marked, met, sending, kind, is_by_version }
     }
 
     /// The units of a service.
@@ -776,6 +775,8 @@ impl Gathered<'_> {
             units,
             releases,
             has_records_without_id: self.without_id.contains(&service),
+            unit: choice.kind,
+            sending: choice.sending,
             untied,
         }
     }
@@ -980,6 +981,9 @@ impl Draft<'_> {
             mixed: mixed.into_values().collect(),
             has_records_without_id: self.has_records_without_id,
             sample_rate_min: None,
+            unit: self.unit,
+            sending: self.sending,
+            has_traces: self.units.values().any(|unit| unit.side != Side::Other && unit.trace != 0),
             is_untimed: untimed.iter().any(|[untimed, all]| UNTIMED_TIMES * untimed > *all),
             releases: self.releases,
             shifts,

@@ -84,6 +84,7 @@ impl Counting {
                     service: service.clone(),
                     baseline: (baseline != "auto").then(|| baseline.to_owned()),
                     canary: canary.clone(),
+                    unit: None,
                 })
                 .collect(),
             exclude_first: exclude_nano.saturating_add(WINDOW_NANO - 1) / WINDOW_NANO,
@@ -126,6 +127,8 @@ impl Counting {
         let until = until.max(series.until_unix_nano().unwrap_or(since));
         let services = self.services.iter().map(|asked| ServiceQuestion {
             baseline: asked.baseline.clone().or_else(|| series.baseline(&asked.service)),
+            // A series keeps to what it found.
+            unit: series.unit(&asked.service).filter(|_| self.unit == UnitKind::Auto),
             ..asked.clone()
         });
         UnitQuestion {
@@ -242,6 +245,8 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool, exclude_first: i
                 shift.region
             ));
         }
+        let kept = series.services().iter().find(|of| of.service == *name);
+        look.warnings.extend(kept.and_then(|of| of.unit_sentence(service)));
         let others = service.releases.iter().filter(|(release, calls)| {
             let is_compared = **release == service.canary || service.baseline.as_ref() == Some(release);
             !is_compared && **calls > 0

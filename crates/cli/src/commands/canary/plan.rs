@@ -53,7 +53,12 @@ fn traffic(service: &str, global: &Global) -> Result<f64, Failure> {
         EngineOptions { since_unix_nano: None, until_unix_nano: None, ..options },
     )?;
     let question = UnitQuestion {
-        services: vec![ServiceQuestion { service: service.to_owned(), baseline: None, canary: String::new() }],
+        services: vec![ServiceQuestion {
+            service: service.to_owned(),
+            baseline: None,
+            canary: String::new(),
+            unit: None,
+        }],
         since_unix_nano: since,
         until_unix_nano: until.max(since + WINDOW_NANO),
         settle_nano: 0,

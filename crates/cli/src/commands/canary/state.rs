@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, UNITS_MAX, Verdict};
-use transect_query::{DoubtCell, MixedCell, ServiceUnits, UnitCell, UnitQuestion, Units, WINDOW_NANO};
+use transect_query::{DoubtCell, MixedCell, ServiceUnits, UnitCell, UnitKind, UnitQuestion, Units, WINDOW_NANO};
 use twox_hash::XxHash3_64;
 
 use super::counting::Counting;
@@ -127,6 +127,15 @@ pub struct Service {
     /// Whether functions are told apart: a series goes on as it began.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     by_function: bool,
+    /// What units were, `trace` or `call`, in the order in which they came to be that: one, where enough was known at first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    units: Vec<String>,
+    /// Why they are what they are, at the last look.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    unit_why: String,
+    /// Whether enough was known to keep to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_unit_sure: bool,
     /// Log groups that were counted.
     #[serde(default)]
     groups: BTreeSet<String>,
@@ -327,6 +336,9 @@ impl Series {
             counted: Vec::new(),
             traces: Vec::new(),
             by_function: true,
+            units: Vec::new(),
+            unit_why: String::new(),
+            is_unit_sure: false,
             groups: BTreeSet::new(),
             records_from_elsewhere: 0,
             is_sampled: false,
@@ -514,6 +526,12 @@ impl Series {
         self.kept.services.iter().find(|of| of.service == service)?.baseline.clone()
     }
 
+    /// What a unit of a service is, where that was found at an earlier look.
+    pub fn unit(&self, service: &str) -> Option<UnitKind> {
+        let of = self.kept.services.iter().find(|of| of.service == service && of.is_unit_sure)?;
+        unit_of(of.units.last()?)
+    }
+
     /// Whether a canary has done anything.
     pub fn has_canary(&self, service: &str) -> bool {
         let of = self.kept.services.iter().find(|of| of.service == service);
@@ -558,6 +576,7 @@ impl Series {
             if of.baseline.is_none() && found.cells.iter().any(|cell| cell.n_b > 0) {
                 of.baseline.clone_from(&found.baseline);
             }
+            of.take_unit(found, question.unit);
             of.is_sampled |= found.sample_rate_min.is_some();
             of.groups.extend(found.groups.iter().cloned());
             of.records_from_elsewhere = of.records_from_elsewhere.max(found.records_from_elsewhere);
@@ -674,7 +693,45 @@ impl Service {
         let groups = self.groups.iter().cloned().collect();
         let [excused, untied] = if slow { [[0; 2]; 2] } else { self.doubts(exclude_first) };
         let (records_from_elsewhere, late) = (self.records_from_elsewhere, self.late(slow));
-        RecordSource { groups, records_from_elsewhere, late, excused, untied }
+        let (unit, unit_why) = (self.units.last().cloned().unwrap_or_default(), self.unit_why.clone());
+        RecordSource { groups, records_from_elsewhere, late, excused, untied, unit, unit_why }
+    }
+
+    /// Notes what units were at a look, as they were asked for. Once the canary has come, and enough is known of how calls go
+    /// to releases, it is kept to.
+    fn take_unit(&mut self, found: &ServiceUnits, asked: UnitKind) {
+        let has_canary = found.cells.iter().any(|cell| cell.n_b > 0);
+        match self.counted.iter().any(|of| of.canary[0] > 0) {
+            // Nothing was compared yet.
+            false => self.units.clear(),
+            true if !has_canary => return,
+            true => {}
+        }
+        let name = unit_name(found);
+        if self.units.last().is_none_or(|last| *last != name) {
+            self.units.push(name.to_owned());
+        }
+        self.unit_why = unit_why(found, asked);
+        self.is_unit_sure |= has_canary && found.sending.is_sure();
+    }
+
+    /// That units are not what they were, or would not be what they are, in a sentence.
+    pub fn unit_sentence(&self, found: &ServiceUnits) -> Option<String> {
+        let name = &self.service;
+        if let [first, .., last] = &self.units[..] {
+            return Some(format!(
+                "units of {name} were {first}s at first, and are {last}s since: {}; --recount counts all of it as {last}s",
+                self.unit_why
+            ));
+        }
+        let is_kept = self.is_unit_sure && found.sending.is_sure() && found.unit == UnitKind::Auto;
+        (is_kept && found.sending.is_by_call()).then(|| {
+            format!(
+                "units of {name} are traces, as when its count began, and its calls go to releases each by itself now ({}): \
+                 --recount counts all of it as calls",
+                by_what(found)
+            )
+        })
     }
 
     /// What was counted.
@@ -873,6 +930,44 @@ impl Compared<'_> {
         };
         (region.to_owned(), function.to_owned())
     }
+}
+
+/// What a unit of a service was.
+fn unit_name(found: &ServiceUnits) -> &'static str {
+    match found.unit {
+        UnitKind::Invocation => "call",
+        // Where no call names a trace, each is one.
+        UnitKind::Auto if !found.has_traces => "call",
+        UnitKind::Auto | UnitKind::Trace => "trace",
+    }
+}
+
+fn unit_of(name: &str) -> Option<UnitKind> {
+    match name {
+        "call" => Some(UnitKind::Invocation),
+        "trace" => Some(UnitKind::Auto),
+        _ => None,
+    }
+}
+
+/// Why a unit was what it was, in words.
+fn unit_why(found: &ServiceUnits, asked: UnitKind) -> String {
+    match (asked, found.unit) {
+        (UnitKind::Trace | UnitKind::Invocation, _) => "as --unit asks".to_owned(),
+        (UnitKind::Auto, _) if !found.has_traces => "no call names a trace".to_owned(),
+        (UnitKind::Auto, UnitKind::Invocation) => {
+            format!("the calls of a trace go to releases each by itself: {}", by_what(found))
+        }
+        (UnitKind::Auto, _) => format!("traces go to releases as a whole: {}", by_what(found)),
+    }
+}
+
+/// How many traces tell of how calls go to releases, in words.
+fn by_what(found: &ServiceUnits) -> String {
+    format!(
+        "{} traces of several calls met several releases, and {:.1} would by chance",
+        found.sending.mixed, found.sending.expected
+    )
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -1083,6 +1178,9 @@ mod tests {
             counted: counted.iter().map(of).collect(),
             traces: Vec::new(),
             by_function: true,
+            units: Vec::new(),
+            unit_why: String::new(),
+            is_unit_sure: false,
             groups: BTreeSet::new(),
             records_from_elsewhere: 0,
             is_sampled: false,
@@ -1156,6 +1254,48 @@ mod tests {
     }
 
     #[test]
+    fn a_series_keeps_to_its_unit_once_that_is_known_and_tells_a_change() {
+        let found = |n_b: u64, unit: UnitKind, mixed: u64, expected: f64| ServiceUnits {
+            cells: vec![UnitCell { n_b, ..UnitCell::default() }],
+            has_traces: true,
+            unit,
+            sending: transect_query::Sending { mixed, expected },
+            ..ServiceUnits::default()
+        };
+        let begun = || service(&[("us", 30, 1, [[90, 1, 0], [10, 0, 0]])]);
+        let look = |of: &mut Service, found: ServiceUnits| {
+            of.take_unit(&found, UnitKind::Auto);
+            (of.units.join(", "), of.is_unit_sure, of.unit_sentence(&found).unwrap_or_default())
+        };
+        // Before the canary has come nothing is compared, and with few traces it may turn out to be otherwise.
+        let mut of = service(&[]);
+        assert_eq!(look(&mut of, found(0, UnitKind::Auto, 0, 90.0)), ("trace".to_owned(), false, String::new()));
+        assert_eq!(look(&mut of, found(9, UnitKind::Invocation, 1, 3.0)), ("call".to_owned(), false, String::new()));
+        let mut of = begun();
+        assert_eq!(look(&mut of, found(9, UnitKind::Auto, 0, 3.0)), ("trace".to_owned(), false, String::new()));
+        let (units, is_sure, told) = look(&mut of, found(9, UnitKind::Invocation, 3, 4.0));
+        assert_eq!((units.as_str(), is_sure), ("trace, call", false));
+        assert!(
+            told.starts_with("units of pay were traces at first, and are calls since: the calls of a trace"),
+            "{told}"
+        );
+        assert!(look(&mut of, found(9, UnitKind::Invocation, 30, 40.0)).1);
+        // A look that saw no canary says nothing of it.
+        assert_eq!(look(&mut of, found(0, UnitKind::Auto, 0, 0.0)).0, "trace, call");
+        let mut of = begun();
+        assert_eq!(look(&mut of, found(9, UnitKind::Auto, 1, 40.0)), ("trace".to_owned(), true, String::new()));
+        let why = "traces go to releases as a whole: 1 traces of several calls met several releases, and 40.0 would by chance";
+        assert_eq!(of.unit_why, why);
+        // What is kept to is asked with, and would be otherwise by now.
+        assert_eq!(
+            (unit_of("trace"), unit_of("call"), unit_of("-")),
+            (Some(UnitKind::Auto), Some(UnitKind::Invocation), None)
+        );
+        let told = of.unit_sentence(&found(9, UnitKind::Auto, 30, 40.0)).unwrap();
+        assert!(told.contains("are traces, as when its count began") && told.contains("--recount"), "{told}");
+    }
+
+    #[test]
     fn a_series_that_was_begun_without_functions_goes_on_without() {
         let cell = |function: &str, minute: i64, n_b: u64| UnitCell {
             region: "us".to_owned(),
@@ -1179,7 +1319,7 @@ mod tests {
                 since_unix_nano: 25 * WINDOW_NANO,
                 until_unix_nano: 42 * WINDOW_NANO,
                 settle_nano: 0,
-                unit: transect_query::UnitKind::Auto,
+                unit: UnitKind::Auto,
                 error: None,
                 slow_nano: None,
                 releases: Vec::new(),
