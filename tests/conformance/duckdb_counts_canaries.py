@@ -91,6 +91,8 @@ class Pair:
 CALLS_SQL = (pathlib.Path(__file__).parent / "calls.sql").read_text()
 UNITS_SQL = """
 -- 5: from an hour before to what the last window waits for. Metrics are no rows of calls.
+CREATE OR REPLACE TEMP MACRO published(version) AS CASE WHEN starts_with(version, '$LATEST ') THEN '$LATEST' ELSE version END;
+
 CREATE OR REPLACE TEMP TABLE rows_delivered AS
 SELECT
   *,
@@ -100,7 +102,14 @@ SELECT
     OR coalesce(http_response_status_code >= 500, false) AS is_failed,
   coalesce(event_name IN ('platform.start', 'platform.runtimeDone', 'platform.end', 'platform.report'), false) AS is_mark
 -- 5: a log happened when CloudWatch says, whatever clock its logger has.
-FROM (SELECT * REPLACE (CASE WHEN signal = 'span' THEN time_unix_nano ELSE coalesce(observed_time_unix_nano, time_unix_nano) END AS time_unix_nano) FROM every_row)
+FROM (
+  SELECT * REPLACE (
+    CASE WHEN signal = 'span' THEN time_unix_nano ELSE coalesce(observed_time_unix_nano, time_unix_nano) END AS time_unix_nano,
+    -- 3: a stream that Lambda has made for $LATEST is of one deployment, which changes as little as a numbered version.
+    CASE WHEN faas_version = '$LATEST' AND contains(aws_log_stream, '[$LATEST]') THEN '$LATEST ' || aws_log_stream ELSE faas_version END AS faas_version
+  )
+  FROM every_row
+)
 WHERE signal IN ('log', 'span')
   AND time_unix_nano >= getvariable('since') - getvariable('look_back')
   AND time_unix_nano < getvariable('last_end') + getvariable('settle')
@@ -212,7 +221,7 @@ SELECT
   rows.*,
   CASE
     WHEN faas_invocation_id IS NOT NULL THEN to_json([rows.cloud_region, service, faas_invocation_id])
-    ELSE to_json([rows.cloud_region, service, trace_id, coalesce(mostly_stated.release, stated, recorded.release, rows.faas_version), 'no invocation'])
+    ELSE to_json([rows.cloud_region, service, trace_id, coalesce(mostly_stated.release, stated, recorded.release, published(rows.faas_version)), 'no invocation'])
   END::VARCHAR AS id,
   to_json([rows.faas_name, rows.faas_version])::VARCHAR AS part,
   time_unix_nano + CASE WHEN signal = 'span' THEN coalesce(duration_nano, 0) ELSE 0 END AS failed_at
@@ -258,7 +267,7 @@ of_call AS (
   FROM rows_of_calls GROUP BY call
 ),
 named AS (
-  SELECT of_call.*, coalesce(mostly_stated.release, stated, recorded.release, of_call.faas_version) AS call_release
+  SELECT of_call.*, coalesce(mostly_stated.release, stated, recorded.release, published(of_call.faas_version)) AS call_release
   FROM of_call
   LEFT JOIN recorded ON of_call.cloud_region = recorded.region AND of_call.faas_name = recorded.faas_name AND of_call.faas_version = recorded.faas_version
   LEFT JOIN mostly_stated
@@ -276,7 +285,7 @@ released AS (
 SELECT
   call, id, cloud_region AS region, service, coalesce(faas_name, '') AS function, call_release AS release, stated_release, trace_id, since, began, is_marked,
   -- 11: where the calls of a function's version have STARTs, an id that no mark has is another's, and what names a trace alone is part of a call.
-  faas_name IS NOT NULL AND NOT is_marked AND bool_or(coalesce(is_started, false)) OVER (PARTITION BY cloud_region, service, faas_name, faas_version) AS is_phantom
+  faas_name IS NOT NULL AND NOT is_marked AND bool_or(coalesce(is_started, false)) OVER (PARTITION BY cloud_region, service, faas_name, published(faas_version)) AS is_phantom
 FROM released;
 
 -- 12: whether the calls of a trace go to releases each by itself.
@@ -713,6 +722,18 @@ def cases():
                {("r1", 0): (1, 0, 0, 0), ("r1", 1): (1, 1, 0, 0), ("r2", 0): (0, 0, 1, 0), ("r2", 1): (0, 0, 1, 1)})
     latest = [a(1, "i", faas_version="$LATEST"), a(2, "l", **crash | {"faas_version": "$LATEST"})]
     yield Case("but not of $LATEST", latest, {("r1", 0): (1, 0, 1, 1)}, Pair("pay", "1", "$LATEST"))
+
+    def of_latest(seconds, stream, invocation=None, **columns):
+        return at(seconds, **{"faas_version": "$LATEST", "faas_invocation_id": invocation, "aws_log_stream": f"2026/10/05/[$LATEST]{stream}"} | columns)
+
+    begun = {"event_name": "platform.start"}
+    deployed = [of_latest(1, "a", service_version="1"), of_latest(2, "a", "i", **begun), of_latest(3, "a", "i", **REPORTED),
+                of_latest(4, "b", service_version="2"), of_latest(5, "b", "k", **begun), of_latest(6, "b", "l", **begun), of_latest(7, "b", "l", **FAILED),
+                of_latest(8, "c", "m", **begun)]
+    yield Case("unless its stream states one, which is of one deployment", deployed, {("r1", 0): (1, 1, 2, 1)})
+    yield Case("and else it is $LATEST", deployed, {("r1", 0): (1, 1, 1, 0)}, Pair("pay", "1", "$LATEST"))
+    said_else = [of_latest(1, "a", "i", service_version="1"), of_latest(2, "a", "k", service_version="1"), of_latest(3, "a", "k", service_version="5.3.1"), b(9, "z")]
+    yield Case("most often, as of a numbered version", said_else, {("r1", 0): (2, 0, 1, 0)})
     yield Case("the version itself is the last resort", [other(1, "i"), other(2, "k", faas_version="8")], {("r1", 0): (1, 0, 1, 0)},
                Pair("cart", "7", "8"))
     yield Case("what a version states comes before what is recorded for it", [a(1, "i"), a(2, "k", **crash)], {("r1", 0): (2, 1, 0, 0)},

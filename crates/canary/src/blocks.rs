@@ -1,9 +1,9 @@
-//! Consecutive minutes of a region, pooled until they tell something. Which minutes belong together is decided by how many
+//! Consecutive minutes of a region, or of a part of it, pooled until they tell something. Which minutes belong together is decided by how many
 //! units there were and by nothing that failed, so a block is as fair a draw as a minute.
 //!
 //! It refuses to pool over a step of the share, which nobody has to announce: the failure rate may have moved with it.
 
-use crate::counts::Cell;
+use crate::counts::{Cell, Place};
 use crate::special::ln_hypergeometric;
 
 /// Units of both releases with which a block closes.
@@ -20,11 +20,13 @@ const ALWAYS_ODD: (f64, f64) = (20.0, 1.8);
 /// What no longer changes a sum.
 const NEGLIGIBLE: f64 = 1e-16;
 
-/// Minutes of one region that are compared as one.
+/// Minutes of one region, or of a part of it, that are compared as one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Block {
     /// The region, by its place among the names.
     pub region: u32,
+    /// The part of it, by its place among the names.
+    pub part: u32,
     /// The first window with units.
     pub first: i64,
     /// The last one.
@@ -33,7 +35,7 @@ pub struct Block {
     pub counts: Cell,
 }
 
-/// The blocks of one region while its clock goes on.
+/// The blocks of one part of a region while its clock goes on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Blocks {
     /// The one that is open, and the minute in which it began.
@@ -66,7 +68,7 @@ impl Blocks {
 
     /// Takes in a minute that is later than those before. Up to three blocks close: the one whose time is over, the one before
     /// an odd minute, and that of the minute itself.
-    pub(crate) fn add(&mut self, region: u32, window: i64, minute: i64, cell: &Cell, closed: &mut impl FnMut(Block)) {
+    pub(crate) fn add(&mut self, place: Place, window: i64, minute: i64, cell: &Cell, closed: &mut impl FnMut(Block)) {
         if let Some(block) = self.pass(minute.saturating_sub(1)) {
             closed(block);
         }
@@ -80,8 +82,9 @@ impl Blocks {
             }
             self.before = Cell::default();
         }
-        let (block, _) =
-            self.open.get_or_insert((Block { region, first: window, last: window, counts: Cell::default() }, minute));
+        let Place { region, part } = place;
+        let new = Block { region, part, first: window, last: window, counts: Cell::default() };
+        let (block, _) = self.open.get_or_insert((new, minute));
         block.last = window;
         block.counts += *cell;
         if block.counts.units() >= UNITS
@@ -160,7 +163,7 @@ mod tests {
         let mut blocks = Blocks::default();
         let mut closed = Vec::new();
         for (minute, n_a, n_b) in minutes {
-            blocks.add(0, *minute, *minute, &cell(*n_a, *n_b), &mut |block| closed.push(block));
+            blocks.add(Place::default(), *minute, *minute, &cell(*n_a, *n_b), &mut |block| closed.push(block));
         }
         closed.extend(blocks.pass(clock));
         let of = |block: &Block| (block.first, block.last, block.counts.n_a, block.counts.n_b);

@@ -1,6 +1,6 @@
 //! Counts of units and failed units of two releases, cell by cell. It refuses to take a count that cannot be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Units that a cell may hold in each arm: beyond it, integers and doubles are no longer the same numbers.
 pub const UNITS_MAX: u64 = 1 << 50;
@@ -110,12 +110,41 @@ impl CountsError {
     }
 }
 
-/// The cells of a comparison, by window and region.
+/// Where a cell belongs: its region, and the part of it that is compared by itself, by their places among the names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) region: u32,
+    pub(crate) part: u32,
+}
+
+/// Names, and which came as the how manieth.
+#[derive(Default)]
+struct Numbered(BTreeMap<String, u32>);
+
+impl Numbered {
+    fn number(&mut self, name: String) -> u32 {
+        let next = u32::try_from(self.0.len()).unwrap_or(u32::MAX);
+        *self.0.entry(name).or_insert(next)
+    }
+
+    /// The place by name of each, so that the order in which they come plays no part.
+    fn by_name(&self) -> Vec<u32> {
+        let mut by_name = vec![0; self.0.len()];
+        for (index, place) in (0_u32..).zip(self.0.values()) {
+            by_name[*place as usize] = index;
+        }
+        by_name
+    }
+}
+
+/// The cells of a comparison, by window, region and part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub(crate) regions: Vec<String>,
-    /// In the order of windows, and of regions by name.
-    pub(crate) cells: Vec<(i64, u32, Cell)>,
+    /// What is compared by itself within a region, by name: one without a name, or functions.
+    pub(crate) parts: Vec<String>,
+    /// In the order of windows, and of regions and parts by name.
+    pub(crate) cells: Vec<(i64, Place, Cell)>,
     /// Whether the regions are those that were asked for, rather than those in which something ran.
     pub(crate) are_named: bool,
     /// When the windows were, and how far the clocks have come.
@@ -163,12 +192,35 @@ impl Counts {
     /// Counts of these regions and windows, in any order; what comes of one cell several times is added up. Windows are
     /// in the order of their numbers.
     pub fn new<R: Into<String>>(cells: impl IntoIterator<Item = (R, i64, Cell)>) -> Result<Counts, CountsError> {
-        let mut places: BTreeMap<String, u32> = BTreeMap::new();
-        let mut named: Vec<(i64, u32, Cell)> = Vec::new();
+        Counts::of_parts(cells.into_iter().map(|(region, window, cell)| (region, "", window, cell)))
+    }
+
+    /// The same of regions, functions and windows: a function is compared with itself alone, for functions fail at rates of
+    /// their own and need not have the same share of the canary. Where in a region none of them ran both releases, a release
+    /// is one of a function of its own, and all of the region are compared as one.
+    pub fn by_function(cells: Vec<(String, String, i64, Cell)>) -> Result<Counts, CountsError> {
+        let mut ran: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
+        for (region, function, _, cell) in &cells {
+            let of = ran.entry((region, function)).or_default();
+            (of.n_a, of.n_b) = (of.n_a.max(cell.n_a), of.n_b.max(cell.n_b));
+        }
+        let compared = ran.iter().filter(|(_, cell)| cell.has_both());
+        let compared: BTreeSet<String> = compared.map(|((region, _), _)| (*region).to_owned()).collect();
+        Counts::of_parts(cells.into_iter().map(|(region, function, window, cell)| {
+            let part = if compared.contains(&region) { function } else { String::new() };
+            (region, part, window, cell)
+        }))
+    }
+
+    /// The same of regions, parts of them and windows: only what is of one part is compared.
+    pub fn of_parts<R: Into<String>, P: Into<String>>(
+        cells: impl IntoIterator<Item = (R, P, i64, Cell)>,
+    ) -> Result<Counts, CountsError> {
+        let (mut regions, mut parts) = (Numbered::default(), Numbered::default());
+        let mut named: Vec<(i64, Place, Cell)> = Vec::new();
         let mut all: u64 = 0;
-        for (region, window, cell) in cells {
+        for (region, part, window, cell) in cells {
             let region = region.into();
-            let next = u32::try_from(places.len()).unwrap_or(u32::MAX);
             for (failed, units) in [(cell.x_a, cell.n_a), (cell.x_b, cell.n_b)] {
                 if failed > units {
                     return Err(CountsError::MoreFailed { region, window: window.to_string(), failed, units });
@@ -182,34 +234,31 @@ impl Counts {
                     return Err(CountsError::TooManyOfAll { region, window: window.to_string() });
                 }
             }
-            let place = *places.entry(region).or_insert(next);
+            let place = Place { region: regions.number(region), part: parts.number(part.into()) };
             named.push((window, place, cell));
         }
-        // By name, so that the order in which regions come plays no part.
-        let mut by_name = vec![0; places.len()];
-        for (index, place) in (0_u32..).zip(places.values()) {
-            by_name[*place as usize] = index;
-        }
+        let (region_places, part_places) = (regions.by_name(), parts.by_name());
         for (_, place, _) in &mut named {
-            *place = by_name[*place as usize];
+            *place = Place { region: region_places[place.region as usize], part: part_places[place.part as usize] };
         }
-        named.sort_by_key(|(window, region, _)| (*window, *region));
-        let mut cells: Vec<(i64, u32, Cell)> = Vec::with_capacity(named.len());
-        for (window, region, cell) in named {
+        named.sort_by_key(|(window, place, _)| (*window, *place));
+        let mut cells: Vec<(i64, Place, Cell)> = Vec::with_capacity(named.len());
+        for (window, place, cell) in named {
             match cells.last_mut() {
-                Some((last, of, sum)) if (*last, *of) == (window, region) => {
+                Some((last, of, sum)) if (*last, *of) == (window, place) => {
                     *sum += cell;
                     if let Some(units) = [sum.n_a, sum.n_b].into_iter().find(|units| *units > UNITS_MAX) {
-                        let name = places.keys().nth(region as usize).cloned().unwrap_or_default();
+                        let name = regions.0.keys().nth(place.region as usize).cloned().unwrap_or_default();
                         return Err(CountsError::TooMany { region: name, window: window.to_string(), units });
                     }
                 }
-                _ => cells.push((window, region, cell)),
+                _ => cells.push((window, place, cell)),
             }
         }
         let last = cells.last().map(|(window, ..)| (*window, *window));
         let clock = Clock { last, ..Clock::default() };
-        Ok(Counts { regions: places.into_keys().collect(), cells, clock, ..Counts::default() })
+        let [regions, parts] = [regions, parts].map(|names| names.0.into_keys().collect());
+        Ok(Counts { regions, parts, cells, clock, ..Counts::default() })
     }
 
     /// The same, where windows are in the order in which they were counted, and these are the minutes that they were.
@@ -256,7 +305,7 @@ impl Counts {
         names.dedup();
         let place = |name: &String| names.binary_search(name).ok().and_then(|place| u32::try_from(place).ok());
         let places: Vec<Option<u32>> = self.regions.iter().map(place).collect();
-        self.cells.retain_mut(|(_, region, _)| {
+        self.cells.retain_mut(|(_, Place { region, .. }, _)| {
             let place = places.get(*region as usize).copied().flatten();
             *region = place.unwrap_or(*region);
             place.is_some()
@@ -267,8 +316,8 @@ impl Counts {
     /// The minute in which the canary came to each region.
     pub(crate) fn begins(&self) -> Vec<Option<i64>> {
         let mut begins = vec![None; self.regions.len()];
-        for (window, region, _) in self.cells.iter().filter(|(.., cell)| cell.n_b > 0) {
-            begins[*region as usize].get_or_insert_with(|| self.clock.minute(*window));
+        for (window, place, _) in self.cells.iter().filter(|(.., cell)| cell.n_b > 0) {
+            begins[place.region as usize].get_or_insert_with(|| self.clock.minute(*window));
         }
         begins
     }
@@ -281,11 +330,11 @@ impl Counts {
         let is_since = |window: i64, region: u32, after: i64| {
             begins[region as usize].is_none_or(|begins| clock.minute(window) >= begins.saturating_add(after))
         };
-        let is_overlap = self.cells.iter().any(|(window, region, cell)| {
+        let is_overlap = self.cells.iter().any(|(window, Place { region, .. }, cell)| {
             cell.n_a > 0 && begins[*region as usize].is_some() && is_since(*window, *region, 0)
         });
         if is_overlap {
-            self.cells.retain(|(window, region, _)| is_since(*window, *region, self.exclude_first));
+            self.cells.retain(|(window, Place { region, .. }, _)| is_since(*window, *region, self.exclude_first));
         }
         self
     }
@@ -301,9 +350,13 @@ impl Counts {
         &self.regions
     }
 
-    /// Window, region and counts of each cell, in the order of windows and regions.
-    pub fn cells(&self) -> impl Iterator<Item = (i64, &str, &Cell)> {
-        self.cells.iter().map(|(window, region, cell)| (*window, self.regions[*region as usize].as_str(), cell))
+    /// Window, region and counts of all parts of it, in the order of windows and regions.
+    pub fn cells(&self) -> impl Iterator<Item = (i64, &str, Cell)> {
+        self.cells.chunk_by(|one, other| (one.0, one.1.region) == (other.0, other.1.region)).filter_map(|parts| {
+            let (window, place, _) = parts.first()?;
+            let sum = parts.iter().fold(Cell::default(), |sum, (.., cell)| sum + *cell);
+            Some((*window, self.regions[place.region as usize].as_str(), sum))
+        })
     }
 }
 
@@ -316,7 +369,7 @@ mod tests {
         let cell = |n_a, n_b| Cell { n_a, n_b, ..Cell::default() };
         let check = |cells: &[(&str, i64, Cell)], exclude_first: i64, expected: &[usize]| {
             let counts = Counts::new(cells.iter().copied()).unwrap().excluding(exclude_first).side_by_side();
-            let found: Vec<_> = counts.cells().map(|(window, region, cell)| (region, window, *cell)).collect();
+            let found: Vec<_> = counts.cells().map(|(window, region, cell)| (region, window, cell)).collect();
             assert_eq!(found, expected.iter().map(|place| cells[*place]).collect::<Vec<_>>());
         };
         let cells = [("eu", 0, cell(9, 0)), ("us", 0, cell(9, 0)), ("us", 1, cell(9, 1)), ("us", 2, cell(9, 0))];

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::bets::Bets;
 use crate::blocks::{Block, Blocks};
-use crate::counts::{Cell, Counts};
+use crate::counts::{Cell, Counts, Place};
 use crate::described::{Estimate, Strata, newcombe, wilson};
 use crate::evidence::{Grid, LnLikelihoods, e_bh, odds_ratio};
 use crate::gates::{SAMPLE_RATIO_MAX, drift_explained, rate_lower, rate_upper, sample_ratio};
@@ -121,14 +121,19 @@ impl Pulse {
 struct OfRegion {
     running: Running,
     ln_fail: f64,
-    blocks: Blocks,
+    /// Of each part.
+    blocks: Vec<Blocks>,
     /// The minutes of its cells in the order in which they were counted, and how many have been.
     minutes: Vec<i64>,
     taken: usize,
     /// What was counted before the canary came, and at its beginning where that is left out.
     aside: Cell,
+    /// All that was counted, before the canary came as well: of the region, and then of each part.
+    own: Vec<Cell>,
     /// The canary's first minute.
     begins: Option<i64>,
+    /// The last minute in which either release ran, and its window.
+    last: Option<(i64, i64)>,
     /// When either release ran, and when each of them did.
     heard: Pulse,
     baseline_heard: Pulse,
@@ -150,14 +155,12 @@ impl OfRegion {
         self.begins.is_some_and(|begins| minute >= begins.saturating_add(exclude_first))
     }
 
-    /// Failed units, and units, of its baseline, before the canary came as well.
-    fn baseline(&self) -> (u64, u64) {
-        let Cell { x_a, n_a, .. } = self.running.counts + self.aside;
-        (x_a, n_a)
+    fn open_blocks(&self) -> impl Iterator<Item = &Block> {
+        self.blocks.iter().filter_map(Blocks::open)
     }
 }
 
-/// Failed units, and units: of a region's baseline until it left, and of the canary since.
+/// Failed units, and units: of the baseline of a region, or of a part of it, until it left, and of the canary since.
 #[derive(Clone, Copy, Default)]
 struct Left {
     before: (u64, u64),
@@ -167,6 +170,7 @@ struct Left {
 /// What forbids a pass, whatever the evidence says, because nobody has seen it or because it speaks against the canary where
 /// there is nothing to compare it with.
 pub(crate) struct Unseen<'c> {
+    names: &'c [String],
     /// A region that was asked for and in which nothing ran.
     pub unheard: Option<&'c str>,
     /// Regions in which something ran, and of which nothing more is heard while others are.
@@ -182,7 +186,32 @@ pub(crate) struct Unseen<'c> {
     pub is_without_baseline: bool,
 }
 
-impl Unseen<'_> {
+impl<'c> Unseen<'c> {
+    fn first(&self, are_so: &[bool]) -> Option<&'c str> {
+        are_so.iter().zip(self.names).find(|(is_so, _)| **is_so).map(|(_, name)| name.as_str())
+    }
+
+    /// A region of which nothing more is heard while others are.
+    pub(crate) fn silent(&self) -> Option<&'c str> {
+        self.first(&self.silent)
+    }
+
+    /// A region in which the canary is heard no more while its baseline is.
+    pub(crate) fn vanished(&self) -> Option<&'c str> {
+        self.first(&self.vanished)
+    }
+
+    /// A region in which the canary has failed since its baseline is gone, and by how much the rate would have had to rise by
+    /// itself.
+    pub(crate) fn drifted(&self) -> Option<(&'c str, f64)> {
+        self.drifts.iter().zip(self.names).find_map(|(drift, name)| Some((name.as_str(), (*drift)?)))
+    }
+
+    /// A region with next to no baseline in which it fails.
+    pub(crate) fn alone(&self) -> Option<&'c str> {
+        self.first(&self.alone)
+    }
+
     fn is_some(&self) -> bool {
         self.unheard.is_some() || self.is_without_baseline || (0..self.drifts.len()).any(|place| self.is_against(place))
     }
@@ -218,8 +247,8 @@ pub(crate) struct Process<'c> {
     all: Running,
     likelihoods: Vec<Likelihood>,
     blocks: Vec<Block>,
-    /// When open blocks close by the clock, and the region of each.
-    due: BTreeSet<(i64, u32)>,
+    /// When open blocks close by the clock, and the place of each.
+    due: BTreeSet<(i64, Place)>,
     windows: Vec<WindowEvidence>,
     fail: Option<Crossing>,
     /// The regions to be rolled back by what was known then.
@@ -250,17 +279,19 @@ impl<'c> Process<'c> {
         let Hypothesis { counts, metric, .. } = *of;
         let policy = of.policy.of(metric);
         let mut minutes: Vec<Vec<i64>> = vec![Vec::new(); counts.regions.len()];
-        for (window, region, _) in &counts.cells {
-            minutes[*region as usize].push(counts.clock.minute(*window));
+        for (window, place, _) in &counts.cells {
+            minutes[place.region as usize].push(counts.clock.minute(*window));
         }
         let regions = minutes.into_iter().zip(counts.begins()).map(|(minutes, begins)| OfRegion {
             running: Running::new(&policy),
             ln_fail: 0.0,
-            blocks: Blocks::default(),
+            blocks: vec![Blocks::default(); counts.parts.len()],
             minutes,
             taken: 0,
             aside: Cell::default(),
+            own: vec![Cell::default(); counts.parts.len() + 1],
             begins,
+            last: None,
             heard: Pulse::default(),
             baseline_heard: Pulse::default(),
             canary_heard: Pulse::default(),
@@ -303,20 +334,25 @@ impl<'c> Process<'c> {
         };
         let mut closed: Vec<Block> = Vec::new();
         let mut of_window = Cell::default();
-        for (_, region, cell) in &counts.cells[self.at..until] {
-            let of_region = &mut self.regions[*region as usize];
+        for (_, place, cell) in &counts.cells[self.at..until] {
+            let of_region = &mut self.regions[place.region as usize];
             of_region.taken += 1;
+            tracks(*place).into_iter().for_each(|track| of_region.own[track] += *cell);
             of_region.hear(minute, cell);
+            if cell.units() > 0 {
+                of_region.last = of_region.last.max(Some((minute, window)));
+            }
             if !of_region.is_counted(minute, counts.exclude_first) {
                 of_region.aside += *cell;
                 continue;
             }
-            if let Some(due) = of_region.blocks.due() {
-                self.due.remove(&(due, *region));
+            let blocks = &mut of_region.blocks[place.part as usize];
+            if let Some(due) = blocks.due() {
+                self.due.remove(&(due, *place));
             }
-            of_region.blocks.add(*region, window, minute, cell, &mut |block| closed.push(block));
-            if let Some(due) = of_region.blocks.due() {
-                self.due.insert((due, *region));
+            blocks.add(*place, window, minute, cell, &mut |block| closed.push(block));
+            if let Some(due) = blocks.due() {
+                self.due.insert((due, *place));
             }
             of_region.running.counts += *cell;
             self.all.counts += *cell;
@@ -351,21 +387,21 @@ impl<'c> Process<'c> {
 
     /// Closes blocks whose time is over after this minute, but of regions whose clocks have not come there.
     fn pass_time(&mut self, minute: i64, closed: &mut Vec<Block>) {
-        let mut later: Vec<(i64, u32)> = Vec::new();
-        while let Some((due, region)) = self.due.first().copied().filter(|(due, _)| *due <= minute) {
+        let mut later: Vec<(i64, Place)> = Vec::new();
+        while let Some((due, place)) = self.due.first().copied().filter(|(due, _)| *due <= minute) {
             self.due.pop_first();
-            let of_region = &mut self.regions[region as usize];
+            let of_region = &mut self.regions[place.region as usize];
             let waits = of_region.minutes.get(of_region.taken).is_some_and(|next| *next <= minute);
             let is_behind = self
                 .counts
                 .regions
-                .get(region as usize)
+                .get(place.region as usize)
                 .and_then(|name| self.counts.clock.last_minute(name))
                 .is_some_and(|last| last < due);
             if waits || is_behind {
-                later.push((due, region));
+                later.push((due, place));
             } else {
-                closed.extend(of_region.blocks.pass(due));
+                closed.extend(of_region.blocks[place.part as usize].pass(due));
             }
         }
         self.due.extend(later);
@@ -436,18 +472,13 @@ impl<'c> Process<'c> {
 
     /// What a failure lacks beside the evidence, as one of so many comparisons.
     fn short(&self, comparisons: usize) -> Option<Short> {
-        let is_sure = self.evidence.ln_fail >= self.ln_fail_line(comparisons);
+        let is_sure = self.evidence.ln_fail >= self.policy.ln_fail_line(comparisons);
         let closed = &self.all.closed;
         match is_sure && self.ln_worse().is_none() {
             true if self.is_enough() => Some(Short::Small),
             true => Some(Short::Few { failed: closed.failed(), of_canary: closed.x_b }),
             false => None,
         }
-    }
-
-    /// From where on one of so many comparisons fails by itself.
-    fn ln_fail_line(&self, comparisons: usize) -> f64 {
-        (comparisons.max(1) as f64 / self.policy.alpha).ln()
     }
 
     /// A crossing after this window.
@@ -473,34 +504,54 @@ impl<'c> Process<'c> {
         self.counts.regions.iter().map(String::as_str).zip(&self.regions)
     }
 
-    /// When the baseline of each region left: its longest last part in which the baseline is next to nothing.
-    fn left(&self) -> Vec<Left> {
-        let mut since = vec![(Cell::default(), Cell::default()); self.regions.len()];
-        for (window, region, cell) in self.counts.cells[..self.at].iter().rev() {
+    /// When the baseline of each region left, and then that of each part of it: its longest last part in which the baseline is
+    /// next to nothing.
+    fn left(&self) -> Vec<Vec<Left>> {
+        let of_region = vec![(Cell::default(), Cell::default()); self.counts.parts.len() + 1];
+        let mut since = vec![of_region; self.regions.len()];
+        let cells = &self.counts.cells[..self.at];
+        for (index, (window, place, cell)) in cells.iter().enumerate().rev() {
             let minute = self.counts.clock.minute(*window);
-            if self.regions[*region as usize].is_counted(minute, self.counts.exclude_first) {
-                let (sum, left) = &mut since[*region as usize];
+            if !self.regions[place.region as usize].is_counted(minute, self.counts.exclude_first) {
+                continue;
+            }
+            // Parts of one minute stand side by side: of the region it is known with the last of them.
+            let before = index.checked_sub(1).map(|index| &cells[index]);
+            let has_more = before.is_some_and(|(other, of, _)| (*other, of.region) == (*window, place.region));
+            for track in tracks(*place) {
+                let (sum, left) = &mut since[place.region as usize][track];
                 *sum += *cell;
-                if u128::from(sum.n_a) * LEFT_BASELINE_UNITS < u128::from(sum.units()) {
+                let is_whole = track > 0 || !has_more;
+                if is_whole && u128::from(sum.n_a) * LEFT_BASELINE_UNITS < u128::from(sum.units()) {
                     *left = *sum;
                 }
             }
         }
-        let of = |(region, (_, left)): (&OfRegion, (Cell, Cell))| {
-            let own = region.baseline();
-            Left { before: (own.0 - left.x_a, own.1 - left.n_a), after: (left.x_b, left.n_b) }
+        let of = |(own, (_, left)): (&Cell, (Cell, Cell))| Left {
+            before: (own.x_a - left.x_a, own.n_a - left.n_a),
+            after: (left.x_b, left.n_b),
         };
-        self.regions.iter().zip(since).map(of).collect()
+        self.regions.iter().zip(since).map(|(region, since)| region.own.iter().zip(since).map(of).collect()).collect()
     }
 
-    fn unseen(&self, left: &[Left]) -> Unseen<'c> {
+    fn unseen(&self, left: &[Vec<Left>]) -> Unseen<'c> {
         let alpha = self.policy.alpha;
-        let baselines = self.regions.iter().map(OfRegion::baseline);
-        let everywhere = baselines.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        let is_alone = |(region, left): (&OfRegion, &Left)| {
-            let own = region.baseline();
-            let known = if own.1 >= BASELINE_UNITS_MIN { own } else { everywhere };
-            left.before.1 < BASELINE_UNITS_MIN && drift_explained(known, left.after, alpha).is_some()
+        let baseline = |cell: &Cell| (cell.x_a, cell.n_a);
+        let everywhere: Vec<(u64, u64)> = (0..=self.counts.parts.len())
+            .map(|track| self.regions.iter().fold(Cell::default(), |sum, region| sum + region.own[track]))
+            .map(|cell| baseline(&cell))
+            .collect();
+        let is_alone = |(region, left): (&OfRegion, &Vec<Left>)| {
+            left.iter().enumerate().any(|(track, left)| {
+                // Its own baseline, else that of the same part elsewhere, else that of all.
+                let mut known = [baseline(&region.own[track]), everywhere[track]].into_iter();
+                let known = known.find(|known| known.1 >= BASELINE_UNITS_MIN).unwrap_or(everywhere[0]);
+                left.before.1 < BASELINE_UNITS_MIN && drift_explained(known, left.after, alpha).is_some()
+            })
+        };
+        let drift = |left: &Vec<Left>| {
+            let of_tracks = left.iter().filter_map(|left| drift_explained(left.before, left.after, alpha));
+            of_tracks.max_by(f64::total_cmp)
         };
         // Before the canary has come anywhere nothing can pass, and nothing is missed.
         let has_canary = self.all.counts.n_b > 0;
@@ -512,10 +563,11 @@ impl<'c> Process<'c> {
         // It may crash before its first line, or get no traffic any more.
         let is_vanished = |region: &OfRegion| region.canary_heard.is_silent(region.baseline_heard.last);
         Unseen {
+            names: &self.counts.regions,
             unheard: named.find(|(_, region)| region.heard.last.is_none()).map(|(name, _)| name),
             silent: self.regions.iter().map(is_silent).collect(),
             vanished: self.regions.iter().map(is_vanished).collect(),
-            drifts: left.iter().map(|left| drift_explained(left.before, left.after, alpha)).collect(),
+            drifts: left.iter().map(drift).collect(),
             alone: self.regions.iter().zip(left).map(is_alone).collect(),
             is_without_baseline: has_canary && !self.is_overlap() && (self.policy.slo.is_none() || self.is_above_slo()),
         }
@@ -603,104 +655,25 @@ impl<'c> Process<'c> {
         let (all, policy) = (&self.all, &self.policy);
         let left = self.left();
         let unseen = self.unseen(&left);
-        // Nothing passes then.
-        let is_hindered = self.looks.is_region_missing
-            || self.looks.is_sampled
-            || self.is_untimed()
-            || self.is_worse_at_worst
-            || unseen.is_some();
-        // What was set aside is described where there is nothing else: of regions without a canary, and of releases that
-        // never ran side by side.
-        let told = |region: &OfRegion| match self.is_overlap() && region.begins.is_some() {
-            true => region.running.counts,
-            false => region.running.counts + region.aside,
-        };
-        let described = match self.is_overlap() {
-            true => all.counts,
-            false => self.regions.iter().map(told).fold(Cell::default(), |sum, one| sum + one),
-        };
-        let most = self.windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
-        let [estimate, lower, upper] = odds_ratio(&self.likelihoods, &all.ln, policy.alpha);
+        let is_hindered = self.is_hindered(&unseen);
+        let described = self.described();
         let (verdict, decided) = self.verdict(fails, history, is_hindered);
-        let first_crossing = [self.fail, self.pass].into_iter().flatten().min_by_key(|crossing| crossing.window);
-        let roll_back = match (verdict, fails) {
-            (Verdict::Fail, true) => self.worse_regions(),
-            // By what was known when it crossed.
-            (Verdict::Fail, false) => self.fail_roll_back.clone(),
-            _ => RollBack { regions: vec![false; self.regions.len()], is_of_all: false },
-        };
-        let worse: Vec<(&str, Cell)> = self
-            .counts
-            .regions
-            .iter()
-            .zip(&self.regions)
-            .zip(&roll_back.regions)
-            .filter(|(_, roll_back)| **roll_back)
-            .map(|((name, region), _)| (name.as_str(), region.running.compared))
-            .collect();
-        let with_canary = self.regions.iter().filter(|region| region.running.counts.n_b > 0).count();
-        let is_undecided = self.is_undecided_everywhere(verdict);
-        let is_by_limit = decided.is_some_and(|decided| decided.is_by_limit);
-        let named = self.counts.regions.iter().zip(&self.regions).zip(roll_back.regions).enumerate();
-        let regions: Vec<Region> = named
-            .map(|(place, ((name, region), roll_back))| {
-                let (running, counts) = (&region.running, told(region));
-                Region {
-                    region: name.clone(),
-                    totals: running.totals(&counts, region.ln_fail, running.ln_region_pass()),
-                    risk_difference: newcombe(&counts),
-                    verdict: match roll_back {
-                        true => RegionVerdict::Fail,
-                        false => self.of_region(region, is_undecided || unseen.is_against(place), is_by_limit),
-                    },
-                    roll_back,
-                    drift_explained: unseen.drifts[place],
-                    rate_upper: rate_upper(running.counts.x_b, running.counts.n_b, policy.alpha),
-                }
-            })
-            .collect();
-        let above = regions
-            .iter()
-            .filter(|one| one.totals.counts.n_b > 0 && policy.slo.is_some_and(|slo| one.rate_upper > slo));
-        let above_limit = above.map(|one| (one.region.as_str(), one.totals.counts, one.rate_upper)).collect();
-        let over_limit = match self.is_within_slo() {
-            true => self.named_regions().filter(|(_, region)| self.is_over_slo(&region.running.counts)).collect(),
-            false => Vec::new(),
-        };
-        let over_limit = over_limit.into_iter().map(|(name, region)| (name, region.running.counts)).collect();
+        let roll_back = self.roll_back(verdict, fails);
+        let regions = self.told_regions(verdict, decided, &roll_back, &unseen);
         let short = self.short(comparisons);
         let rate_upper = rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha);
-        let name_of = |place: Option<usize>| place.map(|place| self.counts.regions[place].as_str());
         let facts = words::Facts {
-            metric: self.metric,
-            counts: described,
-            worse: if worse.len() < with_canary { worse } else { Vec::new() },
-            above_limit,
-            over_limit,
-            unseen: &unseen,
-            silent: name_of(unseen.silent.iter().position(|is_silent| *is_silent)),
-            vanished: name_of(unseen.vanished.iter().position(|is_vanished| *is_vanished)),
-            drifted: unseen
-                .drifts
-                .iter()
-                .zip(&self.counts.regions)
-                .find_map(|(drift, name)| Some((name.as_str(), (*drift)?))),
-            alone: name_of(unseen.alone.iter().position(|is_alone| *is_alone)),
-            policy,
+            worse: self.worse_by_region(&roll_back),
+            above_limit: self.above_limit(&regions),
+            over_limit: self.over_limit(),
             decided,
-            is_overlap: self.is_overlap(),
-            is_region_missing: self.looks.is_region_missing,
-            is_sampled: self.looks.is_sampled,
-            is_untimed: self.is_untimed(),
-            is_worse_at_worst: self.is_worse_at_worst,
             short,
-            regions_count: self.regions_count(),
-            has_closed: !self.blocks.is_empty(),
-            last_window: self.windows.last().map(|last| last.window),
             rate_upper,
-            covered_count: self.covered().count(),
+            ..self.facts(described, &unseen)
         };
         let said = words::say(verdict, &facts);
+        let most = self.windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
+        let [estimate, lower, upper] = odds_ratio(&self.likelihoods, &all.ln, policy.alpha);
         Report {
             verdict,
             reason: said.reason,
@@ -718,9 +691,10 @@ impl<'c> Process<'c> {
             regions,
             is_roll_back_of_all: roll_back.is_of_all,
             windows: self.windows.clone(),
-            first_crossing,
+            first_crossing: [self.fail, self.pass].into_iter().flatten().min_by_key(|crossing| crossing.window),
             blocks: self.sorted_blocks(),
-            open_blocks: self.regions.iter().filter_map(|region| region.blocks.open().copied()).collect(),
+            open_blocks: self.regions.iter().flat_map(OfRegion::open_blocks).copied().collect(),
+            parts: self.counts.parts.clone(),
             needs: if is_hindered { None } else { self.needs(verdict, comparisons, &left) },
             is_hindered,
             is_worse_by_little: short == Some(Short::Small),
@@ -728,9 +702,119 @@ impl<'c> Process<'c> {
         }
     }
 
+    /// Whether nothing passes, whatever the evidence says.
+    fn is_hindered(&self, unseen: &Unseen<'_>) -> bool {
+        self.looks.is_region_missing
+            || self.looks.is_sampled
+            || self.is_untimed()
+            || self.is_worse_at_worst
+            || unseen.is_some()
+    }
+
+    /// What is told of a region. What was set aside is described where there is nothing else: of regions without a canary, and
+    /// of releases that never ran side by side.
+    fn told(&self, region: &OfRegion) -> Cell {
+        match self.is_overlap() && region.begins.is_some() {
+            true => region.running.counts,
+            false => region.running.counts + region.aside,
+        }
+    }
+
+    /// The same of all regions.
+    fn described(&self) -> Cell {
+        match self.is_overlap() {
+            true => self.all.counts,
+            false => self.regions.iter().map(|region| self.told(region)).fold(Cell::default(), |sum, one| sum + one),
+        }
+    }
+
+    fn roll_back(&self, verdict: Verdict, fails: bool) -> RollBack {
+        match (verdict, fails) {
+            (Verdict::Fail, true) => self.worse_regions(),
+            // By what was known when it crossed.
+            (Verdict::Fail, false) => self.fail_roll_back.clone(),
+            _ => RollBack { regions: vec![false; self.regions.len()], is_of_all: false },
+        }
+    }
+
+    fn told_regions(
+        &self,
+        verdict: Verdict,
+        decided: Option<Crossing>,
+        roll_back: &RollBack,
+        unseen: &Unseen<'_>,
+    ) -> Vec<Region> {
+        let is_undecided = self.is_undecided_everywhere(verdict);
+        let is_by_limit = decided.is_some_and(|decided| decided.is_by_limit);
+        let named = self.named_regions().zip(&roll_back.regions).enumerate();
+        named
+            .map(|(place, ((name, region), roll_back))| {
+                let (running, counts) = (&region.running, self.told(region));
+                Region {
+                    region: name.to_owned(),
+                    totals: running.totals(&counts, region.ln_fail, running.ln_region_pass()),
+                    risk_difference: newcombe(&counts),
+                    verdict: match roll_back {
+                        true => RegionVerdict::Fail,
+                        false => self.of_region(region, is_undecided || unseen.is_against(place), is_by_limit),
+                    },
+                    roll_back: *roll_back,
+                    drift_explained: unseen.drifts[place],
+                    rate_upper: rate_upper(running.counts.x_b, running.counts.n_b, self.policy.alpha),
+                    last_window: region.last.map(|(_, window)| window),
+                }
+            })
+            .collect()
+    }
+
+    /// The regions to be rolled back, where those are not all that have the canary, and what was compared in each.
+    fn worse_by_region(&self, roll_back: &RollBack) -> Vec<(&'c str, Cell)> {
+        let chosen = self.named_regions().zip(&roll_back.regions).filter(|(_, roll_back)| **roll_back);
+        let worse: Vec<(&str, Cell)> = chosen.map(|((name, region), _)| (name, region.running.compared)).collect();
+        let with_canary = self.regions.iter().filter(|region| region.running.counts.n_b > 0).count();
+        if worse.len() < with_canary { worse } else { Vec::new() }
+    }
+
+    fn above_limit<'r>(&self, regions: &'r [Region]) -> Vec<(&'r str, Cell, f64)> {
+        let is_above =
+            |one: &&Region| one.totals.counts.n_b > 0 && self.policy.slo.is_some_and(|slo| one.rate_upper > slo);
+        regions.iter().filter(is_above).map(|one| (one.region.as_str(), one.totals.counts, one.rate_upper)).collect()
+    }
+
+    fn over_limit(&self) -> Vec<(&'c str, Cell)> {
+        let is_over = |(_, region): &(&str, &OfRegion)| self.is_over_slo(&region.running.counts);
+        let over = self.named_regions().filter(is_over).map(|(name, region)| (name, region.running.counts));
+        if self.is_within_slo() { over.collect() } else { Vec::new() }
+    }
+
+    /// What is known to whoever says it, whatever the verdict is.
+    fn facts<'f>(&'f self, counts: Cell, unseen: &'f Unseen<'f>) -> words::Facts<'f> {
+        words::Facts {
+            metric: self.metric,
+            counts,
+            worse: Vec::new(),
+            above_limit: Vec::new(),
+            over_limit: Vec::new(),
+            unseen,
+            policy: &self.policy,
+            decided: None,
+            is_overlap: self.is_overlap(),
+            is_region_missing: self.looks.is_region_missing,
+            is_sampled: self.looks.is_sampled,
+            is_untimed: self.is_untimed(),
+            is_worse_at_worst: self.is_worse_at_worst,
+            short: None,
+            regions_count: self.regions_count(),
+            has_closed: !self.blocks.is_empty(),
+            last_window: self.windows.last().map(|last| last.window),
+            rate_upper: 1.0,
+            covered_count: self.covered().count(),
+        }
+    }
+
     /// Whether both releases ran in one region at about the same time.
     fn is_overlap(&self) -> bool {
-        let open = self.regions.iter().filter_map(|region| region.blocks.open());
+        let open = self.regions.iter().flat_map(OfRegion::open_blocks);
         self.blocks.iter().chain(open).any(|block| block.counts.has_both())
     }
 
@@ -816,14 +900,15 @@ impl<'c> Process<'c> {
 
     /// What would decide: the evidence of what was counted, several times over. One of several comparisons fails by itself
     /// where its evidence is so many times as large as that of the only one.
-    fn needs(&self, verdict: Verdict, comparisons: usize, left: &[Left]) -> Option<Needs> {
+    fn needs(&self, verdict: Verdict, comparisons: usize, left: &[Vec<Left>]) -> Option<Needs> {
         let counts = &self.all.counts;
         if verdict != Verdict::Inconclusive {
             return None;
         }
         // Without a baseline beside it no more requests of the canary tell anything, but of a limit.
-        let is_compared = counts.has_both() && !left.iter().any(|left| left.after.1 > left.before.1);
-        let fail_line = self.ln_fail_line(comparisons);
+        let mut of_regions = left.iter().filter_map(|left| left.first());
+        let is_compared = counts.has_both() && !of_regions.any(|left| left.after.1 > left.before.1);
+        let fail_line = self.policy.ln_fail_line(comparisons);
         let fails = |factor: f64| {
             let of_region = |region: &OfRegion| region.running.times(factor).ln_fail();
             let ahead = self.evidence_of(&self.all.times(factor), of_region);
@@ -856,6 +941,11 @@ impl<'c> Process<'c> {
         let ahead = |so_far: u64| (more * so_far as f64).ceil() as u64;
         Some(Needs { canary_requests: ahead(counts.n_b), windows: ahead(self.windows_with_canary()), verdict })
     }
+}
+
+/// Where a cell is added up beside others: of its region as a whole, and of its part of it.
+fn tracks(place: Place) -> [usize; 2] {
+    [0, place.part as usize + 1]
 }
 
 /// The canary's part of what was counted, so many times.

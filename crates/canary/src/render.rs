@@ -48,6 +48,10 @@ pub struct RecordSource {
     pub excused: [u64; 2],
     /// Failures of the baseline and of the canary that name no unit: they count for nothing.
     pub untied: [u64; 2],
+    /// What a unit is, `trace` or `call`, and why; empty where nothing was counted.
+    pub unit: String,
+    /// Why.
+    pub unit_why: String,
 }
 
 /// Traces that met the baseline alone, the canary alone, and both: how many, and how many of them failed.
@@ -118,7 +122,7 @@ impl<'a> Comparison<'a> {
 impl<'a> Told<'a> {
     /// ln of the evidence at which one of the comparisons fails by itself.
     fn ln_fail_line(&self) -> f64 {
-        (self.comparisons.len().max(1) as f64 / self.policy.alpha).ln()
+        self.policy.ln_fail_line(self.comparisons.len())
     }
 
     /// What is said of counts that were brought, with nothing to know besides.
@@ -333,7 +337,9 @@ fn mixed_sentence(mixed: &Mixed) -> Option<String> {
     }
     let rate = |[n, x]: [u64; 2]| format!("{x} of {n}");
     let totals = &mixed.report.totals;
-    let times = match (pure[1] > 0).then(|| (x as f64 / n as f64) / (pure[1] as f64 / pure[0] as f64)) {
+    // Of traces with as many calls, where blocks tell: those of many are likelier to have failed, and to have met both.
+    let crude = (pure[1] > 0).then(|| (x as f64 / n as f64) / (pure[1] as f64 / pure[0] as f64));
+    let times = match totals.risk_ratio.estimate.filter(|_| crude.is_some()).or(crude) {
         Some(times) if times >= 1.5 && x > 0 => {
             format!("fail {} times as often as others: the releases may not get along", digits(times))
         }

@@ -821,13 +821,135 @@ fn one_bad_region_of_six_is_found_and_named() {
     assert!(named.contains(&"r4"), "{named:?}");
 }
 
+/// How many of so many canaries fail at any of their looks.
+fn failing(trials: u64, counts: impl Fn(&mut Random) -> Counts) -> u64 {
+    let looks = Looks { history: History::Decides, ..Looks::default() };
+    let policy = Policy::default();
+    let fails = |trial: &u64| {
+        let counts = counts(&mut Random::new(trial.wrapping_mul(0x2545_f491_4f6c_dd1d)));
+        let metric = Metric::Errors;
+        let one = Hypothesis { counts: &counts, at_worst: &[], policy: &policy, metric, is_untimed: false };
+        judge_all(&[one], looks).0 == Verdict::Fail
+    };
+    (0..trials).filter(fails).count() as u64
+}
+
+type Rows = Vec<(String, String, i64, Cell)>;
+
+/// An hour of functions: name, units a minute, the canary's share, and the failure rates of baseline and canary.
+fn hour_of(functions: &[(&str, u32, f64, [f64; 2])], random: &mut Random) -> Rows {
+    let mut rows = Rows::new();
+    for minute in 0..60 {
+        for (name, units, share, [baseline, canary]) in functions {
+            let mut cell = Cell::default();
+            for _ in 0..*units {
+                let is_canary = random.unit() <= *share;
+                let has_failed = u64::from(random.unit() <= if is_canary { *canary } else { *baseline });
+                match is_canary {
+                    true => (cell.n_b, cell.x_b) = (cell.n_b + 1, cell.x_b + has_failed),
+                    false => (cell.n_a, cell.x_a) = (cell.n_a + 1, cell.x_a + has_failed),
+                }
+            }
+            rows.push(("us".to_owned(), (*name).to_owned(), minute, cell));
+        }
+    }
+    rows
+}
+
+/// The same rows without their parts.
+fn as_one(rows: Rows) -> Counts {
+    Counts::new(rows.into_iter().map(|(region, _, minute, cell)| (region, minute, cell))).unwrap()
+}
+
+#[test]
+fn functions_of_unlike_rates_and_shares_convict_and_acquit_nobody() {
+    let by_function = |random: &mut Random, functions: &[_]| Counts::by_function(hour_of(functions, random)).unwrap();
+    // The releases are alike, and the canary has more of what fails more.
+    let alike = [("api", 40, 0.05, [0.01, 0.01]), ("worker", 20, 0.5, [0.2, 0.2])];
+    let found = failing(200, |random| by_function(random, &alike));
+    assert!(found <= 10, "{found}");
+    let found = failing(200, |random| as_one(hour_of(&alike, random)));
+    assert!(found > 190, "{found}");
+    // It is worse in each of them, and has more of what fails less.
+    let worse = [("api", 40, 0.5, [0.02, 0.06]), ("worker", 20, 0.05, [0.2, 0.45])];
+    let found = failing(50, |random| by_function(random, &worse));
+    assert!(found > 45, "{found}");
+    let found = failing(50, |random| as_one(hour_of(&worse, random)));
+    assert!(found < 5, "{found}");
+}
+
+#[test]
+fn a_function_without_a_baseline_is_compared_with_none_and_forbids_a_pass_where_it_fails() {
+    let fine = [("api", 200, 0.5, [0.01, 0.01]), ("worker", 100, 0.5, [0.1, 0.1])];
+    let judged = |more: &[(&str, u32, f64, [f64; 2])], edit: &dyn Fn(&mut Rows)| {
+        let mut rows = hour_of(&[&fine[..], more].concat(), &mut Random::new(7));
+        edit(&mut rows);
+        let counts = Counts::by_function(rows).unwrap();
+        judge(&counts, &Policy::default(), false)
+    };
+    let whole = judged(&[], &|_| ());
+    assert_eq!((whole.verdict, whole.parts.len()), (Verdict::Pass, 2), "{}", whole.reason);
+    assert_eq!(judged(&[("new", 5, 1.0, [0.0, 0.01])], &|_| ()).verdict, Verdict::Pass);
+    let alone = judged(&[("new", 5, 1.0, [0.0, 0.4])], &|_| ());
+    assert_eq!((alone.verdict, alone.is_hindered), (Verdict::Inconclusive, true));
+    assert!(alone.reason.starts_with("in us the canary fails more often than a baseline does"), "{}", alone.reason);
+    // The baseline leaves one function, while it goes on in the other.
+    let leaves = |rows: &mut Rows| {
+        for (_, function, minute, cell) in rows.iter_mut() {
+            if function == "worker" && *minute >= 30 {
+                *cell = Cell { n_a: 0, x_a: 0, n_b: cell.n_b, x_b: cell.n_b / 2 };
+            }
+        }
+    };
+    let left = judged(&[], &leaves);
+    assert_eq!((left.verdict, left.told_drift.as_deref()), (Verdict::Inconclusive, Some("us")), "{}", left.reason);
+    // Releases that are functions of their own are compared as one.
+    let apart = [("us", "blue", cell(5, 1000, 0, 0)), ("us", "green", cell(0, 0, 5, 1000))];
+    let apart = apart.map(|(region, function, cell)| (region.to_owned(), function.to_owned(), 0, cell));
+    let counts = Counts::by_function(apart.to_vec()).unwrap();
+    assert_eq!(counts.cells().collect::<Vec<_>>(), [(0, "us", cell(5, 1000, 5, 1000))]);
+    assert_eq!(judge(&counts, &Policy::default(), false).totals.counts, cell(5, 1000, 5, 1000));
+    assert!(judge(&counts, &Policy::default(), false).blocks.iter().all(|block| block.counts.has_both()));
+}
+
+#[test]
+fn traces_of_many_calls_that_fail_more_and_meet_both_more_convict_nobody() {
+    // Each call goes to a release by itself and fails by itself; a trace that met both may fail because of that.
+    let rows = |random: &mut Random, harm: f64| {
+        let mut rows = Rows::new();
+        for minute in 0..30 {
+            for calls in [1, 2, 8] {
+                let mut cell = Cell::default();
+                for _ in 0..20 {
+                    let of_canary = (0..calls).filter(|_| random.unit() <= 0.5).count();
+                    let is_mixed = (1..calls).contains(&of_canary);
+                    let has_failed = (0..calls).filter(|_| random.unit() <= 0.03).count() > 0;
+                    let has_failed = u64::from(has_failed || is_mixed && random.unit() <= harm);
+                    match is_mixed {
+                        true => (cell.n_b, cell.x_b) = (cell.n_b + 1, cell.x_b + has_failed),
+                        false => (cell.n_a, cell.x_a) = (cell.n_a + 1, cell.x_a + has_failed),
+                    }
+                }
+                rows.push(("all".to_owned(), calls.to_string(), minute, cell));
+            }
+        }
+        rows
+    };
+    let found = failing(200, |random| Counts::of_parts(rows(random, 0.0)).unwrap());
+    assert!(found <= 10, "{found}");
+    let found = failing(200, |random| as_one(rows(random, 0.0)));
+    assert!(found > 150, "{found}");
+    let found = failing(50, |random| Counts::of_parts(rows(random, 0.3)).unwrap());
+    assert!(found > 45, "{found}");
+}
+
 #[test]
 fn counts_come_as_comma_separated_values() {
     let text = "region,window,n_a,x_a,n_b,x_b\r\nus,10,900,2,100,1\nus,9,800,1,90,0\n\"eu\",10,5,0,5,0\n";
     let (counts, windows) = parse_csv(text.as_bytes()).unwrap();
     assert_eq!(windows, ["9", "10"]);
     let cells: Vec<_> = counts.cells().collect();
-    assert_eq!(cells[0], (0, "us", &cell(1, 800, 0, 90)));
+    assert_eq!(cells[0], (0, "us", cell(1, 800, 0, 90)));
     assert_eq!((cells.len(), cells[1].1, cells[2].1), (3, "eu", "us"));
     // Columns in any order, and times as texts.
     let (_, windows) =

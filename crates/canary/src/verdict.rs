@@ -107,6 +107,11 @@ impl Policy {
         }
     }
 
+    /// ln of the evidence from which on one of so many comparisons fails by itself.
+    pub(crate) fn ln_fail_line(&self, comparisons: usize) -> f64 {
+        (comparisons.max(1) as f64 / self.alpha).ln()
+    }
+
     /// Whether a verdict can be by this policy.
     pub fn check(&self) -> Result<(), PolicyError> {
         let within = |value: f64| value > 0.0 && value < 1.0;
@@ -238,6 +243,8 @@ pub struct Region {
     pub drift_explained: Option<f64>,
     /// The highest failure rate of the canary here that is not ruled out.
     pub rate_upper: f64,
+    /// The last window in which anything was counted here.
+    pub last_window: Option<i64>,
 }
 
 /// The evidence after a window.
@@ -315,6 +322,8 @@ pub struct Report {
     pub blocks: Vec<Block>,
     /// Those to which more may come; they count for nothing yet.
     pub open_blocks: Vec<Block>,
+    /// What was compared by itself within regions, by name: one without a name, or functions.
+    pub parts: Vec<String>,
     /// What would decide, if things go on as they have.
     pub needs: Option<Needs>,
     /// Whether something was not seen, so that nothing may pass, by no policy either.

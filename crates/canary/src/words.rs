@@ -92,15 +92,6 @@ pub(crate) struct Facts<'f> {
     /// Regions in which it is above the limit for sure, where all together are below it, and what was counted there.
     pub over_limit: Vec<(&'f str, Cell)>,
     pub unseen: &'f Unseen<'f>,
-    /// A region of which nothing more is heard while others are.
-    pub silent: Option<&'f str>,
-    /// A region in which the canary is heard no more while its baseline is.
-    pub vanished: Option<&'f str>,
-    /// A region in which the canary has failed since its baseline is gone, and by how much the rate would have had to rise by
-    /// itself.
-    pub drifted: Option<(&'f str, f64)>,
-    /// A region with next to no baseline in which it fails.
-    pub alone: Option<&'f str>,
     pub policy: &'f Policy,
     /// What decided, and what had been counted by then.
     pub decided: Option<Crossing>,
@@ -237,7 +228,7 @@ fn reason(verdict: Verdict, facts: &Facts<'_>) -> String {
             let share = shared.n_b as f64 / shared.units().max(1) as f64;
             let vanished =
                 |region| format!("; in {region} nothing more is heard of the canary, while the baseline goes on there");
-            let vanished = facts.vanished.map_or_else(String::new, vanished);
+            let vanished = facts.unseen.vanished().map_or_else(String::new, vanished);
             format!(
                 "the canary got {} of the requests where {} was meant ({} of {}), and chance does not explain that: who \
                  gets the canary is decided by something else, so a comparison may deceive and nothing passes{vanished}",
@@ -426,7 +417,7 @@ fn not_heard(facts: &Facts<'_>, rates: &str) -> Option<Said> {
             ),
         ));
     }
-    if let Some(region) = facts.silent {
+    if let Some(region) = facts.unseen.silent() {
         return Some(Said::new(
             format!(
                 "nothing more is heard of {region}, while others are heard: its rows may be late, and nothing passes then: \
@@ -435,7 +426,7 @@ fn not_heard(facts: &Facts<'_>, rates: &str) -> Option<Said> {
             format!("See whether the logs of {region} still arrive (`transect doctor`), and ask again when they do"),
         ));
     }
-    if let Some(region) = facts.vanished {
+    if let Some(region) = facts.unseen.vanished() {
         return Some(Said::new(
             format!(
                 "in {region} nothing more is heard of {canary}, while {baseline} goes on there: it may crash before it can say \
@@ -458,7 +449,7 @@ fn without_baseline(facts: &Facts<'_>, rates: &str) -> Option<Said> {
             "Bring the baseline back beside the canary in {region}, or decide by hand: alone it cannot be judged there"
         )
     };
-    if let Some((region, drift)) = facts.drifted {
+    if let Some((region, drift)) = facts.unseen.drifted() {
         let told = drifted("in", region, facts.metric, drift);
         let said = Said::new(
             format!("{told}, and too little of it is left to see, so that nothing passes: {rates}"),
@@ -466,7 +457,7 @@ fn without_baseline(facts: &Facts<'_>, rates: &str) -> Option<Said> {
         );
         return Some(Said { told_drift: Some(region.to_owned()), ..said });
     }
-    if let Some(region) = facts.alone {
+    if let Some(region) = facts.unseen.alone() {
         return Some(Said::new(
             format!(
                 "in {region} {canary} {fails} more often than a baseline does, and next to no baseline runs \

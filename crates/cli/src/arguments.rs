@@ -469,6 +469,10 @@ pub struct CanaryCounting {
     /// What is counted; `auto`: traces, or invocations where those of a trace go to releases each by itself
     #[arg(long, value_enum, value_name = "UNIT", help_heading = "Counting")]
     pub unit: Option<UnitName>,
+    /// Which version of a function each release is, for what does not state it itself, such as a canary that crashes before its
+    /// first line: {release: {region: {function: {"version"}}}}, as for `transect rollout`; `-` for stdin
+    #[arg(long, value_name = "FILE", help_heading = "Counting")]
+    pub release_map: Option<PathBuf>,
     /// Leave out so much of the canary's beginning in each region: cold starts
     #[arg(long, value_name = "DURATION", help_heading = "Counting")]
     pub exclude_first: Option<String>,

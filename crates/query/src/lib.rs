@@ -47,8 +47,8 @@ pub use transect_trace::{
 };
 
 pub use units::{
-    DoubtCell, MixedCell, ServiceQuestion, ServiceUnits, Shift, UNIT_NANO_MAX, UnitCell, UnitKind, UnitQuestion, Units,
-    WINDOW_NANO,
+    DoubtCell, MixedCell, Sending, ServiceQuestion, ServiceUnits, Shift, TRACE_CALLS_MAX, UNIT_NANO_MAX, UnitCell,
+    UnitKind, UnitQuestion, Units, WINDOW_NANO,
 };
 
 /// What every function of this crate returns.

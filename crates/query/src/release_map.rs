@@ -28,7 +28,7 @@ type Key = (String, String, String);
 type Recorded = Vec<(i64, String)>;
 
 /// The records of a lake.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ReleaseMap {
     releases: HashMap<Key, Recorded>,
 }
@@ -44,6 +44,16 @@ impl ReleaseMap {
             recorded.sort();
         }
         ReleaseMap { releases }
+    }
+
+    /// The same, where whoever asks knows what these versions are, at all times: that comes before what was recorded.
+    pub(crate) fn with(mut self: Arc<ReleaseMap>, known: &[Mapping]) -> Arc<ReleaseMap> {
+        for mapping in known {
+            let Mapping { region, function, function_version, release, .. } = mapping.clone();
+            let recorded = vec![(i64::MIN, release)];
+            Arc::make_mut(&mut self).releases.insert((region, function, function_version), recorded);
+        }
+        self
     }
 
     pub(crate) fn is_empty(&self) -> bool {

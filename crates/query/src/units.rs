@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-
+use transect_lake::Mapping;
 use transect_schema::Completeness;
 
 use crate::Result;
@@ -50,6 +50,8 @@ pub struct ServiceQuestion {
     pub baseline: Option<String>,
     /// The release that is judged.
     pub canary: String,
+    /// What a unit is where that was found before; else as all are asked.
+    pub unit: Option<UnitKind>,
 }
 
 /// What is to be counted.
@@ -69,6 +71,8 @@ pub struct UnitQuestion {
     pub error: Option<String>,
     /// From which duration on a unit is slow.
     pub slow_nano: Option<i64>,
+    /// What is known of versions of functions, besides what the lake has recorded; it comes before that.
+    pub releases: Vec<Mapping>,
 }
 
 impl UnitQuestion {
@@ -78,11 +82,13 @@ impl UnitQuestion {
     }
 }
 
-/// Units of a region and window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Units of a region, function and window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnitCell {
     /// The region.
     pub region: String,
+    /// The function: of a trace the one of its first call; empty where it is none's.
+    pub function: String,
     /// The beginning of the window; nanoseconds since 1970.
     pub window_unix_nano: i64,
     /// Units of the baseline.
@@ -103,12 +109,31 @@ pub struct UnitCell {
     pub late_b: [u64; 2],
 }
 
-/// Failures of a region and window that are held against nobody, of the baseline and of the canary: what they would be worth
+impl UnitCell {
+    /// Adds what was counted of another function, or minute.
+    pub fn add(&mut self, other: &UnitCell) {
+        let sum = [
+            (&mut self.n_a, other.n_a),
+            (&mut self.x_a, other.x_a),
+            (&mut self.slow_a, other.slow_a),
+            (&mut self.n_b, other.n_b),
+            (&mut self.x_b, other.x_b),
+            (&mut self.slow_b, other.slow_b),
+        ];
+        sum.into_iter().for_each(|(sum, of)| *sum += of);
+        let late = self.late_a.iter_mut().chain(&mut self.late_b).zip(other.late_a.iter().chain(&other.late_b));
+        late.for_each(|(sum, of)| *sum += of);
+    }
+}
+
+/// Failures of a region, function and window that are held against nobody, of the baseline and of the canary: what they would be worth
 /// is told, and may keep a canary from passing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DoubtCell {
     /// The region.
     pub region: String,
+    /// The function; empty where it is none's.
+    pub function: String,
     /// The beginning of the window; nanoseconds since 1970.
     pub window_unix_nano: i64,
     /// Units that failed because something else had: they count as good.
@@ -117,11 +142,17 @@ pub struct DoubtCell {
     pub untied: [u64; 2],
 }
 
-/// Traces of a window, whatever regions they crossed, and how many of them failed.
+/// A trace with more calls is taken for one with so many: next to none of them met one release alone.
+pub const TRACE_CALLS_MAX: u32 = 64;
+
+/// Traces of a window that had so many calls, whatever regions they crossed, and how many of them failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MixedCell {
     /// The beginning of the window; nanoseconds since 1970.
     pub window_unix_nano: i64,
+    /// How many calls each had of the releases that are compared, [`TRACE_CALLS_MAX`] at most: a trace of many is likelier to
+    /// have failed, and likelier to have met both.
+    pub calls: u32,
     /// Traces that met the baseline alone.
     pub baseline: [u64; 2],
     /// Traces that met the canary alone.
@@ -139,6 +170,34 @@ pub struct Shift {
     pub service: String,
     /// Its releases.
     pub releases: Vec<String>,
+}
+
+/// How the calls of a trace go to releases.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sending {
+    /// Traces of several calls that met several releases.
+    pub mixed: u64,
+    /// How many would if each call were sent by itself.
+    pub expected: f64,
+}
+
+/// Traces that met several releases are so many times rarer than if each call were sent by itself, at least, where it is
+/// the trace that is sent to a release.
+const RARER: f64 = 10.0;
+/// From so many expected ones on it is known how calls are sent: were it calls, more than one would have been seen.
+const EXPECTED_MIN: f64 = 10.0;
+
+impl Sending {
+    /// Whether each call of a trace goes to a release by itself, as those of a weighted alias do, and not the trace as a whole.
+    /// Units of traces would not be alike then: the release with more of the traffic has more calls of each.
+    pub fn is_by_call(&self) -> bool {
+        self.mixed > 0 && RARER * self.mixed as f64 >= self.expected
+    }
+
+    /// Whether there were enough traces to tell.
+    pub fn is_sure(&self) -> bool {
+        self.expected >= EXPECTED_MIN
+    }
 }
 
 /// What was counted of a service.
@@ -170,6 +229,12 @@ pub struct ServiceUnits {
     /// The least rate by which units were kept that no mark of a call shows: a share of those that went well, and all
     /// that failed. None where every unit was kept.
     pub sample_rate_min: Option<f64>,
+    /// What a unit was: a trace where there is one, or a call.
+    pub unit: UnitKind,
+    /// How the calls of its traces went to releases.
+    pub sending: Sending,
+    /// Whether any unit is of a trace.
+    pub has_traces: bool,
     /// Of many units of the baseline or of the canary nobody knows how long they took: those that were slow are not known.
     pub is_untimed: bool,
 }
@@ -192,7 +257,8 @@ impl Question {
             let error = std::sync::Arc::new(self.error_rule(question.error.as_deref())?);
             let _turn = self.turn().await?;
             // What is counted once is not counted again: not by records of a minute ago.
-            let (releases, mut files) = (self.read_release_records().await, FileSet::new(self));
+            let releases = self.read_release_records().await.with(&question.releases);
+            let mut files = FileSet::new(self);
             files
                 .list(&[(question.since_unix_nano - UNIT_NANO_MAX, question.until_unix_nano + question.settle_nano)])
                 .await?;

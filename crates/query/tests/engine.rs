@@ -141,6 +141,7 @@ async fn ask(engine: Engine, number: usize, traces: Arc<Vec<String>>) -> String 
                 service: name.to_owned(),
                 baseline: Some("1.4.1".to_owned()),
                 canary: "1.4.2".to_owned(),
+                unit: None,
             };
             let asked = UnitQuestion {
                 services: vec![service("payments")],
@@ -150,6 +151,7 @@ async fn ask(engine: Engine, number: usize, traces: Arc<Vec<String>>) -> String 
                 unit: UnitKind::Auto,
                 error: None,
                 slow_nano: None,
+                releases: Vec::new(),
             };
             let units = question.units(&asked).await.unwrap();
             out = format!("{units:?}").into_bytes();

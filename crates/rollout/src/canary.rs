@@ -57,11 +57,14 @@ struct OpenBlock {
 }
 
 impl Times {
-    /// The end of the last minute in which anything was counted, or where the first open block begins.
-    fn judged_until(&self) -> Option<Moment> {
+    /// The end of the last minute in which anything was counted, of the region that lags most, or where the first open block
+    /// begins.
+    fn judged_until(&self, regions: &[Region]) -> Option<Moment> {
         let last = self.windows.iter().filter_map(|of| Moment::parse(&of.window)).max()?;
+        let of_regions =
+            regions.iter().filter_map(|of| Moment::parse(of.last.as_ref()?)).map(|last| last.after(MINUTE_SECONDS));
         let open = self.open_blocks.iter().filter_map(|block| Moment::parse(&block.first));
-        open.chain([last.after(MINUTE_SECONDS)]).min()
+        open.chain(of_regions).chain([last.after(MINUTE_SECONDS)]).min()
     }
 }
 
@@ -108,6 +111,9 @@ struct Region {
     n_b: u64,
     #[serde(default)]
     roll_back: bool,
+    /// The last minute in which anything was counted here; an older program does not say it.
+    #[serde(default)]
+    last: Option<String>,
 }
 
 /// The verdict of a run: its exit code (none if it was killed), stdout, and stderr for the reason where there is no report.
@@ -166,8 +172,8 @@ pub fn read_canary(exit_code: Option<i32>, stdout: &str, stderr: &str) -> Result
     };
     // Where several are judged, what one of them has not judged is not judged.
     let judged_until = match report.comparisons.is_empty() {
-        true => report.times.judged_until(),
-        false => report.comparisons.iter().filter_map(|one| one.times.judged_until()).min(),
+        true => report.times.judged_until(&report.regions),
+        false => report.comparisons.iter().filter_map(|one| one.times.judged_until(&one.regions)).min(),
     };
     // A file that could not be read is as good as a region that did not answer.
     let mut missing_regions = report.missing_regions;
@@ -267,6 +273,13 @@ mod tests {
         let several =
             [&last, &windows("2026-11-24T06:20:00Z")].map(|times| format!("{{\"metric\":\"errors\",{times}}}"));
         assert_eq!(until(&format!("{last},\"comparisons\":[{}]", several.join(","))), at("06:21"));
+        // Of several regions the one that lags most; one of which nothing was counted, or that does not say it, is none.
+        let regions = |last: &str| {
+            format!(
+                "{last},\"regions\":[{{\"region\":\"a\",\"last\":\"2026-11-24T06:34:00Z\"}},{{\"region\":\"b\",\"last\":\"2026-11-24T06:28:00Z\"}},{{\"region\":\"c\",\"last\":null}},{{\"region\":\"d\"}}]"
+            )
+        };
+        assert_eq!(until(&regions(&last)), at("06:29"));
         // What is no time of a minute is none.
         assert_eq!(until("\"windows\":[{\"window\":\"-\"}]"), None);
     }

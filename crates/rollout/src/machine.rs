@@ -202,6 +202,8 @@ struct Turn {
     round: u32,
     retry_at: Option<Moment>,
     next_look: Option<Moment>,
+    /// Whether the last look at the wave has read all of its minutes.
+    has_read_all: bool,
     /// What was said of the wave, while it is asked about the minutes before it.
     heard: Option<Result<Verdict, JudgeError>>,
 }

@@ -112,6 +112,10 @@ pub struct Question {
     pub regions: Vec<RegionAsked>,
     /// Requests of the canary without which a region of the wave does not pass.
     pub min_requests: u64,
+    /// Whether all minutes are to be read once more: by a policy a wave passes that nobody has found good, and so on
+    /// everything there is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reads_all: bool,
 }
 
 impl Question {

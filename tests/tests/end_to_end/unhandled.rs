@@ -227,6 +227,64 @@ fn check(is_text: bool, line: LineOf, names_type: bool) {
     assert_eq!(failed[0]["n"], raised + of_baseline);
 }
 
+/// A canary that crashes in every initialisation says nothing of itself: its release is what is known of its version.
+#[test]
+fn a_canary_that_crashes_before_its_first_line_fails_where_its_version_is_known() {
+    let folder = TempDir::new().unwrap();
+    let (lake, map) = (folder.path().join("lake"), folder.path().join("map.json"));
+    let paths = ["7", "8"].map(|version| {
+        let mut events = Vec::new();
+        for number in 0..300_u64 {
+            let (id, at) = (format!("{version:0>8}-0000-4000-8000-{number:012x}"), BEGIN_MS + number * 6_000);
+            let mut add = |after: u64, message: String| {
+                let event = format!("{:020}{version:0>12}{number:024}", at + after);
+                events.push(json!({"id": event, "timestamp": at + after, "message": message}));
+            };
+            let is_canary = version == "8";
+            let status = if is_canary { "Status: error\tError Type: Runtime.ExitError\t" } else { "" };
+            if is_canary {
+                add(0, format!("INIT_REPORT Init Duration: 90.12 ms\tPhase: init\t{status}\n"));
+            }
+            add(1, format!("START RequestId: {id} Version: {version}\n"));
+            match is_canary {
+                true => add(2, format!("RequestId: {id} Error: Runtime exited with error: exit status 1\nRuntime.ExitError\n")),
+                false => add(2, json!({"service": "pay", "service_version": "1.4.1", "function_request_id": id, "message": "paid"}).to_string()),
+            }
+            add(3, format!("END RequestId: {id}\n"));
+            let used = "Duration: 4.02 ms\tBilled Duration: 5 ms\tMemory Size: 512 MB\tMax Memory Used: 43 MB";
+            add(4, format!("REPORT RequestId: {id}\t{used}\t{status}\n"));
+        }
+        let document = json!({
+            "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": "/aws/lambda/pay",
+            "logStream": format!("2026/11/21/[{version}]{version:0>32}"), "subscriptionFilters": ["f"], "logEvents": events,
+        });
+        let path = folder.path().join(format!("{version}.json"));
+        std::fs::write(&path, document.to_string()).unwrap();
+        path
+    });
+    let loaded =
+        run(&["ingest", "--quiet", "--region", "us-east-2", "--lake", text(&lake), text(&paths[0]), text(&paths[1])]);
+    assert_eq!(loaded.code, 0, "{}", loaded.stderr);
+    let of = |version: &str| json!({"us-east-2": {"pay": {"version": version}}});
+    std::fs::write(&map, json!({"1.4.1": of("7"), "1.4.2": of("8")}).to_string()).unwrap();
+    let ask = |more: &[&str]| {
+        let asked = ["canary", "--lake", text(&lake), "--service", "pay", "--baseline", "1.4.1", "--canary", "1.4.2"];
+        let time = ["--since", "2026-11-21T08:00:00Z", "--until", "2026-11-21T09:10:00Z", "--format", "json"];
+        let answer = run(&[&asked[..], &time, more].concat());
+        (answer.code, serde_json::from_str::<Value>(&answer.stdout).unwrap_or_else(|_| panic!("{}", answer.stderr)))
+    };
+    let (code, report) = ask(&[]);
+    assert_eq!((code, &report["verdict"]), (5, &json!("NO_DATA")), "{report}");
+    let (code, report) = ask(&["--release-map", text(&map)]);
+    assert_eq!((code, &report["verdict"]), (1, &json!("FAIL")), "{report}");
+    let counts = ["n_a", "x_a", "n_b", "x_b"].map(|name| report[name].as_u64().unwrap());
+    assert_eq!((counts, &report["roll_back"]), ([300, 0, 300, 300], &json!(["us-east-2"])));
+    // What is no map is refused before anything is read.
+    std::fs::write(&map, "{\"1.4.1\": 7}").unwrap();
+    let asked = ["canary", "--lake", text(&lake), "--service", "pay", "--baseline", "1.4.1", "--canary", "1.4.2"];
+    assert_eq!(run(&[&asked[..], &["--release-map", text(&map)]].concat()).code, 2);
+}
+
 macro_rules! runtimes {
     ($($name:ident)+) => {
         $(#[test]

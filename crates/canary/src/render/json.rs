@@ -55,6 +55,8 @@ struct ComparisonOf<'a> {
     baseline: Option<&'a str>,
     canary: Option<&'a str>,
     metric: &'a str,
+    unit: Option<&'a str>,
+    unit_why: Option<&'a str>,
     groups: Option<&'a [String]>,
     records_from_elsewhere: Option<u64>,
     late: Option<CellOf>,
@@ -173,6 +175,7 @@ struct RegionOf<'a> {
     verdict: &'static str,
     roll_back: bool,
     drift_explained: Option<f64>,
+    last: Option<&'a str>,
     slo: Slo,
     rate_a: Interval,
     rate_b: Interval,
@@ -199,6 +202,9 @@ struct WindowOf<'a> {
 #[derive(Serialize)]
 struct BlockOf<'a> {
     region: &'a str,
+    /// The function, where functions are compared each by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    function: Option<&'a str>,
     first: &'a str,
     last: &'a str,
     n_a: u64,
@@ -292,6 +298,8 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
         baseline: one.baseline,
         canary: one.canary,
         metric: one.metric.name(),
+        unit: one.source.map(|source| source.unit.as_str()).filter(|unit| !unit.is_empty()),
+        unit_why: one.source.map(|source| source.unit_why.as_str()).filter(|why| !why.is_empty()),
         groups: one.source.map(|source| source.groups.as_slice()),
         records_from_elsewhere: one.source.map(|source| source.records_from_elsewhere),
         late: one.source.map(|source| source.late.into()),
@@ -337,6 +345,7 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
                     verdict: region.verdict.name(),
                     roll_back: region.roll_back,
                     drift_explained: region.drift_explained,
+                    last: region.last_window.map(|window| told.window(window)),
                     slo: Slo { upper: region.rate_upper },
                     rate_a: totals.rate_a.into(),
                     rate_b: totals.rate_b.into(),
@@ -387,8 +396,10 @@ fn needs_of(needs: Option<Needs>, told: &Told<'_>) -> NeedsOf {
 
 fn block_of<'a>(block: &Block, report: &'a Report, told: &Told<'a>) -> BlockOf<'a> {
     let region = usize::try_from(block.region).ok().and_then(|place| report.regions.get(place));
+    let part = report.parts.get(block.part as usize).map(String::as_str);
     BlockOf {
         region: region.map_or("-", |region| region.region.as_str()),
+        function: part.filter(|name| !name.is_empty() && report.parts.len() > 1),
         first: told.window(block.first),
         last: told.window(block.last),
         n_a: block.counts.n_a,

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use transect_canary::{
-    Cell, Comparison, Counts, History, Hypothesis, Looks, Metric, Mixed, Policy, RecordSource, RegionVerdict, Report,
-    Told, Verdict, decisive, judge, judge_all, parse_csv, render_csv, render_html, render_json, render_junit,
+    Comparison, Counts, History, Hypothesis, Looks, Metric, Mixed, Policy, RecordSource, RegionVerdict, Report, Told,
+    Verdict, decisive, judge, judge_all, parse_csv, render_csv, render_html, render_json, render_junit,
     render_markdown, render_text,
 };
 
@@ -163,6 +163,7 @@ fn of_counts(path: &std::path::Path, own: &Canary, asked: &Asked, form: Form, gl
         (asked.error.is_some(), "--error"),
         (asked.slow.is_some(), "--slow"),
         (asked.unit.is_some(), "--unit"),
+        (asked.release_map.is_some(), "--release-map"),
         (asked.exclude_first.is_some(), "--exclude-first"),
         (asked.settle.is_some(), "--settle"),
         (asked.gate_mixed, "--gate-mixed"),
@@ -324,7 +325,8 @@ fn judge_series(
             all.push(Asking { index, metric, counts: of(service.cells(is_slow))?, at_worst });
         }
         let (sums, cells) = service.mixed(counting.exclude_first);
-        let cells = steps.clocked(Counts::new(steps.place(cells)).map_err(internal)?);
+        // A trace of many calls is likelier to have failed, and to have met both: only traces of as many are compared.
+        let cells = steps.clocked(Counts::of_parts(steps.place(cells)).map_err(internal)?);
         let one = Hypothesis { counts: &cells, at_worst: &[], policy, metric: Metric::Mixed, is_untimed: false };
         mixed.push((sums, judge_all(&[one], Looks::default()).1.swap_remove(0)));
         if asked.gate_mixed {
@@ -357,15 +359,22 @@ fn judge_series(
         .map(|(one, report)| {
             let service = &series.services()[one.index];
             let (name, canary) = (service.service.clone(), service.canary.clone());
-            (name, service.baseline.clone(), canary, one.metric, service.source(one.metric == Metric::Latency), report)
+            (
+                name,
+                service.baseline.clone(),
+                canary,
+                one.metric,
+                service.source(one.metric == Metric::Latency, counting.exclude_first),
+                report,
+            )
         })
         .collect();
     Ok(Judged { verdict, comparisons, counts: first, windows: steps.names(), mixed, look, policy: asked.policy })
 }
 
 /// Cells of minutes as counts of steps.
-fn counts(cells: Vec<(String, i64, i64, Cell)>, exclude_first: i64, steps: &state::Steps) -> Result<Counts, Failure> {
-    let counts = Counts::new(steps.place(cells)).map_err(internal)?;
+fn counts(rows: Vec<state::Row>, exclude_first: i64, steps: &state::Steps) -> Result<Counts, Failure> {
+    let counts = Counts::by_function(steps.place(rows)).map_err(internal)?;
     Ok(steps.clocked(counts).excluding(exclude_first))
 }
 

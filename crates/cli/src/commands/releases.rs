@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
 use std::marker::PhantomData;
+use std::path::Path;
 
 use anyhow::Context;
 use serde::Deserialize;
@@ -125,19 +126,24 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Once<V> {
 }
 
 fn import_map(own: &ReleasesImport, global: &Global) -> Result<(), Failure> {
-    let name = own.file.display();
+    write("releases import", read_map(&own.file, &global.region)?, global)
+}
+
+/// The versions that a release map names, of these regions if any are named.
+pub fn read_map(file: &Path, only: &[String]) -> Result<Vec<Mapping>, Failure> {
+    let name = file.display();
     let failure = |error: anyhow::Error| Failure::Because {
         code: USAGE,
         error: error.context(format!("release map {name}")),
         hint: Some("it is {release: {region: {function: {\"version\": \"7\", \"codeSha256\": \"…\"}}}}".into()),
     };
-    let text = inputs::read_written(&own.file, MAP_BYTES_MAX).context("read").map_err(failure)?;
+    let text = inputs::read_written(file, MAP_BYTES_MAX).context("read").map_err(failure)?;
     let map: ReleaseMap = serde_json::from_slice(&text).map_err(|error| failure(error.into()))?;
     let recorded_unix_nano = clock::now_unix_nano();
     let mut mappings = Vec::new();
     for (release, Once(regions)) in map.0 {
         for (region, Once(functions)) in regions {
-            if !global.region.is_empty() && !global.region.contains(&region) {
+            if !only.is_empty() && !only.contains(&region) {
                 continue;
             }
             for (function, deployed) in functions {
@@ -167,7 +173,7 @@ fn import_map(own: &ReleasesImport, global: &Global) -> Result<(), Failure> {
             )));
         }
     }
-    write("releases import", mappings, global)
+    Ok(mappings)
 }
 
 /// Writes the records, each into its region's place. All of them are checked, and their places looked up, before the first is

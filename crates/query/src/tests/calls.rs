@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use transect_lake::Mapping;
+
 use super::*;
 use crate::failure::FailureSigns;
 use crate::{
@@ -353,11 +355,21 @@ fn delivered(lines: &[Record<'static>], random: &mut Random) -> Fixture {
 }
 
 async fn units(engine: &Question, unit: UnitKind) -> ServiceUnits {
-    let question = UnitQuestion {
+    units_by(engine, unit, Vec::new()).await
+}
+
+/// The same, where this is known of versions.
+async fn units_by(engine: &Question, unit: UnitKind, releases: Vec<Mapping>) -> ServiceUnits {
+    engine.units(&question(unit, releases)).await.unwrap().services.remove(0)
+}
+
+fn question(unit: UnitKind, releases: Vec<Mapping>) -> UnitQuestion {
+    UnitQuestion {
         services: vec![ServiceQuestion {
             service: "pay".into(),
             baseline: Some("1.4.1".into()),
             canary: "1.4.2".into(),
+            unit: None,
         }],
         since_unix_nano: HOUR_8,
         until_unix_nano: HOUR_8 + 30 * MINUTE,
@@ -365,8 +377,8 @@ async fn units(engine: &Question, unit: UnitKind) -> ServiceUnits {
         unit,
         error: None,
         slow_nano: None,
-    };
-    engine.units(&question).await.unwrap().services.remove(0)
+        releases,
+    }
 }
 
 async fn trace(engine: &Question, invocation: &str) -> String {
@@ -710,6 +722,19 @@ async fn a_call_that_crashes_before_its_first_line_may_be_the_canarys() {
     lines.extend(of("8", "cc", "Sc Ec Rc", 20));
     let units_of = async |lines: &[Record<'static>]| sums(&units(&Fixture::of(lines).engine(), UnitKind::Auto).await);
     assert_eq!(units_of(&lines).await, ([1, 0, 0, 0], [0, 0], [0, 1]));
+    // Who asks may know what its version is; what it states itself comes before that.
+    let known = |version: &str, release: &str| Mapping {
+        region: lines[0].cloud_region.clone().unwrap_or_default().into_owned(),
+        function: "pay".to_owned(),
+        function_version: version.to_owned(),
+        release: release.to_owned(),
+        service: None,
+        code_sha256: None,
+        recorded_unix_nano: 0,
+    };
+    let maps = vec![known("8", "1.4.2"), known("7", "1.0.0")];
+    let told = units_by(&Fixture::of(&lines).engine(), UnitKind::Auto, maps).await;
+    assert_eq!(sums(&told), ([1, 0, 2, 1], [0, 0], [0, 0]));
     // Where its version states a release in another call, it is of that.
     lines.extend(of("8", "dd", "Sd d Ed Rd", 30));
     lines.last_chunk_mut::<3>().unwrap()[0].service_version = Some("1.4.2".into());
@@ -720,6 +745,28 @@ async fn a_call_that_crashes_before_its_first_line_may_be_the_canarys() {
     init.faas_version = Some("8".into());
     lines.push(init);
     assert_eq!(units_of(&lines).await, ([1, 0, 3, 1], [0, 0], [0, 0]));
+}
+
+/// Marks of `$LATEST` state no release; another line of their stream, which is of one deployment, does.
+#[tokio::test]
+async fn a_stream_of_latest_has_the_release_that_it_states_most_often() {
+    let of = |name: &str, release: &'static str, words: &str, at: i64| -> Vec<Record<'static>> {
+        let mut lines = stream("pay", name, HOUR_8 + at * SECOND, words);
+        for line in &mut lines {
+            line.faas_version = Some("$LATEST".into());
+            line.aws_log_stream = Some(format!("2026/11/21/[$LATEST]{name}").into());
+        }
+        // A line outside any call.
+        let mut begins = lines[0].clone();
+        (begins.event_name, begins.faas_invocation_id, begins.severity_number) = (None, None, Some(9));
+        begins.event_id = format!("{at:056}").into();
+        (begins.service_name, begins.service_version) = (Some("pay".into()), Some(release.into()));
+        lines.push(begins);
+        lines
+    };
+    let lines = [of("aa", "1.4.1", "Sa Ra Sb Rb", 1), of("bb", "1.4.2", "Sc Rc Sd !KeyError Rd", 20)].concat();
+    let units = units(&Fixture::of(&lines).engine(), UnitKind::Auto).await;
+    assert_eq!(sums(&units), ([2, 0, 2, 1], [0, 0], [0, 0]), "{units:?}");
 }
 
 #[tokio::test]
@@ -770,13 +817,50 @@ async fn calls_that_go_to_releases_by_themselves_are_units_and_traces_that_go_as
         traced(called("pay", version, number, &format!("Sc{number} Rc{number}")), trace)
     };
     let by_call = (0..40).map(|number| call(number, if number % 2 == 0 { "9" } else { "10" }, 1 + number / 4));
-    assert_eq!(counted(by_call).await.0, [20, 0, 20, 0]);
+    assert_eq!(counted(by_call.clone()).await.0, [20, 0, 20, 0]);
     let by_trace = (0..40).map(|number| call(number, if number < 20 { "9" } else { "10" }, 1 + number / 4));
     assert_eq!(counted(by_trace.clone()).await.0, [5, 0, 5, 0]);
+    // Which of them it was is told, and by what. What was found before stays.
+    let lines: Vec<Record<'static>> = by_call.flatten().collect();
+    let lake = Fixture::of(&lines);
+    let told = units(&lake.engine(), UnitKind::Auto).await;
+    let by_chance = 10.0 * (1.0 - 2.0 * 0.5_f64.powi(4));
+    assert_eq!((told.unit, told.has_traces, told.sending.mixed), (UnitKind::Invocation, true, 10));
+    assert!((told.sending.expected - by_chance).abs() < 1e-9 && !told.sending.is_sure(), "{:?}", told.sending);
+    let mut question = question(UnitKind::Auto, Vec::new());
+    question.services[0].unit = Some(UnitKind::Trace);
+    let kept = lake.engine().units(&question).await.unwrap().services.remove(0);
+    assert_eq!((kept.unit, sums(&kept).0, kept.sending.is_by_call()), (UnitKind::Trace, [10, 0, 10, 0], true));
     // Another function of the service, which stays at the release before, mixes no trace.
     let stays =
         (0..10).map(|trace| traced(called("pay-worker", "9", 100 + trace, &format!("Sw{trace} Rw{trace}")), 1 + trace));
     assert_eq!(counted(by_trace.chain(stays)).await.0, [5, 0, 5, 0]);
+}
+
+#[tokio::test]
+async fn units_are_of_the_function_that_began_them_and_traces_tell_how_many_calls_they_had() {
+    let traces = (0..8).flat_map(|trace| {
+        let version = if trace % 2 == 0 { "9" } else { "10" };
+        [("pay", 1), ("pay-worker", 2), ("pay-worker", 3)].map(|(function, number)| {
+            let call = called(function, version, 100 * trace + number, &format!("S{trace}{number} R{trace}{number}"));
+            traced(call, 1 + trace)
+        })
+    });
+    let lines: Vec<Record<'static>> = traces.flatten().collect();
+    for (unit, expected) in
+        [(UnitKind::Auto, vec![("pay", [4, 4])]), (UnitKind::Invocation, vec![("pay", [4, 4]), ("pay-worker", [8, 8])])]
+    {
+        let units = units(&Fixture::of(&lines).engine(), unit).await;
+        let mut of_functions: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+        for cell in &units.cells {
+            let [baseline, canary] = of_functions.entry(&cell.function).or_default();
+            (*baseline, *canary) = (*baseline + cell.n_a, *canary + cell.n_b);
+        }
+        assert_eq!(of_functions.into_iter().collect::<Vec<_>>(), expected, "{unit:?}");
+        let traces = units.mixed.iter().map(|of| (of.calls, of.baseline[0] + of.canary[0] + of.mixed[0]));
+        assert_eq!(traces.clone().map(|(_, traces)| traces).sum::<u64>(), 8);
+        assert!(traces.clone().all(|(calls, _)| calls == 3), "{:?}", units.mixed);
+    }
 }
 
 #[tokio::test]

@@ -21,13 +21,14 @@ use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
 use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuilder};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
-use transect_lake::read_schema;
+use parquet::file::statistics::Statistics;
+use transect_lake::{LATEST, read_schema};
 use transect_schema::{Completeness, PLATFORM, SPAN_IN_PROGRESS, STATUS_ERROR, sample_rate};
 
 use super::streams::{
     EventOrder, StreamFailure, StreamRow, StreamRows, TiedFailures, Untied, stream_number, stream_part,
 };
-use super::survey::{Emitter, Name, RowKind, Seen, Survey};
+use super::survey::{Emitter, Name, RowKind, Seen, Survey, deployment_of};
 use super::tally::{Draft, FailureKey, Links, PlainSet, Row, Tally, ToLookUp, gather, id_number, span_number};
 use super::{ServiceUnits, UNIT_NANO_MAX, UnitQuestion, Units, WINDOW_NANO};
 use crate::amplify::bound_operators;
@@ -47,6 +48,8 @@ const BATCH_ROWS: usize = 8 << 10;
 /// The columns that say who wrote a record.
 const EMITTER: [&str; 6] =
     ["cloud_region", "faas_name", "faas_version", "service_name", "service_version", "aws_log_group"];
+/// The stream, where the version is `$LATEST`.
+const STREAM: &str = "aws_log_stream";
 /// CloudWatch's time.
 const OBSERVED: &str = "observed_time_unix_nano";
 /// Columns of few values besides, and those that say whether something failed.
@@ -241,7 +244,7 @@ async fn sample_rates_of_file(file: &File, seeing: &Seeing) -> Result<Vec<(Name,
     let Some(Opened { builder, footer, groups }) = open_file(file, seeing.range).await? else { return Ok(Vec::new()) };
     let services: Arc<Mutex<VecDeque<Name>>> = Arc::default();
     let columns = seeing.columns();
-    let columns = columns.iter().map(String::as_str).chain([NUMBERS[0]]);
+    let columns = columns.iter().map(String::as_str).chain([NUMBERS[0]]).chain(stream_column(&footer, &groups));
     let predicate = {
         let (seeing, services) = (seeing.clone(), Arc::clone(&services));
         ArrowPredicateFn::new(mask(&footer, columns), move |batch| {
@@ -441,6 +444,42 @@ fn event(text: &str) -> EventKind {
     }
 }
 
+/// The column of streams, where a file may hold rows of `$LATEST`.
+fn stream_column(footer: &ParquetMetaData, groups: &[usize]) -> Option<&'static str> {
+    let version = column_of(footer, EMITTER[2])?;
+    let may_hold = |group: &usize| match footer.row_group(*group).column(version).statistics() {
+        Some(Statistics::ByteArray(of)) => {
+            of.min_opt().is_none_or(|min| min.data() <= LATEST.as_bytes())
+                && of.max_opt().is_none_or(|max| max.data() >= LATEST.as_bytes())
+        }
+        _ => true,
+    };
+    groups.iter().any(may_hold).then_some(STREAM)
+}
+
+/// Gives rows of `$LATEST` the deployment that their stream is of in place of their version.
+fn name_deployments(
+    batch: &RecordBatch,
+    versions: &mut [Name],
+    mut name: impl FnMut(&str) -> Name,
+) -> Result<(), ParquetError> {
+    let latest = name(LATEST);
+    if latest == 0 || !versions.contains(&latest) {
+        return Ok(());
+    }
+    let streams = texts(batch, STREAM)?;
+    let mut last: Option<(&str, Name)> = None;
+    for (row, version) in versions.iter_mut().enumerate().filter(|(_, version)| **version == latest) {
+        let stream = if streams.is_valid(row) { streams.value(row) } else { "" };
+        *version = match last {
+            Some((same, number)) if same == stream => number,
+            _ => deployment_of(stream).map_or(latest, |text| name(&text)),
+        };
+        last = Some((stream, *version));
+    }
+    Ok(())
+}
+
 /// The emitter of each row.
 fn emitters(
     batch: &RecordBatch,
@@ -449,13 +488,14 @@ fn emitters(
     mut name: impl FnMut(&str) -> Name,
     mut number: impl FnMut(Emitter) -> u32,
 ) -> Result<Vec<u32>, ParquetError> {
-    let [region, function, version, service, release, group] = {
+    let [region, function, mut version, service, release, group] = {
         let mut columns = Vec::with_capacity(EMITTER.len());
         for column in EMITTER {
             columns.push(numbered(batch, column, &mut name)?);
         }
         <[Vec<u32>; EMITTER.len()]>::try_from(columns).unwrap_or_default()
     };
+    name_deployments(batch, &mut version, name)?;
     // Neighbours are mostly of one stream.
     let mut last: Option<(Emitter, u32)> = None;
     let mut known: HashMap<Emitter, u32> = HashMap::new();
@@ -490,7 +530,8 @@ fn emitters(
 async fn survey_file(file: &File, range: Range) -> Result<Seen, ParquetError> {
     let mut seen = Seen::default();
     let Some(Opened { builder, footer, groups }) = open_file(file, range).await? else { return Ok(seen) };
-    let mask = mask(&footer, EMITTER.into_iter().chain([TIME, OBSERVED, KIND[0], KIND[1]]));
+    let streams = stream_column(&footer, &groups);
+    let mask = mask(&footer, EMITTER.into_iter().chain([TIME, OBSERVED, KIND[0], KIND[1]]).chain(streams));
     let mut stream = builder.with_projection(mask).with_row_groups(groups).with_batch_size(BATCH_ROWS).build()?;
     while let Some(batch) = stream.next().await {
         let batch = batch?;
@@ -652,7 +693,8 @@ async fn streams_of_file(
     let first = seeing.columns();
     let predicate = {
         let (seeing, chosen, is_second) = (seeing.clone(), Arc::clone(&chosen), wanted.is_some());
-        ArrowPredicateFn::new(mask(&footer, first.iter().map(String::as_str)), move |batch| {
+        let first = first.iter().map(String::as_str).chain(stream_column(&footer, &groups));
+        ArrowPredicateFn::new(mask(&footer, first), move |batch| {
             let explain = |error: ParquetError| arrow::error::ArrowError::ComputeError(error.to_string());
             let rows = RowsSeen::of(&batch, &seeing).map_err(explain)?;
             let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -871,7 +913,8 @@ async fn count_file(file: &File, context: &Arc<Context>, tally: &Tally) -> Resul
     let first = seeing.columns();
     let predicate = {
         let (context, chosen) = (Arc::clone(context), Arc::clone(&chosen));
-        ArrowPredicateFn::new(mask(&footer, first.iter().map(String::as_str)), move |batch| {
+        let first = first.iter().map(String::as_str).chain(stream_column(&footer, &groups));
+        ArrowPredicateFn::new(mask(&footer, first), move |batch| {
             let mut chosen = chosen.lock().unwrap_or_else(PoisonError::into_inner);
             choose(&batch, &context.seeing, &mut chosen)
                 .map_err(|error| arrow::error::ArrowError::ComputeError(error.to_string()))

@@ -216,8 +216,22 @@ impl Seen {
     }
 }
 
-/// Region, function and version.
+/// Region, function and version; of `$LATEST` a deployment of it, where the stream tells.
 pub(super) type Version = (Name, Name, Name);
+
+/// What stands in the streams that Lambda makes for `$LATEST`: each is of one sandbox, and so of one deployment.
+const LATEST_STREAM: &str = "[$LATEST]";
+
+/// What stands for the version of rows of `$LATEST` in a stream, if Lambda has made it: `$LATEST` and the stream. What is
+/// deployed as `$LATEST` changes, and what is deployed in a stream does not, as in a numbered version.
+pub(super) fn deployment_of(stream: &str) -> Option<String> {
+    stream.contains(LATEST_STREAM).then(|| format!("{LATEST} {stream}"))
+}
+
+/// Whether a version is such a deployment.
+fn is_deployment(version: &str) -> bool {
+    version.strip_prefix(LATEST).is_some_and(|rest| rest.starts_with(' '))
+}
 
 /// Where Transaction Search writes the spans of an account.
 const SPANS_GROUP: &str = "aws/spans";
@@ -291,6 +305,9 @@ pub(super) struct Survey {
     services: Vec<Name>,
     /// What is stated of a version most often.
     stated: HashMap<Version, Name>,
+    /// Deployments of `$LATEST`, and its number.
+    deployments: HashSet<Name>,
+    latest: Name,
     /// What is recorded for a version; `$LATEST`, whose release depends on the time, by itself.
     recorded: HashMap<Version, Name>,
     /// The log groups that may speak for each service.
@@ -367,6 +384,9 @@ impl Survey {
             seen.names.number(release);
         }
         let mut recorded = HashMap::new();
+        let latest = seen.names.number(LATEST);
+        let deployments: HashSet<Name> =
+            (0..).zip(&seen.names.texts).filter(|(_, text)| is_deployment(text)).map(|(name, _)| name).collect();
         for (emitter, _) in &seen.emitters {
             let key = emitter.of_version();
             let [region, function, version] = [key.0, key.1, key.2].map(|name| seen.names.text(name).to_owned());
@@ -407,7 +427,19 @@ impl Survey {
         let stated = by_version.iter().filter_map(|(version, times)| Some((*version, most(times, true)?))).collect();
         let groups = groups(&seen, &services, &homes);
         let Seen { names, numbers, emitters } = seen;
-        Survey { names, numbers, emitters, ranks, services, stated, recorded, groups, first_unix_nano }
+        Survey {
+            names,
+            numbers,
+            emitters,
+            ranks,
+            services,
+            stated,
+            deployments,
+            latest,
+            recorded,
+            groups,
+            first_unix_nano,
+        }
     }
 
     /// Whether what an emitter writes counts for the service that it is of.
@@ -461,7 +493,15 @@ impl Survey {
 
     /// Whether a release is no more than the version's own name, or none: nobody has said which it is.
     pub(super) fn is_unnamed(&self, release: Name, version: Version) -> bool {
-        release == 0 || release == version.2 && self.stated_of(version).is_none()
+        release == 0 || release == self.published(version).2 && self.stated_of(version).is_none()
+    }
+
+    /// The version as Lambda names it, whatever deployment of it.
+    pub(super) fn published(&self, version: Version) -> Version {
+        match self.deployments.contains(&version.2) {
+            true => (version.0, version.1, self.latest),
+            false => version,
+        }
     }
 
     /// The release that a record states, if it speaks of the service that it is of.
@@ -473,7 +513,7 @@ impl Survey {
         }
     }
 
-    /// What a numbered version states most often. It never changes, so that what a call of it says besides, such as the
+    /// What a numbered version, or a deployment of `$LATEST`, states most often. It never changes, so that what a call of it says besides, such as the
     /// version of the app that called, is no release of the service.
     pub(super) fn stated_of(&self, version: Version) -> Option<Name> {
         self.stated.get(&version).copied()
@@ -481,7 +521,7 @@ impl Survey {
 
     /// Whether a name is that of a function's version.
     pub(super) fn is_version(&self, name: Name) -> bool {
-        name != 0 && self.emitters.iter().any(|(emitter, _)| emitter.version == name)
+        name != 0 && self.emitters.iter().any(|(emitter, _)| self.published(emitter.of_version()).2 == name)
     }
 
     /// The release of what a function's version wrote that states this one, or 0: what the numbered version states most
@@ -489,7 +529,7 @@ impl Survey {
     /// `$LATEST` was.
     pub(super) fn release_of(&self, version: Version, stated: Name, latest: impl Fn() -> Option<Name>) -> Name {
         match self.stated_of(version).unwrap_or(stated) {
-            0 if version.2 != 0 && self.names.text(version.2) == LATEST => latest().unwrap_or(version.2),
+            0 if self.published(version).2 == self.latest => latest().unwrap_or(self.latest),
             0 => self.recorded.get(&version).copied().unwrap_or(version.2),
             release => release,
         }
@@ -552,6 +592,31 @@ mod tests {
         // Few are counted one by one.
         assert_eq!(of(&mut all[..1000].iter().chain(&all[..9])).count(), 1000);
         assert!(forward.has_any(3, 4) && !forward.has_any(0, 3));
+    }
+
+    #[test]
+    fn a_stream_of_latest_is_one_deployment() {
+        assert_eq!(deployment_of("2026/11/21/[$LATEST]aa").as_deref(), Some("$LATEST 2026/11/21/[$LATEST]aa"));
+        // What Lambda has not made may hold anybody's lines.
+        assert_eq!([deployment_of("all"), deployment_of("2026/11/21/[7]aa"), deployment_of("")], [None, None, None]);
+        let mut seen = Seen::default();
+        let mut add = |stream: &str, release: &str| {
+            let version = deployment_of(stream).unwrap_or_else(|| LATEST.to_owned());
+            let names = &mut seen.names;
+            let [region, function, version, release] = ["us", "pay", &version, release].map(|text| names.number(text));
+            let number = seen.number(Emitter { region, function, version, release, ..Emitter::default() });
+            seen.times(number).add(i64::from(number), 0);
+            number
+        };
+        add("[$LATEST]aa", "1");
+        add("[$LATEST]bb", "2");
+        let numbers = [add("[$LATEST]aa", ""), add("[$LATEST]bb", ""), add("[$LATEST]cc", ""), add("all", "")];
+        let survey = Survey::new(seen, &ReleaseMap::new(Vec::new()), 0);
+        let of = |number: u32| survey.release_of(survey.emitter(number).of_version(), 0, || None);
+        assert_eq!(numbers.map(|number| survey.names.text(of(number))), ["1", "2", "$LATEST", "$LATEST"]);
+        let unnamed = |number: u32| survey.is_unnamed(of(number), survey.emitter(number).of_version());
+        assert_eq!(numbers.map(unnamed), [false, false, true, true]);
+        assert!(survey.is_version(survey.latest));
     }
 
     #[test]

@@ -12,7 +12,8 @@ use twox_hash::XxHash3_128;
 use super::origin::{Failing, Parents, UNKNOWN, came_from_elsewhere};
 use super::survey::{Name, Survey, Version};
 use super::{
-    DoubtCell, MixedCell, ServiceQuestion, ServiceUnits, Shift, UnitCell, UnitKind, UnitQuestion, WINDOW_NANO,
+    DoubtCell, MixedCell, Sending, ServiceQuestion, ServiceUnits, Shift, TRACE_CALLS_MAX, UnitCell, UnitKind,
+    UnitQuestion, WINDOW_NANO,
 };
 use crate::release_map::ReleaseMap;
 use transect_trace::calls::LineKind;
@@ -386,6 +387,8 @@ type UnitKey = (u128, u64);
 #[derive(Clone, Copy, Debug)]
 struct Unit {
     region: Name,
+    /// The function of its first call that names one, and when that began.
+    function: (Name, i64),
     side: Side,
     trace: u128,
     /// An invocation that failed first, and its failure.
@@ -395,6 +398,7 @@ struct Unit {
     is_timed: bool,
     /// Whether the marks of a call show it, which are kept whatever the sample rate is.
     is_marked: bool,
+    calls: u32,
 }
 
 impl Unit {
@@ -402,8 +406,10 @@ impl Unit {
         // The first record of an invocation is that of its beginning; of other calls nobody knows.
         let since_unix_nano = if call.invocation == 0 { UNKNOWN } else { call.first_unix_nano };
         let failing = Failing { span: call.failed_span, at_unix_nano: call.failed_unix_nano, since_unix_nano };
+        let function = (call.function, if call.function == 0 { NEVER } else { call.first_unix_nano });
         Unit {
             region: call.region,
+            function,
             side,
             trace: call.trace.1,
             failed: (call.failed_unix_nano != NEVER).then_some((call.invocation, failing)),
@@ -411,10 +417,21 @@ impl Unit {
             slow_unix_nano: call.slow_unix_nano,
             is_timed: call.is_timed,
             is_marked: call.is_marked,
+            calls: 1,
         }
     }
 
-    fn unite(&mut self, other: &Unit) {
+    /// The same as a part of calls that are there: which function they are of, and how many, is known without it.
+    fn part(self) -> Unit {
+        Unit { function: (0, NEVER), calls: 0, ..self }
+    }
+
+    fn unite(&mut self, other: &Unit, survey: &Survey) {
+        let began = |unit: &Unit| (unit.function.1, survey.rank(unit.function.0));
+        if began(other) < began(self) {
+            self.function = other.function;
+        }
+        self.calls += other.calls;
         self.first_unix_nano = self.first_unix_nano.min(other.first_unix_nano);
         self.slow_unix_nano = self.slow_unix_nano.min(other.slow_unix_nano);
         self.is_timed |= other.is_timed;
@@ -441,13 +458,8 @@ struct Met {
     sent: (u32, Name),
 }
 
-/// Traces that met several releases are so many times rarer than if each call were sent by itself, at least, where it is
-/// the trace that is sent to a release.
-const RARER: f64 = 10.0;
-
-/// Whether each call of a trace goes to a release by itself, as those of a weighted alias do, and not the trace as a whole.
-/// Units of traces would not be alike then: the release with more of the traffic has more calls of each.
-fn is_sent_by_call(met: &PlainMap<(u128, u32), Met>, calls: &BTreeMap<Name, u64>) -> bool {
+/// How the calls of traces that met these releases were sent to them, given how many calls each release had.
+fn sending(met: &PlainMap<(u128, u32), Met>, calls: &BTreeMap<Name, u64>) -> Sending {
     let mut traces: BTreeMap<u32, u64> = BTreeMap::new();
     let mut mixed = 0_u64;
     for (count, release) in met.values().map(|met| met.sent).filter(|(count, _)| *count > 1) {
@@ -459,7 +471,7 @@ fn is_sent_by_call(met: &PlainMap<(u128, u32), Met>, calls: &BTreeMap<Name, u64>
         calls.values().map(|of_release| (*of_release as f64 / all as f64).powf(f64::from(count))).sum()
     };
     let expected: f64 = traces.iter().map(|(count, traces)| *traces as f64 * (1.0 - one_release(*count))).sum();
-    mixed > 0 && RARER * mixed as f64 >= expected
+    Sending { mixed, expected }
 }
 
 /// Which units of a service there are.
@@ -474,6 +486,7 @@ struct Choice {
     /// trace alone is part of a call. A function that lets Lambda write failures alone has none, and nothing follows for it.
     marked: BTreeSet<Version>,
     met: PlainMap<(u128, u32), Met>,
+    sending: Sending,
     kind: UnitKind,
     /// Whether the canary is named by its version.
     is_by_version: bool,
@@ -499,11 +512,21 @@ impl Choice {
     }
 
     /// Whether it is no call of its own, but part of one: so is what names a trace alone of which Lambda shows calls.
-    fn is_phantom(&self, call: &Call) -> bool {
+    fn is_phantom(&self, call: &Call, survey: &Survey) -> bool {
         let shows_calls = || self.met.get(&(call.trace.1, call.region)).is_some_and(|met| met.calls > 0);
         let is_of_calls = call.invocation == 0 && shows_calls();
-        is_of_calls || call.function != 0 && !call.is_marked && self.marked.contains(&call.of_version())
+        is_of_calls
+            || call.function != 0 && !call.is_marked && self.marked.contains(&survey.published(call.of_version()))
     }
+}
+
+/// What a trace met, whatever regions it crossed.
+struct Trace {
+    window: i64,
+    /// The baseline, and the canary.
+    met: [bool; 2],
+    has_failed: bool,
+    calls: u32,
 }
 
 /// What is left to be looked up before the units of a service can be counted.
@@ -514,8 +537,17 @@ pub(super) struct Draft<'q> {
     units: PlainMap<UnitKey, Unit>,
     releases: BTreeMap<String, u64>,
     has_records_without_id: bool,
-    /// Failures of nobody's unit: region, release and time.
-    untied: Vec<(Name, Side, i64)>,
+    unit: UnitKind,
+    sending: Sending,
+    untied: Vec<Unknown>,
+}
+
+/// A failure of nobody's unit.
+struct Unknown {
+    region: Name,
+    function: Name,
+    side: Side,
+    at_unix_nano: i64,
 }
 
 /// What has to be looked up.
@@ -634,8 +666,10 @@ impl Gathered<'_> {
         };
         let runs_both = |told: Told| functions.contains(&told.call.function);
         let functions = of_service().filter(is_of(baseline)).filter(in_time).any(runs_both).then_some(functions);
-        let marked: BTreeSet<Version> =
-            of_service().filter(|told| told.call.is_started).map(|told| told.call.of_version()).collect();
+        let marked: BTreeSet<Version> = of_service()
+            .filter(|told| told.call.is_started)
+            .map(|told| survey.published(told.call.of_version()))
+            .collect();
         let mut met: PlainMap<(u128, u32), Met> = PlainMap::default();
         let mut calls: BTreeMap<Name, u64> = BTreeMap::new();
         for told in of_service().filter(|told| told.release != 0 && told.call.trace.1 != 0) {
@@ -653,12 +687,13 @@ impl Gathered<'_> {
                 }
             }
         }
-        let kind = match question.unit {
-            UnitKind::Auto if is_sent_by_call(&met, &calls) => UnitKind::Invocation,
+        let sending = sending(&met, &calls);
+        let kind = asked.unit.unwrap_or(match question.unit {
+            UnitKind::Auto if sending.is_by_call() => UnitKind::Invocation,
             kind => kind,
-        };
+        });
         let is_by_version = survey.is_version(canary);
-        Choice { service, baseline, canary, functions, marked, met, kind, is_by_version }
+        Choice { service, baseline, canary, functions, marked, met, sending, kind, is_by_version }
     }
 
     /// The units of a service.
@@ -683,14 +718,20 @@ impl Gathered<'_> {
             };
             let side = choice.side_of(release);
             let has_failed = call.failed_unix_nano != NEVER;
+            let unknown = |side: Side| Unknown {
+                region: call.region,
+                function: call.function,
+                side,
+                at_unix_nano: call.failed_unix_nano,
+            };
             if side == Side::Other && !has_failed {
                 continue;
             }
             // What fails before it can say which release it is may be the canary.
             if side == Side::Other && choice.may_be_canary(release, call.of_version(), survey) {
-                untied.push((call.region, Side::Canary, call.failed_unix_nano));
+                untied.push(unknown(Side::Canary));
             }
-            let is_phantom = choice.is_phantom(call);
+            let is_phantom = choice.is_phantom(call, survey);
             if !is_phantom && !choice.is_compared(call) {
                 continue;
             }
@@ -700,7 +741,7 @@ impl Gathered<'_> {
             };
             if choice.kind == UnitKind::Trace && !is_trace {
                 if has_failed {
-                    untied.push((call.region, side, call.failed_unix_nano));
+                    untied.push(unknown(side));
                 }
                 continue;
             }
@@ -711,16 +752,20 @@ impl Gathered<'_> {
                 phantoms.push(((call.trace.1, place), unit));
                 continue;
             }
-            units.entry(key).and_modify(|of_trace| of_trace.unite(&unit)).or_insert(unit);
+            units.entry(key).and_modify(|of_trace| of_trace.unite(&unit, survey)).or_insert(unit);
             let found = sole.entry((call.trace.1, place)).or_insert(Some(key));
             *found = found.filter(|found| *found == key);
         }
         for (key, phantom) in phantoms {
             let unit = sole.get(&key).copied().flatten().filter(|_| key.0 != 0);
             match unit.and_then(|unit| units.get_mut(&unit)) {
-                Some(unit) => unit.unite(&phantom),
-                None => untied
-                    .extend(phantom.failed.map(|(_, failing)| (phantom.region, phantom.side, failing.at_unix_nano))),
+                Some(unit) => unit.unite(&phantom.part(), survey),
+                None => untied.extend(phantom.failed.map(|(_, failing)| Unknown {
+                    region: phantom.region,
+                    function: phantom.function.0,
+                    side: phantom.side,
+                    at_unix_nano: failing.at_unix_nano,
+                })),
             }
         }
         Draft {
@@ -730,12 +775,14 @@ impl Gathered<'_> {
             units,
             releases,
             has_records_without_id: self.without_id.contains(&service),
+            unit: choice.kind,
+            sending: choice.sending,
             untied,
         }
     }
 
     /// The failures of a service of which nobody knows the unit.
-    fn untied_of(&self, choice: &Choice) -> Vec<(Name, Side, i64)> {
+    fn untied_of(&self, choice: &Choice) -> Vec<Unknown> {
         let (survey, service) = (self.survey, choice.service);
         let its = self.untied.iter().filter(|(emitter, _)| service != 0 && survey.service(*emitter) == service);
         its.map(|(number, at_unix_nano)| {
@@ -746,7 +793,7 @@ impl Gathered<'_> {
                 Side::Other if choice.may_be_canary(release, version, survey) => Side::Canary,
                 side => side,
             };
-            (emitter.region, side, *at_unix_nano)
+            Unknown { region: emitter.region, function: emitter.function, side, at_unix_nano: *at_unix_nano }
         })
         .collect()
     }
@@ -818,17 +865,17 @@ impl Draft<'_> {
             let passed = at - question.since_unix_nano;
             question.since_unix_nano + passed.div_euclid(WINDOW_NANO) * WINDOW_NANO
         };
-        let mut cells: PlainMap<(i64, Name), UnitCell> = PlainMap::default();
-        let mut doubts: BTreeMap<(i64, Name), [[u64; 2]; 2]> = BTreeMap::new();
+        let mut cells: HashMap<(i64, Name, Name), UnitCell> = HashMap::new();
+        let mut doubts: BTreeMap<(i64, Name, Name), [[u64; 2]; 2]> = BTreeMap::new();
         const EXCUSED: usize = 0;
         const UNTIED: usize = 1;
-        for (region, side, at) in self.untied.iter().filter(|(_, side, _)| *side != Side::Other) {
-            if question.holds(*at) {
-                let of = doubts.entry((window(*at), *region)).or_default();
-                of[UNTIED][usize::from(*side == Side::Canary)] += 1;
+        for unknown in self.untied.iter().filter(|unknown| unknown.side != Side::Other) {
+            if question.holds(unknown.at_unix_nano) {
+                let of = doubts.entry((window(unknown.at_unix_nano), unknown.region, unknown.function)).or_default();
+                of[UNTIED][usize::from(unknown.side == Side::Canary)] += 1;
             }
         }
-        let mut traces: PlainMap<u128, (i64, [bool; 2], bool)> = PlainMap::default();
+        let mut traces: PlainMap<u128, Trace> = PlainMap::default();
         let is_counted = |unit: &Unit| unit.side != Side::Other && question.holds(unit.first_unix_nano);
         let mut untimed = [[0_u64; 2]; 2];
         for (key, unit) in self.units.iter().filter(|(_, unit)| is_counted(unit)) {
@@ -856,23 +903,17 @@ impl Draft<'_> {
                     || !came_from_elsewhere(unit.trace, failing, &of_others, &of_own, &of_units, &links.parents)
             });
             if failed.is_none() && own.is_some() {
-                let of = doubts.entry((window, unit.region)).or_default();
+                let of = doubts.entry((window, unit.region, unit.function.0)).or_default();
                 of[EXCUSED][usize::from(unit.side == Side::Canary)] += 1;
             }
             let is_slow = unit.slow_unix_nano != NEVER;
             let [failed, failed_late] = in_time_and_late(failed.map(|failing| failing.at_unix_nano));
             let [slow, slow_late] = in_time_and_late(is_slow.then_some(unit.slow_unix_nano));
-            let cell = cells.entry((window, unit.region)).or_insert_with(|| UnitCell {
+            let cell = cells.entry((window, unit.region, unit.function.0)).or_insert_with(|| UnitCell {
                 region: survey.names.text(unit.region).to_owned(),
+                function: survey.names.text(unit.function.0).to_owned(),
                 window_unix_nano: window,
-                n_a: 0,
-                x_a: 0,
-                slow_a: 0,
-                n_b: 0,
-                x_b: 0,
-                slow_b: 0,
-                late_a: [0; 2],
-                late_b: [0; 2],
+                ..UnitCell::default()
             });
             let late = match unit.side != Side::Baseline {
                 false => {
@@ -886,28 +927,32 @@ impl Draft<'_> {
             };
             *late = [late[0] + failed_late, late[1] + slow_late];
             if unit.trace != 0 {
-                let trace = traces.entry(unit.trace).or_insert((window, [false; 2], false));
-                trace.0 = trace.0.min(window);
-                trace.1[usize::from(unit.side == Side::Canary)] = true;
-                trace.2 |= failed > 0;
+                let new = Trace { window, met: [false; 2], has_failed: false, calls: 0 };
+                let trace = traces.entry(unit.trace).or_insert(new);
+                trace.window = trace.window.min(window);
+                trace.met[usize::from(unit.side == Side::Canary)] = true;
+                trace.has_failed |= failed > 0;
+                trace.calls = trace.calls.saturating_add(unit.calls).min(TRACE_CALLS_MAX);
             }
         }
         let mut cells: Vec<UnitCell> = cells.into_values().collect();
-        cells.sort_by(|one, other| (one.window_unix_nano, &one.region).cmp(&(other.window_unix_nano, &other.region)));
+        let place = |cell: &UnitCell| (cell.window_unix_nano, cell.region.clone(), cell.function.clone());
+        cells.sort_by_cached_key(place);
         let mut began: BTreeMap<&str, i64> = BTreeMap::new();
         for cell in cells.iter().filter(|cell| cell.n_b > 0) {
             began.entry(&cell.region).or_insert(cell.window_unix_nano);
         }
-        let mut mixed: BTreeMap<i64, MixedCell> = BTreeMap::new();
-        for (window, met, failed) in traces.into_values() {
-            let cell = mixed.entry(window).or_insert(MixedCell { window_unix_nano: window, ..MixedCell::default() });
+        let mut mixed: BTreeMap<(i64, u32), MixedCell> = BTreeMap::new();
+        for Trace { window, met, has_failed, calls } in traces.into_values() {
+            let new = MixedCell { window_unix_nano: window, calls, ..MixedCell::default() };
+            let cell = mixed.entry((window, calls)).or_insert(new);
             let counts = match met {
                 [true, true] => &mut cell.mixed,
                 [false, true] => &mut cell.canary,
                 _ => &mut cell.baseline,
             };
             counts[0] += 1;
-            counts[1] += u64::from(failed);
+            counts[1] += u64::from(has_failed);
         }
         let mut shifts = Vec::new();
         for (region, from) in &began {
@@ -925,8 +970,9 @@ impl Draft<'_> {
             cells,
             doubts: doubts
                 .into_iter()
-                .map(|((window_unix_nano, region), [excused, untied])| DoubtCell {
+                .map(|((window_unix_nano, region, function), [excused, untied])| DoubtCell {
                     region: survey.names.text(region).to_owned(),
+                    function: survey.names.text(function).to_owned(),
                     window_unix_nano,
                     excused,
                     untied,
@@ -935,6 +981,9 @@ impl Draft<'_> {
             mixed: mixed.into_values().collect(),
             has_records_without_id: self.has_records_without_id,
             sample_rate_min: None,
+            unit: self.unit,
+            sending: self.sending,
+            has_traces: self.units.values().any(|unit| unit.side != Side::Other && unit.trace != 0),
             is_untimed: untimed.iter().any(|[untimed, all]| UNTIMED_TIMES * untimed > *all),
             releases: self.releases,
             shifts,

@@ -90,10 +90,17 @@ impl Rollout {
             return Some(Action::Wait { until });
         }
         let Phase::Baking(baking) = &self.state.now else { return None };
-        Some(Action::Look(match &self.state.between {
+        let question = match &self.state.between {
             Some(between) if self.turn.heard.is_some() => between.clone(),
-            _ => self.question(baking),
-        }))
+            _ => {
+                let is_policys = self.options.on_inconclusive == OnInconclusive::Promote;
+                let reads_all = is_policys && stage(baking, now) == Stage::Deadline;
+                let question = Question { reads_all, ..self.question(baking) };
+                self.turn.has_read_all = reads_all;
+                question
+            }
+        };
+        Some(Action::Look(question))
     }
 
     fn question(&self, baking: &Baking) -> Question {
@@ -110,6 +117,7 @@ impl Rollout {
             until: None,
             regions: regions.collect(),
             min_requests: wave.min_requests,
+            reads_all: false,
         }
     }
 
@@ -264,6 +272,12 @@ impl Rollout {
             baking.passed_at.get_or_insert(now);
         }
         let course = course(heard, self.options.on_inconclusive, stage);
+        if course == Course::PassByPolicy && !self.turn.has_read_all {
+            // The deadline came while it was looked.
+            self.turn.next_look = Some(now);
+            self.state.now = Phase::Baking(baking);
+            return;
+        }
         if course != Course::Wait {
             let why = match (course, verdict.judged_until) {
                 (Course::Pass, Some(until)) => {

@@ -81,6 +81,8 @@ pub struct Fake {
     /// How long a minute has been over before it is counted, and how many are judged together.
     pub settle_seconds: i64,
     pub block_minutes: i64,
+    /// How long a look takes.
+    pub look_seconds: i64,
     /// When the clock comes there, it is set back by so many seconds.
     pub set_back: Option<(i64, i64)>,
     /// Looks at every change before it is made.
@@ -112,6 +114,7 @@ impl Fake {
             judged: Vec::new(),
             settle_seconds: 0,
             block_minutes: 1,
+            look_seconds: 0,
             set_back: None,
             watch: None,
         }
@@ -276,6 +279,7 @@ impl Judge for Hold {
         };
         let judged_until = found.is_ok().then_some(judged).filter(|judged| *judged > question.since.0);
         fake.judged.push(judged_until);
+        fake.now += fake.look_seconds;
         drop(fake);
         found.map(|verdict| Verdict { judged_until: judged_until.map(Moment), ..verdict })
     }

@@ -137,6 +137,40 @@ fn what_is_undecided_at_the_deadline_follows_the_policy() {
 }
 
 #[test]
+fn what_a_policy_promotes_rests_on_everything_there_is() {
+    // What came later than each look reads again is seen by one that reads all.
+    let judge = |is_late: bool| {
+        in_wave(1, move |question| match is_late && question.reads_all {
+            true => Verdict { is_hindered: true, ..says(Said::Inconclusive, question) },
+            false => says(Said::Inconclusive, question),
+        })
+    };
+    for (is_late, look_seconds, outcome) in [
+        (true, 0, Outcome::Held),
+        (true, 40, Outcome::Held),
+        (false, 0, Outcome::Promoted),
+        (false, 40, Outcome::Promoted),
+    ] {
+        let mut fake = Fake::new(judge(is_late));
+        fake.look_seconds = look_seconds;
+        let world = Hold::new(fake);
+        assert_eq!(world.run(&plan(THREE_WAVES), policy(OnInconclusive::Promote)), outcome, "{is_late} {look_seconds}");
+        let fake = world.0.borrow();
+        let wave: Vec<_> = fake.questions.iter().filter(|(_, question)| question.wave == 1).collect();
+        let all: Vec<i64> = wave.iter().filter(|(_, question)| question.reads_all).map(|(at, _)| at - BEGIN).collect();
+        // Once, and the last one: a look that the deadline overtook is done once more.
+        assert_eq!(all.len(), 1, "{is_late} {look_seconds}: {all:?}");
+        assert!(wave.iter().rfind(|(_, question)| question.until.is_none()).unwrap().1.reads_all);
+    }
+    // Where the policy promotes nothing, nothing is read for it.
+    for other in [OnInconclusive::Hold, OnInconclusive::Rollback] {
+        let world = Hold::new(Fake::new(judge(true)));
+        world.run(&plan(THREE_WAVES), policy(other));
+        assert!(world.0.borrow().questions.iter().all(|(_, question)| !question.reads_all));
+    }
+}
+
+#[test]
 fn what_is_held_can_be_gone_on_with() {
     let later: Judging = Rc::new(|question, seconds| {
         let said = if question.wave == 1 && seconds < 18 * 60 { Said::Inconclusive } else { Said::Pass };

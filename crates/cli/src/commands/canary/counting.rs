@@ -2,15 +2,17 @@
 //! twice.
 
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use transect_canary::Counted;
-use transect_lake::{Lake, Place, RegionLocation};
+use transect_lake::{Lake, Mapping, Place, RegionLocation};
 use transect_query::{Extent, ServiceQuestion, UNIT_NANO_MAX, UnitKind, UnitQuestion, Units, WINDOW_NANO, hint_of};
 
 use super::policy::{Asked, SETTLE};
 use super::state::{Look, Series, fingerprint};
 use crate::arguments::{Global, UnitName};
+use crate::commands::releases::read_map;
 use crate::failure::Failure;
 use crate::output::OpenLake;
 use crate::range::{Clock, parse_duration};
@@ -32,6 +34,8 @@ pub struct Counting {
     pub asked: Value,
     unit: UnitKind,
     settle_nano: i64,
+    /// What is known of versions of functions.
+    releases: Vec<Mapping>,
     lake: OnceCell<OpenLake>,
 }
 
@@ -72,6 +76,7 @@ impl Counting {
             UnitName::Invocation => "invocation",
         };
         let policy = &asked.policy;
+        let releases = asked.release_map.as_deref().map(|file| read_map(file, &global.region)).transpose()?;
         Ok(Counting {
             services: asked
                 .services
@@ -80,6 +85,7 @@ impl Counting {
                     service: service.clone(),
                     baseline: (baseline != "auto").then(|| baseline.to_owned()),
                     canary: canary.clone(),
+                    unit: None,
                 })
                 .collect(),
             exclude_first: exclude_nano.saturating_add(WINDOW_NANO - 1) / WINDOW_NANO,
@@ -90,6 +96,7 @@ impl Counting {
                 UnitName::Invocation => UnitKind::Invocation,
             },
             settle_nano: parse_duration("--settle", &settle)?,
+            releases: releases.clone().unwrap_or_default(),
             lake: OnceCell::new(),
             asked: json!({
                 "service": asked.services, "baseline": baseline, "canary": canary, "region": global.region,
@@ -98,7 +105,7 @@ impl Counting {
                 "min_requests": policy.min_requests, "min_effect": policy.min_effect, "slo": policy.slo, "slow_slo": policy.slow_slo,
                 "weight": policy.weight, "robust": policy.robust, "gate_mixed": asked.gate_mixed,
                 "error": asked.error, "slow": asked.slow, "unit": unit_name,
-                "exclude_first": asked.exclude_first, "settle": settle,
+                "exclude_first": asked.exclude_first, "settle": settle, "release_map": releases.as_deref().map(versions),
                 "lake": places(&config::configured(global)?.lake), "since": beginning(global)?, "lateness": global.lateness,
             }),
             counted: Counted {
@@ -122,6 +129,8 @@ impl Counting {
         let until = until.max(series.until_unix_nano().unwrap_or(since));
         let services = self.services.iter().map(|asked| ServiceQuestion {
             baseline: asked.baseline.clone().or_else(|| series.baseline(&asked.service)),
+            // A series keeps to what it found.
+            unit: series.unit(&asked.service).filter(|_| self.unit == UnitKind::Auto),
             ..asked.clone()
         });
         UnitQuestion {
@@ -132,6 +141,7 @@ impl Counting {
             unit: self.unit,
             error: self.counted.error.clone(),
             slow_nano: self.slow_nano,
+            releases: self.releases.clone(),
         }
     }
 
@@ -172,8 +182,15 @@ impl Counting {
             output::say_cost(global, &question, None);
         }
         series.add(&asked, &units);
-        Ok(look_of(&units, series, self.slow_nano.is_some()))
+        Ok(look_of(&units, series, self.slow_nano.is_some(), self.exclude_first))
     }
+}
+
+/// What a release map says, told apart from others.
+fn versions(releases: &[Mapping]) -> String {
+    let of = |one: &Mapping| [&one.region, &one.function, &one.function_version, &one.release].map(String::clone);
+    let all: BTreeSet<[String; 4]> = releases.iter().map(of).collect();
+    fingerprint(format!("{all:?}").as_bytes())
 }
 
 /// The places of a lake, told apart and not named: a state lies where reports do, and an error stands in a log.
@@ -208,7 +225,7 @@ fn beginning(global: &Global) -> Result<Option<String>, Failure> {
     Ok(is_fixed.then(|| name(time)).flatten().or_else(|| Some(text.clone())))
 }
 
-fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
+fn look_of(units: &Units, series: &Series, is_slow_asked: bool, exclude_first: i64) -> Look {
     let mut look = Look { is_complete: units.completeness.is_complete() && series.is_whole(), ..Look::default() };
     for missing in &units.completeness.missing_regions {
         look.missing_regions.push(missing.region.clone());
@@ -221,7 +238,8 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
         look.warnings.push(format!("{path} could not be read, and nothing passes until it can be"));
     }
     look.warnings.extend(series.services().iter().filter_map(|service| service.late_sentence(is_slow_asked)));
-    look.warnings.extend(series.services().iter().flat_map(super::state::Service::doubt_sentences));
+    look.warnings.extend(series.services().iter().flat_map(|service| service.doubt_sentences(exclude_first)));
+    look.warnings.extend(series.services().iter().filter_map(super::state::Service::functions_sentence));
     for service in &units.services {
         let name = &service.service;
         for shift in &service.shifts {
@@ -232,6 +250,8 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
                 shift.region
             ));
         }
+        let kept = series.services().iter().find(|of| of.service == *name);
+        look.warnings.extend(kept.and_then(|of| of.unit_sentence(service)));
         let others = service.releases.iter().filter(|(release, calls)| {
             let is_compared = **release == service.canary || service.baseline.as_ref() == Some(release);
             !is_compared && **calls > 0
@@ -276,7 +296,7 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
             (true, true) => format!("{name} did nothing in the minutes that are over"),
             (true, false) => format!(
                 "release {} of {name} has done nothing in the minutes that are over: {}; what a function's versions are is \
-                 recorded by `transect releases record`",
+                 recorded by `transect releases record`, or told by --release-map",
                 service.canary,
                 hint_of(&service.canary, || service.releases.keys().map(String::as_str))
             ),
@@ -286,7 +306,7 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool) -> Look {
     look
 }
 
-fn list(names: impl IntoIterator<Item = String>) -> String {
+pub fn list(names: impl IntoIterator<Item = String>) -> String {
     let names: Vec<String> = names.into_iter().collect();
     match names.len() {
         0 => "none".to_owned(),

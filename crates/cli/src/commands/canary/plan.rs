@@ -51,13 +51,19 @@ fn traffic(service: &str, global: &Global) -> Result<f64, Failure> {
     let since = extent.since_unix_nano.unwrap_or(until - SINCE_NANO);
     let question = OpenLake::open(config::configured(global)?, global)?.question(extent.at_all_times())?;
     let asked = UnitQuestion {
-        services: vec![ServiceQuestion { service: service.to_owned(), baseline: None, canary: String::new() }],
+        services: vec![ServiceQuestion {
+            service: service.to_owned(),
+            baseline: None,
+            canary: String::new(),
+            unit: None,
+        }],
         since_unix_nano: since,
         until_unix_nano: until.max(since + WINDOW_NANO),
         settle_nano: 0,
         unit: UnitKind::Auto,
         error: None,
         slow_nano: None,
+        releases: Vec::new(),
     };
     let watch = output::Watch::new(&question, global);
     let units = output::block_on(Some(&watch), question.units(&asked))??;

@@ -1,7 +1,7 @@
 //! What is asked of a canary: by flags, else by the policy file, else as usual. It refuses keys that it does not know.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -84,6 +84,7 @@ pub struct Asked {
     pub error: Option<String>,
     pub slow: Option<String>,
     pub unit: Option<UnitName>,
+    pub release_map: Option<PathBuf>,
     pub exclude_first: Option<String>,
     pub settle: Option<String>,
     every: Option<String>,
@@ -153,6 +154,7 @@ impl Asked {
                 "invocation" => UnitName::Invocation,
                 _ => UnitName::Auto,
             })),
+            release_map: counting.release_map.clone(),
             exclude_first: counting.exclude_first.clone().or(file.exclude_first),
             settle: counting.settle.clone().or(file.settle),
             every: own.waiting.every.clone().or(file.every),

@@ -1,6 +1,7 @@
 //! What was counted at the looks of a pipeline, one after the other, and whether that was a failure: minutes are counted
 //! once and never revised. It refuses a state that was begun with another question, or by another version's statistics.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, UNITS_MAX, Verdict};
-use transect_query::{DoubtCell, UnitQuestion, Units, WINDOW_NANO};
+use transect_query::{DoubtCell, MixedCell, ServiceUnits, UnitCell, UnitKind, UnitQuestion, Units, WINDOW_NANO};
 use twox_hash::XxHash3_64;
 
 use super::counting::Counting;
@@ -52,10 +53,13 @@ impl Default for Look {
     }
 }
 
-/// What was counted in a region and minute.
+/// What was counted in a region, function and minute.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Counted {
     region: String,
+    /// Empty where it is none's, and where functions are not told apart.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    function: String,
     /// Minutes since the series began.
     minute: i64,
     /// The look that it was counted at.
@@ -69,6 +73,8 @@ struct Counted {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Doubt {
     region: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    function: String,
     minute: i64,
     look: i64,
     /// Units that failed because something else had.
@@ -80,11 +86,31 @@ struct Doubt {
 /// Units, failed and slow ones, of baseline and canary.
 type Sides = [[u64; 3]; 2];
 
-/// Traces of a minute: how many, and how many of them failed.
+/// Region, function and minute.
+type Place = (String, String, i64);
+
+/// Region, part of it that is compared by itself, minute, look and what was counted.
+pub type Row = (String, String, i64, i64, Cell);
+
+impl Counted {
+    fn place(&self) -> Place {
+        (self.region.clone(), self.function.clone(), self.minute)
+    }
+
+    fn row(&self, slow: bool) -> Row {
+        let cell = cell([self.baseline, self.canary], slow);
+        (self.region.clone(), self.function.clone(), self.minute, self.look, cell)
+    }
+}
+
+/// Traces of a minute with so many calls: how many, and how many of them failed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Traces {
     minute: i64,
     look: i64,
+    /// 0 where they were not told apart by it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    calls: u32,
     baseline: [u64; 2],
     canary: [u64; 2],
     mixed: [u64; 2],
@@ -98,6 +124,18 @@ pub struct Service {
     pub canary: String,
     counted: Vec<Counted>,
     traces: Vec<Traces>,
+    /// Whether functions are told apart: a series goes on as it began.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    by_function: bool,
+    /// What units were, `trace` or `call`, in the order in which they came to be that: one, where enough was known at first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    units: Vec<String>,
+    /// Why they are what they are, at the last look.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    unit_why: String,
+    /// Whether enough was known to keep to it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_unit_sure: bool,
     /// Log groups that were counted.
     #[serde(default)]
     groups: BTreeSet<String>,
@@ -187,7 +225,7 @@ impl Kept {
         };
         let is_twice = |of: &Service| {
             let mut seen = BTreeSet::new();
-            of.counted.iter().any(|cell| !seen.insert((&cell.region, cell.minute)))
+            of.counted.iter().any(|cell| !seen.insert((&cell.region, &cell.function, cell.minute)))
         };
         let checks = [
             (self.services.is_empty(), "it has no service"),
@@ -297,6 +335,10 @@ impl Series {
             canary: asked.canary.clone(),
             counted: Vec::new(),
             traces: Vec::new(),
+            by_function: true,
+            units: Vec::new(),
+            unit_why: String::new(),
+            is_unit_sure: false,
             groups: BTreeSet::new(),
             records_from_elsewhere: 0,
             is_sampled: false,
@@ -484,6 +526,12 @@ impl Series {
         self.kept.services.iter().find(|of| of.service == service)?.baseline.clone()
     }
 
+    /// What a unit of a service is, where that was found at an earlier look.
+    pub fn unit(&self, service: &str) -> Option<UnitKind> {
+        let of = self.kept.services.iter().find(|of| of.service == service && of.is_unit_sure)?;
+        unit_of(of.units.last()?)
+    }
+
     /// Whether a canary has done anything.
     pub fn has_canary(&self, service: &str) -> bool {
         let of = self.kept.services.iter().find(|of| of.service == service);
@@ -528,34 +576,42 @@ impl Series {
             if of.baseline.is_none() && found.cells.iter().any(|cell| cell.n_b > 0) {
                 of.baseline.clone_from(&found.baseline);
             }
+            of.take_unit(found, question.unit);
             of.is_sampled |= found.sample_rate_min.is_some();
             of.groups.extend(found.groups.iter().cloned());
             of.records_from_elsewhere = of.records_from_elsewhere.max(found.records_from_elsewhere);
             let seen: BTreeSet<String> = of.counted.iter().map(|cell| cell.region.clone()).collect();
-            let mut again: BTreeMap<(String, i64), Sides> = BTreeMap::new();
-            for cell in &found.cells {
+            let mut again: BTreeMap<Place, Sides> = BTreeMap::new();
+            let (cells, doubts) = match of.by_function {
+                true => (Cow::Borrowed(&found.cells[..]), Cow::Borrowed(&found.doubts[..])),
+                false => as_one(found),
+            };
+            for cell in cells.iter() {
                 let at = (cell.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
                 // A place that is not called by its region hides those of which nothing was heard before.
                 let hidden = || kept.behind.values().min().filter(|_| !seen.contains(&cell.region));
                 let from = kept.behind.get(&cell.region).or_else(hidden);
                 let is_new = at >= counted || from.is_some_and(|from| at >= *from);
                 let (baseline, canary) = ([cell.n_a, cell.x_a, cell.slow_a], [cell.n_b, cell.x_b, cell.slow_b]);
+                let (region, function) = (cell.region.clone(), cell.function.clone());
+                let counted = Counted { region, function, minute: at, look, baseline, canary };
+                let place = counted.place();
                 if is_new {
-                    of.counted.push(Counted { region: cell.region.clone(), minute: at, look, baseline, canary });
+                    of.counted.push(counted);
                 }
                 let with = |counts: [u64; 3], late: [u64; 2]| [counts[0], counts[1] + late[0], counts[2] + late[1]];
                 let known = [with(baseline, cell.late_a), with(canary, cell.late_b)];
                 if !is_new || known != [baseline, canary] {
-                    again.insert((cell.region.clone(), at), known);
+                    again.insert(place, known);
                 }
             }
             recount.compare(of, again, had_baseline, look);
-            recount.doubt(of, found.doubts.iter().map(|doubt| (minute(doubt.window_unix_nano), doubt)), look);
+            recount.doubt(of, doubts.iter().map(|doubt| (minute(doubt.window_unix_nano), doubt)), look);
             for traces in &found.mixed {
                 let at = (traces.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
                 if at >= counted {
-                    let (baseline, canary, mixed) = (traces.baseline, traces.canary, traces.mixed);
-                    of.traces.push(Traces { minute: at, look, baseline, canary, mixed });
+                    let MixedCell { calls, baseline, canary, mixed, .. } = *traces;
+                    of.traces.push(Traces { minute: at, look, calls, baseline, canary, mixed });
                 }
             }
         }
@@ -632,26 +688,63 @@ impl Series {
 }
 
 impl Service {
-    /// Where its records came from.
-    pub fn source(&self, slow: bool) -> RecordSource {
+    /// Where its records came from, where so many minutes of the canary's beginning are left out.
+    pub fn source(&self, slow: bool, exclude_first: i64) -> RecordSource {
         let groups = self.groups.iter().cloned().collect();
-        let [excused, untied] = if slow { [[0; 2]; 2] } else { self.doubts() };
+        let [excused, untied] = if slow { [[0; 2]; 2] } else { self.doubts(exclude_first) };
         let (records_from_elsewhere, late) = (self.records_from_elsewhere, self.late(slow));
-        RecordSource { groups, records_from_elsewhere, late, excused, untied }
+        let (unit, unit_why) = (self.units.last().cloned().unwrap_or_default(), self.unit_why.clone());
+        RecordSource { groups, records_from_elsewhere, late, excused, untied, unit, unit_why }
     }
 
-    /// Region, minute, look and what was counted.
-    pub fn cells(&self, slow: bool) -> Vec<(String, i64, i64, Cell)> {
-        let of = |of: &Counted| (of.region.clone(), of.minute, of.look, cell([of.baseline, of.canary], slow));
-        self.counted.iter().map(of).collect()
+    /// Notes what units were at a look, as they were asked for. Once the canary has come, and enough is known of how calls go
+    /// to releases, it is kept to.
+    fn take_unit(&mut self, found: &ServiceUnits, asked: UnitKind) {
+        let has_canary = found.cells.iter().any(|cell| cell.n_b > 0);
+        match self.counted.iter().any(|of| of.canary[0] > 0) {
+            // Nothing was compared yet.
+            false => self.units.clear(),
+            true if !has_canary => return,
+            true => {}
+        }
+        let name = unit_name(found);
+        if self.units.last().is_none_or(|last| *last != name) {
+            self.units.push(name.to_owned());
+        }
+        self.unit_why = unit_why(found, asked);
+        self.is_unit_sure |= has_canary && found.sending.is_sure();
+    }
+
+    /// That units are not what they were, or would not be what they are, in a sentence.
+    pub fn unit_sentence(&self, found: &ServiceUnits) -> Option<String> {
+        let name = &self.service;
+        if let [first, .., last] = &self.units[..] {
+            return Some(format!(
+                "units of {name} were {first}s at first, and are {last}s since: {}; --recount counts all of it as {last}s",
+                self.unit_why
+            ));
+        }
+        let is_kept = self.is_unit_sure && found.sending.is_sure() && found.unit == UnitKind::Auto;
+        (is_kept && found.sending.is_by_call()).then(|| {
+            format!(
+                "units of {name} are traces, as when its count began, and its calls go to releases each by itself now ({}): \
+                 --recount counts all of it as calls",
+                by_what(found)
+            )
+        })
+    }
+
+    /// What was counted.
+    pub fn cells(&self, slow: bool) -> Vec<Row> {
+        self.counted.iter().map(|of| of.row(slow)).collect()
     }
 
     /// The same as it would be if all counted that is held against nobody: what came after its minute had been counted,
     /// failures that something else excuses, and those of nobody's unit. None if there is nothing.
-    pub fn cells_at_worst(&self, slow: bool, worst: Worst) -> Option<Vec<(String, i64, i64, Cell)>> {
-        let [excused, untied] = self.doubts();
+    pub fn cells_at_worst(&self, slow: bool, worst: Worst) -> Option<Vec<Row>> {
+        let has = |of: fn(&Doubt) -> [u64; 2]| !slow && self.doubts.iter().any(|doubt| of(doubt) != [0; 2]);
         let [has_late, has_excused, has_untied] =
-            [!self.late.is_empty(), !slow && excused != [0; 2], !slow && untied != [0; 2]];
+            [!self.late.is_empty(), has(|doubt| doubt.excused), has(|doubt| doubt.untied)];
         let is_there = match worst {
             Worst::Late => has_late,
             Worst::Excused => has_excused,
@@ -663,22 +756,26 @@ impl Service {
         }
         let mut cells = self.cells(slow);
         if matches!(worst, Worst::Late | Worst::All) {
-            let late: BTreeSet<(&str, i64)> = self.late.iter().map(|of| (of.region.as_str(), of.minute)).collect();
-            cells.retain(|(region, minute, ..)| !late.contains(&(region.as_str(), *minute)));
-            let of = |of: &Counted| (of.region.clone(), of.minute, of.look, cell([of.baseline, of.canary], slow));
-            cells.extend(self.late.iter().map(of));
+            let late: BTreeSet<(&str, &str, i64)> =
+                self.late.iter().map(|of| (of.region.as_str(), of.function.as_str(), of.minute)).collect();
+            cells.retain(|(region, function, minute, ..)| {
+                !late.contains(&(region.as_str(), function.as_str(), *minute))
+            });
+            cells.extend(self.late.iter().map(|of| of.row(slow)));
         }
         if !slow && worst != Worst::Late {
             let excuses = u64::from(worst != Worst::Untied);
             let unties = u64::from(worst != Worst::Excused);
-            let mut places: HashMap<(String, i64), usize> =
-                cells.iter().enumerate().map(|(at, (region, minute, ..))| ((region.clone(), *minute), at)).collect();
+            let of = |(at, row): (usize, &Row)| ((row.0.clone(), row.1.clone(), row.2), at);
+            let mut places: HashMap<Place, usize> = cells.iter().enumerate().map(of).collect();
+            let compared = self.compared();
             for doubt in &self.doubts {
-                let place = *places.entry((doubt.region.clone(), doubt.minute)).or_insert(cells.len());
+                let (region, function) = compared.place_of(doubt);
+                let place = *places.entry((region.clone(), function.clone(), doubt.minute)).or_insert(cells.len());
                 if place == cells.len() {
-                    cells.push((doubt.region.clone(), doubt.minute, doubt.look, Cell::default()));
+                    cells.push((region, function, doubt.minute, doubt.look, Cell::default()));
                 }
-                let cell = &mut cells[place].3;
+                let cell = &mut cells[place].4;
                 let add = |n: &mut u64, x: &mut u64, side: usize| {
                     *n += unties * doubt.untied[side];
                     *x = (*x + excuses * doubt.excused[side] + unties * doubt.untied[side]).min(*n);
@@ -690,9 +787,49 @@ impl Service {
         Some(cells)
     }
 
-    /// Failures that something else excuses, and those of nobody's unit, of baseline and canary.
-    pub fn doubts(&self) -> [[u64; 2]; 2] {
-        self.doubts.iter().fold([[0; 2]; 2], |[excused, untied], of| {
+    /// Where both releases ran.
+    fn compared(&self) -> Compared<'_> {
+        let mut units: BTreeMap<(&str, &str), [u64; 2]> = BTreeMap::new();
+        for of in &self.counted {
+            let [baseline, canary] = units.entry((&of.region, &of.function)).or_default();
+            (*baseline, *canary) = (*baseline + of.baseline[0], *canary + of.canary[0]);
+        }
+        units.retain(|_, [baseline, canary]| *baseline > 0 && *canary > 0);
+        Compared(units)
+    }
+
+    /// That functions are compared each by itself, in a sentence, where there are several.
+    pub fn functions_sentence(&self) -> Option<String> {
+        let compared = self.compared();
+        let functions: BTreeSet<&str> = compared.0.keys().map(|(_, function)| *function).collect();
+        let name = |name: &&str| if name.is_empty() { "none".to_owned() } else { (*name).to_owned() };
+        (functions.len() > 1).then(|| {
+            format!(
+                "{} is compared function by function: {}",
+                self.service,
+                super::counting::list(functions.iter().map(name))
+            )
+        })
+    }
+
+    /// Failures that something else excuses, and those of nobody's unit, of baseline and canary: from the minute on from which
+    /// a region counts, where so many of its beginning are left out.
+    pub fn doubts(&self, exclude_first: i64) -> [[u64; 2]; 2] {
+        let mut begins: HashMap<&str, i64> = HashMap::new();
+        let units = self.counted.iter().map(|of| (&of.region, of.minute, of.canary[0]));
+        for (region, minute, of_canary) in
+            units.chain(self.doubts.iter().map(|of| (&of.region, of.minute, of.untied[1])))
+        {
+            if of_canary > 0 {
+                let first = begins.entry(region).or_insert(minute);
+                *first = minute.min(*first);
+            }
+        }
+        let is_counted = |of: &&Doubt| {
+            let begins = begins.get(of.region.as_str());
+            begins.is_some_and(|begins| of.minute >= begins.saturating_add(exclude_first))
+        };
+        self.doubts.iter().filter(is_counted).fold([[0; 2]; 2], |[excused, untied], of| {
             let sum = |one: [u64; 2], other: [u64; 2]| [one[0] + other[0], one[1] + other[1]];
             [sum(excused, of.excused), sum(untied, of.untied)]
         })
@@ -700,10 +837,10 @@ impl Service {
 
     /// How many units came after their minutes had been counted, and how many failures.
     fn late(&self, slow: bool) -> Cell {
-        let counted: HashMap<(&str, i64), Sides> =
-            self.counted.iter().map(|of| ((of.region.as_str(), of.minute), [of.baseline, of.canary])).collect();
+        let counted: HashMap<Place, Sides> =
+            self.counted.iter().map(|of| (of.place(), [of.baseline, of.canary])).collect();
         self.late.iter().fold(Cell::default(), |sum, of| {
-            let was = counted.get(&(of.region.as_str(), of.minute)).copied().unwrap_or_default();
+            let was = counted.get(&of.place()).copied().unwrap_or_default();
             let (was, is) = (cell(was, slow), cell([of.baseline, of.canary], slow));
             Cell {
                 n_a: sum.n_a + is.n_a.saturating_sub(was.n_a),
@@ -734,8 +871,8 @@ impl Service {
     }
 
     /// What is said of failures that are held against nobody.
-    pub fn doubt_sentences(&self) -> Vec<String> {
-        let [excused, untied] = self.doubts();
+    pub fn doubt_sentences(&self, exclude_first: i64) -> Vec<String> {
+        let [excused, untied] = self.doubts(exclude_first);
         let mut sentences = Vec::new();
         let of = |[baseline, canary]: [u64; 2]| format!("{canary} of the canary and {baseline} of the baseline");
         if excused != [0; 2] {
@@ -758,9 +895,8 @@ impl Service {
     }
 
     /// Traces from the canary's first minute on, less so many: those of the baseline alone, of the canary alone and of
-    /// both; and those of both beside all others, minute by minute.
-    #[allow(clippy::type_complexity, reason = "two plain lists")]
-    pub fn mixed(&self, exclude_first: i64) -> ([[u64; 2]; 3], Vec<(String, i64, i64, Cell)>) {
+    /// both; and those of both beside all others with as many calls, minute by minute.
+    pub fn mixed(&self, exclude_first: i64) -> ([[u64; 2]; 3], Vec<Row>) {
         let first = self.counted.iter().filter(|of| of.canary[0] > 0).map(|of| of.minute).min();
         let from = first.map_or(i64::MAX, |first| first.saturating_add(exclude_first));
         let mut sums = [[0; 2]; 3];
@@ -772,10 +908,92 @@ impl Service {
             }
             let pure = [of.baseline[0] + of.canary[0], of.baseline[1] + of.canary[1]];
             let cell = Cell { n_a: pure[0], x_a: pure[1], n_b: of.mixed[0], x_b: of.mixed[1] };
-            cells.push(("all".to_owned(), of.minute, of.look, cell));
+            cells.push(("all".to_owned(), of.calls.to_string(), of.minute, of.look, cell));
         }
         (sums, cells)
     }
+}
+
+/// Regions and functions in which both releases ran, and their units.
+struct Compared<'s>(BTreeMap<(&'s str, &'s str), [u64; 2]>);
+
+impl Compared<'_> {
+    /// Where a failure would count that is held against nobody: with its function, else with the one that has most units in
+    /// its region, for alone it would tell nothing.
+    fn place_of(&self, doubt: &Doubt) -> (String, String) {
+        let (region, function) = (doubt.region.as_str(), doubt.function.as_str());
+        let in_region = self.0.iter().filter(|((of, _), _)| *of == region);
+        let largest = || in_region.max_by_key(|(_, [baseline, canary])| baseline + canary).map(|((_, name), _)| *name);
+        let function = match self.0.contains_key(&(region, function)) {
+            true => function,
+            false => largest().unwrap_or(function),
+        };
+        (region.to_owned(), function.to_owned())
+    }
+}
+
+/// What a unit of a service was.
+fn unit_name(found: &ServiceUnits) -> &'static str {
+    match found.unit {
+        UnitKind::Invocation => "call",
+        // Where no call names a trace, each is one.
+        UnitKind::Auto if !found.has_traces => "call",
+        UnitKind::Auto | UnitKind::Trace => "trace",
+    }
+}
+
+fn unit_of(name: &str) -> Option<UnitKind> {
+    match name {
+        "call" => Some(UnitKind::Invocation),
+        "trace" => Some(UnitKind::Auto),
+        _ => None,
+    }
+}
+
+/// Why a unit was what it was, in words.
+fn unit_why(found: &ServiceUnits, asked: UnitKind) -> String {
+    match (asked, found.unit) {
+        (UnitKind::Trace | UnitKind::Invocation, _) => "as --unit asks".to_owned(),
+        (UnitKind::Auto, _) if !found.has_traces => "no call names a trace".to_owned(),
+        (UnitKind::Auto, UnitKind::Invocation) => {
+            format!("the calls of a trace go to releases each by itself: {}", by_what(found))
+        }
+        (UnitKind::Auto, _) => format!("traces go to releases as a whole: {}", by_what(found)),
+    }
+}
+
+/// How many traces tell of how calls go to releases, in words.
+fn by_what(found: &ServiceUnits) -> String {
+    format!(
+        "{} traces of several calls met several releases, and {:.1} would by chance",
+        found.sending.mixed, found.sending.expected
+    )
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_none(calls: &u32) -> bool {
+    *calls == 0
+}
+
+/// What was found, as a series counts that was begun before functions were told apart.
+fn as_one<'f>(found: &ServiceUnits) -> (Cow<'f, [UnitCell]>, Cow<'f, [DoubtCell]>) {
+    let mut cells: BTreeMap<(i64, &str), UnitCell> = BTreeMap::new();
+    for cell in &found.cells {
+        let (region, window_unix_nano) = (cell.region.clone(), cell.window_unix_nano);
+        let new = || UnitCell { region, window_unix_nano, ..UnitCell::default() };
+        cells.entry((window_unix_nano, &cell.region)).or_insert_with(new).add(cell);
+    }
+    let mut doubts: BTreeMap<(i64, &str), DoubtCell> = BTreeMap::new();
+    for doubt in &found.doubts {
+        let (region, window_unix_nano) = (doubt.region.clone(), doubt.window_unix_nano);
+        let new = || DoubtCell { region, window_unix_nano, ..DoubtCell::default() };
+        let sum = doubts.entry((window_unix_nano, &doubt.region)).or_insert_with(new);
+        for side in 0..2 {
+            sum.excused[side] += doubt.excused[side];
+            sum.untied[side] += doubt.untied[side];
+        }
+    }
+    (Cow::Owned(cells.into_values().collect()), Cow::Owned(doubts.into_values().collect()))
 }
 
 fn cell([baseline, canary]: Sides, slow: bool) -> Cell {
@@ -812,17 +1030,19 @@ impl Recount<'_> {
     fn doubt<'d>(&self, of: &mut Service, found: impl Iterator<Item = (i64, &'d DoubtCell)>, look: i64) {
         let counted: HashMap<(&str, i64), i64> =
             of.counted.iter().map(|of| ((of.region.as_str(), of.minute), of.look)).collect();
-        let mut doubts: BTreeMap<(String, i64), Doubt> = BTreeMap::new();
+        let mut doubts: BTreeMap<Place, Doubt> = BTreeMap::new();
         for doubt in &of.doubts {
             if doubt.minute < self.since || !self.is_whole {
-                doubts.insert((doubt.region.clone(), doubt.minute), doubt.clone());
+                doubts.insert((doubt.region.clone(), doubt.function.clone(), doubt.minute), doubt.clone());
             }
         }
         for (minute, cell) in found.filter(|(minute, _)| *minute >= self.since) {
             let at =
                 counted.get(&(cell.region.as_str(), minute)).copied().unwrap_or_else(|| self.look_of(minute, look));
-            let doubt = doubts.entry((cell.region.clone(), minute)).or_insert_with(|| Doubt {
+            let place = (cell.region.clone(), cell.function.clone(), minute);
+            let doubt = doubts.entry(place).or_insert_with(|| Doubt {
                 region: cell.region.clone(),
+                function: cell.function.clone(),
                 minute,
                 look: at,
                 excused: [0; 2],
@@ -841,19 +1061,19 @@ impl Recount<'_> {
 
     /// Notes what was found of minutes that were counted before `look`, or in it, where it is not what was counted. They are
     /// not revised: a block that has closed stays as it is, and so does what follows from it.
-    fn compare(&self, of: &mut Service, mut found: BTreeMap<(String, i64), Sides>, had_baseline: bool, look: i64) {
-        let counted: BTreeMap<(String, i64), (i64, Sides)> = of
+    fn compare(&self, of: &mut Service, mut found: BTreeMap<Place, Sides>, had_baseline: bool, look: i64) {
+        let counted: BTreeMap<Place, (i64, Sides)> = of
             .counted
             .iter()
             .filter(|of| of.minute >= self.since)
-            .map(|of| ((of.region.clone(), of.minute), (of.look, [of.baseline, of.canary])))
+            .map(|of| (of.place(), (of.look, [of.baseline, of.canary])))
             .collect();
-        let mut late: BTreeMap<(String, i64), Counted> =
-            std::mem::take(&mut of.late).into_iter().map(|late| ((late.region.clone(), late.minute), late)).collect();
+        let mut late: BTreeMap<Place, Counted> =
+            std::mem::take(&mut of.late).into_iter().map(|late| (late.place(), late)).collect();
         if self.is_whole {
             // A unit whose first record came late is one of an earlier minute now.
             let known = counted.iter().filter(|(_, (at, _))| *at != look).map(|(place, _)| place);
-            for place in known.chain(late.keys().filter(|(_, minute)| *minute >= self.since)) {
+            for place in known.chain(late.keys().filter(|(.., minute)| *minute >= self.since)) {
                 found.entry(place.clone()).or_default();
             }
         }
@@ -873,10 +1093,10 @@ impl Recount<'_> {
                 late.remove(&place);
                 continue;
             }
-            let at = counted.get(&place).map_or_else(|| self.look_of(place.1, look), |(at, _)| *at);
+            let at = counted.get(&place).map_or_else(|| self.look_of(place.2, look), |(at, _)| *at);
             let [baseline, canary] = known;
-            let (region, minute) = place.clone();
-            late.insert(place, Counted { region, minute, look: at, baseline, canary });
+            let (region, function, minute) = place.clone();
+            late.insert(place, Counted { region, function, minute, look: at, baseline, canary });
         }
         of.late = late.into_values().collect();
     }
@@ -908,10 +1128,10 @@ pub struct Steps {
 }
 
 impl Steps {
-    /// Region, step and what was counted.
-    pub fn place(&self, cells: Vec<(String, i64, i64, Cell)>) -> Vec<(String, i64, Cell)> {
+    /// Region, part of it, step and what was counted.
+    pub fn place(&self, rows: Vec<Row>) -> Vec<(String, String, i64, Cell)> {
         let place = |look: i64, minute: i64| self.places.get(&(look, minute)).copied().unwrap_or(i64::MAX);
-        cells.into_iter().map(|(region, minute, look, cell)| (region, place(look, minute), cell)).collect()
+        rows.into_iter().map(|(region, part, minute, look, cell)| (region, part, place(look, minute), cell)).collect()
     }
 
     /// The counts with the clocks of their regions.
@@ -945,6 +1165,7 @@ mod tests {
     fn service(counted: &[(&str, i64, i64, Sides)]) -> Service {
         let of = |(region, minute, look, [baseline, canary]): &(&str, i64, i64, Sides)| Counted {
             region: (*region).to_owned(),
+            function: String::new(),
             minute: *minute,
             look: *look,
             baseline: *baseline,
@@ -956,6 +1177,10 @@ mod tests {
             canary: "2".to_owned(),
             counted: counted.iter().map(of).collect(),
             traces: Vec::new(),
+            by_function: true,
+            units: Vec::new(),
+            unit_why: String::new(),
+            is_unit_sure: false,
             groups: BTreeSet::new(),
             records_from_elsewhere: 0,
             is_sampled: false,
@@ -968,7 +1193,7 @@ mod tests {
     fn what_is_held_against_nobody_is_found_again_and_each_kind_stands_by_itself() {
         let mut of = service(&[("us", 10, 0, [[100, 2, 0], [100, 2, 0]]), ("us", 30, 1, [[100, 2, 0], [100, 2, 0]])]);
         let doubt = |minute: i64, excused, untied| {
-            (minute, DoubtCell { region: "us".to_owned(), window_unix_nano: 0, excused, untied })
+            (minute, DoubtCell { region: "us".to_owned(), excused, untied, ..DoubtCell::default() })
         };
         let told = |of: &Service| -> Vec<(i64, i64, [u64; 2], [u64; 2])> {
             of.doubts.iter().map(|one| (one.minute, one.look, one.excused, one.untied)).collect()
@@ -989,10 +1214,131 @@ mod tests {
         // Excused failures of the baseline do not outweigh the canary's failures without a request.
         let at = |worst: Worst| {
             let cells = of.cells_at_worst(false, worst)?;
-            cells.into_iter().find(|(_, minute, ..)| *minute == 30).map(|(.., cell)| (cell.x_a, cell.n_b, cell.x_b))
+            cells.into_iter().find(|(.., minute, _, _)| *minute == 30).map(|(.., cell)| (cell.x_a, cell.n_b, cell.x_b))
         };
         assert_eq!(Worst::EACH.map(at), [None, Some((52, 100, 2)), Some((2, 140, 42)), Some((52, 140, 42))]);
         assert!(of.cells_at_worst(true, Worst::All).is_none());
+    }
+
+    #[test]
+    fn what_is_held_against_nobody_is_told_and_counted_where_its_function_is_compared() {
+        let mut of = service(&[("us", 5, 0, [[50, 0, 0], [0; 3]]), ("us", 10, 0, [[100, 2, 0], [100, 2, 0]])]);
+        let mut worker = of.counted[1].clone();
+        (worker.function, worker.baseline, worker.canary) = ("worker".to_owned(), [900, 0, 0], [50, 0, 0]);
+        of.counted.iter_mut().for_each(|of| of.function = "api".to_owned());
+        // A function of which the canary has none is compared with nothing.
+        let alone = Counted { function: "cron".to_owned(), canary: [0; 3], ..worker.clone() };
+        of.counted.extend([worker, alone]);
+        let doubt = |function: &str, minute: i64, untied: [u64; 2]| Doubt {
+            region: "us".to_owned(),
+            function: function.to_owned(),
+            minute,
+            look: 0,
+            excused: [0; 2],
+            untied,
+        };
+        of.doubts =
+            vec![doubt("api", 4, [9, 0]), doubt("api", 10, [0, 1]), doubt("", 10, [0, 2]), doubt("cron", 11, [0, 4])];
+        let worst: BTreeMap<(String, i64), (u64, u64)> = of
+            .cells_at_worst(false, Worst::Untied)
+            .unwrap()
+            .into_iter()
+            .map(|(_, function, minute, _, cell)| ((function, minute), (cell.n_b, cell.x_b)))
+            .collect();
+        let at = |function: &str, minute: i64| worst[&(function.to_owned(), minute)];
+        assert_eq!((at("api", 10), at("worker", 10), at("worker", 11)), ((101, 3), (52, 2), (4, 4)));
+        // What was before the canary, or is left out of its beginning, is not told.
+        assert_eq!([0, 1, 2].map(|minutes| of.doubts(minutes)[1]), [[0, 7], [0, 4], [0, 0]]);
+        let sentence = of.functions_sentence();
+        assert_eq!(sentence.as_deref(), Some("pay is compared function by function: api, worker"));
+    }
+
+    #[test]
+    fn a_series_keeps_to_its_unit_once_that_is_known_and_tells_a_change() {
+        let found = |n_b: u64, unit: UnitKind, mixed: u64, expected: f64| ServiceUnits {
+            cells: vec![UnitCell { n_b, ..UnitCell::default() }],
+            has_traces: true,
+            unit,
+            sending: transect_query::Sending { mixed, expected },
+            ..ServiceUnits::default()
+        };
+        let begun = || service(&[("us", 30, 1, [[90, 1, 0], [10, 0, 0]])]);
+        let look = |of: &mut Service, found: ServiceUnits| {
+            of.take_unit(&found, UnitKind::Auto);
+            (of.units.join(", "), of.is_unit_sure, of.unit_sentence(&found).unwrap_or_default())
+        };
+        // Before the canary has come nothing is compared, and with few traces it may turn out to be otherwise.
+        let mut of = service(&[]);
+        assert_eq!(look(&mut of, found(0, UnitKind::Auto, 0, 90.0)), ("trace".to_owned(), false, String::new()));
+        assert_eq!(look(&mut of, found(9, UnitKind::Invocation, 1, 3.0)), ("call".to_owned(), false, String::new()));
+        let mut of = begun();
+        assert_eq!(look(&mut of, found(9, UnitKind::Auto, 0, 3.0)), ("trace".to_owned(), false, String::new()));
+        let (units, is_sure, told) = look(&mut of, found(9, UnitKind::Invocation, 3, 4.0));
+        assert_eq!((units.as_str(), is_sure), ("trace, call", false));
+        assert!(
+            told.starts_with("units of pay were traces at first, and are calls since: the calls of a trace"),
+            "{told}"
+        );
+        assert!(look(&mut of, found(9, UnitKind::Invocation, 30, 40.0)).1);
+        // A look that saw no canary says nothing of it.
+        assert_eq!(look(&mut of, found(0, UnitKind::Auto, 0, 0.0)).0, "trace, call");
+        let mut of = begun();
+        assert_eq!(look(&mut of, found(9, UnitKind::Auto, 1, 40.0)), ("trace".to_owned(), true, String::new()));
+        let why = "traces go to releases as a whole: 1 traces of several calls met several releases, and 40.0 would by chance";
+        assert_eq!(of.unit_why, why);
+        // What is kept to is asked with, and would be otherwise by now.
+        assert_eq!(
+            (unit_of("trace"), unit_of("call"), unit_of("-")),
+            (Some(UnitKind::Auto), Some(UnitKind::Invocation), None)
+        );
+        let told = of.unit_sentence(&found(9, UnitKind::Auto, 30, 40.0)).unwrap();
+        assert!(told.contains("are traces, as when its count began") && told.contains("--recount"), "{told}");
+    }
+
+    #[test]
+    fn a_series_that_was_begun_without_functions_goes_on_without() {
+        let cell = |function: &str, minute: i64, n_b: u64| UnitCell {
+            region: "us".to_owned(),
+            function: function.to_owned(),
+            window_unix_nano: minute * WINDOW_NANO,
+            n_a: 90,
+            n_b,
+            late_b: [1, 0],
+            ..UnitCell::default()
+        };
+        let cells = vec![cell("api", 30, 10), cell("worker", 30, 5), cell("worker", 41, 2)];
+        let found =
+            ServiceUnits { service: "pay".to_owned(), canary: "2".to_owned(), cells, ..ServiceUnits::default() };
+        for (by_function, expected) in [(false, vec![("", 41, 2)]), (true, vec![("worker", 41, 2)])] {
+            let mut series = series(None);
+            series.kept.services[0].by_function = by_function;
+            let text = serde_json::to_string(&series.kept.services[0]).unwrap();
+            assert_eq!(text.contains("function"), by_function, "a state of the version before reads as it was written");
+            let question = UnitQuestion {
+                services: Vec::new(),
+                since_unix_nano: 25 * WINDOW_NANO,
+                until_unix_nano: 42 * WINDOW_NANO,
+                settle_nano: 0,
+                unit: UnitKind::Auto,
+                error: None,
+                slow_nano: None,
+                releases: Vec::new(),
+            };
+            let units =
+                Units { services: vec![found.clone()], services_seen: Vec::new(), completeness: Default::default() };
+            series.add(&question, &units);
+            let of = &series.kept.services[0];
+            let new: Vec<(&str, i64, u64)> = of
+                .counted
+                .iter()
+                .filter(|of| of.look == 2)
+                .map(|of| (of.function.as_str(), of.minute, of.canary[0]))
+                .collect();
+            assert_eq!(new, expected);
+            // Both functions of a minute that was counted as one are one.
+            let late = of.late.iter().find(|of| of.minute == 30 && of.function.is_empty()).map(|of| of.canary);
+            assert_eq!(late, Some(if by_function { [0; 3] } else { [15, 2, 0] }));
+        }
     }
 
     /// A state that was counted until minute 40 of 1970, with this decision.
@@ -1051,7 +1397,8 @@ mod tests {
         let was = [[90, 1, 0], [10, 0, 0]];
         let mut of = service(&[("us", 30, 1, was), ("us", 10, 0, was)]);
         let mut look = |is_whole: bool, had_baseline: bool, found: &[(&str, i64, Sides)]| {
-            let found = found.iter().map(|(region, minute, sides)| (((*region).to_owned(), *minute), *sides)).collect();
+            let place = |region: &str, minute: i64| (region.to_owned(), String::new(), minute);
+            let found = found.iter().map(|(region, minute, sides)| (place(region, *minute), *sides)).collect();
             Recount { looks: &[20, 40], since: 25, is_whole }.compare(&mut of, found, had_baseline, 2);
             (of.late(false), of.late.iter().map(|late| (late.minute, late.look)).collect::<Vec<_>>(), of.cells(false))
         };

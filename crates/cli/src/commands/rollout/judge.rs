@@ -3,14 +3,15 @@
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use serde_json::{Value, json};
 use transect_canary::STATISTICS_VERSION;
-use transect_rollout::{Judge, JudgeError, Plan, Question, Verdict, read_canary};
+use transect_rollout::{Judge, JudgeError, Plan, Question, Verdict, Versions, read_canary};
 
 use super::wall_clock;
 use crate::arguments::{Global, Rollout};
@@ -42,6 +43,8 @@ impl Canary<'_> {
         add("--service", (&self.plan.service).into());
         add("--baseline", (&self.plan.baseline).into());
         add("--canary", (&self.plan.canary).into());
+        // A version that crashes before its first line states no release.
+        add("--release-map", "-".into());
         for region in &question.regions {
             add("--region", (&region.region).into());
         }
@@ -61,6 +64,20 @@ impl Canary<'_> {
             add("--settle", settle.into());
         }
         all
+    }
+
+    /// Which version each release is, in every region of the plan.
+    fn release_map(&self) -> std::io::Result<File> {
+        let Plan { function, baseline, canary, regions, .. } = self.plan;
+        let of = |version: fn(&Versions) -> &String| -> Value {
+            let deployed = |of: &Versions| json!({ function: { "version": version(of) } });
+            regions.iter().map(|(region, of)| (region.clone(), deployed(of))).collect()
+        };
+        let mut file = tempfile::tempfile()?;
+        let map = json!({ baseline: of(|versions| &versions.baseline), canary: of(|versions| &versions.canary) });
+        file.write_all(map.to_string().as_bytes())?;
+        file.rewind()?;
+        Ok(file)
     }
 
     /// Where it keeps its counts. What was counted by a program with other statistics, by another rollout of the same plan or
@@ -86,6 +103,11 @@ impl Canary<'_> {
     }
 }
 
+/// What is asked besides, and makes no other question of it: what would pass undecided is read as a whole.
+fn more(question: &Question) -> &'static [&'static str] {
+    if question.reads_all { &["--on-inconclusive", "pass"] } else { &[] }
+}
+
 impl Judge for Canary<'_> {
     fn look(&mut self, question: &Question) -> Result<Verdict, JudgeError> {
         if question.since > wall_clock() {
@@ -95,15 +117,19 @@ impl Judge for Canary<'_> {
             |error: std::io::Error| JudgeError::Unanswered(format!("transect canary does not start: {error}"));
         let arguments = self.arguments(question);
         let mut command = Command::new(std::env::current_exe().map_err(unanswered)?);
-        command.args(&arguments).arg("--state").arg(self.kept(question, &arguments));
+        command.args(&arguments).arg("--state").arg(self.kept(question, &arguments)).args(more(question));
         let files = [(); 2].map(|()| tempfile::tempfile());
         let [mut out, mut err] = match files {
             [Ok(out), Ok(err)] => [out, err],
             [Err(error), _] | [_, Err(error)] => return Err(unanswered(error)),
         };
         let handle = |file: &File| file.try_clone().map(Stdio::from).map_err(unanswered);
-        let mut child =
-            command.stdin(Stdio::null()).stdout(handle(&out)?).stderr(handle(&err)?).spawn().map_err(unanswered)?;
+        let mut child = command
+            .stdin(self.release_map().map_err(unanswered)?)
+            .stdout(handle(&out)?)
+            .stderr(handle(&err)?)
+            .spawn()
+            .map_err(unanswered)?;
         let began = Instant::now();
         let status = loop {
             if let Some(status) = child.try_wait().map_err(unanswered)? {
@@ -136,6 +162,8 @@ mod tests {
     use super::*;
     use crate::arguments::{Arguments, Command as Named};
 
+    const OWN: &str = "transect rollout --function pay-fn --service payments --baseline 1.4.1 --canary 1.4.2 --waves w --release-map m --state s";
+
     fn plan() -> Plan {
         let of = |version: &str| format!("{{\"us-east-2\":{{\"pay-fn\":{{\"version\":\"{version}\"}}}}}}");
         let map = format!("{{\"1.4.1\":{},\"1.4.2\":{}}}", of("6"), of("7"));
@@ -150,8 +178,7 @@ mod tests {
 
     /// What it is asked with, and the name under which it keeps its counts.
     fn asked(question: &Question, more: &[&str]) -> (String, PathBuf) {
-        let own = "transect rollout --function pay-fn --service payments --baseline 1.4.1 --canary 1.4.2 --waves w --release-map m --state s";
-        let Arguments { command, global } = Arguments::parse_from(own.split(' ').chain(more.iter().copied()));
+        let Arguments { command, global } = Arguments::parse_from(OWN.split(' ').chain(more.iter().copied()));
         let Named::Rollout(own) = command else { panic!("it is a rollout") };
         let (interrupted, plan) = (AtomicBool::new(false), plan());
         let canary =
@@ -177,12 +204,27 @@ mod tests {
             until: None,
             regions: vec![region],
             min_requests: 50,
+            reads_all: false,
         };
         let (words, kept) = asked(&question, &["--lake", "here"]);
-        let expected = "canary --format json --quiet --lake here --service payments --baseline 1.4.1 --canary 1.4.2 --region us-east-2 \
+        let expected = "canary --format json --quiet --lake here --service payments --baseline 1.4.1 --canary 1.4.2 --release-map - --region us-east-2 \
              --since 2026-11-21T09:02:00Z --lateness 24h --min-requests 50 --weight 10%";
         assert_eq!(words, expected);
         assert_eq!(asked(&question, &["--lake", "here"]).1, kept, "the same question goes on");
+        // What is read as a whole is the same question.
+        let whole = Question { reads_all: true, ..question.clone() };
+        assert_eq!(asked(&whole, &["--lake", "here"]).1, kept);
+        assert_eq!([more(&question).len(), more(&whole).len()], [0, 2]);
+        // Which version each release is goes with it.
+        let (interrupted, plan) = (AtomicBool::new(false), plan());
+        let Arguments { command, global } = Arguments::parse_from(OWN.split(' '));
+        let Named::Rollout(own) = command else { panic!("it is a rollout") };
+        let canary =
+            Canary { interrupted: &interrupted, own: &own, global: &global, plan: &plan, state: Path::new("s") };
+        let mut map = String::new();
+        canary.release_map().unwrap().read_to_string(&mut map).unwrap();
+        let of = |version: &str| json!({ "us-east-2": { "pay-fn": { "version": version } } });
+        assert_eq!(serde_json::from_str::<Value>(&map).unwrap(), json!({ "1.4.1": of("6"), "1.4.2": of("7") }));
         let mut all = vec![kept];
         // What ends where a wave begins is asked without a share.
         let ends = Question { until: Some(Moment(1_795_252_200)), ..question.clone() };
