@@ -579,6 +579,14 @@ pub fn human_bytes(bytes: u64) -> String {
 pub fn answer(engine: &Engine, text: &str, params: &[(String, ScalarValue)], global: &Global) -> Result<u64, Failure> {
     let format = row_format(global)?;
     if global.dry_run {
+/// What is said of events that are no telemetry, behind what was loaded.
+pub fn own_events(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        count => format!("; {count} events are left out that a forwarder wrote of its own work"),
+    }
+}
+
         dry_run(engine, text, params, global)?;
         return Ok(0);
     }

@@ -1,7 +1,7 @@
 //! How people ask, and where answers go: times and zones as they write them, names that are not there, pipes and links, and what
 //! names out of logs can do.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::demo::lake;
 use crate::*;
@@ -307,4 +307,56 @@ fn names_out_of_logs_drive_no_terminal() {
         let active = |letter: char| letter.is_control() && letter != '\n' || "\u{202e}\u{200b}".contains(letter);
         assert!(!said.contains(active), "{arguments:?}: {said:?}");
     }
+}
+
+/// As the forwarder, `backfill` and `redrive` do it: a lake holds no lines about its own making.
+#[test]
+fn what_a_forwarder_wrote_of_its_own_work_is_left_out_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let report = r#"{"_aws":{"Timestamp":1795248000000,"CloudWatchMetrics":[{"Namespace":"Transect/Forwarder","Dimensions":[[]],"Metrics":[{"Name":"Events"}]}]},"Events":1}"#;
+    let platform = "END RequestId: 25919ce2-e3a9-44dd-9a72-9740a4bce392";
+    let document = |name: &str, group: &str, messages: &[&str]| {
+        let event = |(number, message): (usize, &&str)| json!({"id": format!("{name}{number:054}"), "timestamp": 1_795_248_000_000_u64, "message": message});
+        let document = json!({
+            "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": group,
+            "logStream": "2026/11/21/[7]0123456789abcdef0123456789abcdef", "subscriptionFilters": ["f"],
+            "logEvents": messages.iter().enumerate().map(event).collect::<Vec<_>>(),
+        });
+        std::fs::write(at(name), document.to_string()).unwrap();
+    };
+    document("a", "/aws/lambda/blue-forwarder", &[report, platform, "somebody's line"]);
+    // By the text of a line alone nothing vanishes.
+    document("b", "/aws/lambda/pay", &[report, platform]);
+    let (lake, a, b) = (at("lake"), at("a"), at("b"));
+    let ingest = |more: &[&str]| {
+        run(&[&["ingest", "--region", "us-east-2", "--lake", text(&lake), text(&a), text(&b)], more].concat())
+    };
+    let first = ingest(&["--format", "json"]);
+    let told: Value = serde_json::from_str(&first.stdout).unwrap();
+    assert_eq!((first.code, &told["events"], &told["own_events"]), (0, &json!(5), &json!(2)), "{told}");
+    let bodies = run(&[
+        "sql",
+        "--lake",
+        text(&lake),
+        "--format",
+        "csv",
+        "SELECT DISTINCT body FROM logs WHERE aws_log_group LIKE '%forwarder'",
+    ]);
+    assert_eq!(bodies.stdout, "body\nsomebody's line\n");
+    let kept = run(&[
+        "sql",
+        "--lake",
+        text(&lake),
+        "--format",
+        "csv",
+        "SELECT count(DISTINCT event_id) > 1 AS n FROM telemetry WHERE faas_name = 'pay'",
+    ]);
+    assert_eq!(kept.stdout, "n\ntrue\n");
+    let again = ingest(&["--force"]);
+    assert!(
+        again.stdout.ends_with("; 2 events are left out that a forwarder wrote of its own work\n"),
+        "{}",
+        again.stdout
+    );
 }

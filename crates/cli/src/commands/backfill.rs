@@ -144,7 +144,8 @@ fn render(total: &Brought, completeness: &Completeness, json: bool) -> String {
     if json {
         let members = completeness.json_members();
         return format!(
-            "{{\"groups\":{},\"windows\":{},\"windows_done_before\":{},\"events\":{},\"records\":{},\"files\":{},\"bytes_written\":{},{members}}}\n",
+            "{{\"groups\":{},\"windows\":{},\"windows_done_before\":{},\"events\":{},\"own_events\":{},\"records\":{},\"files\":{},\"bytes_written\":{},{members}}}\n",
+            total.own,
             total.groups,
             total.windows,
             total.windows_done_before,
@@ -168,6 +169,7 @@ fn render(total: &Brought, completeness: &Completeness, json: bool) -> String {
             total.windows_done_before,
             total.windows_done_before + total.windows
         ));
+    text.push_str(&output::own_events(total.own));
     }
     if total.redacted > 0 {
         text.push_str(&format!("; {} secrets redacted", total.redacted));

@@ -105,6 +105,7 @@ fn summary(loaded: &Loaded, json: bool) -> String {
             "records": loaded.records,
             "rejected_files": loaded.rejected.len(),
             "already_present": loaded.already_present,
+            "own_events": loaded.own,
             "bytes_written": loaded.bytes_written,
         });
         return format!("{object}\n");
@@ -120,6 +121,7 @@ fn summary(loaded: &Loaded, json: bool) -> String {
     if loaded.redacted > 0 {
         text.push_str(&format!("; {} secrets redacted", loaded.redacted));
     }
+    text.push_str(&output::own_events(loaded.own));
     text.push('\n');
     text
 }
