@@ -75,9 +75,9 @@ impl Failure {
         };
         // Nobody may be listening to stderr either.
         let mut stderr = io::stderr().lock();
-        let _ = writeln!(stderr, "{}", visible_lines(&format!("transect: {error:#}")));
+        let _ = writeln!(stderr, "{}", told(&format!("transect: {error:#}")));
         if let Some(hint) = hint {
-            let _ = writeln!(stderr, "  {}", visible_lines(&hint.replace('\n', "\n  ")));
+            let _ = writeln!(stderr, "  {}", told(&hint.replace('\n', "\n  ")));
         }
         ExitCode::from(code)
     }
@@ -88,6 +88,36 @@ static OVERFLOWN: AtomicBool = AtomicBool::new(false);
 
 /// Has the first panic of any thread told in one sentence; with `RUST_BACKTRACE`, with the way to it.
 pub fn tell_panics() {
+/// Letters of a word, and of a line, that stderr repeats: names come from arguments, files and logs. A path has up to 4,096 bytes.
+const WORD_LETTERS_MAX: usize = 4_096;
+const LINE_LETTERS_MAX: usize = 4 * WORD_LETTERS_MAX;
+/// What is shown of both ends of what is longer.
+const END_LETTERS: usize = 100;
+
+/// What is told on stderr: no terminal acts upon what stands in it, and no name fills one.
+pub fn told(text: &str) -> String {
+    let shown = visible_lines(text);
+    if shown.len() <= WORD_LETTERS_MAX {
+        return shown;
+    }
+    let line = |line: &str| {
+        let words: Vec<String> = line.split(' ').map(|word| shortened(word, WORD_LETTERS_MAX)).collect();
+        shortened(&words.join(" "), LINE_LETTERS_MAX)
+    };
+    shown.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Both ends of what is longer than so many letters.
+fn shortened(text: &str, letters_max: usize) -> String {
+    let count = text.chars().count();
+    if count <= letters_max {
+        return text.to_owned();
+    }
+    let at = |letters: usize| text.char_indices().nth(letters).map_or(text.len(), |(at, _)| at);
+    let (begin, end) = (&text[..at(END_LETTERS)], &text[at(count - END_LETTERS)..]);
+    format!("{begin}… ({} letters) …{end}", count - 2 * END_LETTERS)
+}
+
     std::panic::set_hook(Box::new(|panic| {
         if PANICKED.swap(true, Ordering::Relaxed) {
             return;
@@ -127,7 +157,7 @@ pub fn panic_code() -> Option<u8> {
 /// Prints what the parser says of the arguments: help and version to stdout, everything else to stderr.
 pub fn report_usage(error: &clap::Error) -> ExitCode {
     let plain = error.render().to_string();
-    let shown = visible_lines(&plain);
+    let shown = told(&plain);
     // It may repeat what somebody else has put on the line.
     let _ = match shown == plain {
         true => error.print(),
@@ -207,6 +237,33 @@ mod tests {
         let place = " (registry/src/index/arrow-buffer-1.0.0/src/buffer/offset.rs:167)";
         assert!(is_overflow("offset overflow", place));
         assert!(is_overflow("byte array offset overflow", place));
+    #[test]
+    fn no_name_fills_the_screen() {
+        let ends = |letter: &str| letter.repeat(END_LETTERS);
+        let (long, wide) = ("x".repeat(120_000), "ü".repeat(5_000));
+        let cases = [
+            (long.clone(), format!("{}… (119800 letters) …{}", ends("x"), ends("x"))),
+            (
+                format!("no `{long}`\nhint {wide}"),
+                format!(
+                    "no `{}… (119802 letters) …{}`\nhint {}… (4800 letters) …{}",
+                    "x".repeat(99),
+                    "x".repeat(99),
+                    ends("ü"),
+                    ends("ü")
+                ),
+            ),
+            // A path of any length, and what is short, stay.
+            (format!("read {}", "p".repeat(4_096)), format!("read {}", "p".repeat(4_096))),
+            ("one\n\u{1b}[2J".to_owned(), "one\n\\u{1b}[2J".to_owned()),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(told(&text), expected);
+        }
+        let words = "word ".repeat(50_000);
+        assert!(told(&words).len() < LINE_LETTERS_MAX);
+    }
+
         assert!(!is_overflow("index out of bounds", place));
         assert!(!is_overflow("offset overflow", " (crates/query/src/spool.rs:1)"));
     }

@@ -23,7 +23,7 @@ use transect_query::{
 use crate::arguments::{FormatName, Global};
 use crate::clock::{self, utc_text};
 use crate::config::{Configured, cache_directory};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::range::{Clock, parse_bytes, parse_duration};
 use crate::signals::{Attention, Paging};
 use crate::{aws, names, signals, zone};
@@ -344,7 +344,7 @@ pub fn say(global: &Global, text: &str) {
 
 /// What is said even to those who want no talk.
 pub fn warn(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", visible_lines(text));
+    let _ = writeln!(io::stderr().lock(), "{}", failure::told(text));
 }
 
 /// Says something that would be said again at every look.
