@@ -6,8 +6,10 @@ mod cloud;
 #[cfg(test)]
 mod mentions;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, PathCompleter};
@@ -29,6 +31,38 @@ pub struct Arguments {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// What the command line says. What has a blank in it before any `=` is no option, whatever it begins with, but a text such as
+    /// an SQL comment: it is read as if it stood behind `--`.
+    ///
+    /// # Errors
+    /// What the parser says.
+    pub fn read(words: impl Iterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+        let words: Vec<OsString> = words.collect();
+        Arguments::try_parse_from(&words).or_else(|error| {
+            let text = error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument);
+            let at = match text {
+                Some(ContextValue::String(text)) if text.contains(char::is_whitespace) => {
+                    // The parser takes what stands behind an `=` for its value.
+                    let is_it = |word: &str| {
+                        word.strip_prefix(text).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+                    };
+                    words.iter().position(|word| word.to_str().is_some_and(is_it))
+                }
+                _ => None,
+            };
+            let Some(at) = at else { return Err(error) };
+            let mut words = words;
+            let text = words.remove(at);
+            if !words.iter().any(|word| word == "--") {
+                words.push("--".into());
+            }
+            words.push(text);
+            Arguments::try_parse_from(words).map_err(|_| error)
+        })
+    }
 }
 
 /// What every command takes.
@@ -285,10 +319,10 @@ pub struct Query {
     #[arg(value_name = "NAME", add = ArgValueCandidates::new(names::queries))]
     pub name: Option<String>,
     /// A parameter's value; repeatable
-    #[arg(long, short, value_name = "NAME=VALUE")]
+    #[arg(long, short, value_name = "NAME=VALUE", requires = "name")]
     pub param: Vec<String>,
     /// Print the question's SQL instead of its answer
-    #[arg(long)]
+    #[arg(long, requires = "name")]
     pub show_sql: bool,
 }
 

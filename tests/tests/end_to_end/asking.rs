@@ -360,3 +360,51 @@ fn what_a_forwarder_wrote_of_its_own_work_is_left_out_and_told() {
         again.stdout
     );
 }
+
+/// What begins like an option and has a blank in it is none.
+#[test]
+fn a_question_may_begin_with_a_comment() {
+    let lake = lake();
+    let ask = |arguments: &[&str]| run(&[arguments, &["--lake", text(&lake), "--format", "csv"]].concat());
+    for question in ["-- how many\nSELECT 1 AS n", "--\tone\nSELECT 1 AS n", "--x = 1\nSELECT 1 AS n"] {
+        let answer = ask(&["sql", question]);
+        assert_eq!((answer.code, answer.stdout.as_str()), (0, "n\n1\n"), "{question}: {}", answer.stderr);
+    }
+    assert_eq!(ask(&["logs", "--no such text"]).code, 5);
+    assert!(ask(&["sql", "--formt=a b", "SELECT 1"]).stderr.contains("unexpected argument '--formt'"));
+    assert!(
+        ask(&["sql", "-- c"]).stderr.contains("transect: "),
+        "a comment alone is no question, and that is said by its reader"
+    );
+    assert!(ask(&["sql", "-- c", "SELECT 1"]).stderr.contains("unexpected argument '-- c'"));
+}
+
+/// From a log, a header or the address of a console.
+#[test]
+fn an_id_is_taken_as_people_paste_it() {
+    let lake = lake();
+    let rows = |sql: &str| {
+        run(&["sql", "--lake", text(&lake), "--format", "csv", sql]).stdout.lines().nth(1).unwrap().to_owned()
+    };
+    let trace = rows("SELECT max(trace_id) FROM logs WHERE severity_number >= 17");
+    let invocation = rows("SELECT max(faas_invocation_id) FROM logs");
+    let plain = run(&["logs", "--lake", text(&lake), "--trace", &trace]).stdout;
+    let (head, tail) = trace.split_at(8);
+    for pasted in [
+        format!("https://us-east-2.console.aws.amazon.com/xray/home?region=us-east-2#/traces/1-{head}-{tail}"),
+        format!("uber-trace-id: {trace}:53995c3f42cd8ad8:0:1"),
+        format!("\"trace_id\":\"{}\",", trace.to_uppercase()),
+    ] {
+        assert_eq!(run(&["logs", "--lake", text(&lake), "--trace", &pasted]).stdout, plain, "{pasted}");
+        let followed = run(&["trace", "--lake", text(&lake), "--format", "json", &pasted]);
+        let followed: Value = serde_json::from_str(&followed.stdout).unwrap();
+        assert_eq!(followed["ids"]["trace_id"][0], json!(trace), "{pasted}");
+    }
+    let plain = run(&["logs", "--lake", text(&lake), "--invocation", &invocation]);
+    assert_eq!(plain.code, 0);
+    for pasted in
+        [format!("@requestId = \"{invocation}\""), format!("{{{invocation}}}"), format!("urn:uuid:{invocation},")]
+    {
+        assert_eq!(run(&["logs", "--lake", text(&lake), "--invocation", &pasted]).stdout, plain.stdout, "{pasted}");
+    }
+}

@@ -30,6 +30,22 @@ fn arguments() {
     check(&["sql", "--lake", ".", "--since", "yesteryear", "SELECT 1"], 2, "--since yesteryear: not a time");
     check(&["sql", "--lake", ".", "--since", "1h", "--until", "2h", "SELECT 1"], 2, "--since is later than --until");
     check(&["sql", "--lake", ".", "--lateness", "soon", "SELECT 1"], 2, "--lateness soon: not a duration");
+    check(&["query", "--param", "minutes=10"], 2, "required arguments were not provided");
+    check(&["query", "--show-sql"], 2, "required arguments were not provided");
+    // What a name was meant for is told, and not the whole of it.
+    let long = "x".repeat(120_000);
+    for arguments in [
+        &["sql", "--lake", ".", "--since", &long, "SELECT 1"][..],
+        &["logs", "--lake", ".", "--level", &long],
+        &["query", &long],
+        &["sql", "--lake", &long, "SELECT 1"],
+        &["schema", &format!("--{long}")],
+        &[&long],
+    ] {
+        let answer = run(arguments);
+        assert!([2, 3].contains(&answer.code), "{}", answer.code);
+        assert!(answer.stderr.contains("letters) …x") && answer.stderr.len() < 4_000, "{}", answer.stderr);
+    }
     let future = ["--since", "2199-01-01T00:00:00Z", "--until", "2199-01-02T00:00:00Z"];
     check(&[&["backfill", "--group", "*", "--lake", "a=."], &future[..]].concat(), 2, "--since is still to come");
     assert_eq!(run(&["--help"]).code, 0);

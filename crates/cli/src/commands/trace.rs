@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use transect_normalize::{AnyId, parse_any_id};
+use transect_normalize::AnyId;
 use transect_query::{
     EngineOptions, Format, Id, IdKind, LogsShown, MADE_AFTER_NANO, MADE_BEFORE_NANO, NamesSeen, PickFilter,
     Trace as Found, TraceBounds, TraceStart, WaterfallStyle, Window, pick_sql, render_batch, render_trace_html,
@@ -12,7 +12,8 @@ use transect_query::{
 
 use crate::arguments::{CrossingName, FormatName, Global, LogsName, Trace};
 use crate::clock::utc_text;
-use crate::failure::{Failure, NOTHING_FOUND};
+use crate::failure::Failure;
+use crate::ids::pasted_id;
 use crate::output::{self, Destination};
 use crate::{config, zone};
 
@@ -73,7 +74,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
     if own.max_records == 0 {
         return Err(Failure::usage("--max-records 0 finds nothing", "leave it out, or write a number from 1 on"));
     }
-    let id = parse_any_id(text).ok_or_else(|| Failure::usage("the ID is empty", "see `transect trace --help`"))?;
+    let id = pasted_id(text).ok_or_else(|| Failure::usage("the ID is empty", "see `transect trace --help`"))?;
     let options = output::engine_options(global)?;
     let start = start(text, &id, &options);
     let bounds = TraceBounds {
