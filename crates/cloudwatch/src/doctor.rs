@@ -25,6 +25,7 @@ pub use observed::{
     Alias, Asynchronous, Configuration, Conversion, Deployed, Deserializer, Forwarder, Invoker, LakeView, Newest,
     Observed, Pile, S3Destination, Skew, Stream, Undelivered,
 };
+pub use words::quote;
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
