@@ -63,6 +63,11 @@ fn lakes() {
     let config = folder.path().join("transect.toml");
     std::fs::write(&config, "[[region]]\nnam = \"x\"\n").unwrap();
     check(&["sql", "--config", text(&config), "SELECT 1"], 2, "unknown field `nam`");
+    // Nobody writes to it, and to read it would take for ever.
+    let pipe = folder.path().join("pipe.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    check(&["sql", "--config", text(&pipe), "SELECT 1"], 2, "it is a pipe or a device, and no file");
+    check(&["sql", "--config", "/dev/zero", "SELECT 1"], 2, "it is a pipe or a device, and no file");
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     check(&["sql", "--lake", text(&file), "SELECT 1"], 2, "is not a directory");
