@@ -16,7 +16,7 @@ pub const USAGE: u8 = 2;
 /// A region, or a file, did not answer.
 pub const INCOMPLETE: u8 = 3;
 /// There is nothing to answer from.
-pub const NOTHING_FOUND: u8 = 5;
+const NOTHING_FOUND: u8 = 5;
 /// Our bug.
 pub const INTERNAL: u8 = 70;
 
@@ -53,6 +53,11 @@ impl Failure {
         Failure::Because { code: INCOMPLETE, error: error.into(), hint: None }
     }
 
+    /// An answer without anything in it, and what may be the reason.
+    pub fn nothing_found(message: impl Into<String>, hint: Option<String>) -> Failure {
+        Failure::Because { code: NOTHING_FOUND, error: anyhow::Error::msg(message.into()), hint }
+    }
+
     /// The same failure, with what helps here before what helps in general.
     pub fn with_hint(self, text: &str) -> Failure {
         match self {
@@ -83,11 +88,6 @@ impl Failure {
     }
 }
 
-static PANICKED: AtomicBool = AtomicBool::new(false);
-static OVERFLOWN: AtomicBool = AtomicBool::new(false);
-
-/// Has the first panic of any thread told in one sentence; with `RUST_BACKTRACE`, with the way to it.
-pub fn tell_panics() {
 /// Letters of a word, and of a line, that stderr repeats: names come from arguments, files and logs. A path has up to 4,096 bytes.
 const WORD_LETTERS_MAX: usize = 4_096;
 const LINE_LETTERS_MAX: usize = 4 * WORD_LETTERS_MAX;
@@ -118,6 +118,11 @@ fn shortened(text: &str, letters_max: usize) -> String {
     format!("{begin}… ({} letters) …{end}", count - 2 * END_LETTERS)
 }
 
+static PANICKED: AtomicBool = AtomicBool::new(false);
+static OVERFLOWN: AtomicBool = AtomicBool::new(false);
+
+/// Has the first panic of any thread told in one sentence; with `RUST_BACKTRACE`, with the way to it.
+pub fn tell_panics() {
     std::panic::set_hook(Box::new(|panic| {
         if PANICKED.swap(true, Ordering::Relaxed) {
             return;
@@ -233,11 +238,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_too_large_for_arrow_is_no_bug_of_ours() {
-        let place = " (registry/src/index/arrow-buffer-1.0.0/src/buffer/offset.rs:167)";
-        assert!(is_overflow("offset overflow", place));
-        assert!(is_overflow("byte array offset overflow", place));
-    #[test]
     fn no_name_fills_the_screen() {
         let ends = |letter: &str| letter.repeat(END_LETTERS);
         let (long, wide) = ("x".repeat(120_000), "ü".repeat(5_000));
@@ -264,6 +264,11 @@ mod tests {
         assert!(told(&words).len() < LINE_LETTERS_MAX);
     }
 
+    #[test]
+    fn what_is_too_large_for_arrow_is_no_bug_of_ours() {
+        let place = " (registry/src/index/arrow-buffer-1.0.0/src/buffer/offset.rs:167)";
+        assert!(is_overflow("offset overflow", place));
+        assert!(is_overflow("byte array offset overflow", place));
         assert!(!is_overflow("index out of bounds", place));
         assert!(!is_overflow("offset overflow", " (crates/query/src/spool.rs:1)"));
     }

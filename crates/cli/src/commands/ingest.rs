@@ -54,7 +54,7 @@ pub fn load_files(
     let bytes_done = std::sync::atomic::AtomicU64::new(0);
     let progress = |bytes: u64| {
         let done = bytes_done.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed) + bytes;
-        bar.set_message(output::human_bytes(done));
+        bar.set_message(format!(", {}", output::human_bytes(done)));
         bar.inc(1);
     };
     let attention = Attention::new();

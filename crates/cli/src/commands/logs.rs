@@ -64,9 +64,7 @@ pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
     let seen = NamesSeen::of(&found.rows);
     output::finish(global, &found.completeness, &seen)?;
     match nothing {
-        Some(hint) => {
-            Err(Failure::Because { code: NOTHING_FOUND, error: anyhow::anyhow!("no records found"), hint: Some(hint) })
-        }
+        Some(hint) => Err(Failure::nothing_found("no records found", Some(hint))),
         None => Ok(()),
     }
 }
@@ -75,9 +73,7 @@ pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
 fn nothing_found(engine: &Engine, filter: &LogFilter, global: &Global) -> Result<String, Failure> {
     let looked = output::looked_at(engine)?;
     let is_open = global.since.is_none() && global.until.is_none();
-    let unknown = output::block_on(Some(&output::Watch::new(engine, global)), engine.unknown_names(filter))?;
-    // What names there are is a help, and no answer fails for it.
-    let mut lines: Vec<String> = unknown.unwrap_or_default().into_iter().map(|unknown| unknown.to_string()).collect();
+    let mut lines = output::unknown_hints(engine, global, engine.unknown_names(filter))?;
     lines.push(looked);
     if !is_open {
         lines.push("widen --since, or --lateness for what arrived late".to_owned());

@@ -15,7 +15,7 @@ pub fn run(own: &Subscribe, global: &Global) -> Result<(), Failure> {
     let does = own.apply && !global.dry_run;
     let regions = cloud::regions(global)?;
     let progress = Progress::default();
-    let watch = cloud::watch_calls(global, &progress);
+    let watch = cloud::watch(global, "log groups", &progress);
     let (found, completeness) = output::block_on(Some(&watch), async {
         let regions = cloud::connect(&regions).await;
         let account = cloud::account(&regions).await?;

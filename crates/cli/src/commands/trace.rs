@@ -154,11 +154,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
     output::finish(global, &trace.completeness, &seen)?;
     if is_empty {
         let hint = nothing_found(text, &start, &trace, global);
-        return Err(Failure::Because {
-            code: NOTHING_FOUND,
-            error: anyhow::anyhow!("nothing found of {text}"),
-            hint: Some(hint),
-        });
+        return Err(Failure::nothing_found(format!("nothing found of {text}"), Some(hint)));
     }
     Ok(())
 }
@@ -241,10 +237,9 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
         across_releases: own.crossing.contains(&CrossingName::Releases),
     };
     let engine = output::open(config::configured(global)?, options)?;
-    let nothing = |looked: String| Failure::Because {
-        code: NOTHING_FOUND,
-        error: anyhow::anyhow!("no such traces"),
-        hint: Some(format!("{looked}\nwiden --since, which is 24 h ago where it is not named, or ask for less")),
+    let nothing = |looked: String| {
+        let hint = format!("{looked}\nwiden --since, which is 24 h ago where it is not named, or ask for less");
+        Failure::nothing_found("no such traces", Some(hint))
     };
     let can_choose = format == Format::Table
         && global.output.is_none()
