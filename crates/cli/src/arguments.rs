@@ -90,7 +90,7 @@ pub struct Global {
     #[arg(long, value_name = "DURATION", default_value = "24h", global = true, help_heading = "Time")]
     pub lateness: String,
     /// How the answer is written; from the ending of --output, else `table`
-    #[arg(long, value_enum, value_name = "FORMAT", global = true, help_heading = "Output")]
+    #[arg(long, value_enum, value_name = "FORMAT", ignore_case = true, global = true, help_heading = "Output")]
     pub format: Option<FormatName>,
     /// Write the answer to this file, whole or not at all, readable by its owner alone. A link's target is replaced, a pipe or
     /// device is written to, and `-` is stdout

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::error::{ContextKind, ContextValue};
 use transect_lake::LakeError;
 use transect_query::{QueryError, RenderError, visible_lines};
 
@@ -159,16 +160,35 @@ pub fn panic_code() -> Option<u8> {
     PANICKED.load(Ordering::Relaxed).then_some(code)
 }
 
+/// What other programs call what `transect tail` does.
+const FOLLOWING: [&str; 3] = ["-f", "--follow", "--tail"];
+
 /// Prints what the parser says of the arguments: help and version to stdout, everything else to stderr.
 pub fn report_usage(error: &clap::Error) -> ExitCode {
     let plain = error.render().to_string();
     let shown = told(&plain);
+    let is_help = !error.use_stderr();
     // It may repeat what somebody else has put on the line.
-    let _ = match shown == plain {
+    let printed = match shown == plain {
         true => error.print(),
         false => write!(io::stderr(), "{shown}"),
     };
-    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+    // Help that nobody can read is no help; of a mistake it is known, whoever reads it.
+    match printed {
+        Err(fault) if is_help => match Failure::from(fault) {
+            Failure::ClosedPipe => ExitCode::SUCCESS,
+            failure => failure.report(),
+        },
+        _ if is_help => ExitCode::SUCCESS,
+        _ => {
+            if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
+                && FOLLOWING.contains(&word.as_str())
+            {
+                let _ = writeln!(io::stderr(), "`transect tail` shows records as they are written");
+            }
+            ExitCode::from(USAGE)
+        }
+    }
 }
 
 impl From<LakeError> for Failure {

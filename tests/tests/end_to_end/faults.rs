@@ -48,6 +48,19 @@ fn arguments() {
     }
     let future = ["--since", "2199-01-01T00:00:00Z", "--until", "2199-01-02T00:00:00Z"];
     check(&[&["backfill", "--group", "*", "--lake", "a=."], &future[..]].concat(), 2, "--since is still to come");
+    // As `tail`, `kubectl logs` and others have it.
+    for follow in ["-f", "--follow", "--tail"] {
+        check(&["logs", "--lake", ".", follow], 2, "`transect tail` shows records as they are written");
+    }
+    check(&["sql", "--lake", ".", "--format", "GLUE", "SELECT 1"], 2, "--format glue is for `transect schema`");
+    // Help that nobody gets is told, and a device that is full is no reader that went away.
+    #[cfg(target_os = "linux")]
+    for arguments in [&["--help"][..], &["--version"], &["help", "trace"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let answer: Answer = transect(arguments).stdout(full).output().unwrap().into();
+        assert_eq!(answer.code, 3, "{arguments:?}");
+        assert!(answer.stderr.contains("write the answer: No space left on device"), "{}", answer.stderr);
+    }
     assert_eq!(run(&["--help"]).code, 0);
     assert!(run(&["--version"]).stdout.starts_with("transect "));
 }
