@@ -80,14 +80,28 @@ pub struct Global {
     pub region: Vec<String>,
     /// From when on: 90s, 15min, 1h30m or 7d ago; today, yesterday, 20:00, a date or '2026-11-21 08:42', of the local zone; an
     /// RFC 3339 time; seconds or milliseconds since 1970
-    #[arg(long, alias = "start", value_name = "TIME", global = true, help_heading = "Time")]
+    #[arg(
+        long,
+        alias = "start",
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        global = true,
+        help_heading = "Time"
+    )]
     pub since: Option<String>,
     /// Until when: as --since, or `now`. A day that --since names too is meant as a whole
-    #[arg(long, value_name = "TIME", global = true, help_heading = "Time")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, global = true, help_heading = "Time")]
     pub until: Option<String>,
     /// How long after its time a record may have arrived and still be found when a time range is given. What came later
     /// is shown by `transect query late-deliveries`
-    #[arg(long, value_name = "DURATION", default_value = "24h", global = true, help_heading = "Time")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "24h",
+        allow_hyphen_values = true,
+        global = true,
+        help_heading = "Time"
+    )]
     pub lateness: String,
     /// How the answer is written; from the ending of --output, else `table`
     #[arg(long, value_enum, value_name = "FORMAT", ignore_case = true, global = true, help_heading = "Output")]

@@ -48,6 +48,10 @@ fn arguments() {
     }
     let future = ["--since", "2199-01-01T00:00:00Z", "--until", "2199-01-02T00:00:00Z"];
     check(&[&["backfill", "--group", "*", "--lake", "a=."], &future[..]].concat(), 2, "--since is still to come");
+    // journalctl's way to say how long ago is told, and no other option is missed.
+    check(&["logs", "--lake", ".", "--since", "-5m"], 2, "--since -5m: not a time\n  write 90s, 15min");
+    check(&["logs", "--lake", ".", "--since", "--utc"], 2, "--since --utc: not a time");
+    check(&["logs", "--lake", ".", "--lateness", "-1h"], 2, "--lateness -1h: not a duration");
     // As `tail`, `kubectl logs` and others have it.
     for follow in ["-f", "--follow", "--tail"] {
         check(&["logs", "--lake", ".", follow], 2, "`transect tail` shows records as they are written");
