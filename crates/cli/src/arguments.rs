@@ -6,8 +6,10 @@ mod cloud;
 #[cfg(test)]
 mod mentions;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, PathCompleter};
@@ -31,6 +33,38 @@ pub struct Arguments {
     pub command: Command,
 }
 
+impl Arguments {
+    /// What the command line says. What has a blank in it before any `=` is no option, whatever it begins with, but a text such as
+    /// an SQL comment: it is read as if it stood behind `--`.
+    ///
+    /// # Errors
+    /// What the parser says.
+    pub fn read(words: impl Iterator<Item = OsString>) -> Result<Arguments, clap::Error> {
+        let words: Vec<OsString> = words.collect();
+        Arguments::try_parse_from(&words).or_else(|error| {
+            let text = error.get(ContextKind::InvalidArg).filter(|_| error.kind() == ErrorKind::UnknownArgument);
+            let at = match text {
+                Some(ContextValue::String(text)) if text.contains(char::is_whitespace) => {
+                    // The parser takes what stands behind an `=` for its value.
+                    let is_it = |word: &str| {
+                        word.strip_prefix(text).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+                    };
+                    words.iter().position(|word| word.to_str().is_some_and(is_it))
+                }
+                _ => None,
+            };
+            let Some(at) = at else { return Err(error) };
+            let mut words = words;
+            let text = words.remove(at);
+            if !words.iter().any(|word| word == "--") {
+                words.push("--".into());
+            }
+            words.push(text);
+            Arguments::try_parse_from(words).map_err(|_| error)
+        })
+    }
+}
+
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
@@ -46,17 +80,31 @@ pub struct Global {
     pub region: Vec<String>,
     /// From when on: 90s, 15min, 1h30m or 7d ago; today, yesterday, 20:00, a date or '2026-11-21 08:42', of the local zone; an
     /// RFC 3339 time; seconds or milliseconds since 1970
-    #[arg(long, alias = "start", value_name = "TIME", global = true, help_heading = "Time")]
+    #[arg(
+        long,
+        alias = "start",
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        global = true,
+        help_heading = "Time"
+    )]
     pub since: Option<String>,
     /// Until when: as --since, or `now`. A day that --since names too is meant as a whole
-    #[arg(long, value_name = "TIME", global = true, help_heading = "Time")]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, global = true, help_heading = "Time")]
     pub until: Option<String>,
     /// How long after its time a record may have arrived and still be found when a time range is given. What came later
     /// is shown by `transect query late-deliveries`
-    #[arg(long, value_name = "DURATION", default_value = "24h", global = true, help_heading = "Time")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "24h",
+        allow_hyphen_values = true,
+        global = true,
+        help_heading = "Time"
+    )]
     pub lateness: String,
     /// How the answer is written; from the ending of --output, else `table`
-    #[arg(long, value_enum, value_name = "FORMAT", global = true, help_heading = "Output")]
+    #[arg(long, value_enum, value_name = "FORMAT", ignore_case = true, global = true, help_heading = "Output")]
     pub format: Option<FormatName>,
     /// Write the answer to this file, whole or not at all, readable by its owner alone. A link's target is replaced, a pipe or
     /// device is written to, and `-` is stdout
@@ -285,10 +333,10 @@ pub struct Query {
     #[arg(value_name = "NAME", add = ArgValueCandidates::new(names::queries))]
     pub name: Option<String>,
     /// A parameter's value; repeatable
-    #[arg(long, short, value_name = "NAME=VALUE")]
+    #[arg(long, short, value_name = "NAME=VALUE", requires = "name")]
     pub param: Vec<String>,
     /// Print the question's SQL instead of its answer
-    #[arg(long)]
+    #[arg(long, requires = "name")]
     pub show_sql: bool,
 }
 

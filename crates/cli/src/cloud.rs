@@ -103,19 +103,22 @@ pub fn reading(own: &Reading) -> Options {
     }
 }
 
-/// Shows how far work of many pieces has come, which brings events.
+/// Shows how far work of many pieces has come, and the events that it has brought, if it brings any.
 pub fn watch<'p>(global: &Global, pieces: &'static str, progress: &'p Progress) -> Watch<'p> {
-    let how_far = move |said| HowFar { done: progress.done(), found: progress.found(), said };
-    Watch::of(global, pieces, move || how_far(format!("{} events", progress.events())))
+    Watch::of(global, pieces, || {
+        let events = Some(progress.events()).filter(|events| *events > 0);
+        let said = events.map(|events| format!("{events} events"));
+        HowFar { done: progress.done(), found: progress.found(), said }
+    })
 }
 
-/// The same of calls about log groups.
-pub fn watch_calls<'p>(global: &Global, progress: &'p Progress) -> Watch<'p> {
-    Watch::of(global, "calls", || HowFar {
-        done: progress.done(),
-        found: progress.found(),
-        said: "about log groups".to_owned(),
-    })
+/// No log group is the one that was meant.
+pub fn no_log_group(patterns: &[String]) -> Failure {
+    let told = match patterns {
+        [] => "there is no log group".to_owned(),
+        patterns => format!("no log group is called {}", patterns.join(" or ")),
+    };
+    Failure::nothing_found(told, Some("`transect subscribe --plan` lists the log groups".to_owned()))
 }
 
 /// Asks all regions at once. What came to nothing is a region that the answer is without.

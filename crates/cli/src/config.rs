@@ -98,6 +98,9 @@ fn from_file(path: &Path) -> Result<Configured, Failure> {
                 .into(),
         ),
     };
+    if inputs::may_never_end(path) {
+        return Err(failure(anyhow::anyhow!("it is a pipe or a device, and no file")));
+    }
     let text = inputs::read_text(path, FILE_BYTES_MAX).context("read").map_err(failure)?;
     let file: File =
         toml::from_str(&text).map_err(|error| failure(anyhow::anyhow!("{}", error.to_string().trim_end())))?;

@@ -12,7 +12,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::Deserialize;
-use transect_normalize::{DecodeError, gunzip};
+use transect_normalize::gunzip;
 
 use self::events::{exported_stream, exported_time};
 
@@ -60,8 +60,8 @@ pub enum Fault {
     /// A query that is still running, or holds nothing.
     NotComplete(String),
     Damaged(String),
-    /// What it says of its events is more than CloudWatch allows.
-    Decode(DecodeError),
+    /// What it says of an event is more than CloudWatch allows; events count from 1.
+    Decode(Kind, u64, String),
 }
 
 impl fmt::Display for Fault {
@@ -81,7 +81,7 @@ impl fmt::Display for Fault {
                 write!(f, "it is {}, whose query is {status}: save it when it is Complete", Kind::InsightsAnswer)
             }
             Fault::Damaged(fault) => write!(f, "{fault}"),
-            Fault::Decode(error) => write!(f, "{error}"),
+            Fault::Decode(kind, number, fault) => write!(f, "it is {kind}, and of event {number} {fault}"),
         }
     }
 }
@@ -274,7 +274,12 @@ mod tests {
     #[test]
     fn what_a_file_does_not_say_is_asked_for_by_its_name() {
         let none = Named::default();
-        let said = |text: &str| match events(text, "x", none) {
+        // It is the third of the file, however long the first is and whatever is made of it.
+        let of = |message: &str, id: &str| {
+            format!(r#"{{"events":[{{"timestamp":1,"message":"{message}","eventId":"{id}","logStreamName":"s"}}]}}"#)
+        };
+        let too_long = [of(&"x".repeat(5 << 20), "1"), of("a", "2"), of("b", &"3".repeat(5_000))].concat();
+        let said = |text: &str| match events(text, "x", if text.len() > 5_000 { GROUP } else { none }) {
             Some(Err(fault)) => fault.to_string(),
             other => format!("{other:?}"),
         };
@@ -300,6 +305,7 @@ mod tests {
             (r#"[{"@timestamp":"1","@message":"a","@log":"1:g"}] x"#, "event 2 is none"),
             (r#"[{"@timestamp":"1","@message":"a\ud800b","@log":"1:g"}]"#, "unexpected end of hex escape"),
             (r#"{"results":{},"status":"Complete"}"#, "it holds no list of events"),
+            (&too_long, "`aws logs filter-log-events`, and of event 3 id is not an event id"),
         ] {
             assert!(said(text).contains(sentence), "{text}: {}", said(text));
         }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::error::{ContextKind, ContextValue};
 use transect_lake::LakeError;
 use transect_query::{QueryError, RenderError, visible_lines};
 
@@ -16,7 +17,7 @@ pub const USAGE: u8 = 2;
 /// A region, or a file, did not answer.
 pub const INCOMPLETE: u8 = 3;
 /// There is nothing to answer from.
-pub const NOTHING_FOUND: u8 = 5;
+const NOTHING_FOUND: u8 = 5;
 /// Our bug.
 pub const INTERNAL: u8 = 70;
 
@@ -53,6 +54,11 @@ impl Failure {
         Failure::Because { code: INCOMPLETE, error: error.into(), hint: None }
     }
 
+    /// An answer without anything in it, and what may be the reason.
+    pub fn nothing_found(message: impl Into<String>, hint: Option<String>) -> Failure {
+        Failure::Because { code: NOTHING_FOUND, error: anyhow::Error::msg(message.into()), hint }
+    }
+
     /// The same failure, with what helps here before what helps in general.
     pub fn with_hint(self, text: &str) -> Failure {
         match self {
@@ -75,12 +81,42 @@ impl Failure {
         };
         // Nobody may be listening to stderr either.
         let mut stderr = io::stderr().lock();
-        let _ = writeln!(stderr, "{}", visible_lines(&format!("transect: {error:#}")));
+        let _ = writeln!(stderr, "{}", told(&format!("transect: {error:#}")));
         if let Some(hint) = hint {
-            let _ = writeln!(stderr, "  {}", visible_lines(&hint.replace('\n', "\n  ")));
+            let _ = writeln!(stderr, "  {}", told(&hint.replace('\n', "\n  ")));
         }
         ExitCode::from(code)
     }
+}
+
+/// Letters of a word, and of a line, that stderr repeats: names come from arguments, files and logs. A path has up to 4,096 bytes.
+const WORD_LETTERS_MAX: usize = 4_096;
+const LINE_LETTERS_MAX: usize = 4 * WORD_LETTERS_MAX;
+/// What is shown of both ends of what is longer.
+const END_LETTERS: usize = 100;
+
+/// What is told on stderr: no terminal acts upon what stands in it, and no name fills one.
+pub fn told(text: &str) -> String {
+    let shown = visible_lines(text);
+    if shown.len() <= WORD_LETTERS_MAX {
+        return shown;
+    }
+    let line = |line: &str| {
+        let words: Vec<String> = line.split(' ').map(|word| shortened(word, WORD_LETTERS_MAX)).collect();
+        shortened(&words.join(" "), LINE_LETTERS_MAX)
+    };
+    shown.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Both ends of what is longer than so many letters.
+fn shortened(text: &str, letters_max: usize) -> String {
+    let count = text.chars().count();
+    if count <= letters_max {
+        return text.to_owned();
+    }
+    let at = |letters: usize| text.char_indices().nth(letters).map_or(text.len(), |(at, _)| at);
+    let (begin, end) = (&text[..at(END_LETTERS)], &text[at(count - END_LETTERS)..]);
+    format!("{begin}… ({} letters) …{end}", count - 2 * END_LETTERS)
 }
 
 static PANICKED: AtomicBool = AtomicBool::new(false);
@@ -124,16 +160,35 @@ pub fn panic_code() -> Option<u8> {
     PANICKED.load(Ordering::Relaxed).then_some(code)
 }
 
+/// What other programs call what `transect tail` does.
+const FOLLOWING: [&str; 3] = ["-f", "--follow", "--tail"];
+
 /// Prints what the parser says of the arguments: help and version to stdout, everything else to stderr.
 pub fn report_usage(error: &clap::Error) -> ExitCode {
     let plain = error.render().to_string();
-    let shown = visible_lines(&plain);
+    let shown = told(&plain);
+    let is_help = !error.use_stderr();
     // It may repeat what somebody else has put on the line.
-    let _ = match shown == plain {
+    let printed = match shown == plain {
         true => error.print(),
         false => write!(io::stderr(), "{shown}"),
     };
-    ExitCode::from(if error.use_stderr() { USAGE } else { 0 })
+    // Help that nobody can read is no help; of a mistake it is known, whoever reads it.
+    match printed {
+        Err(fault) if is_help => match Failure::from(fault) {
+            Failure::ClosedPipe => ExitCode::SUCCESS,
+            failure => failure.report(),
+        },
+        _ if is_help => ExitCode::SUCCESS,
+        _ => {
+            if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
+                && FOLLOWING.contains(&word.as_str())
+            {
+                let _ = writeln!(io::stderr(), "`transect tail` shows records as they are written");
+            }
+            ExitCode::from(USAGE)
+        }
+    }
 }
 
 impl From<LakeError> for Failure {
@@ -201,6 +256,33 @@ impl From<io::Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_name_fills_the_screen() {
+        let ends = |letter: &str| letter.repeat(END_LETTERS);
+        let (long, wide) = ("x".repeat(120_000), "ü".repeat(5_000));
+        let cases = [
+            (long.clone(), format!("{}… (119800 letters) …{}", ends("x"), ends("x"))),
+            (
+                format!("no `{long}`\nhint {wide}"),
+                format!(
+                    "no `{}… (119802 letters) …{}`\nhint {}… (4800 letters) …{}",
+                    "x".repeat(99),
+                    "x".repeat(99),
+                    ends("ü"),
+                    ends("ü")
+                ),
+            ),
+            // A path of any length, and what is short, stay.
+            (format!("read {}", "p".repeat(4_096)), format!("read {}", "p".repeat(4_096))),
+            ("one\n\u{1b}[2J".to_owned(), "one\n\\u{1b}[2J".to_owned()),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(told(&text), expected);
+        }
+        let words = "word ".repeat(50_000);
+        assert!(told(&words).len() < LINE_LETTERS_MAX);
+    }
 
     #[test]
     fn what_is_too_large_for_arrow_is_no_bug_of_ours() {

@@ -55,6 +55,14 @@ pub fn read(path: &Path, bytes_max: u64) -> std::io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= bytes_max).then_some(bytes))
 }
 
+/// Whether something of this name is neither a file nor what a shell has put there for a command's output (`<(…)`): nobody may ever
+/// write to a pipe.
+pub fn may_never_end(path: &Path) -> bool {
+    let is_open_already =
+        || path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd") || path == Path::new("/dev/stdin");
+    std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) && !is_open_already()
+}
+
 /// As [`read`], of a text that people write: without the byte order mark that some editors put before it.
 pub fn read_written(path: &Path, bytes_max: u64) -> std::io::Result<Vec<u8>> {
     const MARK: &[u8] = "\u{feff}".as_bytes();

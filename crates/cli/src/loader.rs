@@ -67,6 +67,8 @@ pub struct Loaded {
     pub already_present: u64,
     /// Records written.
     pub records: u64,
+    /// Log events that a forwarder wrote about its own work, which are left out.
+    pub own: u64,
     /// Secrets replaced.
     pub redacted: u64,
     /// Parquet files written, and their bytes.
@@ -163,6 +165,7 @@ pub fn load(load: &Load<'_>, progress: &(dyn Fn(u64) + Sync)) -> Result<Option<L
         loaded.events += worker.loaded.events;
         loaded.already_present += worker.loaded.already_present;
         loaded.records += worker.loaded.records;
+        loaded.own += worker.loaded.own;
         loaded.redacted += worker.loaded.redacted;
         rejected.extend(worker.rejected);
         writers.push(worker.writer);
@@ -375,7 +378,7 @@ impl Shared<'_> {
         }
         let origin = Origin { region, account: None, now_unix_nano: self.load.now_unix_nano };
         let (mut outcome, mut records) = (Ok(()), 0);
-        let stats = self.load.normalizer.normalize(document, &origin, &mut |record| {
+        let (stats, own) = self.load.normalizer.normalize_others(document, &origin, &mut |record| {
             let hour = HourUtc::from_unix_nano(record.observed_time_unix_nano);
             if let Some(known) = hours.iter().find(|known| known.partition.hour() == hour)
                 && !known.is_present
@@ -386,6 +389,7 @@ impl Shared<'_> {
             }
         });
         worker.loaded.records += records;
+        worker.loaded.own += own;
         worker.loaded.redacted += stats.redacted;
         outcome
     }

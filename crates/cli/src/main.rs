@@ -11,6 +11,7 @@ mod commands;
 mod config;
 mod exports;
 mod failure;
+mod ids;
 mod inputs;
 mod loader;
 mod names;
@@ -22,7 +23,7 @@ mod zone;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use clap_complete::CompleteEnv;
 
 use crate::arguments::{Arguments, Command};
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     failure::tell_panics();
     // Where a shell asks for completions, this answers and ends.
     CompleteEnv::with_factory(Arguments::command).var(commands::completions::VARIABLE).bin("transect").complete();
-    let mut arguments = match Arguments::try_parse() {
+    let mut arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => return failure::report_usage(&error),
     };

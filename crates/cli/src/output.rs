@@ -18,13 +18,13 @@ use tokio::runtime::Runtime;
 use transect_lake::{Access, RequestCounts, without_path};
 use transect_query::{
     Completeness, Engine, EngineOptions, Extent, Format, Limits, NamesSeen, QueryError, Question, Reading, ScalarValue,
-    TableStyle, VisibleJson, Wanted, readings_batch, render_batch, visible_lines,
+    TableStyle, Unknown, VisibleJson, Wanted, readings_batch, render_batch, visible_lines,
 };
 
 use crate::arguments::{FormatName, Global};
 use crate::clock::{self, utc_text};
 use crate::config::{Configured, cache_directory};
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::range::{Clock, parse_bytes, parse_duration};
 use crate::signals::{Attention, Paging};
 use crate::{aws, names, signals, zone};
@@ -345,7 +345,7 @@ pub fn say(global: &Global, text: &str) {
 
 /// What is said even to those who want no talk.
 pub fn warn(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", visible_lines(text));
+    let _ = writeln!(io::stderr().lock(), "{}", failure::told(text));
 }
 
 /// Says something that would be said again at every look.
@@ -438,6 +438,16 @@ pub fn looked_at(question: &Question) -> Result<String, Failure> {
     Ok(format!("it was looked for in {regions}, {when}{files}"))
 }
 
+/// Names in a question that no record has, each with what is there. That is a help, and no answer fails for it.
+pub fn unknown_hints(
+    question: &Question,
+    global: &Global,
+    unknown: impl Future<Output = Result<Vec<Unknown>, QueryError>>,
+) -> Result<Vec<String>, Failure> {
+    let unknown = block_on(Some(&Watch::new(question, global)), unknown)?;
+    Ok(unknown.unwrap_or_default().iter().map(ToString::to_string).collect())
+}
+
 /// Before this there is nothing to watch.
 const PROGRESS_AFTER: Duration = Duration::from_millis(500);
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
@@ -447,7 +457,7 @@ pub struct HowFar {
     pub done: u64,
     pub found: u64,
     /// What there is to say beside it.
-    pub said: String,
+    pub said: Option<String>,
 }
 
 /// Shows how far work has come, until its answer comes.
@@ -468,7 +478,11 @@ impl<'w> Watch<'w> {
             HowFar {
                 done: progress.files_opened,
                 found: progress.files_found,
-                said: format!("{} of {} read", human_bytes(progress.bytes_read), human_bytes(progress.bytes_found)),
+                said: Some(format!(
+                    "{} of {} read",
+                    human_bytes(progress.bytes_read),
+                    human_bytes(progress.bytes_found)
+                )),
             }
         })
     }
@@ -494,7 +508,7 @@ impl<'w> Watch<'w> {
         let HowFar { done, found, said } = (self.how_far)();
         bar.set_length(found);
         bar.set_position(done.min(found));
-        bar.set_message(said);
+        bar.set_message(said.map(|said| format!(", {said}")).unwrap_or_default());
     }
 
     /// Says how far it came, where there was anything to do: at the end, or where something has ended it.
@@ -502,7 +516,8 @@ impl<'w> Watch<'w> {
         let HowFar { done, found, said } = (self.how_far)();
         if found > 0 && !self.is_quiet {
             let seconds = self.begun.elapsed().as_secs_f64();
-            warn(&format!("{done} of {found} {}, {said}, in {seconds:.1} s", self.pieces));
+            let said = said.map(|said| format!(", {said}")).unwrap_or_default();
+            warn(&format!("{done} of {found} {}{said}, in {seconds:.1} s", self.pieces));
         }
     }
 
@@ -582,12 +597,19 @@ pub fn progress_bar(count: u64, is_quiet: bool, pieces: &str) -> ProgressBar {
     if is_quiet || !io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
-    if let Ok(style) =
-        ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {pieces}, {{msg}}, {{elapsed}}"))
+    if let Ok(style) = ProgressStyle::with_template(&format!("{{bar:30}} {{pos}}/{{len}} {pieces}{{msg}}, {{elapsed}}"))
     {
         bar.set_style(style);
     }
     bar
+}
+
+/// What is said of events that are no telemetry, behind what was loaded.
+pub fn own_events(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        count => format!("; {count} events are left out that a forwarder wrote of its own work"),
+    }
 }
 
 /// A number of bytes as people say it.

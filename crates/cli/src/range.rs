@@ -1,7 +1,8 @@
 //! Times, ranges and durations: what people type, as nanoseconds. It refuses to read the clock and the zone: both are passed in.
 
-use jiff::civil::{Date, Time};
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::fmt::temporal::Pieces;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Span, Timestamp, Zoned};
 
 use crate::clock::unix_nano as nanos;
@@ -26,8 +27,21 @@ enum Kind {
     /// The same everywhere.
     Instant,
     /// A time of a zone: the beginning of a day, the latest of a time of day, or both named.
-    OfZone(Zoned, Local, Zone),
+    OfZone(Zoned, Local, Zone, Shift),
 }
+
+/// Whether clocks were set at that time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shift {
+    None,
+    /// They were set forward over it, and it is as much later.
+    Skipped(DateTime),
+    /// They were set back to it, and it is the first of two.
+    Twice,
+}
+
+/// No zone was ever further from UTC than 15 h 14 min (tz database, America/Metlakatla until 1867).
+const OFFSET_SECONDS_MAX: i32 = 16 * 3_600;
 
 /// Which zone a time is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +125,22 @@ fn is_day_and_hour(digits: &str) -> bool {
     day().is_some() && small(8..10).is_some_and(|hour| (0..24).contains(&hour))
 }
 
+/// The instant at which clocks of a zone show this time; where they skip it the one that they show so much later, and of two the
+/// first, as RFC 5545 has it.
+fn in_zone(time: DateTime, zone: &TimeZone) -> Option<(Zoned, Shift)> {
+    let found = zone.to_ambiguous_zoned(time);
+    let shift = match found.offset() {
+        AmbiguousOffset::Unambiguous { .. } => Shift::None,
+        AmbiguousOffset::Gap { .. } => Shift::Skipped(time),
+        AmbiguousOffset::Fold { .. } => Shift::Twice,
+    };
+    Some((found.compatible().ok()?, shift))
+}
+
+fn moment(time: Zoned, kind: Local, zone: Zone, shift: Shift) -> Option<Moment> {
+    Some(Moment { unix_nano: nanos(time.timestamp())?, kind: Kind::OfZone(time, kind, zone, shift) })
+}
+
 impl Clock {
     fn moment(&self, text: &str) -> Option<Moment> {
         let text = text.trim();
@@ -127,20 +157,30 @@ impl Clock {
             let is_day_and_hour = text.len() == "2026112108".len() && is_day_and_hour(text);
             return if is_day_and_hour && time > nanos(self.now)? { None } else { instant(time) };
         }
-        let stated = || text.parse::<Timestamp>().ok().or_else(|| Some(text.parse::<Zoned>().ok()?.timestamp()));
-        if let Some(time) = stated() {
+        let offset = Pieces::parse(text).ok().and_then(|pieces| pieces.to_numeric_offset());
+        if offset.is_some_and(|offset| offset.seconds().abs() > OFFSET_SECONDS_MAX) {
+            return None;
+        }
+        if let Ok(time) = text.parse::<Timestamp>() {
             return instant(nanos(time)?);
         }
-        if let Some(bare) = lower.strip_suffix("utc").or(lower.strip_suffix("gmt")) {
-            let (time, kind) = Clock { now: self.now, zone: TimeZone::UTC }.local(bare.trim_end())?;
-            return Some(Moment { unix_nano: nanos(time.timestamp())?, kind: Kind::OfZone(time, kind, Zone::Stated) });
+        if let Ok(time) = text.parse::<Zoned>() {
+            // An offset beside the zone says which of two it is.
+            let written = text.parse::<DateTime>().ok().filter(|_| offset.is_none());
+            let shift =
+                written.and_then(|written| in_zone(written, time.time_zone())).map_or(Shift::None, |found| found.1);
+            return moment(time, Local::DayAndTime, Zone::Stated, shift);
         }
-        let (time, kind) = self.local(&lower)?;
-        Some(Moment { unix_nano: nanos(time.timestamp())?, kind: Kind::OfZone(time, kind, Zone::Ours) })
+        if let Some(bare) = lower.strip_suffix("utc").or(lower.strip_suffix("gmt")) {
+            let (time, kind, shift) = Clock { now: self.now, zone: TimeZone::UTC }.local(bare.trim_end())?;
+            return moment(time, kind, Zone::Stated, shift);
+        }
+        let (time, kind, shift) = self.local(&lower)?;
+        moment(time, kind, Zone::Ours, shift)
     }
 
     /// What names no zone is of the clock's: a day, a time of day, or both.
-    fn local(&self, text: &str) -> Option<(Zoned, Local)> {
+    fn local(&self, text: &str) -> Option<(Zoned, Local, Shift)> {
         let today = self.now.to_zoned(self.zone.clone()).date();
         let day = |text: &str| match text {
             "today" => Some(today),
@@ -151,15 +191,16 @@ impl Clock {
         let is_clock =
             |text: &str| text.contains(':') && text.bytes().all(|byte| byte.is_ascii_digit() || b":.".contains(&byte));
         let time = |text: &str| text.parse::<Time>().ok().filter(|_| is_clock(text));
-        let at = |date: Date, time: Time| date.to_datetime(time).to_zoned(self.zone.clone()).ok();
+        let at = |date: Date, time: Time| in_zone(date.to_datetime(time), &self.zone);
         if let Some(date) = day(text) {
-            return Some((date.to_zoned(self.zone.clone()).ok()?, Local::Day));
+            return Some((date.to_zoned(self.zone.clone()).ok()?, Local::Day, Shift::None));
         }
         if let Some(time) = time(text) {
             // The latest that there was: logs are of what has been.
             let latest = at(today, time)?;
-            let latest = if latest.timestamp() > self.now { at(today.yesterday().ok()?, time)? } else { latest };
-            return Some((latest, Local::TimeOfDay));
+            let is_to_come = latest.0.timestamp() > self.now;
+            let (latest, shift) = if is_to_come { at(today.yesterday().ok()?, time)? } else { latest };
+            return Some((latest, Local::TimeOfDay, shift));
         }
         let (date, rest) = text.split_once([' ', 't']).filter(|(date, _)| day(date).is_some()).or_else(|| {
             // The `t` of a word is none between a day and a time.
@@ -168,7 +209,8 @@ impl Clock {
         })?;
         let rest = rest.trim_start();
         let rest = rest.strip_prefix("at ").unwrap_or(rest).trim_start();
-        Some((at(day(date)?, time(rest)?)?, Local::DayAndTime))
+        let (time, shift) = at(day(date)?, time(rest)?)?;
+        Some((time, Local::DayAndTime, shift))
     }
 
     /// The time that `text` of the option `name` means.
@@ -191,11 +233,18 @@ impl Clock {
         }
         let note = |name: &str, text: Option<&str>, moment: &Option<Moment>| {
             let taken = moment.as_ref()?.taken()?;
-            Some(format!("transect: {name} {} is taken as {taken}", text?.trim()))
+            Some(format!("{name} {} is taken as {taken}", text?.trim()))
         };
-        let notes = [note("--since", since, &from), note("--until", until, &to)].into_iter().flatten().collect();
+        let taken: Vec<String> =
+            [note("--since", since, &from), note("--until", until, &to)].into_iter().flatten().collect();
+        let is_skipped = [&from, &to].into_iter().flatten().any(Moment::is_skipped);
+        let notes = taken.iter().map(|taken| format!("transect: {taken}")).collect();
         let (from, to) = (from.map(|from| from.unix_nano), to.map(|to| to.unix_nano));
         match (from, to) {
+            (Some(from), Some(to)) if from > to && is_skipped => Err(Failure::usage(
+                format!("--since is later than --until: {}", taken.join("; ")),
+                "name a time that clocks showed, or one with its offset",
+            )),
             (Some(from), Some(to)) if from > to => {
                 Err(Failure::usage("--since is later than --until", "exchange them"))
             }
@@ -211,27 +260,50 @@ impl Clock {
 impl Moment {
     /// An end that is the day which the range begins with is that day's end; a time of day is the next one behind the beginning.
     fn come_after(&mut self, from: &Moment) {
-        let Kind::OfZone(time, kind, zone) = &self.kind else { return };
+        let Kind::OfZone(time, kind, zone, _) = &self.kind else { return };
         let later = match kind {
-            Local::Day if matches!(from.kind, Kind::OfZone(_, Local::Day, _)) && from.unix_nano == self.unix_nano => {
+            Local::Day if matches!(from.kind, Kind::OfZone(_, Local::Day, ..)) && from.unix_nano == self.unix_nano => {
                 // The last nanosecond, since an end belongs to its range.
                 // Where a day begins at 01:00, the next one may begin at midnight.
                 let next = time.date().tomorrow().and_then(|next| next.to_zoned(time.time_zone().clone()));
-                next.and_then(|next| next.checked_sub(Span::new().nanoseconds(1)))
+                let last = next.and_then(|next| next.checked_sub(Span::new().nanoseconds(1)));
+                last.ok().map(|last| (last, Shift::None))
             }
-            Local::TimeOfDay if self.unix_nano < from.unix_nano => time.tomorrow(),
+            Local::TimeOfDay if self.unix_nano < from.unix_nano => {
+                let tomorrow = time.datetime().tomorrow().ok();
+                tomorrow.and_then(|tomorrow| in_zone(tomorrow, time.time_zone()))
+            }
             _ => return,
         };
-        let Ok(later) = later else { return };
-        let Some(unix_nano) = nanos(later.timestamp()) else { return };
-        *self = Moment { unix_nano, kind: Kind::OfZone(later, *kind, *zone) };
+        if let Some(later) = later.and_then(|(later, shift)| moment(later, *kind, *zone, shift)) {
+            *self = later;
+        }
     }
 
-    /// The instant for which a time was taken that names no zone.
+    fn is_skipped(&self) -> bool {
+        matches!(self.kind, Kind::OfZone(_, _, _, Shift::Skipped(_)))
+    }
+
+    /// The instant for which a time was taken that names no zone, or is none or two of the zone's.
     pub fn taken(&self) -> Option<String> {
-        let Kind::OfZone(time, _, Zone::Ours) = &self.kind else { return None };
+        let Kind::OfZone(time, _, zone, shift) = &self.kind else { return None };
+        if *zone == Zone::Stated && *shift == Shift::None {
+            return None;
+        }
+        let text = |time: &Zoned| time.strftime("%Y-%m-%dT%H:%M:%S%.f%:z").to_string();
         let zone = time.time_zone().iana_name().unwrap_or("the local zone");
-        Some(format!("{} ({zone})", time.strftime("%Y-%m-%dT%H:%M:%S%.f%:z")))
+        let taken = format!("{} ({zone})", text(time));
+        Some(match shift {
+            Shift::None => taken,
+            Shift::Skipped(written) => {
+                format!("{taken}: clocks were set forward over {}", written.strftime("%H:%M:%S%.f"))
+            }
+            Shift::Twice => {
+                let second = time.time_zone().to_ambiguous_zoned(time.datetime()).later().ok();
+                let second = second.map(|second| format!(", and the second is {}", text(&second))).unwrap_or_default();
+                format!("{taken}, the first of two, for clocks were set back{second}")
+            }
+        })
     }
 }
 
@@ -393,6 +465,9 @@ mod tests {
             "yesterday20:00x",
             "2026-11-21T20:00[No/Where]",
             "20261121T2000",
+            // Further than any zone ever was.
+            "2026-11-21T20:00+25:00",
+            "2026-11-21T20:00:00-16:01",
             "1e9",
             "٢h",
         ] {
@@ -439,8 +514,49 @@ mod tests {
             ["transect: --since 2026-11-20 20:00 is taken as 2026-11-20T20:00:00+09:00 (Asia/Tokyo)"]
         );
         assert_eq!(notes("2026-11-20").len(), 1);
-        for stated in ["2h", "2026-11-20T20:00:00Z", "1795250573", "2026-11-20 20:00 UTC"] {
+        for stated in
+            ["2h", "2026-11-20T20:00:00Z", "1795250573", "2026-11-20 20:00 UTC", "2026-11-20T20:00[Asia/Tokyo]"]
+        {
             assert_eq!(notes(stated), Vec::<String>::new(), "{stated}");
         }
+    }
+
+    /// An hour that clocks skip or show twice.
+    #[test]
+    fn a_time_that_is_none_or_two_is_told() {
+        let taken = |text: &str| clock("Europe/Berlin").moment(text).unwrap().taken();
+        let skipped = "2026-03-29T03:30:00+02:00 (Europe/Berlin): clocks were set forward over 02:30:00";
+        let twice = "2026-10-25T02:30:00+02:00 (Europe/Berlin), the first of two, for clocks were set back, and the second is \
+                     2026-10-25T02:30:00+01:00";
+        for (text, expected) in [
+            ("2026-03-29 02:30", Some(skipped)),
+            ("2026-03-29T02:30[Europe/Berlin]", Some(skipped)),
+            ("2026-10-25 02:30", Some(twice)),
+            ("2026-10-25T02:30[Europe/Berlin]", Some(twice)),
+            ("2026-10-25T02:30+01:00[Europe/Berlin]", None),
+            ("2026-03-29 03:00", Some("2026-03-29T03:00:00+02:00 (Europe/Berlin)")),
+            ("2026-03-29", Some("2026-03-29T00:00:00+01:00 (Europe/Berlin)")),
+        ] {
+            assert_eq!(taken(text).as_deref(), expected, "{text}");
+        }
+        // The hour of today, and the one that the next day does not have.
+        let spring =
+            Clock { now: "2026-03-29T01:45:00Z".parse().unwrap(), zone: TimeZone::get("Europe/Berlin").unwrap() };
+        assert_eq!(spring.moment("02:30").unwrap().taken().as_deref(), Some(skipped));
+        let Range { until_unix_nano, notes, .. } = spring.range(Some("2026-03-28 23:00"), Some("02:30")).unwrap();
+        assert_eq!(until_unix_nano, Some(instant("2026-03-29T01:30:00Z")));
+        assert!(notes[1].ends_with(&format!("--until 02:30 is taken as {skipped}")), "{notes:?}");
+        let told = |since: &str, until: &str| match spring.range(Some(since), Some(until)) {
+            Err(Failure::Because { error, hint, .. }) => (error.to_string(), hint.unwrap()),
+            other => panic!("{other:?}"),
+        };
+        let (error, hint) = told("2026-03-29 02:30", "2026-03-29 03:15");
+        assert!(
+            error.starts_with(&format!(
+                "--since is later than --until: --since 2026-03-29 02:30 is taken as {skipped}; "
+            ))
+        );
+        assert_eq!(hint, "name a time that clocks showed, or one with its offset");
+        assert_eq!(told("2026-03-29 03:30", "2026-03-29 03:15").1, "exchange them");
     }
 }

@@ -46,9 +46,9 @@ impl Rows {
         self
     }
 
-    /// Times, in nanoseconds since 1970.
-    pub fn time(mut self, name: &'static str, values: impl Iterator<Item = i64>) -> Rows {
-        let times = TimestampNanosecondArray::from_iter_values(values).with_timezone("+00:00");
+    /// Times, in nanoseconds since 1970, or none.
+    pub fn time(mut self, name: &'static str, values: impl Iterator<Item = Option<i64>>) -> Rows {
+        let times = TimestampNanosecondArray::from_iter(values).with_timezone("+00:00");
         self.columns.push((name, Arc::new(times) as ArrayRef));
         self
     }

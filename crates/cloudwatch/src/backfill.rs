@@ -68,6 +68,8 @@ pub struct Brought {
     pub windows_done_before: u64,
     /// Log events.
     pub events: u64,
+    /// Of these, what a forwarder wrote of its own work, which is left out.
+    pub own: u64,
     /// Rows that were written.
     pub records: u64,
     /// Parquet files, and their bytes.
@@ -155,6 +157,7 @@ impl std::ops::AddAssign for Brought {
         self.windows += other.windows;
         self.windows_done_before += other.windows_done_before;
         self.events += other.events;
+        self.own += other.own;
         self.records += other.records;
         self.files += other.files;
         self.bytes += other.bytes;
@@ -249,7 +252,7 @@ async fn bring(
     brought: &mut Brought,
 ) -> Result<Came, BackfillError> {
     let mut batch = Batch::new(how.scratch)?;
-    let (mut events, mut records, mut redacted) = (0, 0, 0);
+    let (mut events, mut own, mut records, mut redacted) = (0, 0, 0, 0);
     let (mut token, mut pages, mut read) = (None, Pages::default(), 0);
     loop {
         if read == pages_max {
@@ -283,7 +286,7 @@ async fn bring(
             for document in payload.documents() {
                 let mut outcome = Ok(());
                 // As the forwarder does it: what another one writes of itself is nobody's telemetry.
-                let (stats, _) = how.normalizer.normalize_others(document, &origin, &mut |record| {
+                let (stats, own_events) = how.normalizer.normalize_others(document, &origin, &mut |record| {
                     if outcome.is_ok() {
                         outcome = batch.append(&region.name, record);
                         records += 1;
@@ -291,6 +294,7 @@ async fn bring(
                 });
                 outcome?;
                 events += stats.events;
+                own += own_events;
                 redacted += stats.redacted;
             }
         }
@@ -306,6 +310,7 @@ async fn bring(
         brought.bytes += published.bytes;
     }
     brought.events += events;
+    brought.own += own;
     brought.records += records;
     brought.redacted += redacted;
     Ok(Came::Whole)

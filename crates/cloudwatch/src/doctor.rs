@@ -25,6 +25,7 @@ pub use observed::{
     Alias, Asynchronous, Configuration, Conversion, Deployed, Deserializer, Forwarder, Invoker, LakeView, Newest,
     Observed, Pile, S3Destination, Skew, Stream, Undelivered,
 };
+pub use words::quote;
 
 /// How a check came out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -252,6 +253,15 @@ impl<'r> Rows<'r> {
 
     /// What could not be looked at, because of this.
     fn fault(&mut self, fault: &Fault) {
+        self.not_looked_at(format!("not looked at: {fault}"), fault);
+    }
+
+    /// The same of some log groups alone.
+    fn fault_of(&mut self, fault: &Fault, names: &str, count: usize) {
+        self.not_looked_at(format!("{} not looked at ({fault}): {names}", words::count(count, "log group")), fault);
+    }
+
+    fn not_looked_at(&mut self, detail: String, fault: &Fault) {
         let fix = if fault.is_denied() {
             format!("allow `{}` to the caller (deploy/cfn/global.yaml, AskAws=yes)", fault.action)
         } else if access::is_credentials(fault) {
@@ -259,7 +269,7 @@ impl<'r> Rows<'r> {
         } else {
             format!("again: `transect doctor --region {}`", self.region)
         };
-        self.unknown(format!("not looked at: {fault}"), fix);
+        self.unknown(detail, fix);
     }
 
     /// The rows, and where none says otherwise one that all is well.

@@ -147,6 +147,15 @@ fn function_of(arn: &str) -> Option<(&str, Option<&str>)> {
     Some((name, parts.next()))
 }
 
+/// Where a destination leads of the same function as another one, if that is elsewhere: the alias or the version.
+pub(crate) fn other_alias(destination: &str, wished: &str) -> Option<String> {
+    let (function, alias) = function_of(destination)?;
+    let is_same_function = function_of(wished)?.0 == function && destination != wished;
+    let is_same_place = |arn: &str| arn.split(':').take(5).map(str::to_owned).collect::<Vec<_>>();
+    (is_same_function && is_same_place(destination) == is_same_place(wished))
+        .then(|| alias.map_or("no alias".to_owned(), |alias| format!("`{alias}`")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -102,10 +102,10 @@ pub struct FailedRow {
     pub events: u64,
     /// Bytes of the objects.
     pub bytes: u64,
-    /// When the first and the last was written, in nanoseconds since 1970.
-    pub oldest_unix_nano: i64,
+    /// When the first and the last was written, in nanoseconds since 1970; `None` where that is not known of any.
+    pub oldest_unix_nano: Option<i64>,
     /// See above.
-    pub newest_unix_nano: i64,
+    pub newest_unix_nano: Option<i64>,
     /// One of them, its path in the region's place.
     pub example: String,
 }
@@ -244,7 +244,8 @@ impl Stores {
             .await?;
         let mut rows: BTreeMap<(Source, String), FailedRow> = BTreeMap::new();
         for (object, cause, events) in causes {
-            let unix_nano = object.meta.last_modified.timestamp_nanos_opt().unwrap_or_default();
+            // A store that keeps no times says 1970.
+            let unix_nano = object.meta.last_modified.timestamp_nanos_opt().filter(|unix_nano| *unix_nano > 0);
             let row = rows.entry((object.source, cause.clone())).or_insert_with(|| FailedRow {
                 source: object.source,
                 cause,
@@ -258,7 +259,7 @@ impl Stores {
             row.objects += 1;
             row.events += events;
             row.bytes += object.meta.size;
-            row.oldest_unix_nano = row.oldest_unix_nano.min(unix_nano);
+            row.oldest_unix_nano = row.oldest_unix_nano.into_iter().chain(unix_nano).min();
             row.newest_unix_nano = row.newest_unix_nano.max(unix_nano);
         }
         for (source, odd) in odd {
@@ -269,8 +270,9 @@ impl Stores {
                 objects: 0,
                 events: 0,
                 bytes: 0,
-                oldest_unix_nano: 0,
-                newest_unix_nano: 0,
+                // A listing that takes no such key tells nothing else of it.
+                oldest_unix_nano: None,
+                newest_unix_nano: None,
                 example: odd.key,
             });
             row.objects += 1;

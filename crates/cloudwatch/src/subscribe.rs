@@ -14,7 +14,7 @@ use futures::StreamExt;
 use futures::stream;
 use wildmatch::WildMatch;
 
-use crate::own::{Covers, Subscription};
+use crate::own::{self, Covers, Subscription};
 use crate::pages::Pages;
 use crate::{Account, Fault, Names, OwnGroups, Owner, Pace, Progress, Region};
 
@@ -78,6 +78,8 @@ pub struct Group {
     pub takes_filters: bool,
     /// Its subscription filters.
     pub filters: Vec<Filter>,
+    /// Why its filters are not known.
+    pub fault: Option<Fault>,
 }
 
 /// A subscription filter as it is.
@@ -153,6 +155,8 @@ pub enum State {
     Differs,
     /// It is wished, and something stands in the way.
     Blocked,
+    /// It is wished, and how it stands could not be found out.
+    Unknown,
     /// Written by a forwarder, ours or another's, and never to be forwarded.
     Own,
     /// Not wished.
@@ -167,6 +171,7 @@ impl State {
             State::Missing => "missing",
             State::Differs => "differs",
             State::Blocked => "blocked",
+            State::Unknown => "unknown",
             State::Own => "own",
             State::Excluded => "excluded",
         }
@@ -242,10 +247,11 @@ struct Put {
     afterwards: Vec<Row>,
 }
 
-/// Everything that a region holds, over all pages. Its progress is in calls: with a thousand groups there are as many.
+/// Everything that a region holds, over all pages. Its progress is in calls: with a thousand groups there are as many. A group
+/// that does not tell its filters is one that is not known, and hides no other.
 ///
 /// # Errors
-/// The first call that came to nothing.
+/// The first call that came to nothing; of those about one group each, where none was answered.
 pub async fn survey(region: &Region, progress: &Progress) -> Result<Survey, Fault> {
     let pace = Pace::per_second(READS_PER_SECOND);
     let groups = groups(region, &pace).await?;
@@ -256,8 +262,14 @@ pub async fn survey(region: &Region, progress: &Progress) -> Result<Survey, Faul
         described
     });
     let described = described.buffered(CALLS_IN_FLIGHT_MAX);
-    let described: Vec<Result<Group, Fault>> = described.collect().await;
-    Ok(Survey { groups: described.into_iter().collect::<Result<_, _>>()?, policies: policies(region, &pace).await? })
+    let groups: Vec<Group> = described.collect().await;
+    let is_asked = |group: &&Group| group.takes_filters;
+    if let Some(fault) = groups.iter().find_map(|group| group.fault.clone())
+        && groups.iter().filter(is_asked).all(|group| group.fault.is_some())
+    {
+        return Err(fault);
+    }
+    Ok(Survey { groups, policies: policies(region, &pace).await? })
 }
 
 /// The log groups of a region, without their filters, in the order of names.
@@ -277,7 +289,7 @@ pub async fn groups(region: &Region, pace: &Pace) -> Result<Vec<Group>, Fault> {
                 retention_days: group.retention_in_days(),
                 stored_bytes: group.stored_bytes().unwrap_or_default(),
                 takes_filters: group.log_group_class().is_none_or(|class| *class == LogGroupClass::Standard),
-                filters: Vec::new(),
+                ..Group::default()
             });
         }
         token = pages.turn(ACTION, page.next_token())?;
@@ -290,17 +302,20 @@ pub async fn groups(region: &Region, pace: &Pace) -> Result<Vec<Group>, Fault> {
     Ok(groups)
 }
 
-async fn describe(region: &Region, pace: &Pace, mut group: Group) -> Result<Group, Fault> {
+async fn describe(region: &Region, pace: &Pace, mut group: Group) -> Group {
     if !group.takes_filters {
-        return Ok(group);
+        return group;
     }
     pace.permit().await;
     let call = region.logs.describe_subscription_filters().log_group_name(&group.name);
     let found = match call.send().await.map_err(|error| Fault::of("logs:DescribeSubscriptionFilters", error)) {
         Ok(found) => found,
         // Deleted a moment ago.
-        Err(fault) if fault.is("ResourceNotFoundException") => return Ok(group),
-        Err(fault) => return Err(fault),
+        Err(fault) if fault.is("ResourceNotFoundException") => return group,
+        Err(fault) => {
+            group.fault = Some(fault);
+            return group;
+        }
     };
     group.filters = found
         .subscription_filters()
@@ -311,7 +326,7 @@ async fn describe(region: &Region, pace: &Pace, mut group: Group) -> Result<Grou
             destination: filter.destination_arn().unwrap_or_default().to_owned(),
         })
         .collect();
-    Ok(group)
+    group
 }
 
 async fn policies(region: &Region, pace: &Pace) -> Result<Vec<Policy>, Fault> {
@@ -410,6 +425,15 @@ impl View<'_> {
             .find(|policy| policy.document.destination == self.destination && !policy.excluded.contains(&group.name))
     }
 
+    /// The policy that delivers a group to the destination's function and not to its alias, and to what instead. With a filter
+    /// beside it every event would come twice.
+    fn policy_beside(&self, group: &Group) -> Option<(&Policy, String)> {
+        self.policies
+            .iter()
+            .filter(|policy| !policy.excluded.contains(&group.name))
+            .find_map(|policy| Some((policy, own::other_alias(&policy.document.destination, self.destination)?)))
+    }
+
     fn own_filter<'g>(&self, group: &'g Group) -> Option<&'g Filter> {
         group.filters.iter().find(|filter| filter.name == self.wish.names.name())
     }
@@ -447,6 +471,10 @@ impl View<'_> {
             return (State::Blocked, false, "its log group class takes no subscriptions".to_owned());
         }
         let own = self.own_filter(group);
+        if let Some((policy, alias)) = self.policy_beside(group) {
+            let detail = format!("by the account's policy `{}`, to {alias} of the same function", policy.name);
+            return (State::Differs, false, detail);
+        }
         if let Some(policy) = self.covering_policy(group) {
             let twice = own.is_some_and(|filter| filter.destination == self.destination);
             let is_same = policy.document.pattern == self.wish.filter_pattern;
@@ -461,6 +489,10 @@ impl View<'_> {
         }
         if self.wish.mode == Mode::Account {
             return (State::Missing, false, "comes with the account's policy".to_owned());
+        }
+        if let Some(fault) = &group.fault {
+            // A filter that is put blindly may be the second of the same events.
+            return (State::Unknown, false, fault.to_string());
         }
         match own {
             Some(filter) if filter.destination == self.destination && filter.pattern == self.wish.filter_pattern => {
@@ -523,8 +555,11 @@ impl View<'_> {
             }
             (Some(_), _) => (State::Differs, true, "leaves other groups out".to_owned()),
             (None, Some(other)) => {
-                let detail =
-                    format!("a region has one subscription policy, and `{}` is it: use --policy groups", other.name);
+                let is_it = format!("a region has one subscription policy, and `{}` is it", other.name);
+                let detail = match own::other_alias(&other.document.destination, self.destination) {
+                    Some(alias) => format!("{is_it}, to {alias} of the same function: delete it first"),
+                    None => format!("{is_it}: use --policy groups"),
+                };
                 (State::Blocked, false, detail)
             }
             (None, None) => (State::Missing, true, format!("leaves out {} groups", left_out.len())),

@@ -35,6 +35,8 @@ pub enum When {
     First(usize),
     /// All but the first so many.
     After(usize),
+    /// Those in whose request this stands.
+    Naming(&'static str),
 }
 
 /// How often one request may meet a fault that meets every so many-th.
@@ -83,6 +85,7 @@ impl Rule {
             }
             When::First(count) => self.calls <= count,
             When::After(count) => self.calls > count,
+            When::Naming(text) => call.body.to_string().contains(text),
         }
     }
 }

@@ -169,6 +169,24 @@ fn groups_that_nobody_forwards() {
     });
 }
 
+/// It is told, the rest is looked at, and nothing is taken for sound.
+#[test]
+fn a_group_that_does_not_tell_its_filters() {
+    let world = sound();
+    world.aws.region("us-west-2", |region| {
+        region.group("/aws/lambda/secret").retention_days = Some(30);
+    });
+    let denied = When::Naming("/aws/lambda/secret");
+    world.aws.fail("us-west-2", "DescribeSubscriptionFilters", denied, Fault::Denied);
+    let rows = doctor(&world);
+    assert_eq!((rows.code, rows.complete), (3, true), "{:#?}{}", rows.rows, rows.stderr);
+    let found = of(&rows, "us-west-2", "coverage");
+    assert_eq!((found.len(), &found[0]["state"]), (1, &json!("unknown")), "{found:#?}");
+    let (detail, fix) = (found[0]["detail"].as_str().unwrap(), found[0]["fix"].as_str().unwrap());
+    assert!(detail.starts_with("1 log group not looked at") && detail.ends_with(": /aws/lambda/secret"), "{detail}");
+    assert!(fix.starts_with("allow `logs:DescribeSubscriptionFilters`"), "{fix}");
+}
+
 #[test]
 fn what_cloudwatch_logs_skips() {
     let refused = |filter: &str, is_throttled: bool| Delivery {

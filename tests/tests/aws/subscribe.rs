@@ -329,6 +329,30 @@ fn a_region_that_refuses_is_named_with_the_permission_that_is_lacking() {
 }
 
 #[test]
+fn a_group_that_does_not_tell_its_filters_hides_no_other() {
+    let world = World::new();
+    for name in ["/aws/lambda/orders", "/aws/lambda/secret"] {
+        add(&world, name);
+    }
+    let denied = When::Naming("/aws/lambda/secret");
+    world.aws.fail("us-west-2", "DescribeSubscriptionFilters", denied, Fault::Denied);
+    let rows = [world.rows(&["subscribe"]), apply(&world, &[])];
+    for rows in &rows {
+        assert_eq!((rows.code, rows.complete), (3, true), "{}", rows.stderr);
+        let row = rows.of("us-west-2", "/aws/lambda/secret");
+        assert_eq!((&row["state"], &row["action"]), (&json!("unknown"), &json!("none")));
+        let detail = row["detail"].as_str().unwrap();
+        assert!(detail.starts_with("logs:DescribeSubscriptionFilters: not allowed"), "{detail}");
+    }
+    assert!(rows[0].stderr.contains("of 1 of them it could not be found out how they stand"), "{}", rows[0].stderr);
+    assert_subscribed(&world, &["/aws/lambda/orders"]);
+    assert_eq!(world.filters("us-west-2", "/aws/lambda/secret"), []);
+    assert_eq!(world.filters("us-east-2", "/aws/lambda/secret"), [own_filter("us-east-2")]);
+    // Who is left out need not tell.
+    apply(&world, &["--exclude", "*/secret"]).well();
+}
+
+#[test]
 fn a_forwarder_that_may_not_be_invoked_takes_no_subscription() {
     let world = World::new();
     add(&world, "/aws/lambda/orders");

@@ -1,7 +1,7 @@
 //! How people ask, and where answers go: times and zones as they write them, names that are not there, pipes and links, and what
 //! names out of logs can do.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::demo::lake;
 use crate::*;
@@ -306,5 +306,105 @@ fn names_out_of_logs_drive_no_terminal() {
         assert!(!said.is_empty(), "{arguments:?}");
         let active = |letter: char| letter.is_control() && letter != '\n' || "\u{202e}\u{200b}".contains(letter);
         assert!(!said.contains(active), "{arguments:?}: {said:?}");
+    }
+}
+
+/// As the forwarder, `backfill` and `redrive` do it: a lake holds no lines about its own making.
+#[test]
+fn what_a_forwarder_wrote_of_its_own_work_is_left_out_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let report = r#"{"_aws":{"Timestamp":1795248000000,"CloudWatchMetrics":[{"Namespace":"Transect/Forwarder","Dimensions":[[]],"Metrics":[{"Name":"Events"}]}]},"Events":1}"#;
+    let platform = "END RequestId: 25919ce2-e3a9-44dd-9a72-9740a4bce392";
+    let document = |name: &str, group: &str, messages: &[&str]| {
+        let event = |(number, message): (usize, &&str)| json!({"id": format!("{name}{number:054}"), "timestamp": 1_795_248_000_000_u64, "message": message});
+        let document = json!({
+            "messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": group,
+            "logStream": "2026/11/21/[7]0123456789abcdef0123456789abcdef", "subscriptionFilters": ["f"],
+            "logEvents": messages.iter().enumerate().map(event).collect::<Vec<_>>(),
+        });
+        std::fs::write(at(name), document.to_string()).unwrap();
+    };
+    document("a", "/aws/lambda/blue-forwarder", &[report, platform, "somebody's line"]);
+    // By the text of a line alone nothing vanishes.
+    document("b", "/aws/lambda/pay", &[report, platform]);
+    let (lake, a, b) = (at("lake"), at("a"), at("b"));
+    let ingest = |more: &[&str]| {
+        run(&[&["ingest", "--region", "us-east-2", "--lake", text(&lake), text(&a), text(&b)], more].concat())
+    };
+    let first = ingest(&["--format", "json"]);
+    let told: Value = serde_json::from_str(&first.stdout).unwrap();
+    assert_eq!((first.code, &told["events"], &told["own_events"]), (0, &json!(5), &json!(2)), "{told}");
+    let bodies = run(&[
+        "sql",
+        "--lake",
+        text(&lake),
+        "--format",
+        "csv",
+        "SELECT DISTINCT body FROM logs WHERE aws_log_group LIKE '%forwarder'",
+    ]);
+    assert_eq!(bodies.stdout, "body\nsomebody's line\n");
+    let kept = run(&[
+        "sql",
+        "--lake",
+        text(&lake),
+        "--format",
+        "csv",
+        "SELECT count(DISTINCT event_id) > 1 AS n FROM telemetry WHERE faas_name = 'pay'",
+    ]);
+    assert_eq!(kept.stdout, "n\ntrue\n");
+    let again = ingest(&["--force"]);
+    assert!(
+        again.stdout.ends_with("; 2 events are left out that a forwarder wrote of its own work\n"),
+        "{}",
+        again.stdout
+    );
+}
+
+/// What begins like an option and has a blank in it is none.
+#[test]
+fn a_question_may_begin_with_a_comment() {
+    let lake = lake();
+    let ask = |arguments: &[&str]| run(&[arguments, &["--lake", text(&lake), "--format", "csv"]].concat());
+    for question in ["-- how many\nSELECT 1 AS n", "--\tone\nSELECT 1 AS n", "--x = 1\nSELECT 1 AS n"] {
+        let answer = ask(&["sql", question]);
+        assert_eq!((answer.code, answer.stdout.as_str()), (0, "n\n1\n"), "{question}: {}", answer.stderr);
+    }
+    assert_eq!(ask(&["logs", "--no such text"]).code, 5);
+    assert!(ask(&["sql", "--formt=a b", "SELECT 1"]).stderr.contains("unexpected argument '--formt'"));
+    assert!(
+        ask(&["sql", "-- c"]).stderr.contains("transect: "),
+        "a comment alone is no question, and that is said by its reader"
+    );
+    assert!(ask(&["sql", "-- c", "SELECT 1"]).stderr.contains("unexpected argument '-- c'"));
+}
+
+/// From a log, a header or the address of a console.
+#[test]
+fn an_id_is_taken_as_people_paste_it() {
+    let lake = lake();
+    let rows = |sql: &str| {
+        run(&["sql", "--lake", text(&lake), "--format", "csv", sql]).stdout.lines().nth(1).unwrap().to_owned()
+    };
+    let trace = rows("SELECT max(trace_id) FROM logs WHERE severity_number >= 17");
+    let invocation = rows("SELECT max(faas_invocation_id) FROM logs");
+    let plain = run(&["logs", "--lake", text(&lake), "--trace", &trace]).stdout;
+    let (head, tail) = trace.split_at(8);
+    for pasted in [
+        format!("https://us-east-2.console.aws.amazon.com/xray/home?region=us-east-2#/traces/1-{head}-{tail}"),
+        format!("uber-trace-id: {trace}:53995c3f42cd8ad8:0:1"),
+        format!("\"trace_id\":\"{}\",", trace.to_uppercase()),
+    ] {
+        assert_eq!(run(&["logs", "--lake", text(&lake), "--trace", &pasted]).stdout, plain, "{pasted}");
+        let followed = run(&["trace", "--lake", text(&lake), "--format", "json", &pasted]);
+        let followed: Value = serde_json::from_str(&followed.stdout).unwrap();
+        assert_eq!(followed["ids"]["trace_id"][0], json!(trace), "{pasted}");
+    }
+    let plain = run(&["logs", "--lake", text(&lake), "--invocation", &invocation]);
+    assert_eq!(plain.code, 0);
+    for pasted in
+        [format!("@requestId = \"{invocation}\""), format!("{{{invocation}}}"), format!("urn:uuid:{invocation},")]
+    {
+        assert_eq!(run(&["logs", "--lake", text(&lake), "--invocation", &pasted]).stdout, plain.stdout, "{pasted}");
     }
 }

@@ -67,6 +67,30 @@ fn the_same_demo_again_loads_nothing_and_another_is_refused() {
     assert!(other.stderr.contains("d holds a demo made with other options"), "{}", other.stderr);
 }
 
+/// What it prints can be typed, whatever the folder is called, and what `--lake` cannot name is refused before anything is written.
+#[test]
+fn a_demo_lies_in_a_folder_of_any_name_that_a_lake_may_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = |dir: &std::ffi::OsStr| -> Answer {
+        let mut command = isolated(folder.path(), &["demo", "-q", "--invocations", "60", "--dir"]);
+        command.arg(dir).output().unwrap().into()
+    };
+    for (dir, told) in [("it's here", r"--lake 'it'\''s here'"), ("a=b", "--lake ./a=b"), ("s3://x", "--lake ./s3:/x")]
+    {
+        let answer = demo(dir.as_ref());
+        assert_eq!(answer.code, 0, "{dir}: {}", answer.stderr);
+        assert!(answer.stdout.contains(told), "{dir}: {}", answer.stdout);
+    }
+    #[cfg(unix)]
+    {
+        let name = std::os::unix::ffi::OsStrExt::from_bytes(b"bad\xff");
+        let answer = demo(name);
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{}", answer.stderr);
+        assert!(answer.stderr.contains("it is not UTF-8, and --lake is"), "{}", answer.stderr);
+        assert!(!folder.path().join(name).exists());
+    }
+}
+
 #[test]
 fn counts_by_release_and_region_are_the_truth() {
     let lake = lake();

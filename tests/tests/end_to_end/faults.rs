@@ -30,8 +30,41 @@ fn arguments() {
     check(&["sql", "--lake", ".", "--since", "yesteryear", "SELECT 1"], 2, "--since yesteryear: not a time");
     check(&["sql", "--lake", ".", "--since", "1h", "--until", "2h", "SELECT 1"], 2, "--since is later than --until");
     check(&["sql", "--lake", ".", "--lateness", "soon", "SELECT 1"], 2, "--lateness soon: not a duration");
+    check(&["query", "--param", "minutes=10"], 2, "required arguments were not provided");
+    check(&["query", "--show-sql"], 2, "required arguments were not provided");
+    // What a name was meant for is told, and not the whole of it.
+    let long = "x".repeat(120_000);
+    for arguments in [
+        &["sql", "--lake", ".", "--since", &long, "SELECT 1"][..],
+        &["logs", "--lake", ".", "--level", &long],
+        &["query", &long],
+        &["sql", "--lake", &long, "SELECT 1"],
+        &["schema", &format!("--{long}")],
+        &[&long],
+    ] {
+        let answer = run(arguments);
+        assert!([2, 3].contains(&answer.code), "{}", answer.code);
+        assert!(answer.stderr.contains("letters) …x") && answer.stderr.len() < 4_000, "{}", answer.stderr);
+    }
     let future = ["--since", "2199-01-01T00:00:00Z", "--until", "2199-01-02T00:00:00Z"];
     check(&[&["backfill", "--group", "*", "--lake", "a=."], &future[..]].concat(), 2, "--since is still to come");
+    // journalctl's way to say how long ago is told, and no other option is missed.
+    check(&["logs", "--lake", ".", "--since", "-5m"], 2, "--since -5m: not a time\n  write 90s, 15min");
+    check(&["logs", "--lake", ".", "--since", "--utc"], 2, "--since --utc: not a time");
+    check(&["logs", "--lake", ".", "--lateness", "-1h"], 2, "--lateness -1h: not a duration");
+    // As `tail`, `kubectl logs` and others have it.
+    for follow in ["-f", "--follow", "--tail"] {
+        check(&["logs", "--lake", ".", follow], 2, "`transect tail` shows records as they are written");
+    }
+    check(&["sql", "--lake", ".", "--format", "GLUE", "SELECT 1"], 2, "--format glue is for `transect schema`");
+    // Help that nobody gets is told, and a device that is full is no reader that went away.
+    #[cfg(target_os = "linux")]
+    for arguments in [&["--help"][..], &["--version"], &["help", "trace"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let answer: Answer = transect(arguments).stdout(full).output().unwrap().into();
+        assert_eq!(answer.code, 3, "{arguments:?}");
+        assert!(answer.stderr.contains("write the answer: No space left on device"), "{}", answer.stderr);
+    }
     assert_eq!(run(&["--help"]).code, 0);
     assert!(run(&["--version"]).stdout.starts_with("transect "));
 }
@@ -47,6 +80,11 @@ fn lakes() {
     let config = folder.path().join("transect.toml");
     std::fs::write(&config, "[[region]]\nnam = \"x\"\n").unwrap();
     check(&["sql", "--config", text(&config), "SELECT 1"], 2, "unknown field `nam`");
+    // Nobody writes to it, and to read it would take for ever.
+    let pipe = folder.path().join("pipe.toml");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    check(&["sql", "--config", text(&pipe), "SELECT 1"], 2, "it is a pipe or a device, and no file");
+    check(&["sql", "--config", "/dev/zero", "SELECT 1"], 2, "it is a pipe or a device, and no file");
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
     check(&["sql", "--lake", text(&file), "SELECT 1"], 2, "is not a directory");

@@ -15,7 +15,7 @@ use transect_normalize::Normalizer;
 use transect_query::{Completeness, FileNote};
 
 use crate::arguments::{Backfill, Global};
-use crate::failure::{Failure, NOTHING_FOUND, USAGE};
+use crate::failure::{Failure, USAGE};
 use crate::{aws, clock, cloud, config, output};
 
 /// The first line of a state file.
@@ -131,11 +131,7 @@ pub fn run(own: &Backfill, global: &Global) -> Result<(), Failure> {
     output::print(global, &render(&total, &completeness, json))?;
     output::finish(global, &completeness, &transect_query::NamesSeen::default())?;
     if total.groups == 0 {
-        return Err(Failure::Because {
-            code: NOTHING_FOUND,
-            error: anyhow::anyhow!("no log group is called {}", own.group.join(" or ")),
-            hint: Some("`transect subscribe --plan` lists the log groups".into()),
-        });
+        return Err(cloud::no_log_group(&own.group));
     }
     Ok(())
 }
@@ -144,11 +140,12 @@ fn render(total: &Brought, completeness: &Completeness, json: bool) -> String {
     if json {
         let members = completeness.json_members();
         return format!(
-            "{{\"groups\":{},\"windows\":{},\"windows_done_before\":{},\"events\":{},\"records\":{},\"files\":{},\"bytes_written\":{},{members}}}\n",
+            "{{\"groups\":{},\"windows\":{},\"windows_done_before\":{},\"events\":{},\"own_events\":{},\"records\":{},\"files\":{},\"bytes_written\":{},{members}}}\n",
             total.groups,
             total.windows,
             total.windows_done_before,
             total.events,
+            total.own,
             total.records,
             total.files,
             total.bytes
@@ -172,6 +169,7 @@ fn render(total: &Brought, completeness: &Completeness, json: bool) -> String {
     if total.redacted > 0 {
         text.push_str(&format!("; {} secrets redacted", total.redacted));
     }
+    text.push_str(&output::own_events(total.own));
     text.push('\n');
     text
 }

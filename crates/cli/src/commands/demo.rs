@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use clap::Parser;
+use transect_cloudwatch::doctor::quote;
 use transect_lake::{Lake, RegionLocation, create_private};
 use transect_normalize::Options;
 
@@ -54,7 +55,7 @@ fn walk(own: &Demo, start_nano: i64) -> Vec<Part> {
 fn ask(part: &Part, dir: &str, global: &Global) -> Result<(), Failure> {
     let mut command = part.command.clone();
     command.extend(["--lake".to_owned(), dir.to_owned()]);
-    let told = command.join(" ");
+    let told = command.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
     output::print(global, &format!("\n{}:\n$ transect {told}\n\n", part.comment))?;
     let words = std::iter::once("transect".to_owned()).chain(command);
     let mut arguments = Arguments::try_parse_from(words).map_err(|error| Failure::Because {
@@ -82,6 +83,7 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
         }
         false => Ok(()),
     })?;
+    let lake_name = lake_name(&own.dir)?;
     let started = Instant::now();
     let files = write_payloads(own, global)?;
     output::say(global, &format!("{}: {} payloads and truth.json written", own.dir.display(), files.len()));
@@ -120,10 +122,10 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
     );
     output::print(global, &text)?;
     let start_nano = output::clock(global).parse("--start", &own.start)?.unix_nano;
-    let dir = own.dir.display().to_string();
     for part in walk(own, start_nano) {
-        ask(&part, &dir, global)?;
+        ask(&part, &lake_name, global)?;
     }
+    let dir = quote(&lake_name);
     output::print(
         global,
         &format!(
@@ -136,6 +138,21 @@ pub fn run(own: &Demo, global: &Global) -> Result<(), Failure> {
              less {dir}/truth.json                                what was injected\n"
         ),
     )
+}
+
+/// The folder as `--lake` takes it, which is a place, a region's place with `=` before it, or an option.
+fn lake_name(dir: &Path) -> Result<String, Failure> {
+    let refused = || {
+        Failure::usage(
+            format!("--dir {}: it is not UTF-8, and --lake is", dir.display()),
+            "name another folder with --dir",
+        )
+    };
+    // With one slash where there are two, which would begin a URL.
+    let tidy: PathBuf = dir.components().collect();
+    let name = tidy.to_str().ok_or_else(refused)?;
+    let is_plain = dir.is_absolute() || !(name.contains(['=', ':']) || name.starts_with('-'));
+    Ok(if is_plain { name.to_owned() } else { format!("./{name}") })
 }
 
 /// A trace of the story that has the most regions in it. Small samples have none.

@@ -27,7 +27,7 @@ pub fn run(own: &Doctor, global: &Global) -> Result<(), Failure> {
     let expected = Expected { names: names.clone(), include: own.include.clone(), exclude: own.exclude.clone() };
     let cache = cache_directory().map(|directory| DiskCache::new(directory.join("objects"), CACHE_BYTES_MAX));
     let progress = Progress::default();
-    let watch = cloud::watch_calls(global, &progress);
+    let watch = cloud::watch(global, "log groups", &progress);
     let diagnosis = output::block_on(Some(&watch), async {
         let scope = Scope {
             names: &names,

@@ -54,7 +54,7 @@ pub fn load_files(
     let bytes_done = std::sync::atomic::AtomicU64::new(0);
     let progress = |bytes: u64| {
         let done = bytes_done.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed) + bytes;
-        bar.set_message(output::human_bytes(done));
+        bar.set_message(format!(", {}", output::human_bytes(done)));
         bar.inc(1);
     };
     let attention = Attention::new();
@@ -105,6 +105,7 @@ fn summary(loaded: &Loaded, json: bool) -> String {
             "records": loaded.records,
             "rejected_files": loaded.rejected.len(),
             "already_present": loaded.already_present,
+            "own_events": loaded.own,
             "bytes_written": loaded.bytes_written,
         });
         return format!("{object}\n");
@@ -120,6 +121,7 @@ fn summary(loaded: &Loaded, json: bool) -> String {
     if loaded.redacted > 0 {
         text.push_str(&format!("; {} secrets redacted", loaded.redacted));
     }
+    text.push_str(&output::own_events(loaded.own));
     text.push('\n');
     text
 }

@@ -3,7 +3,6 @@
 
 use std::io::BufWriter;
 
-use transect_normalize::parse_trace_id;
 use transect_query::{
     Extent, Format, LOGS_MAX, LineStyle, LogFilter, LogWindow, Logs as Found, NamesSeen, Question, render_batch,
     render_logs,
@@ -11,7 +10,8 @@ use transect_query::{
 
 use crate::arguments::{Global, Logs};
 use crate::clock::utc_text;
-use crate::failure::{Failure, NOTHING_FOUND};
+use crate::failure::Failure;
+use crate::ids::{pasted_correlation_id, pasted_invocation_id, pasted_trace_id};
 use crate::output::{self, Destination, OpenLake};
 use crate::{config, zone};
 
@@ -64,9 +64,7 @@ pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
     let seen = NamesSeen::of(&found.rows);
     output::finish(global, &found.completeness, &seen)?;
     match nothing {
-        Some(hint) => {
-            Err(Failure::Because { code: NOTHING_FOUND, error: anyhow::anyhow!("no records found"), hint: Some(hint) })
-        }
+        Some(hint) => Err(Failure::nothing_found("no records found", Some(hint))),
         None => Ok(()),
     }
 }
@@ -75,9 +73,7 @@ pub fn run(own: &Logs, global: &Global) -> Result<(), Failure> {
 fn nothing_found(question: &Question, filter: &LogFilter, global: &Global) -> Result<String, Failure> {
     let looked = output::looked_at(question)?;
     let is_open = global.since.is_none() && global.until.is_none();
-    let unknown = output::block_on(Some(&output::Watch::new(question, global)), question.unknown_names(filter))?;
-    // What names there are is a help, and no answer fails for it.
-    let mut lines: Vec<String> = unknown.unwrap_or_default().into_iter().map(|unknown| unknown.to_string()).collect();
+    let mut lines = output::unknown_hints(question, global, question.unknown_names(filter))?;
     lines.push(looked);
     if !is_open {
         lines.push("widen --since, or --lateness for what arrived late".to_owned());
@@ -121,7 +117,7 @@ fn print(found: &Found, window: &LogWindow, format: Format, own: &Logs, global: 
 
 fn filter(own: &Logs, global: &Global) -> Result<LogFilter, Failure> {
     let trace_id = own.trace.as_deref().map(|text| {
-        parse_trace_id(text).ok_or_else(|| {
+        pasted_trace_id(text).ok_or_else(|| {
             Failure::usage(
                 format!("--trace {text}: not a trace id"),
                 "a trace id is 32 hex digits, 1-8-24 of X-Ray, Root=…, a traceparent or a UUID; another id goes without --trace",
@@ -134,8 +130,8 @@ fn filter(own: &Logs, global: &Global) -> Result<LogFilter, Failure> {
         severity_min: own.level.map(|level| level as i32),
         groups: own.group.clone(),
         trace_id: trace_id.transpose()?,
-        invocation_id: own.invocation.as_ref().map(|id| id.trim().to_ascii_lowercase()),
-        correlation_id: own.correlation.clone(),
+        invocation_id: own.invocation.as_deref().map(pasted_invocation_id),
+        correlation_id: own.correlation.as_deref().map(pasted_correlation_id),
         text: own.text.clone(),
         pattern: own.grep.clone(),
         ignore_case: own.ignore_case,

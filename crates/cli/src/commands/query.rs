@@ -1,10 +1,10 @@
 //! `transect query`: the questions that come with the program. It refuses to put a value into the text of a query:
 //! parameters are bound.
 
-use transect_query::{Completeness, Format, Param, SavedQuery, ScalarValue, saved_queries, saved_query};
+use transect_query::{Completeness, Format, Param, SavedQuery, saved_queries, saved_query};
 
 use crate::arguments::{Global, Query};
-use crate::failure::{Failure, NOTHING_FOUND};
+use crate::failure::Failure;
 use crate::rows::Rows;
 use crate::{config, output};
 
@@ -23,28 +23,13 @@ pub fn run(own: &Query, global: &Global) -> Result<(), Failure> {
     output::block_on(None, question.check_region_param(&params))??;
     let rows = output::answer(&question, query.sql, &params, global)?;
     if rows == 0 && !global.dry_run {
-        return known(&question, &params, global);
+        // No rows are an answer; of a name that no record has there is none.
+        let hints = output::unknown_hints(&question, global, question.unknown_params(&params))?;
+        if !hints.is_empty() {
+            return Err(Failure::nothing_found("nothing found", Some(hints.join("\n"))));
+        }
     }
     Ok(())
-}
-
-/// No rows are an answer; of a name that no record has there is none.
-fn known(
-    question: &transect_query::Question,
-    params: &[(String, ScalarValue)],
-    global: &Global,
-) -> Result<(), Failure> {
-    let unknown = output::block_on(Some(&output::Watch::new(question, global)), question.unknown_params(params))?;
-    // What names there are is a help, and no answer fails for it.
-    let hints: Vec<String> = unknown.unwrap_or_default().iter().map(ToString::to_string).collect();
-    match hints.is_empty() {
-        true => Ok(()),
-        false => Err(Failure::Because {
-            code: NOTHING_FOUND,
-            error: anyhow::anyhow!("nothing found"),
-            hint: Some(hints.join("\n")),
-        }),
-    }
 }
 
 fn list(global: &Global) -> Result<(), Failure> {

@@ -8,7 +8,7 @@ use transect_query::{Completeness, RegionNote};
 
 use crate::arguments::{Deployment, Failed, Global, Redrive, SourceName};
 use crate::config::Configured;
-use crate::failure::{Failure, NOTHING_FOUND};
+use crate::failure::Failure;
 use crate::rows::Rows;
 use crate::{aws, clock, cloud, config, output};
 
@@ -154,5 +154,5 @@ fn note(region: &str, error: &transect_lake::LakeError) -> RegionNote {
 }
 
 fn nothing() -> Failure {
-    Failure::Because { code: NOTHING_FOUND, error: anyhow::anyhow!("nothing was left undelivered"), hint: None }
+    Failure::nothing_found("nothing was left undelivered", None)
 }

@@ -14,7 +14,7 @@ use transect_lake::{Access, LATEST, Mapping, RegionStore, record_mappings};
 use transect_query::{LogFilter, ScalarValue};
 
 use crate::arguments::{Global, Releases, ReleasesCommand, ReleasesImport, ReleasesRecord};
-use crate::failure::{Failure, NOTHING_FOUND, USAGE};
+use crate::failure::{Failure, USAGE};
 use crate::{aws, clock, config, inputs, output};
 
 /// A map of a whole system has some thousand functions.
@@ -41,18 +41,10 @@ fn matrix(own: &Releases, global: &Global) -> Result<(), Failure> {
     let rows = output::answer(&question, &sql, &params, global)?;
     if rows == 0 && !global.dry_run {
         // A service that is not there is told apart from one that was still.
-        let known = output::block_on(
-            None,
-            question.unknown_names(&LogFilter { services: own.service.clone(), ..LogFilter::default() }),
-        )?;
-        let unknown = known.unwrap_or_default();
-        let mut hints: Vec<String> = unknown.into_iter().map(|unknown| unknown.to_string()).collect();
+        let of_services = LogFilter { services: own.service.clone(), ..LogFilter::default() };
+        let mut hints = output::unknown_hints(&question, global, question.unknown_names(&of_services))?;
         hints.push("widen --since, or name another --service".to_owned());
-        return Err(Failure::Because {
-            code: NOTHING_FOUND,
-            error: anyhow::anyhow!("no invocations found"),
-            hint: Some(hints.join("\n")),
-        });
+        return Err(Failure::nothing_found("no invocations found", Some(hints.join("\n"))));
     }
     Ok(())
 }

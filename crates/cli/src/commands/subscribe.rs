@@ -15,7 +15,7 @@ pub fn run(own: &Subscribe, global: &Global) -> Result<(), Failure> {
     let does = own.apply && !global.dry_run;
     let regions = cloud::regions(global)?;
     let progress = Progress::default();
-    let watch = cloud::watch_calls(global, &progress);
+    let watch = cloud::watch(global, "log groups", &progress);
     let (found, completeness) = output::block_on(Some(&watch), async {
         let regions = cloud::connect(&regions).await;
         let account = cloud::account(&regions).await?;
@@ -37,7 +37,7 @@ pub fn run(own: &Subscribe, global: &Global) -> Result<(), Failure> {
     // nobody's omission.
     let is_left = |row: &Row| {
         row.change.is_any()
-            || matches!(row.state, State::Missing | State::Differs)
+            || matches!(row.state, State::Missing | State::Differs | State::Unknown)
             || (row.group == "*" && row.state == State::Blocked)
     };
     let left = rows.iter().filter(|(_, row)| is_left(row)).count();
@@ -47,7 +47,12 @@ pub fn run(own: &Subscribe, global: &Global) -> Result<(), Failure> {
     if does && left > 0 {
         return Err(Failure::incomplete(anyhow::anyhow!("{left} of them are not as wished; `detail` says why")));
     }
-    Ok(())
+    match rows.iter().filter(|(_, row)| row.state == State::Unknown).count() {
+        0 => Ok(()),
+        unknown => Err(Failure::incomplete(anyhow::anyhow!(
+            "of {unknown} of them it could not be found out how they stand; `detail` says why"
+        ))),
+    }
 }
 
 fn wish(own: &Subscribe) -> Result<Wish, Failure> {
@@ -96,7 +101,7 @@ fn table(rows: &[(&str, &Row)]) -> Rows {
 /// One line that says how it stands.
 fn summary(rows: &[(&str, &Row)], does: bool, global: &Global) {
     let groups: Vec<&Row> = rows.iter().map(|(_, row)| *row).filter(|row| row.group != "*").collect();
-    let states: Vec<String> = ["covered", "missing", "differs", "blocked", "own", "excluded"]
+    let states: Vec<String> = ["covered", "missing", "differs", "blocked", "unknown", "own", "excluded"]
         .into_iter()
         .filter_map(|state| {
             let count = groups.iter().filter(|row| row.state.name() == state).count();

@@ -11,7 +11,7 @@ use transect_lake::record_batch;
 use transect_query::{Completeness, Format, LineStyle, Logs, RegionNote, TableStyle, render_batch, render_logs};
 
 use crate::arguments::{Global, Tail};
-use crate::failure::{Failure, NOTHING_FOUND};
+use crate::failure::Failure;
 use crate::output::{self, Destination};
 use crate::range::parse_duration;
 use crate::{clock, cloud, signals, zone};
@@ -88,14 +88,7 @@ pub fn run(own: &Tail, global: &Global) -> Result<(), Failure> {
     };
     output::finish(global, &completeness, &transect_query::NamesSeen::default())?;
     if summary.groups == 0 {
-        return Err(Failure::Because {
-            code: NOTHING_FOUND,
-            error: match &own.group[..] {
-                [] => anyhow::anyhow!("there is no log group"),
-                groups => anyhow::anyhow!("no log group is called {}", groups.join(" or ")),
-            },
-            hint: Some("`transect subscribe --plan` lists the log groups".into()),
-        });
+        return Err(cloud::no_log_group(&own.group));
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use transect_normalize::{AnyId, parse_any_id};
+use transect_normalize::AnyId;
 use transect_query::{
     Extent, Format, Id, IdKind, LogsShown, MADE_AFTER_NANO, MADE_BEFORE_NANO, NamesSeen, PickFilter, Trace as Found,
     TraceBounds, TraceStart, WaterfallStyle, Window, pick_sql, render_batch, render_trace_html, render_trace_json,
@@ -12,7 +12,8 @@ use transect_query::{
 
 use crate::arguments::{CrossingName, FormatName, Global, LogsName, Trace};
 use crate::clock::utc_text;
-use crate::failure::{Failure, NOTHING_FOUND};
+use crate::failure::Failure;
+use crate::ids::pasted_id;
 use crate::output::{self, Destination, OpenLake};
 use crate::{config, zone};
 
@@ -73,7 +74,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
     if own.max_records == 0 {
         return Err(Failure::usage("--max-records 0 finds nothing", "leave it out, or write a number from 1 on"));
     }
-    let id = parse_any_id(text).ok_or_else(|| Failure::usage("the ID is empty", "see `transect trace --help`"))?;
+    let id = pasted_id(text).ok_or_else(|| Failure::usage("the ID is empty", "see `transect trace --help`"))?;
     let extent = output::extent(global)?;
     let start = start(text, &id, &extent);
     let bounds = TraceBounds {
@@ -146,11 +147,7 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
     output::finish(global, &trace.completeness, &seen)?;
     if is_empty {
         let hint = nothing_found(text, &start, &trace, global);
-        return Err(Failure::Because {
-            code: NOTHING_FOUND,
-            error: anyhow::anyhow!("nothing found of {text}"),
-            hint: Some(hint),
-        });
+        return Err(Failure::nothing_found(format!("nothing found of {text}"), Some(hint)));
     }
     Ok(())
 }
@@ -233,10 +230,9 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
         across_releases: own.crossing.contains(&CrossingName::Releases),
     };
     let question = OpenLake::open(config::configured(global)?, global)?.question(extent)?;
-    let nothing = |looked: String| Failure::Because {
-        code: NOTHING_FOUND,
-        error: anyhow::anyhow!("no such traces"),
-        hint: Some(format!("{looked}\nwiden --since, which is 24 h ago where it is not named, or ask for less")),
+    let nothing = |looked: String| {
+        let hint = format!("{looked}\nwiden --since, which is 24 h ago where it is not named, or ask for less");
+        Failure::nothing_found("no such traces", Some(hint))
     };
     let can_choose = format == Format::Table
         && global.output.is_none()

@@ -1,9 +1,10 @@
 //! A saved file as the documents that a subscription would have sent, some megabytes at a time. It refuses to hand out any of a
 //! file before all of it was looked through: a fault at its end leaves none of it in the lake.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use transect_normalize::{Payload, decode_within};
+use transect_normalize::{DecodeError, Payload, decode_within};
 use transect_schema::write_json_string;
 use twox_hash::XxHash3_128;
 
@@ -42,19 +43,15 @@ impl Export<'_> {
         let mut digests = Vec::new();
         let (mut first_ms, mut last_ms) = (i64::MAX, i64::MIN);
         let mut page = XxHash3_128::with_seed(0);
-        let mut events = 0;
         let mut id = |event: &Saved<'_>| {
-            events += 1;
             let digest = digest_of(event);
-            if event.id.is_none() {
-                digests.push(half(digest));
-            }
+            digests.push(half(digest));
             page.write(&digest.to_le_bytes());
             (first_ms, last_ms) = (first_ms.min(event.timestamp_ms), last_ms.max(event.timestamp_ms));
             // As long as those that it will have.
             named(digest, Some(0), 0)
         };
-        self.chunks(&mut id, &mut |_| Ok::<_, Fault>(()))?;
+        let events = self.chunks(&mut id, &mut |_| Ok::<_, Fault>(()))?;
         digests.sort_unstable();
         let mut twice: Vec<u64> = digests.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
         twice.dedup();
@@ -85,28 +82,61 @@ impl Export<'_> {
             let at_end = |page: &&Page| [page.first_ms, page.last_ms].contains(&event.timestamp_ms);
             named(digest, checked.page.as_ref().filter(at_end).map(|page| page.digest), before)
         };
-        self.chunks(&mut id, take)
+        self.chunks(&mut id, take).map(drop)
     }
 
+    /// Hands out chunk by chunk, and how many events there are; `id` makes one for an event that has none.
     fn chunks<E: From<Fault>>(
         &self,
         id: &mut dyn FnMut(&Saved<'_>) -> String,
         take: &mut dyn FnMut(&Payload) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut chunk = Chunk::default();
-        let mut hand_out = |chunk: &mut Chunk| {
-            let decoded = decode_within(&chunk.render(), self.bytes_max.saturating_mul(CHUNK_TIMES_MAX));
-            take(&decoded.map_err(Fault::Decode)?)
-        };
+    ) -> Result<u64, E> {
+        let (mut chunk, mut first, mut number) = (Chunk::default(), 1, 0);
+        let mut hand_out =
+            |chunk: &mut Chunk, first: u64| take(&self.decoded(chunk).map_err(|error| self.fault_from(first, &error))?);
         for event in self.events() {
             let event = event?;
-            let made = id(&event);
-            chunk.add(&event, event.id.as_deref().unwrap_or(&made));
+            number += 1;
+            let id = event.id.clone().map_or_else(|| id(&event), Cow::into_owned);
+            chunk.add(&event, &id);
             if chunk.bytes >= CHUNK_BYTES {
-                hand_out(&mut chunk)?;
+                hand_out(&mut chunk, first)?;
+                first = number + 1;
             }
         }
-        if chunk.bytes > 0 { hand_out(&mut chunk) } else { Ok(()) }
+        if chunk.bytes > 0 {
+            hand_out(&mut chunk, first)?;
+        }
+        Ok(number)
+    }
+
+    fn decoded(&self, chunk: &mut Chunk) -> Result<Payload, DecodeError> {
+        decode_within(&chunk.render(), self.bytes_max.saturating_mul(CHUNK_TIMES_MAX))
+    }
+
+    /// What is wrong in the chunk that begins with this event, by the event: a place in the text that was made of them is none in
+    /// the file.
+    fn fault_from(&self, first: u64, error: &DecodeError) -> Fault {
+        let events = (1..).zip(self.events()).skip_while(|(number, _)| *number < first);
+        let found = events.filter_map(|(number, event)| {
+            let mut alone = Chunk::default();
+            let event = event.ok()?;
+            alone.add(&event, event.id.as_deref().unwrap_or_default());
+            Some((number, self.decoded(&mut alone).err()?))
+        });
+        let (number, error) = found.into_iter().next().unwrap_or((first, error.clone()));
+        Fault::Decode(self.kind, number, fault_of(&error))
+    }
+}
+
+/// What is wrong, without the place.
+fn fault_of(error: &DecodeError) -> String {
+    match error {
+        DecodeError::Field { field, fault, .. } => {
+            let field = field.rsplit('.').next().unwrap_or_default();
+            format!("{field} is {fault}")
+        }
+        other => other.to_string(),
     }
 }
 

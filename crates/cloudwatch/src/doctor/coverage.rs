@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::observed::Observed;
 use super::{Check, Expected, Finding, Rows, words};
 use crate::subscribe::{self, Group, Mode, Policy, Row, State, Survey, Wish};
-use crate::{OwnGroups, Owner};
+use crate::{Names, OwnGroups, Owner, own};
 
 /// Retention that the fix proposes: long enough for a region that was down and `transect backfill`.
 const RETENTION_DAYS: i32 = 30;
@@ -25,7 +25,7 @@ pub(super) fn coverage(observed: &Observed, expected: &Expected) -> Vec<Finding>
         return rows.found;
     };
     let destination = expected.names.destination(account, &observed.region);
-    let policy = survey.policies.iter().find(|policy| policy.document.destination == destination);
+    let policy = policy_of(survey, &expected.names, &destination);
     let own = survey.own_groups(&expected.names, Some(&destination));
     // What the account's policy leaves out is left out on purpose.
     let excluded_by_policy =
@@ -44,6 +44,7 @@ pub(super) fn coverage(observed: &Observed, expected: &Expected) -> Vec<Finding>
     let plan = subscribe::plan(survey, &wish, account, &observed.region);
     let rule = Rule { observed, wish: &wish, survey, policy, own: &own, destination: &destination };
     rule.loops(&mut rows);
+    rule.not_known(&mut rows, &plan.rows);
     let of_state = |state: State| plan.rows.iter().filter(move |row| row.state == state);
     let count = |state: State| of_state(state).count();
     let wished = plan.rows.len() - count(State::Own) - count(State::Excluded);
@@ -62,6 +63,16 @@ pub(super) fn coverage(observed: &Observed, expected: &Expected) -> Vec<Finding>
         count(State::Own),
         count(State::Excluded)
     ))
+}
+
+/// The account's policy that is meant for this deployment: the one that delivers to it, else the one that delivers to another
+/// alias of its forwarder, else the one of its name, wherever that delivers. A region has one, and what puts it right is to put it.
+fn policy_of<'s>(survey: &'s Survey, names: &Names, destination: &str) -> Option<&'s Policy> {
+    let delivers = |policy: &&Policy| policy.document.destination == destination;
+    let beside = |policy: &&Policy| own::other_alias(&policy.document.destination, destination).is_some();
+    let policies = || survey.policies.iter();
+    let named = || policies().find(|policy| policy.name == names.name());
+    policies().find(delivers).or_else(|| policies().find(beside)).or_else(named)
 }
 
 /// The pattern of the account's policy, else the one that most filters to the forwarder have: one that differs is an
@@ -104,6 +115,29 @@ struct Rule<'r> {
 impl Rule<'_> {
     /// What puts filters, or the policy, as they should be.
     fn subscribe(&self, more: &str) -> String {
+        let command = self.command(more);
+        // One of another name is no policy of ours to put, and a region has one.
+        let theirs = self.policy.filter(|policy| policy.name != self.wish.names.name() && !self.delivers(policy));
+        let Some(policy) = theirs else { return command };
+        format!(
+            "`aws logs delete-account-policy --region {}{} --policy-type SUBSCRIPTION_FILTER_POLICY`, then {command}",
+            self.observed.region,
+            words::option("--policy-name", &policy.name)
+        )
+    }
+
+    fn delivers(&self, policy: &Policy) -> bool {
+        policy.document.destination == self.destination
+    }
+
+    /// The policy that hands the forwarder what it covers, by whichever alias.
+    fn policy_to_us(&self) -> Option<&Policy> {
+        self.policy.filter(|policy| {
+            self.delivers(policy) || own::other_alias(&policy.document.destination, self.destination).is_some()
+        })
+    }
+
+    fn command(&self, more: &str) -> String {
         let mut command = format!(
             "transect subscribe --apply --region {} --name {} --policy {}",
             self.observed.region,
@@ -127,7 +161,7 @@ impl Rule<'_> {
     /// Each line that the forwarder writes would make it write another.
     fn loops(&self, rows: &mut Rows<'_>) {
         for (name, owner) in self.own.iter() {
-            if self.policy.is_some_and(|policy| policy.excluded.iter().all(|excluded| excluded != name)) {
+            if self.policy_to_us().is_some_and(|policy| policy.excluded.iter().all(|excluded| excluded != name)) {
                 rows.fail(
                     format!("the account's policy forwards `{name}`, written by {owner}: a loop"),
                     format!("{}{}", self.subscribe(""), of_stack(name, owner)),
@@ -155,6 +189,18 @@ impl Rule<'_> {
             words::option("--log-group-name", group),
             words::option("--filter-name", filter)
         )
+    }
+
+    /// Groups that do not tell their filters, our own among them, where a filter would be a loop.
+    fn not_known(&self, rows: &mut Rows<'_>, plan: &[Row]) {
+        let is_known = |name: &str| {
+            plan.iter().any(|row| row.group == name && matches!(row.state, State::Covered | State::Excluded))
+        };
+        let unknown: Vec<&Group> =
+            self.survey.groups.iter().filter(|group| group.fault.is_some() && !is_known(&group.name)).collect();
+        if let Some(fault) = unknown.first().and_then(|group| group.fault.as_ref()) {
+            rows.fault_of(fault, &words::names(unknown.iter().map(|group| group.name.as_str())), unknown.len());
+        }
     }
 
     /// What is wished and not forwarded as it should be.
@@ -198,7 +244,7 @@ impl Rule<'_> {
 
     /// By the policy and by a filter: every event arrives and is paid for twice.
     fn twice(&self, rows: &mut Rows<'_>) {
-        let Some(policy) = self.policy else { return };
+        let Some(policy) = self.policy_to_us() else { return };
         let twice: Vec<(&Group, &str)> = self
             .survey
             .groups

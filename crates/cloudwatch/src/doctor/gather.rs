@@ -436,7 +436,9 @@ fn is_brought(name: &str) -> bool {
 }
 
 fn modified(object: &ObjectMeta) -> Option<Timestamp> {
-    Timestamp::from_millisecond(object.last_modified.timestamp_millis()).ok()
+    // A store that keeps no times says 1970.
+    let written = Timestamp::from_millisecond(object.last_modified.timestamp_millis()).ok();
+    written.filter(|written| *written > Timestamp::UNIX_EPOCH)
 }
 
 /// Counts what lies below some folders, each of which has its days so many levels down: some days are listed at a time, the

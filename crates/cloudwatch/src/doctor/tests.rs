@@ -60,7 +60,7 @@ fn group(name: &str) -> Group {
         retention_days: Some(30),
         stored_bytes: 2_000_000_000,
         takes_filters: true,
-        filters: vec![],
+        ..Group::default()
     }
 }
 
@@ -808,6 +808,64 @@ fn log_groups_are_forwarded() {
     let cold = |observed: &mut Observed| groups(observed).push(Group { takes_filters: false, ..group("/cold") });
     coverage.warn(cold, "its log group class takes no subscriptions", "--exclude /cold");
     coverage.unknown(|o| o.survey = Err(fault("AccessDeniedException")), "not looked at", "allow `some:Action`");
+    // One that does not tell hides no other, and one that is left out need not.
+    let denied = |name: &str| Group { fault: Some(fault("AccessDeniedException")), ..group(name) };
+    let looked = |names: &'static [&'static str]| {
+        move |observed: &mut Observed| groups(observed).extend(names.iter().map(|name| denied(name)))
+    };
+    let told = "1 log group not looked at (some:Action: AccessDeniedException): /secret";
+    coverage.unknown(looked(&["/secret"]), told, "allow `some:Action`");
+    coverage.unknown(|o| groups(o)[2] = denied(OWN[0]), &told.replace("/secret", OWN[0]), "allow `some:Action`");
+    let mut observed = sound();
+    groups(&mut observed).extend([denied("/secret"), group("/new")]);
+    let found = coverage::coverage(&observed, &Expected { exclude: vec!["/secret".to_owned()], ..expected() });
+    assert_eq!(found.iter().map(|found| found.state).collect::<Vec<_>>(), [State::Warn], "{found:#?}");
+    let found = coverage::coverage(&observed, &expected());
+    assert_eq!(found.iter().map(|found| found.state).collect::<Vec<_>>(), [State::Unknown, State::Warn], "{found:#?}");
+}
+
+/// To put filters beside a policy that delivers to another alias would bring every event twice.
+#[test]
+fn a_policy_that_delivers_elsewhere_is_put_right_and_no_filter_beside_it() {
+    let coverage = Rule(Check::Coverage);
+    let policed = |name: &'static str, destination: &'static str| {
+        move |observed: &mut Observed| {
+            let survey = observed.survey.as_mut().unwrap();
+            survey.groups.iter_mut().for_each(|group| group.filters.clear());
+            let document = PolicyDocument { destination: destination.to_owned(), ..PolicyDocument::default() };
+            survey.policies = vec![Policy { name: name.to_owned(), document, ..policy(&OWN) }];
+        }
+    };
+    const BLUE: &str = "arn:aws:lambda:us-east-2:123456789012:function:acme-forwarder:blue";
+    const BARE: &str = "arn:aws:lambda:us-east-2:123456789012:function:acme-forwarder";
+    const ELSE: &str = "arn:aws:lambda:us-east-2:123456789012:function:other:live";
+    let put = "`transect subscribe --apply --region us-east-2 --name acme --policy account`";
+    let beside = "2 of 2 log groups otherwise than the rest (by the account's policy `acme`, to `blue` of the same function): \
+                  /aws/lambda/cart, /aws/lambda/pay";
+    coverage.warn(policed("acme", BLUE), beside, put);
+    coverage.warn(policed("acme", BARE), "`acme`, to no alias of the same function", put);
+    coverage.fail(policed("acme", ELSE), "none of 2 log groups is forwarded", put);
+    coverage.warn(
+        policed("mine", BLUE),
+        "by the account's policy `mine`, to `blue` of the same function",
+        &format!(
+            "`aws logs delete-account-policy --region us-east-2 --policy-name mine --policy-type SUBSCRIPTION_FILTER_POLICY`, then {put}"
+        ),
+    );
+    // Another vendor's is none of ours.
+    coverage.fail(policed("siem", ELSE), "none of 2 log groups is forwarded", "--name acme --policy groups");
+    // By whichever alias, it is forwarded twice, and a loop.
+    let told = |change: &dyn Fn(&mut Observed), detail: &str| {
+        let mut observed = sound();
+        policed("acme", BLUE)(&mut observed);
+        change(&mut observed);
+        let found = coverage::coverage(&observed, &expected());
+        assert!(found.iter().any(|found| found.detail.contains(detail)), "{detail}: {found:#?}");
+    };
+    let twice = "1 log group forwarded twice, by the account's policy and by a filter: /aws/lambda/cart";
+    told(&|observed| groups(observed)[0].filters.push(filter("older", LIVE)), twice);
+    let emptied = |observed: &mut Observed| observed.survey.as_mut().unwrap().policies[0].excluded.clear();
+    told(&emptied, "the account's policy forwards `/aws/lambda/acme-forwarder`");
 }
 
 #[test]

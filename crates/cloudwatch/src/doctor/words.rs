@@ -46,7 +46,7 @@ pub(super) fn count(number: usize, what: &str) -> String {
 }
 
 /// A word as a shell takes it, whatever stands in it.
-pub(super) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@+".contains(&byte);
     match !text.is_empty() && text.bytes().all(is_plain) {
         true => text.to_owned(),

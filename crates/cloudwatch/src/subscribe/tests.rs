@@ -31,6 +31,7 @@ fn group(name: &str, filters: &[Filter]) -> Group {
         stored_bytes: 0,
         takes_filters: true,
         filters: filters.to_vec(),
+        fault: None,
     }
 }
 
@@ -50,6 +51,7 @@ fn check(groups: &[Group], policies: &[Policy], wish: &Wish, expected: &[&str]) 
 
 #[test]
 fn every_way_in_which_a_group_can_stand() {
+    let denied = Fault { action: "logs:X", reason: "not allowed".into(), code: None };
     let groups = [
         group("/aws/lambda/a", &[filter("transect", OURS)]),
         group("/aws/lambda/b", &[]),
@@ -58,6 +60,7 @@ fn every_way_in_which_a_group_can_stand() {
         group("/aws/lambda/e", &[filter("datadog", "x"), filter("mine", OURS)]),
         group("/aws/lambda/f", &[filter("datadog", "x")]),
         Group { takes_filters: false, ..group("/aws/lambda/rare", &[]) },
+        Group { fault: Some(denied), ..group("/aws/lambda/secret", &[]) },
         group("/aws/lambda/transect-forwarder", &[]),
         group("/aws/kinesisfirehose/transect", &[]),
         group("/aws/lambda/transect-forwarder-of-others", &[]),
@@ -78,6 +81,7 @@ fn every_way_in_which_a_group_can_stand() {
             "/aws/lambda/e covered none by a filter of another name",
             "/aws/lambda/f missing put_filter",
             "/aws/lambda/rare blocked none its log group class takes no subscriptions",
+            "/aws/lambda/secret unknown none logs:X: not allowed",
             "/aws/lambda/transect-forwarder own none written by the pipeline itself",
             "/aws/kinesisfirehose/transect own none written by the pipeline itself",
             "/aws/lambda/transect-forwarder-of-others missing put_filter",
@@ -288,6 +292,26 @@ fn a_policy_of_others_stands_in_the_way_and_a_loop_in_ours_is_mended() {
         &[policy("transect", OURS, &[])],
         &Wish { filter_pattern: "ERROR".into(), ..wish() },
         &["/a differs none by the account's policy `transect`, with another filter pattern"],
+    );
+    // Nor where it delivers to: every event would come twice.
+    let blue = OURS.replace(":live", ":blue");
+    let beside =
+        |name: &str| format!("/a differs none by the account's policy `{name}`, to `blue` of the same function");
+    check(&[group("/a", &[])], &[policy("transect", &blue, &[])], &wish(), &[&beside("transect")]);
+    check(
+        &[group("/a", &[])],
+        &[policy("transect", &blue, &[])],
+        &account_wide,
+        &["* differs put_policy another destination", &beside("transect")],
+    );
+    check(
+        &[group("/a", &[])],
+        &[policy("mine", &blue, &[])],
+        &account_wide,
+        &[
+            "* blocked none a region has one subscription policy, and `mine` is it, to `blue` of the same function: delete it first",
+            &beside("mine"),
+        ],
     );
 }
 

@@ -6,7 +6,7 @@ use transect_canary::{Plan, Planned, Policy, Taken};
 use transect_query::{ServiceQuestion, UnitKind, UnitQuestion, WINDOW_NANO, hint_of};
 
 use crate::arguments::{CanaryPlan, Global};
-use crate::failure::{Failure, NOTHING_FOUND};
+use crate::failure::Failure;
 use crate::output::OpenLake;
 use crate::range::parse_rate;
 use crate::{config, output};
@@ -72,11 +72,8 @@ fn traffic(service: &str, global: &Global) -> Result<f64, Failure> {
     let calls: u64 = units.services.iter().flat_map(|of| of.releases.values()).sum();
     if calls == 0 {
         let there = || units.services_seen.iter().map(String::as_str);
-        return Err(Failure::Because {
-            code: NOTHING_FOUND,
-            error: anyhow::anyhow!("{service} did nothing in that time"),
-            hint: Some(format!("widen --since, or name another service: {}", hint_of(service, there))),
-        });
+        let hint = format!("widen --since, or name another service: {}", hint_of(service, there));
+        return Err(Failure::nothing_found(format!("{service} did nothing in that time"), Some(hint)));
     }
     Ok(calls as f64 * WINDOW_NANO as f64 / (asked.until_unix_nano - since) as f64)
 }
