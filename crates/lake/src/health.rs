@@ -21,6 +21,9 @@ pub(crate) struct Health {
     silence: Mutex<Option<Silence>>,
 }
 
+/// What a probe finds; none while it is under way.
+type Outcome = Option<Result<(), String>>;
+
 /// A place that did not answer.
 #[derive(Debug)]
 struct Silence {
@@ -28,7 +31,7 @@ struct Silence {
     /// What was asked for; none where it was a listing or a change.
     object: Option<Path>,
     /// Comes with what the probe under way finds; closed without a word where the probe was ended.
-    probe: Option<watch::Receiver<Option<Result<(), String>>>>,
+    probe: Option<watch::Receiver<Outcome>>,
 }
 
 impl Health {
@@ -75,7 +78,7 @@ impl Health {
     fn join_probe<F>(
         self: &Arc<Health>,
         probe: impl FnOnce(Option<Path>) -> F,
-    ) -> Option<(String, watch::Receiver<Option<Result<(), String>>>)>
+    ) -> Option<(String, watch::Receiver<Outcome>)>
     where
         F: Future<Output = Result<(), String>> + Send + 'static,
     {
@@ -125,6 +128,8 @@ impl Health {
 mod tests {
     use std::sync::atomic::AtomicUsize;
 
+    use futures::future::BoxFuture;
+
     use super::*;
 
     const SILENT: &str = "no answer within 10s";
@@ -134,7 +139,7 @@ mod tests {
         sent: &Arc<AtomicUsize>,
         after: Duration,
         found: Result<(), String>,
-    ) -> impl FnOnce(Option<Path>) -> std::pin::Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + use<> {
+    ) -> impl FnOnce(Option<Path>) -> BoxFuture<'static, Result<(), String>> + use<> {
         let sent = Arc::clone(sent);
         move |_| {
             sent.fetch_add(1, Ordering::Relaxed);
