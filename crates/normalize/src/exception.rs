@@ -654,6 +654,12 @@ mod tests {
             "Next E: x\n",
             "panicked at x\n",
             "x goroutine 1 [x]:\n",
+            "thread 1 panic: x\n",
+            "Fatal error: exception X(\n",
+            "Unhandled exception: x (X)\n",
+            "FastCGI sent in stderr: \"",
+            "[21-Nov-2026 08:42:53] ",
+            "NOTICE: PHP message: ",
         ];
         for shape in shapes {
             for (before, behind) in

@@ -100,7 +100,7 @@ pub(crate) fn head(text: &str) -> Option<Head<'_>> {
         b'=' => erlang(text, start),
         _ => None,
     }?;
-    if head.level == Some("NOTICE") {
+    if head.level == Some("NOTICE") && matches!(head.form, Form::LevelColon | Form::BracketTime) {
         head = behind_notice(&head, text).unwrap_or(head);
     }
     head.opens_json = head.form.row().is_some_and(|row| row.opens_json);

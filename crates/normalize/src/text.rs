@@ -88,7 +88,9 @@ pub(crate) fn line<'m>(
         return Some((&message[at..], place));
     }
     if !draft.is_lambda {
-        request(draft, message, rest);
+        // Rails writes by Ruby's logger or by none: behind anybody else's head its words are a message.
+        let of_rails = head.as_ref().is_none_or(|head| head.form == Form::Ruby).then_some(rest);
+        request(draft, message, rest, of_rails);
     }
     let (found, has_flags) = logfmt::pairs(rest)?;
     object_of(&found, pairs);
@@ -248,7 +250,7 @@ fn behind_gos_date(text: &str) -> Option<usize> {
 }
 
 /// Fills the columns of a request from a line of an access log, from Rails' log and from the execution log of API Gateway.
-fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
+fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str, of_rails: Option<&'m str>) {
     if let Some(access) = access::parse(message) {
         draft.offer_time(0, access.time_unix_nano);
         let record = &mut draft.record;
@@ -258,7 +260,7 @@ fn request<'m>(draft: &mut Draft<'m>, message: &'m str, rest: &'m str) {
         if record.trace_id.is_none() {
             record.trace_id = access.trace.and_then(ids::trace_id);
         }
-    } else if let Some(told) = access::rails(rest) {
+    } else if let Some(told) = of_rails.and_then(access::rails) {
         let record = &mut draft.record;
         record.http_request_method = told.method.map(Cow::Borrowed);
         record.url_path = told.path.map(Cow::Borrowed);

@@ -54,10 +54,13 @@ enum Behind {
     Quoted,
     /// The secret up to the end of the line.
     Line,
+    /// The secret in quotes, as an argument behind so many others.
+    Argument(usize),
 }
 
 /// Commands and statements that name a secret by its place: of Vault, Cargo, npm, yarn, pip, Pulumi, AWS, .NET, git and
-/// shells; PowerShell's and SQL's; and the commands of GitHub's and Azure's pipelines that say what to hide.
+/// shells; PowerShell's and SQL's; the commands of GitHub's and Azure's pipelines that say what to hide; and calls of PHP,
+/// whose stacks hold arguments, of Python and of Go.
 const STATEMENTS: &[(&str, Behind, &str)] = &[
     ("vault login ", Behind::Word, "token"),
     ("cargo login ", Behind::Word, "token"),
@@ -75,6 +78,10 @@ const STATEMENTS: &[(&str, Behind, &str)] = &[
     ("password '", Behind::Quoted, "password"),
     ("::add-mask::", Behind::Line, "secret"),
     ("issecret=true]", Behind::Line, "secret"),
+    ("PDO->__construct(", Behind::Argument(2), "password"),
+    ("mysqli_connect(", Behind::Argument(2), "password"),
+    ("BasicAuth(", Behind::Argument(1), "password"),
+    ("UserPassword(", Behind::Argument(1), "password"),
 ];
 
 /// The search for the beginnings of statements.
@@ -195,6 +202,10 @@ fn statement(
             let word = &text[value.start..value.end];
             (!is_sentence(word) && is_secret_text(word, meaning, true)).then_some((value.start, value.end, kind))
         }
+        Behind::Argument(before) => {
+            let (start, end) = argument_of_call(reader, start, before)?;
+            is_secret_text(&text[start..end], meaning, true).then_some((start, end, kind))
+        }
         Behind::Word | Behind::Pair => {
             const FLAGS_MAX: usize = 4;
             for _ in 0..FLAGS_MAX {
@@ -213,6 +224,25 @@ fn statement(
             (!is_other && is_secret_text(word, meaning, true)).then_some((value.start, value.end, kind))
         }
     }
+}
+
+/// The inside of an argument in quotes behind `before` others of a call whose arguments begin at `start`.
+fn argument_of_call(reader: &mut Reader<'_>, mut start: usize, before: usize) -> Option<(usize, usize)> {
+    const ARGUMENT_BYTES_MAX: usize = 256;
+    for number in 0..=before {
+        let rest = reader.bytes.get(start..)?;
+        start += rest.iter().take(ARGUMENT_BYTES_MAX).take_while(|byte| byte.is_ascii_whitespace()).count();
+        let quoted = reader.quoted(start);
+        if number == before {
+            return quoted.filter(|(start, end)| end > start);
+        }
+        let end = quoted.map_or(start, |(_, end)| end);
+        let rest = reader.bytes.get(end..)?;
+        let comma = rest.iter().take(ARGUMENT_BYTES_MAX).position(|byte| matches!(byte, b',' | b')' | b'\n'))?;
+        start = end + comma + 1;
+        reader.bytes.get(start - 1).filter(|byte| **byte == b',')?;
+    }
+    None
 }
 
 /// The value behind a key that begins at `start` and is one word, with or without quotes.

@@ -546,7 +546,7 @@ impl<'t> Reader<'t> {
 
     /// What stands between the quotes at `start`, if there are any: one or three, escaped or doubled, behind the letters
     /// with which languages mark bytes and raw text.
-    fn quoted(&mut self, start: usize) -> Option<(usize, usize)> {
+    pub(super) fn quoted(&mut self, start: usize) -> Option<(usize, usize)> {
         const LETTERS: &[u8] = b"bBrRuUfFcCsS@$~";
         let bytes = self.bytes;
         let letters = bytes.get(start..)?.iter().take(2).take_while(|byte| LETTERS.contains(byte)).count();

@@ -836,3 +836,37 @@ fn the_resource_states_before_the_attributes() {
     let record = one("/ecs/edge", "default", &format!(r#"{{"body":"x","severityNumber":9,{attributes}}}"#));
     assert_eq!(record.service_name.as_deref(), Some("evil"));
 }
+
+/// Words that state something at the start of a line, as PHP, Rails and runtimes write them, state nothing behind another
+/// word, behind a level, or within a record.
+#[test]
+fn words_of_servers_and_runtimes_behind_a_word_state_nothing() {
+    for words in [
+        "[21-Nov-2026 08:42:53] WARNING: [pool www] child 7 said into stderr: \"ERROR x\"",
+        "NOTICE: PHP message: PHP Fatal error:  Uncaught XError: x in /a.php:1",
+        "Completed 502 Bad Gateway in 12ms",
+        "thread 1 panic: x",
+        "Fatal error: exception Failure(\"x\")",
+        "Unhandled exception: x (XError)\n  from a.cr:1",
+        "<Nov 21, 2026 8:42:53,429 AM UTC> <Error> <HTTP> <BEA-1> <x>",
+        "[ERROR:a.cc(41)] x",
+        "1795250573429 ERROR x",
+    ] {
+        for (group, stream) in [(EDGE_GROUP, LAMBDA_STREAM), ("/ecs/edge", "edge/app/0123456789")] {
+            for (before, level) in [
+                ("agent: ", None),
+                ("agent ", None),
+                ("INFO agent ", Some(9)),
+                ("2026-11-21 08:42:53,429 INFO ", Some(9)),
+                ("2026-11-21T08:42:53.429Z\t37a788d1-0676-4832-ae70-4245a4ff91e3\tINFO\t", Some(9)),
+                ("[INFO]\t2026-11-21T08:42:53.429Z\t37a788d1-0676-4832-ae70-4245a4ff91e3\t", Some(9)),
+            ] {
+                let record = one(group, stream, &format!("{before}{words}"));
+                assert_eq!(record.severity_number, level, "{before}{words}");
+                assert_eq!(record.http_response_status_code, None, "{before}{words}");
+            }
+            let record = one(group, stream, &serde_json::json!({"level": "info", "msg": words}).to_string());
+            assert_eq!((record.severity_number, record.http_response_status_code), (Some(9), None), "{words}");
+        }
+    }
+}
