@@ -105,7 +105,7 @@ class World:
 class Story:
     """A rollout of a function of its own."""
 
-    def __init__(self, world, name, baseline=GOOD, canary=BAD, regions=(WORSE,), weight=50, policy="rollback", bake="20m"):
+    def __init__(self, world, name, baseline=GOOD, canary=BAD, regions=(WORSE,), weight=50, policy="rollback", bake="20m", lake=LAKE):
         self.world, self.name, self.regions = world, name, regions
         self.folder = WORK / name
         self.folder.mkdir(parents=True)
@@ -114,7 +114,7 @@ class Story:
         (self.folder / "map.json").write_text(json.dumps(release_map))
         waves = [{"name": "all", "regions": list(regions), "weight": weight, "bake": bake, "min_requests": 50}]
         (self.folder / "waves.json").write_text(json.dumps(waves))
-        question = ["--function", name, "--service", "payments", "--baseline", baseline, "--canary", canary, "--lake", str(LAKE)]
+        question = ["--function", name, "--service", "payments", "--baseline", baseline, "--canary", canary, "--lake", str(lake)]
         files = ["--waves", "waves.json", "--release-map", "map.json", "--state", "state.json"]
         times = ["--every", "2m", "--settle", "1m", "--deadline", "3m", "--on-inconclusive", policy]
         self.command = [TRANSECT, "rollout", *question, *files, *times, "--format", "json"]
@@ -159,6 +159,38 @@ def fails(world):
 def passes(world):
     story = Story(world, "passes", baseline=BAD, canary=GOOD)
     same("PASS: the canary has everything", story.end(), (0, "promoted", [("2", {})]), story.talk)
+
+
+def crashing(name):
+    """A lake of a function whose second version crashes in every initialisation, before a line of its own."""
+    folder = WORK / f"{name}-payloads"
+    folder.mkdir(parents=True)
+    for version in ("1", "2"):
+        events = []
+
+        def add(at, message):
+            events.append({"id": f"{at:020}{version:0>12}{len(events):024}", "timestamp": at, "message": message})
+
+        for number in range(1500):
+            at, call = int(BEGIN - 120) * 1000 + number * 1000, f"{version:0>8}-0000-4000-8000-{number:012x}"
+            status = "" if version == "1" else "Status: error\tError Type: Runtime.ExitError\t"
+            add(at, f"START RequestId: {call} Version: {version}\n")
+            if version == "1":
+                add(at + 1, json.dumps({"service": "payments", "service_version": GOOD, "function_request_id": call, "message": "paid"}))
+            add(at + 2, f"END RequestId: {call}\n")
+            add(at + 3, f"REPORT RequestId: {call}\tDuration: 4.02 ms\tBilled Duration: 5 ms\tMemory Size: 512 MB\tMax Memory Used: 43 MB\t{status}\n")
+        document = {"messageType": "DATA_MESSAGE", "owner": "123456789012", "logGroup": f"/aws/lambda/{name}", "subscriptionFilters": ["f"],
+                    "logStream": f"2026/11/21/[{version}]{version * 32}", "logEvents": events}
+        (folder / f"{version}.json").write_text(json.dumps(document))
+    lake = WORK / f"{name}-lake"
+    subprocess.run([TRANSECT, "ingest", "--quiet", "--region", WORSE, "--lake", lake, folder], check=True, stdin=subprocess.DEVNULL,
+                   stdout=subprocess.DEVNULL)
+    return lake
+
+
+def says_nothing_of_itself(world):
+    story = Story(world, "crashes", lake=crashing("crashes"))
+    same("a canary that crashes before its first line is set back", story.end(), (1, "failed", [("1", {})]), story.talk)
 
 
 def share_is_off(world):
@@ -211,7 +243,7 @@ def main():
         except Exception as error:
             same(f"{story.__name__}: it comes to an end", repr(error), "an end")
 
-    stories = [threading.Thread(target=told, args=(story,)) for story in (fails, passes, share_is_off, nothing_comes, moved_by_hand, killed)]
+    stories = [threading.Thread(target=told, args=(story,)) for story in (fails, passes, says_nothing_of_itself, share_is_off, nothing_comes, moved_by_hand, killed)]
     for story in stories:
         story.start()
     for story in stories:

@@ -805,7 +805,7 @@ impl Service {
         let name = |name: &&str| if name.is_empty() { "none".to_owned() } else { (*name).to_owned() };
         (functions.len() > 1).then(|| {
             format!(
-                "{} is compared function by function: {}",
+                "{} is compared function by function ({}): the rates of all together may differ where no function's do",
                 self.service,
                 super::counting::list(functions.iter().map(name))
             )
@@ -1250,7 +1250,12 @@ mod tests {
         // What was before the canary, or is left out of its beginning, is not told.
         assert_eq!([0, 1, 2].map(|minutes| of.doubts(minutes)[1]), [[0, 7], [0, 4], [0, 0]]);
         let sentence = of.functions_sentence();
-        assert_eq!(sentence.as_deref(), Some("pay is compared function by function: api, worker"));
+        assert_eq!(
+            sentence.as_deref(),
+            Some(
+                "pay is compared function by function (api, worker): the rates of all together may differ where no function's do"
+            )
+        );
     }
 
     #[test]
