@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use arrow::datatypes::SchemaRef;
@@ -14,6 +14,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use tempfile::TempPath;
 use transect_schema::{Record, SCHEMA_VERSION};
+use twox_hash::XxHash3_64;
 
 use crate::columns::{Rows, write_schema};
 use crate::living::{Living, TEMPORARY_SUFFIX};
@@ -399,7 +400,7 @@ fn unwritten(temporary: &Path, error: impl std::error::Error + Send + Sync + 'st
 fn persist(file: FinishedFile) -> Result<PathBuf> {
     let FinishedFile { partition, directory, mut path, rows, bytes, sources } = file;
     for attempt in 0..NAMES_TRIED_MAX {
-        let mut hasher = DefaultHasher::new();
+        let mut hasher = XxHash3_64::with_seed(0);
         (&partition, rows, bytes, &sources, attempt).hash(&mut hasher);
         let name = directory.join(format!("{INGEST_PREFIX}{:016x}.parquet", hasher.finish()));
         match path.persist_noclobber(&name) {

@@ -59,7 +59,7 @@ async fn a_recursion_ends() {
 #[tokio::test]
 async fn a_chain_of_operators_ends_before_the_stack_does() {
     let fixture = fixture();
-    let engine = fixture.engine();
+    let question = fixture.question();
     let chain = |count: usize, part: &str| vec![part; count].join(" ");
     for sql in [
         format!("select 1 {}", chain(5_000, "+ 1")),
@@ -83,7 +83,7 @@ async fn a_chain_of_operators_ends_before_the_stack_does() {
         format!("select true {}", chain(2_500, "in (true)")),
         format!("select 'a' {}", chain(3_000, "similar to 'a'")),
     ] {
-        let error = engine.sql(&sql, &[]).await.err().map(|error| error.to_string()).unwrap_or_default();
+        let error = question.sql(&sql, &[]).await.err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains("more than 500 operators, tables or queries"), "{error}");
     }
     // What stands side by side is no chain.
@@ -95,6 +95,6 @@ async fn a_chain_of_operators_ends_before_the_stack_does() {
         format!("select 1 {}", chain(200, "+ 1")),
         format!("select 1 {}", chain(150, "union all select 1 + 1 + 1 + 1")),
     ] {
-        engine.sql(&sql, &[]).await.unwrap();
+        question.sql(&sql, &[]).await.unwrap();
     }
 }

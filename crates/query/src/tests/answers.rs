@@ -19,10 +19,10 @@ async fn a_constant_needs_no_rows() {
 #[tokio::test]
 async fn an_engine_answers_more_than_one_question() {
     let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
-    let engine = fixture.engine();
+    let question = fixture.question();
     for _ in 0..2 {
         for view in ["telemetry", "logs", "spans", "invocations", "metrics", "landing"] {
-            let mut answer = engine.sql(&format!("select * from {view}"), &[]).await.unwrap();
+            let mut answer = question.sql(&format!("select * from {view}"), &[]).await.unwrap();
             while let Some(batch) = answer.next().await {
                 batch.unwrap();
             }
@@ -301,7 +301,7 @@ async fn a_region_that_the_lake_does_not_have_is_told_with_the_nearest() {
     let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8), log("eu-west-2", "2", HOUR_8)]);
     let check = async |regions: &[&str]| {
         let regions: Vec<String> = regions.iter().map(|name| (*name).to_owned()).collect();
-        fixture.engine().check_regions(&regions).await
+        fixture.question().check_regions(&regions).await
     };
     check(&[]).await.unwrap();
     check(&["us-east-2", "eu-west-2"]).await.unwrap();
@@ -314,7 +314,7 @@ async fn a_region_that_the_lake_does_not_have_is_told_with_the_nearest() {
 async fn names_that_no_record_has_are_told_with_the_nearest() {
     let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
     let unknown = async |filter: crate::LogFilter| {
-        let unknown = fixture.engine().unknown_names(&filter).await.unwrap();
+        let unknown = fixture.question().unknown_names(&filter).await.unwrap();
         unknown.into_iter().map(|one| format!("{} {}: {}", one.kind, one.name, one.hint)).collect::<Vec<_>>()
     };
     assert_eq!(unknown(crate::LogFilter::default()).await, [""; 0]);
@@ -351,7 +351,7 @@ async fn habits_of_insights_are_understood_or_hinted() {
 async fn give(fixture: &Fixture, sql: &str) -> Result<(String, Vec<(String, String)>), QueryError> {
     let mut out = Vec::new();
     let wanted = crate::Wanted { format: Format::Csv, style: TableStyle::default(), strict: false };
-    let given = match fixture.engine().give(sql, &[], &wanted, &mut out).await {
+    let given = match fixture.question().give(sql, &[], &wanted, &mut out).await {
         Ok(given) => given,
         Err(crate::RenderError::Query(error)) => return Err(error),
         Err(other) => panic!("{other}"),
@@ -582,7 +582,7 @@ async fn logs_that_find_nothing_still_have_their_columns() {
     let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
     let filter = crate::LogFilter { text: Some("nowhere".into()), ..crate::LogFilter::default() };
     let window = crate::LogWindow { limit: 10, before: 1, after: 1 };
-    let found = fixture.engine().logs(&filter, &window).await.unwrap();
+    let found = fixture.question().logs(&filter, &window).await.unwrap();
     assert_eq!((found.rows.num_rows(), found.is_match.len()), (0, 0));
     assert!(found.rows.column_by_name("event_id").is_some());
 }
@@ -607,7 +607,7 @@ async fn neighbours_are_of_the_same_stream_also_where_it_has_no_name() {
     let shown = async |text: &str| {
         let filter = crate::LogFilter { text: Some(text.into()), ..crate::LogFilter::default() };
         let window = crate::LogWindow { limit: 10, before: 1, after: 1 };
-        let found = fixture.engine().logs(&filter, &window).await.unwrap();
+        let found = fixture.question().logs(&filter, &window).await.unwrap();
         assert!(!found.is_cut && !found.is_neighbour_cut);
         let bodies = crate::logs::texts(&found.rows, "body").unwrap();
         bodies.into_iter().flatten().collect::<Vec<_>>().join(" ")

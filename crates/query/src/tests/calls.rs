@@ -73,7 +73,7 @@ async fn a_failure_without_an_id_is_of_the_call_around_it() {
     let none = FAILED.replace("from invocations", "from invocations where faas_invocation_id = 'none'");
     assert_eq!(lake.ask(&none).await.lines().count(), 1);
     // What it would read is said without reading.
-    let (readings, _) = lake.engine().plan(&one, &[]).await.unwrap();
+    let (readings, _) = lake.question().plan(&one, &[]).await.unwrap();
     assert_eq!(readings.len(), 1);
 }
 
@@ -99,8 +99,8 @@ async fn a_failure_that_names_no_call_of_its_stream_is_of_the_call_around_it() {
     }
     // Ids that no mark has are no units.
     let count = |units: ServiceUnits| units.cells.iter().map(|cell| (cell.n_b, cell.x_b)).collect::<Vec<_>>();
-    assert_eq!(count(units(&lake.engine(), UnitKind::Invocation).await), [(3, 2)]);
-    let shown = trace(&lake.engine(), "a").await;
+    assert_eq!(count(units(&lake.question(), UnitKind::Invocation).await), [(3, 2)]);
+    let shown = trace(&lake.question(), "a").await;
     assert!(shown.contains("\"a\"") && !shown.contains("foreign\""), "{shown}");
     // Of a container nobody knows where a call begins.
     let container = Fixture::of(&stream("pay", "aa", HOUR_8, "?foreign"));
@@ -145,7 +145,7 @@ async fn a_failure_without_a_trace_fails_the_trace_of_its_call() {
         "faas_invocation_id,trace_id\na,t1\nb,t2\nc,t3\n"
     );
     let failed = crate::PickFilter { errors: true, ..crate::PickFilter::default() };
-    let (_, mut ids, _) = lake.engine().pick(&failed, 10).await.unwrap();
+    let (_, mut ids, _) = lake.question().pick(&failed, 10).await.unwrap();
     ids.sort();
     assert_eq!(ids, ["t1", "t3"]);
     // What only serves the view is no table.
@@ -168,9 +168,9 @@ async fn a_range_that_begins_within_a_call_loses_no_report() {
     lines.extend(stream("pay", "aa", HOUR_8 + MINUTE, "! Ea Ra Sb ! Eb Rb"));
     let lake = Fixture::of(&lines);
     let extent = Extent { since_unix_nano: Some(HOUR_8), ..lake.extent() };
-    let engine = ask_of(lake.lake(), extent).unwrap();
+    let question = ask_of(lake.lake(), extent).unwrap();
     let asked = "select faas_invocation_id, status_code from invocations order by 1";
-    assert_eq!(ask(&engine, asked).await, "faas_invocation_id,status_code\nb,ERROR\n");
+    assert_eq!(ask(&question, asked).await, "faas_invocation_id,status_code\nb,ERROR\n");
     assert_eq!(lake.ask(asked).await, "faas_invocation_id,status_code\na,ERROR\nb,ERROR\n");
     // Nothing of its beginning is there at all.
     let cut = Fixture::of(&lines[2..]);
@@ -354,16 +354,16 @@ fn delivered(lines: &[Record<'static>], random: &mut Random) -> Fixture {
     lake
 }
 
-async fn units(engine: &Question, unit: UnitKind) -> ServiceUnits {
-    units_by(engine, unit, Vec::new()).await
+async fn units(question: &Question, unit: UnitKind) -> ServiceUnits {
+    units_by(question, unit, Vec::new()).await
 }
 
 /// The same, where this is known of versions.
-async fn units_by(engine: &Question, unit: UnitKind, releases: Vec<Mapping>) -> ServiceUnits {
-    engine.units(&question(unit, releases)).await.unwrap().services.remove(0)
+async fn units_by(question: &Question, unit: UnitKind, releases: Vec<Mapping>) -> ServiceUnits {
+    question.units(&asked(unit, releases)).await.unwrap().services.remove(0)
 }
 
-fn question(unit: UnitKind, releases: Vec<Mapping>) -> UnitQuestion {
+fn asked(unit: UnitKind, releases: Vec<Mapping>) -> UnitQuestion {
     UnitQuestion {
         services: vec![ServiceQuestion {
             service: "pay".into(),
@@ -381,7 +381,7 @@ fn question(unit: UnitKind, releases: Vec<Mapping>) -> UnitQuestion {
     }
 }
 
-async fn trace(engine: &Question, invocation: &str) -> String {
+async fn trace(question: &Question, invocation: &str) -> String {
     let start = TraceStart {
         text: invocation.to_owned(),
         ids: vec![Id { kind: IdKind::Invocation, value: invocation.to_owned() }],
@@ -389,7 +389,7 @@ async fn trace(engine: &Question, invocation: &str) -> String {
         made: None,
         is_time_chosen: true,
     };
-    let found = engine.trace(&start, &TraceBounds::default(), false).await.unwrap();
+    let found = question.trace(&start, &TraceBounds::default(), false).await.unwrap();
     let mut out = Vec::new();
     render_trace_json(&found, &mut out).unwrap();
     String::from_utf8(out).unwrap()
@@ -406,10 +406,11 @@ async fn deliveries_in_any_pieces_give_the_same_answers_and_they_are_right() {
         let mut answers = Vec::new();
         for _ in 0..3 {
             let lake = delivered(&lines, &mut random);
-            let engine = lake.engine();
-            let invocations = ask(&engine, "select * from invocations order by cloud_region, faas_invocation_id").await;
+            let question = lake.question();
+            let invocations =
+                ask(&question, "select * from invocations order by cloud_region, faas_invocation_id").await;
             let told =
-                ask(&engine, "select faas_invocation_id, status_code from invocations where attempts > 0 order by 1")
+                ask(&question, "select faas_invocation_id, status_code from invocations where attempts > 0 order by 1")
                     .await;
             let found: BTreeMap<String, bool> = told
                 .lines()
@@ -419,22 +420,22 @@ async fn deliveries_in_any_pieces_give_the_same_answers_and_they_are_right() {
                 .collect();
             assert_eq!(found, failed, "seed {seed}");
             assert!(!invocations.contains("-ffff-"), "seed {seed}");
-            let by_call = units(&engine, UnitKind::Invocation).await;
+            let by_call = units(&question, UnitKind::Invocation).await;
             let count = |of: fn(&crate::UnitCell) -> u64| by_call.cells.iter().map(of).sum::<u64>();
             let all = failed.values().filter(|failed| **failed).count() as u64;
             // An id that no mark has is another's: of calls whose marks are all lost nothing is counted but by their traces.
             assert_eq!(count(|cell| cell.x_a + cell.x_b), all, "seed {seed}");
             assert!(count(|cell| cell.n_a + cell.n_b) >= failed.len() as u64);
             // Each call has a trace of its own, its failure among it.
-            let by_trace = units(&engine, UnitKind::Auto).await;
+            let by_trace = units(&question, UnitKind::Auto).await;
             for (trace, call) in by_trace.cells.iter().zip(&by_call.cells) {
                 assert_eq!((trace.x_a, trace.x_b, trace.window_unix_nano), (call.x_a, call.x_b, call.window_unix_nano));
                 assert!(trace.n_a >= call.n_a && trace.n_b >= call.n_b, "seed {seed}");
             }
             let one = failed.iter().find(|(_, failed)| **failed).unwrap().0;
-            let trace = trace(&engine, one).await;
+            let trace = trace(&question, one).await;
             assert!(trace.contains("KeyError"), "seed {seed}: {trace}");
-            let rates = ask_with(&engine, rates.sql, &params).await;
+            let rates = ask_with(&question, rates.sql, &params).await;
             failures += all;
             tied += trace.matches("KeyError").count();
             answers.push((invocations, format!("{by_call:?}{by_trace:?}"), trace, rates));
@@ -472,7 +473,7 @@ fn honest(edge_states: bool) -> Vec<Record<'static>> {
 async fn strangers_in_other_log_groups_change_no_count() {
     for edge_states in [true, false] {
         let honest = honest(edge_states);
-        let before = units(&Fixture::of(&honest).engine(), UnitKind::Auto).await;
+        let before = units(&Fixture::of(&honest).question(), UnitKind::Auto).await;
         assert_eq!(before.groups, ["/aws/lambda/pay"]);
         assert_eq!((before.records_from_elsewhere, before.cells.iter().map(|cell| cell.x_b).sum::<u64>()), (0, 4));
         // What a text line of the other service made of a stranger's User-Agent: service, release, level and trace; with
@@ -499,7 +500,7 @@ async fn strangers_in_other_log_groups_change_no_count() {
             });
         }
         let all: Vec<Record<'_>> = honest.iter().chain(&forged).cloned().collect();
-        let after = units(&Fixture::of(&all).engine(), UnitKind::Auto).await;
+        let after = units(&Fixture::of(&all).question(), UnitKind::Auto).await;
         assert_eq!((&after.cells, &after.groups), (&before.cells, &before.groups), "edge states itself: {edge_states}");
         assert_eq!(
             format!("{:?}{:?}", after.mixed, after.releases),
@@ -508,7 +509,7 @@ async fn strangers_in_other_log_groups_change_no_count() {
         assert_eq!(after.records_from_elsewhere, 40);
         // Copies are no more of them.
         let twice: Vec<Record<'_>> = all.iter().chain(&all).cloned().collect();
-        let twice = units(&Fixture::of(&twice).engine(), UnitKind::Auto).await;
+        let twice = units(&Fixture::of(&twice).question(), UnitKind::Auto).await;
         assert_eq!(format!("{twice:?}"), format!("{after:?}"));
     }
 }
@@ -526,7 +527,7 @@ async fn containers_speak_for_themselves_and_a_group_of_others_does_not() {
     };
     let mut lines: Vec<Record<'_>> = (0..20).map(|number| container("/ecs/pay", number)).collect();
     let of = async |lines: &[Record<'static>]| {
-        let units = units(&Fixture::of(lines).engine(), UnitKind::Auto).await;
+        let units = units(&Fixture::of(lines).question(), UnitKind::Auto).await;
         (units.cells.iter().map(|cell| cell.n_b).sum::<u64>(), units.groups, units.records_from_elsewhere)
     };
     assert_eq!(of(&lines).await, (20, vec!["/ecs/pay".to_owned()], 0));
@@ -565,7 +566,7 @@ async fn a_service_of_which_a_share_was_kept_says_so() {
         ..line("any", "aa", number, HOUR_8 + number * SECOND)
     };
     let rate =
-        async |lines: &[Record<'static>]| units(&Fixture::of(lines).engine(), UnitKind::Auto).await.sample_rate_min;
+        async |lines: &[Record<'static>]| units(&Fixture::of(lines).question(), UnitKind::Auto).await.sample_rate_min;
     let warned = |number: i64| Record { severity_number: Some(13), ..container(number) };
     let mut lines: Vec<Record<'static>> = (0..200).map(warned).collect();
     assert_eq!(rate(&lines).await, None);
@@ -625,7 +626,7 @@ async fn who_called_and_gave_up_excuses_nobody_and_what_is_excused_is_told() {
     ] {
         let mut lines = vec![own("start", 10), says.clone(), own("report", 16)];
         lines.extend(other(began, failed));
-        let units = units(&Fixture::of(&lines).engine(), UnitKind::Auto).await;
+        let units = units(&Fixture::of(&lines).question(), UnitKind::Auto).await;
         let failures = units.cells.iter().map(|cell| cell.x_b).sum::<u64>();
         let excused =
             units.doubts.iter().fold([0; 2], |sum, doubt| [sum[0] + doubt.excused[0], sum[1] + doubt.excused[1]]);
@@ -660,7 +661,7 @@ async fn failures_that_name_no_unit_are_told_each_once() {
     lines.extend((70..74).map(moment));
     lines.extend((70..72).map(moment));
     lines.extend((30..35).map(|number| container(number, false, 17)));
-    let units = units(&Fixture::of(&lines).engine(), UnitKind::Auto).await;
+    let units = units(&Fixture::of(&lines).question(), UnitKind::Auto).await;
     let sums = units
         .cells
         .iter()
@@ -706,7 +707,7 @@ async fn what_fails_and_names_no_release_is_of_its_trace_or_may_be_the_canarys()
         container(7, 14, None, 17),
         container(8, 0, None, 17),
     ];
-    let units = units(&Fixture::of(&lines).engine(), UnitKind::Auto).await;
+    let units = units(&Fixture::of(&lines).question(), UnitKind::Auto).await;
     assert_eq!(sums(&units), ([2, 0, 2, 1], [0, 0], [0, 3]), "{units:?}");
 }
 
@@ -720,7 +721,7 @@ async fn a_call_that_crashes_before_its_first_line_may_be_the_canarys() {
     lines[1].service_version = Some("1.4.1".into());
     lines.extend(of("8", "bb", "Sb Eb xb", 10));
     lines.extend(of("8", "cc", "Sc Ec Rc", 20));
-    let units_of = async |lines: &[Record<'static>]| sums(&units(&Fixture::of(lines).engine(), UnitKind::Auto).await);
+    let units_of = async |lines: &[Record<'static>]| sums(&units(&Fixture::of(lines).question(), UnitKind::Auto).await);
     assert_eq!(units_of(&lines).await, ([1, 0, 0, 0], [0, 0], [0, 1]));
     // Who asks may know what its version is; what it states itself comes before that.
     let known = |version: &str, release: &str| Mapping {
@@ -733,7 +734,7 @@ async fn a_call_that_crashes_before_its_first_line_may_be_the_canarys() {
         recorded_unix_nano: 0,
     };
     let maps = vec![known("8", "1.4.2"), known("7", "1.0.0")];
-    let told = units_by(&Fixture::of(&lines).engine(), UnitKind::Auto, maps).await;
+    let told = units_by(&Fixture::of(&lines).question(), UnitKind::Auto, maps).await;
     assert_eq!(sums(&told), ([1, 0, 2, 1], [0, 0], [0, 0]));
     // Where its version states a release in another call, it is of that.
     lines.extend(of("8", "dd", "Sd d Ed Rd", 30));
@@ -765,7 +766,7 @@ async fn a_stream_of_latest_has_the_release_that_it_states_most_often() {
         lines
     };
     let lines = [of("aa", "1.4.1", "Sa Ra Sb Rb", 1), of("bb", "1.4.2", "Sc Rc Sd !KeyError Rd", 20)].concat();
-    let units = units(&Fixture::of(&lines).engine(), UnitKind::Auto).await;
+    let units = units(&Fixture::of(&lines).question(), UnitKind::Auto).await;
     assert_eq!(sums(&units), ([2, 0, 2, 1], [0, 0], [0, 0]), "{units:?}");
 }
 
@@ -773,7 +774,7 @@ async fn a_stream_of_latest_has_the_release_that_it_states_most_often() {
 async fn units_that_are_traces_leave_out_what_has_none_and_tell_its_failures() {
     let mut lines = stream("pay", "aa", HOUR_8, "Sa a Ea xa");
     lines.iter_mut().for_each(|line| line.service_version = Some("1.4.2".into()));
-    let units = units(&Fixture::of(&lines).engine(), UnitKind::Trace).await;
+    let units = units(&Fixture::of(&lines).question(), UnitKind::Trace).await;
     assert_eq!(sums(&units), ([0; 4], [0, 0], [0, 1]));
 }
 
@@ -798,7 +799,7 @@ fn traced(lines: Vec<Record<'static>>, trace: i64) -> Vec<Record<'static>> {
 
 async fn counted(lines: impl IntoIterator<Item = Vec<Record<'static>>>) -> ([u64; 4], [u64; 2], [u64; 2]) {
     let lines: Vec<Record<'static>> = lines.into_iter().flatten().collect();
-    sums(&units(&Fixture::of(&lines).engine(), UnitKind::Auto).await)
+    sums(&units(&Fixture::of(&lines).question(), UnitKind::Auto).await)
 }
 
 #[tokio::test]
@@ -823,13 +824,13 @@ async fn calls_that_go_to_releases_by_themselves_are_units_and_traces_that_go_as
     // Which of them it was is told, and by what. What was found before stays.
     let lines: Vec<Record<'static>> = by_call.flatten().collect();
     let lake = Fixture::of(&lines);
-    let told = units(&lake.engine(), UnitKind::Auto).await;
+    let told = units(&lake.question(), UnitKind::Auto).await;
     let by_chance = 10.0 * (1.0 - 2.0 * 0.5_f64.powi(4));
     assert_eq!((told.unit, told.has_traces, told.sending.mixed), (UnitKind::Invocation, true, 10));
     assert!((told.sending.expected - by_chance).abs() < 1e-9 && !told.sending.is_sure(), "{:?}", told.sending);
-    let mut question = question(UnitKind::Auto, Vec::new());
-    question.services[0].unit = Some(UnitKind::Trace);
-    let kept = lake.engine().units(&question).await.unwrap().services.remove(0);
+    let mut asked = asked(UnitKind::Auto, Vec::new());
+    asked.services[0].unit = Some(UnitKind::Trace);
+    let kept = lake.question().units(&asked).await.unwrap().services.remove(0);
     assert_eq!((kept.unit, sums(&kept).0, kept.sending.is_by_call()), (UnitKind::Trace, [10, 0, 10, 0], true));
     // Another function of the service, which stays at the release before, mixes no trace.
     let stays =
@@ -850,7 +851,7 @@ async fn units_are_of_the_function_that_began_them_and_traces_tell_how_many_call
     for (unit, expected) in
         [(UnitKind::Auto, vec![("pay", [4, 4])]), (UnitKind::Invocation, vec![("pay", [4, 4]), ("pay-worker", [8, 8])])]
     {
-        let units = units(&Fixture::of(&lines).engine(), unit).await;
+        let units = units(&Fixture::of(&lines).question(), unit).await;
         let mut of_functions: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
         for cell in &units.cells {
             let [baseline, canary] = of_functions.entry(&cell.function).or_default();
@@ -908,7 +909,7 @@ async fn calls_that_do_not_say_how_long_they_took_are_told() {
             called("pay", "10", number, &words.split(' ').map(|word| format!("{word}{number} ")).collect::<String>())
         });
         let lines: Vec<Record<'static>> = calls.chain(canary).collect();
-        units(&Fixture::of(&lines).engine(), UnitKind::Auto).await.is_untimed
+        units(&Fixture::of(&lines).question(), UnitKind::Auto).await.is_untimed
     };
     assert_eq!((told("Sa Ra").await, told("Sa Ea").await), (false, true));
 }

@@ -63,17 +63,17 @@ impl Fixture {
         Extent::at(HOUR_8 + 24 * HOUR)
     }
 
-    pub(crate) fn engine(&self) -> Question {
+    pub(crate) fn question(&self) -> Question {
         ask_of(self.lake(), self.extent()).unwrap()
     }
 
     /// The answer as comma-separated values, which are easy to read in a test.
     pub(crate) async fn ask(&self, sql: &str) -> String {
-        ask(&self.engine(), sql).await
+        ask(&self.question(), sql).await
     }
 
     pub(crate) async fn fail(&self, sql: &str) -> QueryError {
-        match self.engine().sql(sql, &[]).await {
+        match self.question().sql(sql, &[]).await {
             Err(error) => error,
             Ok(mut answer) => loop {
                 match answer.next().await {
@@ -92,12 +92,12 @@ pub(crate) fn ask_of(lake: Lake, extent: Extent) -> crate::Result<Question> {
     Engine::open(lake, options)?.question(extent, Limits::default())
 }
 
-pub(crate) async fn ask(engine: &Question, sql: &str) -> String {
-    ask_with(engine, sql, &[]).await
+pub(crate) async fn ask(question: &Question, sql: &str) -> String {
+    ask_with(question, sql, &[]).await
 }
 
-pub(crate) async fn ask_with(engine: &Question, sql: &str, params: &[(String, ScalarValue)]) -> String {
-    let mut answer = match engine.sql(sql, params).await {
+pub(crate) async fn ask_with(question: &Question, sql: &str, params: &[(String, ScalarValue)]) -> String {
+    let mut answer = match question.sql(sql, params).await {
         Ok(answer) => answer,
         Err(error) => panic!("{sql}: {error} ({error:?})"),
     };

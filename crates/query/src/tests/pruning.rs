@@ -33,12 +33,12 @@ struct Read {
     rows: usize,
 }
 
-async fn read(engine: &Question, sql: &str) -> Read {
-    let mut answer = engine.sql(sql, &[]).await.unwrap();
+async fn read(question: &Question, sql: &str) -> Read {
+    let mut answer = question.sql(sql, &[]).await.unwrap();
     let text = text(&mut answer, Format::Csv).await;
     Read {
         answer: text,
-        hours: engine.scanned().hours,
+        hours: question.scanned().hours,
         groups_pruned: answer.metric("row_groups_pruned_statistics"),
         bloom_pruned: answer.metric("row_groups_pruned_bloom_filter"),
         rows: scanned_rows(answer.plan()),
@@ -97,8 +97,8 @@ async fn since_and_until_leave_hours_unlisted() {
         extent.since_unix_nano = since.map(|hours| HOUR_8 + hours * HOUR);
         extent.until_unix_nano = until.map(|hours| HOUR_8 + hours * HOUR);
         extent.lateness_nano = lateness * HOUR;
-        let engine = ask_of(fixture.lake(), extent).unwrap();
-        read(&engine, "select count(*) from telemetry").await.hours
+        let question = ask_of(fixture.lake(), extent).unwrap();
+        read(&question, "select count(*) from telemetry").await.hours
     };
     assert_eq!(hours(None, None, 0).await, 6);
     assert_eq!(hours(Some(5), None, 0).await, 4);
@@ -126,11 +126,11 @@ async fn a_row_that_came_late_is_found_within_its_lateness() {
 #[tokio::test]
 async fn a_needle_is_found_by_bloom_filters_through_every_view() {
     let fixture = six_hours();
-    let engine = fixture.engine();
+    let question = fixture.question();
     let needle = trace_id(3, 12);
     for table in ["telemetry", "logs"] {
         let sql = format!("select body from {table} where trace_id = '{needle}'");
-        let read = read(&engine, &sql).await;
+        let read = read(&question, &sql).await;
         assert_eq!(read.answer, "body\nline 12 of hour 3\n", "{table}");
         assert!(read.groups_pruned + read.bloom_pruned >= 16, "{table}: {} {}", read.groups_pruned, read.bloom_pruned);
         assert!(read.bloom_pruned > 0 && read.rows == 1, "{table}: {} rows", read.rows);
@@ -157,13 +157,13 @@ async fn spans_and_invocations_hand_their_keys_to_the_scan() {
         })
         .collect();
     fixture.write_with(&spans, options);
-    let engine = fixture.engine();
+    let question = fixture.question();
     let trace = format!("{:032x}", 42 * 7919 % 997);
-    let of_span = read(&engine, &format!("select span_id from spans where trace_id = '{trace}'")).await;
+    let of_span = read(&question, &format!("select span_id from spans where trace_id = '{trace}'")).await;
     assert_eq!((of_span.answer.as_str(), of_span.rows), ("span_id\n000000000000002a\n", 1));
     let request = format!("req-{:05}", 42 * 7919 % 997);
     let sql = format!("select log_count from invocations where faas_invocation_id = '{request}'");
-    let of_invocation = read(&engine, &sql).await;
+    let of_invocation = read(&question, &sql).await;
     assert_eq!((of_invocation.answer.as_str(), of_invocation.rows), ("log_count\n1\n", 1));
     assert!(of_invocation.bloom_pruned + of_invocation.groups_pruned >= 18);
     // An id that only some records of an invocation carry finds the others by the invocation.
@@ -186,10 +186,10 @@ async fn the_folder_columns_prune_folders() {
     let fixture = six_hours();
     fixture.write(&[log("us-west-2", "w", HOUR_8)]);
     let by_region =
-        read(&fixture.engine(), "select count(*) as n from landing where landing_region = 'us-west-2'").await;
+        read(&fixture.question(), "select count(*) as n from landing where landing_region = 'us-west-2'").await;
     assert_eq!((by_region.answer.as_str(), by_region.hours), ("n\n1\n", 1));
     let sql = format!("select count(*) as n from landing where landing_hour_unix_nano >= {}", HOUR_8 + 5 * HOUR);
-    let by_hour = read(&fixture.engine(), &sql).await;
+    let by_hour = read(&fixture.question(), &sql).await;
     assert_eq!((by_hour.answer.as_str(), by_hour.hours), ("n\n30\n", 1));
 }
 
@@ -226,11 +226,11 @@ async fn a_plan_of_a_trace_counts_what_its_first_look_lists() {
             made: None,
             is_time_chosen: true,
         };
-        let engine = lake.engine();
-        let (readings, completeness) = engine.plan_trace(&start).await.unwrap();
+        let question = lake.question();
+        let (readings, completeness) = question.plan_trace(&start).await.unwrap();
         assert_eq!(readings.iter().map(|reading| reading.files).sum::<u64>(), files, "{start:?}");
         assert!(completeness.is_complete());
-        let found = engine.trace(&start, &TraceBounds::default(), false).await.unwrap();
-        assert_eq!((found.events.len(), engine.scanned().files), (0, files), "{start:?}");
+        let found = question.trace(&start, &TraceBounds::default(), false).await.unwrap();
+        assert_eq!((found.events.len(), question.scanned().files), (0, files), "{start:?}");
     }
 }

@@ -7,7 +7,7 @@ use crate::RenderError;
 
 async fn rendered(sql: &str, format: Format, style: TableStyle) -> String {
     let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
-    let mut answer = fixture.engine().sql(sql, &[]).await.unwrap();
+    let mut answer = fixture.question().sql(sql, &[]).await.unwrap();
     let mut out = Vec::new();
     render(&mut answer, format, &style, Completeness::default, &mut out).await.unwrap();
     String::from_utf8(out).unwrap()
@@ -171,7 +171,7 @@ async fn a_name_that_comes_twice_gets_a_number() {
 async fn parquet_reads_back() {
     let fixture = Fixture::of(&[Record { attributes: Some("{\"a\":[1]}".into()), ..log("us-east-2", "1", HOUR_8) }]);
     let mut answer =
-        fixture.engine().sql("select timestamp, event_id, attributes->'a' as a from logs", &[]).await.unwrap();
+        fixture.question().sql("select timestamp, event_id, attributes->'a' as a from logs", &[]).await.unwrap();
     let mut out = Vec::new();
     assert_eq!(
         render(&mut answer, Format::Parquet, &TableStyle::default(), Completeness::default, &mut out).await.unwrap().0,
@@ -208,10 +208,10 @@ impl io::Write for Closed {
 #[tokio::test]
 async fn a_reader_that_goes_away_is_recognised_in_every_format() {
     let fixture = Fixture::of(&[log("us-east-2", "1", HOUR_8)]);
-    let engine = fixture.engine();
+    let question = fixture.question();
     for (name, format) in Format::NAMES {
         let sql = "select value, repeat(cast(value as text), 50) as text from generate_series(1, 100000)";
-        let mut answer = engine.sql(sql, &[]).await.unwrap();
+        let mut answer = question.sql(sql, &[]).await.unwrap();
         let error = render(&mut answer, format, &TableStyle::default(), Completeness::default, &mut Closed(1000))
             .await
             .unwrap_err();

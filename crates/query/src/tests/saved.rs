@@ -70,7 +70,7 @@ async fn check(name: &str, params: &[(&str, &str)], expected: &str) {
     let fixture = fixture();
     let query = crate::saved_query(name).unwrap();
     let params: Vec<_> = params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-    let answer = ask_with(&fixture.engine(), query.sql, &query.bind(&params).unwrap()).await;
+    let answer = ask_with(&fixture.question(), query.sql, &query.bind(&params).unwrap()).await;
     assert_eq!(answer, expected, "{name}\n{answer}");
 }
 
@@ -79,7 +79,7 @@ async fn every_saved_query_runs_over_an_empty_lake_too() {
     let fixture = Fixture::new();
     std::fs::create_dir(fixture.directory.path().join("landing")).unwrap();
     for query in saved_queries() {
-        let answer = ask_with(&fixture.engine(), query.sql, &query.bind(&[]).unwrap()).await;
+        let answer = ask_with(&fixture.question(), query.sql, &query.bind(&[]).unwrap()).await;
         assert_eq!(answer.lines().count(), 1, "{}: {answer}", query.name);
     }
 }
@@ -348,7 +348,7 @@ async fn what_a_sample_rate_kept_is_counted_as_what_it_stands_for() {
     ] {
         let query = crate::saved_query(name).unwrap();
         let params = query.bind(&[]).unwrap();
-        let (batches, completeness) = fixture.engine().collect(query.sql, &params).await.unwrap();
+        let (batches, completeness) = fixture.question().collect(query.sql, &params).await.unwrap();
         assert_eq!(completeness.sample_rate_min, Some(0.1), "{name}");
         assert_eq!(completeness.json_members(), "\"complete\":true,\"missing_regions\":[],\"sample_rate_min\":0.1");
         let row: Vec<String> = columns
@@ -357,14 +357,14 @@ async fn what_a_sample_rate_kept_is_counted_as_what_it_stands_for() {
             .collect();
         assert_eq!(row.join(","), expected, "{name}");
     }
-    let (_, completeness) = fixture.engine().collect("SELECT count(*) FROM logs", &[]).await.unwrap();
+    let (_, completeness) = fixture.question().collect("SELECT count(*) FROM logs", &[]).await.unwrap();
     assert_eq!(completeness.sample_rate_min, None, "a question that asks for no weight");
 }
 
 #[tokio::test]
 async fn who_is_on_call_is_answered() {
     let fixture = on_call();
-    let engine = fixture.engine();
+    let question = fixture.question();
     for (name, params, expected) in [
         (
             "failures-by-route",
@@ -446,7 +446,7 @@ async fn who_is_on_call_is_answered() {
     ] {
         let query = crate::saved_query(name).unwrap();
         let params: Vec<_> = params.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        let answer = ask_with(&engine, query.sql, &query.bind(&params).unwrap()).await;
+        let answer = ask_with(&question, query.sql, &query.bind(&params).unwrap()).await;
         // As it is cut: two hundred letters.
         let expected = expected.replace("[x]", &"x".repeat(198));
         assert_eq!(answer, expected, "{name}\n{answer}");
@@ -484,14 +484,14 @@ async fn a_request_counts_once_whoever_names_it() {
             ..request("3")
         },
     ]);
-    let engine = fixture.engine();
+    let question = fixture.question();
     for (name, expected) in
         [("failures-by-route", "service,requests\ncart,1\n"), ("latency-by-route", "service,requests\ncart,1\n")]
     {
         let query = crate::saved_query(name).unwrap();
         let sql = query.sql.trim_end().trim_end_matches(';');
         let params = query.bind(&[]).unwrap();
-        let answer = ask_with(&engine, &format!("SELECT service, requests FROM (\n{sql}\n) AS rows"), &params).await;
+        let answer = ask_with(&question, &format!("SELECT service, requests FROM (\n{sql}\n) AS rows"), &params).await;
         assert_eq!(answer, expected, "{name}");
     }
 }

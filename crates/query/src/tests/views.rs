@@ -121,7 +121,7 @@ async fn duplicates_change_no_answer() {
 #[tokio::test]
 async fn an_invocation_is_put_together_from_its_records() {
     let lake = Fixture::of(&everything());
-    let mut answer = lake.engine().sql("select * from invocations order by faas_invocation_id", &[]).await.unwrap();
+    let mut answer = lake.question().sql("select * from invocations order by faas_invocation_id", &[]).await.unwrap();
     let rows: serde_json::Value = serde_json::from_str(&text(&mut answer, Format::Json).await).unwrap();
     let expected = serde_json::json!([
         {
@@ -225,14 +225,17 @@ async fn an_invocation_belongs_to_the_range_that_it_began_in() {
     let mut extent = lake.extent();
     extent.since_unix_nano = Some(HOUR_8);
     extent.until_unix_nano = Some(HOUR_8 + HOUR);
-    let engine = ask_of(lake.lake(), extent).unwrap();
+    let question = ask_of(lake.lake(), extent).unwrap();
     let expected = "faas_invocation_id,status_code,duration_nano\nends-after,OK,120000000000\n";
-    assert_eq!(ask(&engine, "select faas_invocation_id, status_code, duration_nano from invocations").await, expected);
+    assert_eq!(
+        ask(&question, "select faas_invocation_id, status_code, duration_nano from invocations").await,
+        expected
+    );
     let filtered = "select faas_invocation_id, status_code, duration_nano from invocations \
                     where timestamp between '2026-11-21T08:00:00Z' and '2026-11-21T09:00:00Z'";
     assert_eq!(lake.ask(filtered).await, expected);
     // Rows are another matter: telemetry is cut exactly.
-    assert_eq!(ask(&engine, "select count(*) from telemetry").await, "count(*)\n2\n");
+    assert_eq!(ask(&question, "select count(*) from telemetry").await, "count(*)\n2\n");
 }
 
 #[tokio::test]
@@ -261,15 +264,15 @@ async fn since_and_until_are_inclusive_and_regions_are_chosen() {
     let mut extent = lake.extent();
     extent.since_unix_nano = Some(HOUR_8);
     extent.until_unix_nano = Some(HOUR_8 + HOUR);
-    let engine = ask_of(lake.lake(), extent.clone()).unwrap();
+    let question = ask_of(lake.lake(), extent.clone()).unwrap();
     for table in ["telemetry", "logs", "landing"] {
-        assert_eq!(ask(&engine, &format!("select event_id from {table} order by 1")).await, "event_id\n2\n3\n");
+        assert_eq!(ask(&question, &format!("select event_id from {table} order by 1")).await, "event_id\n2\n3\n");
     }
     extent.regions = vec!["us-west-2".to_owned()];
-    let engine = ask_of(lake.lake(), extent).unwrap();
-    assert_eq!(ask(&engine, "select event_id from telemetry").await, "event_id\n3\n");
+    let question = ask_of(lake.lake(), extent).unwrap();
+    assert_eq!(ask(&question, "select event_id from telemetry").await, "event_id\n3\n");
     assert_eq!(
-        ask(&engine, "select landing_region, landing_hour_unix_nano from landing").await,
+        ask(&question, "select landing_region, landing_hour_unix_nano from landing").await,
         "landing_region,landing_hour_unix_nano\nus-west-2,1795251600000000000\n"
     );
 }
@@ -279,10 +282,10 @@ async fn regions_in_directories_of_their_own_are_one_table() {
     let (east, west) = (Fixture::of(&[log("us-east-2", "1", HOUR_8)]), Fixture::of(&[log("us-west-2", "1", HOUR_8)]));
     let of = |name: &str, fixture: &Fixture| format!("{name}={}", fixture.directory.path().display());
     let lake = Lake::parse(&[of("us-east-2", &east), of("us-west-2", &west)]).unwrap();
-    let engine = ask_of(lake, east.extent()).unwrap();
+    let question = ask_of(lake, east.extent()).unwrap();
     let sql = "select cloud_region, event_id from logs where event_id = '1' order by 1";
-    assert_eq!(ask(&engine, sql).await, "cloud_region,event_id\nus-east-2,1\nus-west-2,1\n");
-    assert_eq!(ask(&engine, "select count(*) from telemetry").await, "count(*)\n2\n");
+    assert_eq!(ask(&question, sql).await, "cloud_region,event_id\nus-east-2,1\nus-west-2,1\n");
+    assert_eq!(ask(&question, "select count(*) from telemetry").await, "count(*)\n2\n");
 }
 
 #[tokio::test]
