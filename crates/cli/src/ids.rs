@@ -7,6 +7,9 @@ use transect_normalize::{AnyId, parse_any_id, parse_trace_id};
 const PASTED_BYTES_MAX: usize = 4_096;
 /// Digits of a trace id.
 const TRACE_DIGITS: usize = 32;
+/// Letters of a UUID, and of a trace id as X-Ray writes it: with their dashes they are known at the end of a word, too, where an
+/// address has `%2F` or `$252F` before them.
+const DASHED_LETTERS: [usize; 2] = [36, 35];
 /// What a whole `uber-trace-id` of Jaeger is made of: trace, span, parent and flags, each without the zeros that it begins with.
 const UBER_PARTS: usize = 4;
 
@@ -45,7 +48,15 @@ fn inner(text: &str) -> Option<String> {
     let is_long = |word: &&str| word.len() >= TRACE_DIGITS;
     let text = text.get(..PASTED_BYTES_MAX.min(text.len())).filter(|pasted| pasted.len() == text.len())?;
     // A colon parts what a header is called from what it says, and the parts of Jaeger's.
-    uber(text).or_else(|| text.split(is_between).filter(is_long).find(is_id).map(str::to_owned))
+    let of_word =
+        |word| std::iter::once(word).chain(DASHED_LETTERS.into_iter().filter_map(move |letters| at_end(word, letters)));
+    let words = || text.split(is_between).filter(is_long);
+    uber(text).or_else(|| words().flat_map(of_word).find(is_id).map(str::to_owned))
+}
+
+/// So many letters at the end of a word that has more.
+fn at_end(word: &str, letters: usize) -> Option<&str> {
+    word.len().checked_sub(letters).filter(|start| *start > 0).and_then(|start| word.get(start..))
 }
 
 /// The trace of an `uber-trace-id`.
@@ -97,6 +108,8 @@ mod tests {
             format!("traceparent=00-{TRACE}-{SPAN}-01"),
             format!("\"traceparent\": \"00-{TRACE}-{SPAN}-01\""),
             format!("trace_id={TRACE}"),
+            format!("https://console.aws.amazon.com/cloudwatch/home#xray:traces%2F{XRAY}%3Ftab%3Draw"),
+            format!("https://console.aws.amazon.com/cloudwatch/home#xray:traces$252F{XRAY}"),
             format!("\"traceId\":\"{TRACE}\","),
             format!("X-B3-TraceId={TRACE}"),
             format!("https://us-east-2.console.aws.amazon.com/xray/home?region=us-east-2#/traces/{XRAY}"),
@@ -120,6 +133,7 @@ mod tests {
             format!("@requestId = \"{UUID}\""),
             format!("\"@requestId\":\"{UUID}\","),
             format!("requestId: {UUID}"),
+            format!("filterPattern=%22{UUID}%22"),
             format!("START RequestId: {UUID} Version: $LATEST"),
             format!("{{{UUID}}}"),
             format!("urn:uuid:{UUID}"),
