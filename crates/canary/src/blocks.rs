@@ -10,6 +10,9 @@ use crate::special::ln_hypergeometric;
 const UNITS: u64 = 20;
 /// Windows of the clock after which it closes, its first one among them.
 const WINDOWS: i64 = 10;
+/// The same of one of several parts of a region, as long as it has one of the releases alone: a function that is seldom called
+/// has both within an hour or is not compared, and what is not compared convicts nobody.
+const WINDOWS_OF_PART: i64 = 60;
 /// A minute is odd whose share of the canary has a smaller tail than this among those around it.
 const ODD_TAIL: f64 = 0.095;
 /// A value is a sum of independent ones, so that its tail differs from the normal one by 0.56 of its deviation's inverse at
@@ -42,12 +45,21 @@ pub(crate) struct Blocks {
     open: Option<(Block, i64)>,
     /// Units of the block before, unless an odd minute lies between.
     before: Cell,
+    /// Whether they are of one of several parts.
+    are_of_part: bool,
 }
 
 impl Blocks {
-    /// The minute after which the open block closes, whatever comes.
+    /// Of one of so many parts of a region.
+    pub(crate) fn of(parts: usize) -> Blocks {
+        Blocks { are_of_part: parts > 1, ..Blocks::default() }
+    }
+
+    /// The minute after which the open block closes, if nothing more comes.
     pub(crate) fn due(&self) -> Option<i64> {
-        self.open.as_ref().map(|(_, minute)| minute.saturating_add(WINDOWS - 1))
+        let (block, minute) = self.open.as_ref()?;
+        let windows = if self.are_of_part && !block.counts.has_both() { WINDOWS_OF_PART } else { WINDOWS };
+        Some(minute.saturating_add(windows - 1))
     }
 
     /// The block that is open.
@@ -186,6 +198,22 @@ mod tests {
         assert_eq!(blocks(&odd, 4), (vec![(0, 1, 17, 1), (2, 4, 4, 21)], None));
         // A busy minute is one by itself.
         assert_eq!(blocks(&[(0, 900, 100), (1, 905, 98)], 1).0.len(), 2);
+    }
+
+    #[test]
+    fn a_part_that_is_seldom_called_waits_for_both_releases() {
+        let blocks = |parts: usize, minutes: &[(i64, u64, u64)]| -> Vec<Edges> {
+            let (mut blocks, mut closed) = (Blocks::of(parts), Vec::new());
+            for (minute, n_a, n_b) in minutes {
+                blocks.add(Place::default(), *minute, *minute, &cell(*n_a, *n_b), &mut |block| closed.push(block));
+            }
+            closed.iter().map(|block: &Block| (block.first, block.last, block.counts.n_a, block.counts.n_b)).collect()
+        };
+        let rare = [(0, 1, 0), (11, 1, 0), (22, 0, 1), (33, 1, 0), (100, 0, 1)];
+        let expected: Vec<Edges> = vec![(0, 22, 2, 1), (33, 33, 1, 0)];
+        assert_eq!(blocks(2, &rare), expected);
+        let expected: Vec<Edges> = vec![(0, 0, 1, 0), (11, 11, 1, 0), (22, 22, 0, 1), (33, 33, 1, 0)];
+        assert_eq!(blocks(1, &rare), expected);
     }
 
     #[test]

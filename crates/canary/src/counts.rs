@@ -1,11 +1,15 @@
 //! Counts of units and failed units of two releases, cell by cell. It refuses to take a count that cannot be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Units that a cell may hold in each arm: beyond it, integers and doubles are no longer the same numbers.
 pub const UNITS_MAX: u64 = 1 << 50;
 /// Units that all cells may hold: their sum is one of 64 bits.
 const ALL_UNITS_MAX: u64 = 1 << 62;
+
+/// A function that has a release so many times less often than all have it has strays of it, and functions with so many times
+/// less units than all do not tell how the others are to be compared.
+const STRAY: u128 = 20;
 
 /// What was counted in one region and one window. A unit is a trace, else an invocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -196,19 +200,28 @@ impl Counts {
     }
 
     /// The same of regions, functions and windows: a function is compared with itself alone, for functions fail at rates of
-    /// their own and need not have the same share of the canary. Where in a region none of them ran both releases, a release
-    /// is one of a function of its own, and all of the region are compared as one.
+    /// their own and need not have the same share of the canary. Where none of them ran both releases, but for strays, a
+    /// release is one of a function of its own, and all of a region are compared as one.
     pub fn by_function(cells: Vec<(String, String, i64, Cell)>) -> Result<Counts, CountsError> {
-        let mut ran: BTreeMap<(&str, &str), Cell> = BTreeMap::new();
+        let mut ran: BTreeMap<(&str, &str), [u128; 2]> = BTreeMap::new();
+        let mut all = [0; 2];
         for (region, function, _, cell) in &cells {
             let of = ran.entry((region, function)).or_default();
-            (of.n_a, of.n_b) = (of.n_a.max(cell.n_a), of.n_b.max(cell.n_b));
+            for (release, units) in [cell.n_a, cell.n_b].into_iter().enumerate() {
+                of[release] += u128::from(units);
+                all[release] += u128::from(units);
+            }
         }
-        let compared = ran.iter().filter(|(_, cell)| cell.has_both());
-        let compared: BTreeSet<String> = compared.map(|((region, _), _)| (*region).to_owned()).collect();
+        // Of each release at least a part of what would be there if the function had it as often as all do.
+        let runs_both = |of: &&[u128; 2]| {
+            (0..2).all(|release| {
+                of[release] > 0 && of[release] * STRAY * (all[0] + all[1]) >= all[release] * (of[0] + of[1])
+            })
+        };
+        let compared: u128 = ran.values().filter(runs_both).flatten().sum();
+        let is_by_function = compared > 0 && compared * STRAY >= all[0] + all[1];
         Counts::of_parts(cells.into_iter().map(|(region, function, window, cell)| {
-            let part = if compared.contains(&region) { function } else { String::new() };
-            (region, part, window, cell)
+            (region, if is_by_function { function } else { String::new() }, window, cell)
         }))
     }
 

@@ -123,6 +123,8 @@ struct OfRegion {
     ln_fail: f64,
     /// Of each part.
     blocks: Vec<Blocks>,
+    /// What is known of each part that ran, where there are several.
+    parts: Vec<Option<Box<Running>>>,
     /// The minutes of its cells in the order in which they were counted, and how many have been.
     minutes: Vec<i64>,
     taken: usize,
@@ -155,6 +157,20 @@ impl OfRegion {
         self.begins.is_some_and(|begins| minute >= begins.saturating_add(exclude_first))
     }
 
+    /// The evidence, if everything had been counted so many times. A part that is worse for sure is worse whatever the others
+    /// do, and one region of which all parts are a little worse is so as well.
+    fn ln_fail_times(&self, factor: f64) -> f64 {
+        let ln_product = self.running.times(factor).ln_fail();
+        let ln_parts: Vec<f64> = self.parts.iter().flatten().map(|part| part.times(factor).ln_fail()).collect();
+        match ln_parts.len() {
+            0 | 1 => ln_product,
+            count => {
+                let ln_mean = ln_sum_exp(&ln_parts) - (count as f64).ln();
+                ln_sum_exp(&[ln_product, ln_mean]) - std::f64::consts::LN_2
+            }
+        }
+    }
+
     fn open_blocks(&self) -> impl Iterator<Item = &Block> {
         self.blocks.iter().filter_map(Blocks::open)
     }
@@ -182,6 +198,9 @@ pub(crate) struct Unseen<'c> {
     drifts: Vec<Option<f64>>,
     /// Regions with next to no baseline in which the canary fails more often than a baseline does elsewhere.
     alone: Vec<bool>,
+    /// In each region, the part of several whose canary fails more often than its own baseline for sure, by all that was
+    /// counted of both: where blocks of it have one of them alone, or others speak for the canary, evidence does not say so.
+    worse_parts: Vec<Option<(&'c str, Cell)>>,
     /// The releases never ran side by side, and no limit is left by which the canary could be judged.
     pub is_without_baseline: bool,
 }
@@ -212,13 +231,25 @@ impl<'c> Unseen<'c> {
         self.first(&self.alone)
     }
 
+    /// A region, and the part of it whose canary fails more often than its own baseline for sure.
+    pub(crate) fn worse_part(&self) -> Option<(&'c str, &'c str, Cell)> {
+        self.worse_parts
+            .iter()
+            .zip(self.names)
+            .find_map(|(worse, name)| worse.map(|(part, cell)| (name.as_str(), part, cell)))
+    }
+
     fn is_some(&self) -> bool {
         self.unheard.is_some() || self.is_without_baseline || (0..self.drifts.len()).any(|place| self.is_against(place))
     }
 
     /// Whether it forbids a pass because of this region.
     fn is_against(&self, place: usize) -> bool {
-        self.silent[place] || self.vanished[place] || self.drifts[place].is_some() || self.alone[place]
+        self.silent[place]
+            || self.vanished[place]
+            || self.drifts[place].is_some()
+            || self.alone[place]
+            || self.worse_parts[place].is_some()
     }
 }
 
@@ -285,7 +316,8 @@ impl<'c> Process<'c> {
         let regions = minutes.into_iter().zip(counts.begins()).map(|(minutes, begins)| OfRegion {
             running: Running::new(&policy),
             ln_fail: 0.0,
-            blocks: vec![Blocks::default(); counts.parts.len()],
+            blocks: vec![Blocks::of(counts.parts.len()); counts.parts.len()],
+            parts: vec![None; counts.parts.len()],
             minutes,
             taken: 0,
             aside: Cell::default(),
@@ -355,6 +387,10 @@ impl<'c> Process<'c> {
                 self.due.insert((due, *place));
             }
             of_region.running.counts += *cell;
+            if counts.parts.len() > 1 {
+                let part = &mut of_region.parts[place.part as usize];
+                part.get_or_insert_with(|| Box::new(Running::new(&self.policy))).counts += *cell;
+            }
             self.all.counts += *cell;
             of_window += *cell;
         }
@@ -368,7 +404,7 @@ impl<'c> Process<'c> {
         closed.dedup_by_key(|block| block.region);
         for block in &closed {
             let of_region = &mut self.regions[block.region as usize];
-            of_region.ln_fail = of_region.running.ln_fail();
+            of_region.ln_fail = of_region.ln_fail_times(1.0);
         }
         self.evidence = self.evidence();
         let Evidence { ln_product, ln_mean, ln_fail, ln_pass } = self.evidence;
@@ -420,7 +456,9 @@ impl<'c> Process<'c> {
             self.likelihoods.push(likelihood);
             (ln, bets)
         });
-        for sum in [&mut self.regions[block.region as usize].running, &mut self.all] {
+        let region = &mut self.regions[block.region as usize];
+        let of_part = region.parts[block.part as usize].as_deref_mut();
+        for sum in [&mut region.running, &mut self.all].into_iter().chain(of_part) {
             sum.add(cell, told.as_ref());
         }
     }
@@ -569,8 +607,31 @@ impl<'c> Process<'c> {
             vanished: self.regions.iter().map(is_vanished).collect(),
             drifts: left.iter().map(drift).collect(),
             alone: self.regions.iter().zip(left).map(is_alone).collect(),
-            is_without_baseline: has_canary && !self.is_overlap() && (self.policy.slo.is_none() || self.is_above_slo()),
+            worse_parts: self.regions.iter().map(|region| self.worse_part(region)).collect(),
+            is_without_baseline: has_canary
+                && (!self.is_overlap() || self.is_baseline_stray())
+                && (self.policy.slo.is_none() || self.is_above_slo()),
         }
+    }
+
+    /// The part of a region whose canary fails more often than its own baseline for sure.
+    fn worse_part(&self, region: &OfRegion) -> Option<(&'c str, Cell)> {
+        let alpha = self.policy.alpha / self.counts.parts.len() as f64;
+        let parts = region.parts.iter().zip(&self.counts.parts);
+        let mut worse = parts.filter_map(|(part, name)| {
+            let cell = part.as_deref()?.counts;
+            let drift = drift_explained((cell.x_a, cell.n_a), (cell.x_b, cell.n_b), alpha)?;
+            Some((drift, name.as_str(), cell))
+        });
+        let first = worse.next()?;
+        let (_, name, cell) = worse.fold(first, |most, other| if other.0 > most.0 { other } else { most });
+        Some((name, cell))
+    }
+
+    /// Whether what ran of the baseline is too little to know its rate, and next to nothing beside the canary.
+    fn is_baseline_stray(&self) -> bool {
+        let Cell { n_a, n_b, .. } = self.all.counts;
+        n_a < BASELINE_UNITS_MIN && u128::from(n_a) * LEFT_BASELINE_UNITS < u128::from(n_b)
     }
 
     /// Whether the canary fails less often than the limit for sure, in all regions together.
@@ -753,7 +814,10 @@ impl<'c> Process<'c> {
                 Region {
                     region: name.to_owned(),
                     totals: running.totals(&counts, region.ln_fail, running.ln_region_pass()),
-                    risk_difference: newcombe(&counts),
+                    risk_difference: match self.counts.parts.len() {
+                        0 | 1 => newcombe(&counts),
+                        _ => running.strata.risk_difference(),
+                    },
                     verdict: match roll_back {
                         true => RegionVerdict::Fail,
                         false => self.of_region(region, is_undecided || unseen.is_against(place), is_by_limit),
@@ -798,6 +862,7 @@ impl<'c> Process<'c> {
             unseen,
             policy: &self.policy,
             decided: None,
+            parts_count: self.counts.parts.len(),
             is_overlap: self.is_overlap(),
             is_region_missing: self.looks.is_region_missing,
             is_sampled: self.looks.is_sampled,
@@ -910,7 +975,7 @@ impl<'c> Process<'c> {
         let is_compared = counts.has_both() && !of_regions.any(|left| left.after.1 > left.before.1);
         let fail_line = self.policy.ln_fail_line(comparisons);
         let fails = |factor: f64| {
-            let of_region = |region: &OfRegion| region.running.times(factor).ln_fail();
+            let of_region = |region: &OfRegion| region.ln_fail_times(factor);
             let ahead = self.evidence_of(&self.all.times(factor), of_region);
             let closed = &self.all.closed;
             let least = (FAILED_MIN as f64 / closed.failed() as f64).max(FAILED_CANARY_MIN as f64 / closed.x_b as f64);

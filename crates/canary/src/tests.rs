@@ -879,6 +879,65 @@ fn functions_of_unlike_rates_and_shares_convict_and_acquit_nobody() {
 }
 
 #[test]
+fn a_function_that_is_broken_is_not_hidden_by_one_that_is_fine() {
+    let found = |rows: Rows| judge(&Counts::by_function(rows).unwrap(), &Policy::default(), false);
+    // It has one call in fifty.
+    let broken = hour_of(&[("api", 340, 0.2, [0.05, 0.05]), ("worker", 7, 0.2, [0.02, 1.0])], &mut Random::new(11));
+    let report = found(broken);
+    assert_eq!(report.verdict, Verdict::Fail, "{}", report.reason);
+    // It is called every eleven minutes, so that hardly ten minutes have both releases.
+    let mut rows = hour_of(&[("api", 50, 0.1, [0.02, 0.02])], &mut Random::new(12));
+    for call in 0..60 {
+        let is_canary = u64::from(call % 3 == 0);
+        let of_call = cell(0, 1 - is_canary, is_canary, is_canary);
+        rows.extend((0..5).map(|cron| ("us".to_owned(), format!("cron{cron}"), call * 11 + cron, of_call)));
+    }
+    let report = found(rows);
+    assert_eq!(report.verdict, Verdict::Fail, "{}", report.reason);
+    // Where its blocks have one release alone, all of both still forbid a pass.
+    let mut rows = hour_of(&[("api", 340, 0.2, [0.05, 0.05])], &mut Random::new(13));
+    for minute in 0..60 {
+        let of_minute = if minute % 2 == 0 { cell(0, 20, 0, 0) } else { cell(0, 0, 2, 20) };
+        rows.push(("us".to_owned(), "worker".to_owned(), minute, of_minute));
+    }
+    let report = found(rows);
+    assert_eq!((report.verdict, report.is_hindered), (Verdict::Inconclusive, true), "{}", report.reason);
+    assert!(report.reason.contains("of worker"), "{}", report.reason);
+}
+
+#[test]
+fn strays_change_nothing_of_what_is_compared() {
+    let rows = |strays: &[(&str, Cell)]| {
+        let mut rows = Rows::new();
+        for minute in 0..30 {
+            rows.push(("us".to_owned(), "blue".to_owned(), minute, cell(3, 160, 0, 0)));
+            rows.push(("us".to_owned(), "green".to_owned(), minute, cell(0, 0, 8, 40)));
+        }
+        rows.extend(strays.iter().map(|(function, cell)| ("us".to_owned(), (*function).to_owned(), 7, *cell)));
+        Counts::by_function(rows).unwrap()
+    };
+    for strays in [&[][..], &[("green", cell(0, 1, 0, 0))], &[("cron", cell(0, 1, 0, 1)), ("blue", cell(0, 0, 1, 2))]] {
+        let report = judge(&rows(strays), &Policy::default(), false);
+        assert_eq!((report.verdict, report.parts.as_slice()), (Verdict::Fail, &[String::new()][..]), "{strays:?}");
+    }
+    // A baseline of next to nothing tells nothing, and nothing passes for it.
+    let few = Counts::new([("us", 0, cell(0, 1, 0, 0)), ("us", 1, cell(0, 0, 196, 1023))]).unwrap();
+    let report = judge(&few, &Policy::default(), false);
+    assert_eq!((report.verdict, report.is_hindered), (Verdict::Inconclusive, true), "{}", report.reason);
+    // Functions of which one has moved and another one has not are no releases, where a region shows that both run both.
+    let mut rows = Rows::new();
+    for minute in 0..60 {
+        for function in [("api", cell(4, 80, 1, 20)), ("worker", cell(0, 80, 0, 20))] {
+            rows.push(("eu".to_owned(), function.0.to_owned(), minute, function.1));
+        }
+        rows.push(("us".to_owned(), "api".to_owned(), minute, cell(0, 0, 5, 100)));
+        rows.push(("us".to_owned(), "worker".to_owned(), minute, cell(0, 100, 0, 0)));
+    }
+    let report = judge(&Counts::by_function(rows).unwrap(), &Policy::default(), false);
+    assert_ne!(report.verdict, Verdict::Fail, "{}", report.reason);
+}
+
+#[test]
 fn a_function_without_a_baseline_is_compared_with_none_and_forbids_a_pass_where_it_fails() {
     let fine = [("api", 200, 0.5, [0.01, 0.01]), ("worker", 100, 0.5, [0.1, 0.1])];
     let judged = |more: &[(&str, u32, f64, [f64; 2])], edit: &dyn Fn(&mut Rows)| {

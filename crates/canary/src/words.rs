@@ -95,6 +95,8 @@ pub(crate) struct Facts<'f> {
     pub policy: &'f Policy,
     /// What decided, and what had been counted by then.
     pub decided: Option<Crossing>,
+    /// How many parts of regions are compared each by itself.
+    pub parts_count: usize,
     /// Whether both ran in one region at the same time.
     pub is_overlap: bool,
     pub is_region_missing: bool,
@@ -284,12 +286,21 @@ fn fails(facts: &Facts<'_>) -> String {
             rates_in(facts.metric, &there, " there")
         );
     }
+    let part = facts.unseen.worse_part().map_or_else(String::new, |(region, part, cell)| {
+        let of_part = words_of_part(facts.metric, part);
+        format!("; {of_part} in {region} alone, {}", rates(facts.metric, &cell))
+    });
     match is_higher(&compared) {
-        true => format!("{canary} {fails} {by}: side by side, {}", rates(facts.metric, &compared)),
+        true => format!("{canary} {fails} {by}: side by side, {}{part}", rates(facts.metric, &compared)),
         false => format!(
             "{canary} {fails} {by} wherever both ran side by side, although not all in all, because its share and the rate \
-             differ from {} to {0}: {}",
-            if facts.regions_count > 1 { "region" } else { "minute" },
+             differ from {} to {0}: {}{part}",
+            match facts.parts_count {
+                0 | 1 if facts.regions_count > 1 => "region",
+                0 | 1 => "minute",
+                _ if facts.metric == Metric::Mixed => "number of calls",
+                _ => "function",
+            },
             rates(facts.metric, &compared)
         ),
     }
@@ -457,6 +468,18 @@ fn without_baseline(facts: &Facts<'_>, rates: &str) -> Option<Said> {
         );
         return Some(Said { told_drift: Some(region.to_owned()), ..said });
     }
+    if let Some((region, part, cell)) = facts.unseen.worse_part() {
+        let of_part = words_of_part(facts.metric, part);
+        return Some(Said::new(
+            format!(
+                "in {region}, {of_part} alone, {canary} {fails} {} of {} times and its baseline {} of {}, which is more often for                  sure, and nothing passes then: {rates}",
+                cell.x_b, cell.n_b, cell.x_a, cell.n_a
+            ),
+            format!(
+                "Look at what fails {of_part} in {region}; where its traffic is too little to compare, decide by hand"
+            ),
+        ));
+    }
     if let Some(region) = facts.unseen.alone() {
         return Some(Said::new(
             format!(
@@ -464,6 +487,12 @@ fn without_baseline(facts: &Facts<'_>, rates: &str) -> Option<Said> {
                  beside it to tell why, and nothing passes then: {rates}"
             ),
             bring_back(region),
+        ));
+    }
+    if facts.is_overlap && facts.unseen.is_without_baseline {
+        return Some(Said::new(
+            format!("next to no baseline runs beside the canary to compare it with: {rates}"),
+            "Bring the baseline back beside the canary, or decide by hand: alone it cannot be judged",
         ));
     }
     (facts.has_closed && !facts.is_overlap).then(|| {
@@ -475,6 +504,14 @@ fn without_baseline(facts: &Facts<'_>, rates: &str) -> Option<Said> {
             "Run both side by side, or decide by hand: one after the other they cannot be compared",
         )
     })
+}
+
+/// One of several parts that are compared each with itself.
+fn words_of_part(metric: Metric, part: &str) -> String {
+    match metric {
+        Metric::Mixed => format!("of traces of {part} calls"),
+        Metric::Errors | Metric::Latency => format!("of {part}"),
+    }
 }
 
 /// What a canary did once its baseline was gone: `In us`, or `in us`.

@@ -156,6 +156,7 @@ pub fn read_map(file: &Path, only: &[String]) -> Result<Vec<Mapping>, Failure> {
     }
     let mut releases: BTreeMap<(&str, &str, &str), &str> = BTreeMap::new();
     for mapping in &mappings {
+        mapping.check().map_err(|error| failure(error.into()))?;
         let version = (mapping.region.as_str(), mapping.function.as_str(), mapping.function_version.as_str());
         if let Some(other) = releases.insert(version, &mapping.release) {
             let (region, function, version) = version;

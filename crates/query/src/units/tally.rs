@@ -471,7 +471,8 @@ fn sending(met: &PlainMap<(u128, u32), Met>, calls: &BTreeMap<Name, u64>) -> Sen
         calls.values().map(|of_release| (*of_release as f64 / all as f64).powf(f64::from(count))).sum()
     };
     let expected: f64 = traces.iter().map(|(count, traces)| *traces as f64 * (1.0 - one_release(*count))).sum();
-    Sending { mixed, expected }
+    // A sum of nothing is -0.
+    Sending { mixed, expected: expected + 0.0 }
 }
 
 /// Which units of a service there are.

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, UNITS_MAX, Verdict};
-use transect_query::{DoubtCell, MixedCell, ServiceUnits, UnitCell, UnitKind, UnitQuestion, Units, WINDOW_NANO};
+use transect_query::{
+    DoubtCell, MixedCell, ServiceUnits, UnitCell, UnitKind, UnitQuestion, Units, WINDOW_NANO, visible,
+};
 use twox_hash::XxHash3_64;
 
 use super::counting::Counting;
@@ -802,7 +804,7 @@ impl Service {
     pub fn functions_sentence(&self) -> Option<String> {
         let compared = self.compared();
         let functions: BTreeSet<&str> = compared.0.keys().map(|(_, function)| *function).collect();
-        let name = |name: &&str| if name.is_empty() { "none".to_owned() } else { (*name).to_owned() };
+        let name = |name: &&str| if name.is_empty() { "none".to_owned() } else { visible(name) };
         (functions.len() > 1).then(|| {
             format!(
                 "{} is compared function by function ({}): the rates of all together may differ where no function's do",
