@@ -95,7 +95,7 @@ impl ObjectStore for Directory {
             Ok(entries) => entries,
             Err(error) => match blocked(&self.root, &folder) {
                 Some(odd) => return Err(odd.into_error()),
-                None if is_absence(&error) => return Ok(listed),
+                None if is_absence(&error) => return gone(&self.root).map_or(Ok(listed), Err),
                 None => return Err(unlisted(error)),
             },
         };
@@ -122,6 +122,12 @@ impl ObjectStore for Directory {
     }
 }
 
+/// The error of a place that is gone altogether: it lists nothing, as an empty one does.
+fn gone(root: &std::path::Path) -> Option<Error> {
+    let error = std::fs::read_dir(root).err()?;
+    Some(Error::Generic { store: "directory", source: Box::new(LakeError::from_io("list", root, error)) })
+}
+
 /// On its way through a folder and those in it.
 struct Walk {
     root: PathBuf,
@@ -142,7 +148,7 @@ impl Walk {
             Err(error) => match blocked(&self.root, folder) {
                 Some(odd) => return self.found.push(Err(odd.into_error())),
                 // One that is not there, or went meanwhile, holds nothing.
-                None if is_absence(&error) => return,
+                None if is_absence(&error) => return self.found.extend(gone(&self.root).map(Err)),
                 None => return self.odd(folder, error.to_string(), true),
             },
         };
@@ -266,6 +272,25 @@ mod tests {
         objects.sort();
         odd.sort();
         (objects, odd)
+    }
+
+    #[tokio::test]
+    async fn a_place_that_is_gone_is_no_empty_one() {
+        let root = tempfile::tempdir().unwrap();
+        let place = root.path().join("lake");
+        std::fs::create_dir(&place).unwrap();
+        let directory = Directory::new(&place).unwrap();
+        let folder = Path::from("landing");
+        let listed = async |directory: &Directory| {
+            let below: Result<Vec<_>> = directory.list(Some(&folder)).collect::<Vec<_>>().await.into_iter().collect();
+            (directory.list_with_delimiter(Some(&folder)).await.map(|listed| listed.objects.len()), below)
+        };
+        assert!(matches!(listed(&directory).await, (Ok(0), Ok(below)) if below.is_empty()));
+        std::fs::remove_dir(&place).unwrap();
+        let (here, below) = listed(&directory).await;
+        assert!(here.is_err(), "{here:?}");
+        // And no odd entry of it.
+        assert!(OddKey::of(below.unwrap_err()).is_err());
     }
 
     #[cfg(unix)]

@@ -233,13 +233,18 @@ impl Region {
         let asked = async {
             let store = self.store(is_replica).await?;
             let Some(object) = object else {
-                return store.list_with_delimiter(Some(&Path::from(LANDING))).await.map(drop);
+                // No more than questions list, who may not be allowed to list more.
+                let folder = match self.location.name() {
+                    Some(name) => format!("{LANDING}/region={name}"),
+                    None => LANDING.to_owned(),
+                };
+                return store.list_with_delimiter(Some(&Path::from(folder))).await.map(drop);
             };
             let first = GetOptions { range: Some(object_store::GetRange::Bounded(0..1)), ..GetOptions::default() };
             store.get_opts(&object, first).await?.bytes().await.map(drop)
         };
         match tokio::time::timeout(self.access.region_timeout, asked).await {
-            Ok(Err(error)) if !is_about_object(&error) => Err(reason(&error)),
+            Ok(Err(error)) if !is_about_object(&error) && !is_refusal(&error) => Err(reason(&error)),
             Ok(_) => Ok(()),
             Err(_) => Err(no_answer_within(self.access.region_timeout)),
         }
@@ -321,11 +326,16 @@ impl RegionStore {
             // The primary leaves its replica half of the region's time.
             let share = if region.location.replica().is_some() { 2 } else { 1 };
             let bound = region.access.region_timeout / share + Duration::from_secs(bytes / BYTES_PER_SECOND_MIN);
+            let began = tokio::time::Instant::now();
             let asked = async {
                 self.admit(is_replica).await?;
                 let store = region.store(is_replica).await.map_err(Refusal::Store)?;
                 loop {
                     match call(Arc::clone(store)).await {
+                        // The time for many bytes is not for one that sends none.
+                        Err(error) if is_silence(&error) && began.elapsed() >= region.access.region_timeout / share => {
+                            break Err(Refusal::Store(error));
+                        }
                         // The store itself tries again but for the bodies of listings.
                         Err(error) if breaks_off(&error) => tokio::time::sleep(BACKOFF.init_backoff).await,
                         answer => break answer.map_err(Refusal::Store),
@@ -354,6 +364,11 @@ impl RegionStore {
                 // Its health is known.
                 Ok(Err(Refusal::Silent(reason))) => {
                     self.failed(is_replica, reason);
+                    continue;
+                }
+                // It answers at once, and each question finds that out by itself.
+                Ok(Err(Refusal::Store(error))) if is_refusal(&error) => {
+                    self.failed(is_replica, reason(&error));
                     continue;
                 }
                 Ok(Err(Refusal::Store(error))) => reason(&error),
@@ -482,6 +497,17 @@ fn is_about_object(error: &Error) -> bool {
         _ if OddKey::is(error) => true,
         _ => matches!(http_status(error), Some(416 | 501)),
     }
+}
+
+/// Whether the place has answered that it will not.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::PermissionDenied { .. } | Error::Unauthenticated { .. })
+        || http_status(error).is_some_and(|status| (400..500).contains(&status) && !matches!(status, 408 | 429))
+}
+
+/// Whether nothing came for too long.
+fn is_silence(error: &Error) -> bool {
+    find::<HttpError>(error).is_some_and(|error| matches!(error.kind(), HttpErrorKind::Timeout))
 }
 
 /// Whether an answer began and did not end.
@@ -846,6 +872,21 @@ mod tests {
             all.read(&Path::from(format!("shut-{number}"))).await.unwrap_err();
         }
         assert_eq!(all.serving(), Serving::Nothing("access denied".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn what_refuses_is_asked_again_by_the_next_question() {
+        let store = store("s3://bucket", refused);
+        store.objects_put("open").await;
+        // Nothing has been listed, so that it is the place that refuses.
+        store.read(&Path::from("shut")).await.unwrap_err();
+        assert_eq!(store.serving(), Serving::Nothing("access denied".to_owned()));
+        let next = store.for_question();
+        assert!(next.read(&Path::from("open")).await.is_ok());
+        assert_eq!((next.serving(), store.serving()), (Serving::Primary, Serving::Nothing("access denied".to_owned())));
+        // A place that was silent answers by refusing what it was asked for then.
+        store.region.health[0].failed("no answer", Some(&Path::from("shut")));
+        assert!(store.for_question().read(&Path::from("open")).await.is_ok());
     }
 
     impl RegionStore {
