@@ -365,6 +365,8 @@ impl Reader {
         }
         let start = metadata_start(&footer, &tail);
         let tail = Tail { start, bytes: tail.slice(&(start..self.file.size)).unwrap_or_default() };
+        // A part of a fetch keeps all of it.
+        let tail = Tail { start, bytes: Bytes::copy_from_slice(&tail.bytes) };
         if let Some((cache, key)) = cache {
             cache.put(key, &[&start.to_le_bytes(), tail.bytes.as_ref()].concat());
         }

@@ -96,8 +96,8 @@ pub(crate) struct LandingPlace {
 struct Found {
     /// By location, regions and hours.
     listings: HashMap<(usize, Vec<String>, HourRange), Listing>,
-    /// Locations that were left out because they do not answer.
-    left_out: BTreeSet<usize>,
+    /// Locations with files in the plan of the attempt under way.
+    planned: BTreeSet<usize>,
     /// Files that were left out because they cannot be read, with their location.
     unreadable: BTreeSet<(usize, Path)>,
     /// What cannot be read under its name, by location.
@@ -169,12 +169,17 @@ impl Landing {
         self.found().odd.iter().filter(|(index, _)| *index == place).map(|(_, odd)| odd.clone()).collect()
     }
 
+    /// Forgets what an attempt before this one had planned.
+    pub(crate) fn begin_attempt(&self) {
+        self.found().planned.clear();
+    }
+
     /// Whether, since a step was planned, a location has stopped answering or a file has turned out to be
     /// unreadable, so that it can be planned again without them.
     pub(crate) fn has_learned(&self) -> bool {
         let found = self.found();
         self.places.iter().enumerate().any(|(index, place)| {
-            let gone = matches!(place.store.serving(), Serving::Nothing(_)) && !found.left_out.contains(&index);
+            let gone = matches!(place.store.serving(), Serving::Nothing(_)) && found.planned.contains(&index);
             let unreadable = place.footers.unreadable();
             gone || unreadable.keys().any(|path| !found.unreadable.contains(&(index, path.clone())))
         })
@@ -241,7 +246,6 @@ impl Landing {
     ) -> Result<Arc<Vec<HourFiles>>> {
         let store = &self.places[index].store;
         if matches!(store.serving(), Serving::Nothing(_)) {
-            self.found().left_out.insert(index);
             return Ok(Arc::default());
         }
         let listing = Arc::clone(self.found().listings.entry((index, regions.to_vec(), *range)).or_default());
@@ -254,10 +258,7 @@ impl Landing {
                 self.found().odd.extend(odd.into_iter().map(|odd| (index, odd)));
                 Arc::new(hours)
             }
-            Err(_) if matches!(store.serving(), Serving::Nothing(_)) => {
-                self.found().left_out.insert(index);
-                return Ok(Arc::default());
-            }
+            Err(_) if matches!(store.serving(), Serving::Nothing(_)) => return Ok(Arc::default()),
             Err(error) => return Err(DataFusionError::External(Box::new(store.explain("list", error)))),
         };
         self.found().count(index, &hours);
@@ -278,6 +279,7 @@ impl Landing {
         let table = TableReference::bare(format!("landing_{index}"));
         let place = &self.places[index];
         let unreadable = place.footers.unreadable();
+        self.found().planned.insert(index);
         self.found().unreadable.extend(unreadable.keys().map(|path| (index, path.clone())));
         let mut files = Vec::new();
         // Newest first: a question for the newest rows has them soon, and passes over what is older.

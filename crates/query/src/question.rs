@@ -245,6 +245,7 @@ impl Question {
                 }
                 .await;
                 if self.landing.has_learned() {
+                    self.least_rate.forget();
                     continue;
                 }
                 let batches = attempt?;
@@ -435,6 +436,7 @@ impl Question {
         params: &[(String, ScalarValue)],
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         bound_operators(text)?;
+        self.landing.begin_attempt();
         let values = || ParamValues::from(params.iter().cloned().collect::<std::collections::HashMap<_, _>>());
         let mut tables = self.tables.lock().await;
         if *tables == Tables::None {
@@ -504,6 +506,7 @@ impl Question {
         }
         let records = Arc::new(ReleaseMap::new(mappings));
         // What another question could read is for it to find out.
+        is_whole &= self.landing.places().iter().all(|place| place.store.serving() == Serving::Primary);
         if is_whole && unread.is_empty() {
             self.engine.records.keep(&records, began);
         }

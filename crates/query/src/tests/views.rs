@@ -289,6 +289,19 @@ async fn regions_in_directories_of_their_own_are_one_table() {
 }
 
 #[tokio::test]
+async fn a_region_that_only_release_records_miss_is_missing_and_not_asked_for_ever() {
+    let (east, west) = (Fixture::of(&[log("us-east-2", "1", HOUR_8)]), Fixture::of(&[log("us-west-2", "1", HOUR_8)]));
+    let of = |name: &str, fixture: &Fixture| format!("{name}={}", fixture.directory.path().display());
+    let lake = Lake::parse(&[of("us-east-2", &east), of("us-west-2", &west)]).unwrap();
+    std::fs::remove_dir_all(west.directory.path()).unwrap();
+    let question = ask_of(lake, Extent { regions: vec!["us-east-2".to_owned()], ..east.extent() }).unwrap();
+    let sql = "select release, count(*) as n from landing where landing_region = 'us-east-2' group by 1";
+    let (batches, completeness) = question.collect(sql, &[]).await.unwrap();
+    assert_eq!(batches.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 1);
+    assert_eq!(completeness.missing_regions.len(), 1);
+}
+
+#[tokio::test]
 async fn a_limit_reads_whole_events() {
     let lake = Fixture::of(&everything());
     lake.write(&everything());
