@@ -20,6 +20,8 @@ use transect_lake::{Access, CredentialsError, Lake};
 
 /// Credentials are renewed when they are about to end.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
+/// What says no end may be keys of a file that somebody writes anew: so old, they are looked for again.
+const UNDATED_AGE: Duration = Duration::from_secs(300);
 
 /// How the buckets of a lake are reached.
 pub async fn access(lake: &Lake, region_timeout: Duration) -> Access {
@@ -27,12 +29,12 @@ pub async fn access(lake: &Lake, region_timeout: Duration) -> Access {
     if !lake.has_buckets() {
         return access;
     }
-    let sdk = sdk(lake.locations().iter().find_map(|location| location.name())).await;
+    let named = lake.locations().iter().find_map(|location| location.name());
+    let sdk = sdk(named).await;
     access.region = sdk.region().map(ToString::to_string);
     access.endpoint = s3_endpoint(&sdk).or_else(|| sdk.endpoint_url().map(str::to_owned));
-    access.credentials = sdk
-        .credentials_provider()
-        .map(|provider| Arc::new(Credentials { provider, bound: region_timeout, kept: Mutex::default() }) as Arc<_>);
+    access.credentials =
+        sdk.credentials_provider().map(|provider| Arc::new(Credentials::of(provider, named, region_timeout)) as Arc<_>);
     access
 }
 
@@ -55,15 +57,30 @@ fn s3_endpoint(sdk: &SdkConfig) -> Option<String> {
 
 #[derive(Debug)]
 struct Credentials {
-    provider: SharedCredentialsProvider,
+    /// The region that a lake names, where the SDK knows none.
+    region: Option<String>,
     bound: Duration,
-    kept: Mutex<Option<Kept>>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    provider: SharedCredentialsProvider,
+    kept: Option<Kept>,
 }
 
 #[derive(Debug)]
 struct Kept {
     credential: Arc<AwsCredential>,
-    until: Option<SystemTime>,
+    until: SystemTime,
+    is_dated: bool,
+}
+
+impl Credentials {
+    fn of(provider: SharedCredentialsProvider, region: Option<&str>, bound: Duration) -> Credentials {
+        let state = Mutex::new(State { provider, kept: None });
+        Credentials { region: region.map(str::to_owned), bound, state }
+    }
 }
 
 #[async_trait]
@@ -71,14 +88,19 @@ impl CredentialProvider for Credentials {
     type Credential = AwsCredential;
 
     async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
-        let mut kept = self.kept.lock().await;
+        let mut state = self.state.lock().await;
         let now = SystemTime::now();
-        if let Some(kept) = kept.as_ref()
-            && kept.until.is_none_or(|until| now < until)
-        {
-            return Ok(Arc::clone(&kept.credential));
+        match &state.kept {
+            Some(kept) if now < kept.until => return Ok(Arc::clone(&kept.credential)),
+            // The SDK has read its files once.
+            Some(kept) if !kept.is_dated => {
+                if let Some(provider) = sdk(self.region.as_deref()).await.credentials_provider() {
+                    state.provider = provider;
+                }
+            }
+            _ => {}
         }
-        let found = tokio::time::timeout(self.bound, self.provider.provide_credentials()).await;
+        let found = tokio::time::timeout(self.bound, state.provider.provide_credentials()).await;
         let reason = match found {
             Ok(Ok(found)) => {
                 let credential = Arc::new(AwsCredential {
@@ -86,8 +108,9 @@ impl CredentialProvider for Credentials {
                     secret_key: found.secret_access_key().to_owned(),
                     token: found.session_token().map(str::to_owned),
                 });
-                let until = found.expiry().and_then(|expiry| expiry.checked_sub(RENEW_BEFORE));
-                *kept = Some(Kept { credential: Arc::clone(&credential), until });
+                let dated = found.expiry().and_then(|expiry| expiry.checked_sub(RENEW_BEFORE));
+                let until = dated.unwrap_or_else(|| now + UNDATED_AGE);
+                state.kept = Some(Kept { credential: Arc::clone(&credential), until, is_dated: dated.is_some() });
                 return Ok(credential);
             }
             Ok(Err(error)) => causes(&error),

@@ -42,7 +42,7 @@ pub fn run(own: &Trace, global: &Global) -> Result<(), Failure> {
             "--errors, --slow and --crossing choose among traces, and one is named",
             "list traces with `transect trace --pick`, without an ID",
         )),
-        Some(id) => follow(id, form(global)?, own, global),
+        Some(id) => follow(id, form(global)?, own, global, None),
         None if own.pick => pick(own, global),
         None => Err(Failure::usage(
             "no ID of a request",
@@ -70,7 +70,7 @@ fn form(global: &Global) -> Result<Form, Failure> {
     })
 }
 
-fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Failure> {
+fn follow(text: &str, form: Form, own: &Trace, global: &Global, lake: Option<&OpenLake>) -> Result<(), Failure> {
     if own.max_records == 0 {
         return Err(Failure::usage("--max-records 0 finds nothing", "leave it out, or write a number from 1 on"));
     }
@@ -87,7 +87,10 @@ fn follow(text: &str, form: Form, own: &Trace, global: &Global) -> Result<(), Fa
         ..TraceBounds::default()
     };
     // Where to look follows from the id, and then from what is found.
-    let question = OpenLake::open(config::configured(global)?, global)?.question(extent.at_all_times())?;
+    let question = match lake {
+        Some(lake) => lake.question(extent.at_all_times())?,
+        None => OpenLake::open(config::configured(global)?, global)?.question(extent.at_all_times())?,
+    };
     if global.dry_run {
         return output::dry_run_of(&question, question.plan_trace(&start), global);
     }
@@ -229,7 +232,8 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
         across_regions: own.crossing.contains(&CrossingName::Regions),
         across_releases: own.crossing.contains(&CrossingName::Releases),
     };
-    let question = OpenLake::open(config::configured(global)?, global)?.question(extent)?;
+    let lake = OpenLake::open(config::configured(global)?, global)?;
+    let question = lake.question(extent)?;
     let nothing = |looked: String| {
         let hint = format!("{looked}\nwiden --since, which is 24 h ago where it is not named, or ask for less");
         Failure::nothing_found("no such traces", Some(hint))
@@ -275,5 +279,5 @@ fn pick(own: &Trace, global: &Global) -> Result<(), Failure> {
     let Some(id) = chosen else {
         return Err(Failure::usage(format!("{answer} is none of them"), format!("choose from 1 to {}", ids.len())));
     };
-    follow(id, Form::Waterfall, own, global)
+    follow(id, Form::Waterfall, own, global, Some(&lake))
 }
