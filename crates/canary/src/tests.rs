@@ -870,6 +870,21 @@ fn functions_of_unlike_rates_and_shares_convict_and_acquit_nobody() {
     assert!(found <= 10, "{found}");
     let found = failing(200, |random| as_one(hour_of(&alike, random)));
     assert!(found > 190, "{found}");
+    // So are they where functions come one after the other, each of which changes how many there are.
+    let names: Vec<String> = (0..10).map(|function| format!("f{function}")).collect();
+    let arriving = |random: &mut Random| {
+        let of = |(place, name): (usize, &String)| (name.clone(), 6 + 2 * place as u32, 0.02 * (1 + place) as f64);
+        let functions: Vec<(String, u32, f64)> = names.iter().enumerate().map(of).collect();
+        let functions: Vec<(&str, u32, f64, [f64; 2])> =
+            functions.iter().map(|(name, units, rate)| (name.as_str(), *units, 0.5 - rate, [*rate, *rate])).collect();
+        let mut rows = hour_of(&functions, random);
+        rows.retain(|(_, name, minute, _)| {
+            names.iter().position(|other| other == name) <= usize::try_from(minute / 6).ok()
+        });
+        Counts::by_function(rows).unwrap()
+    };
+    let found = failing(200, arriving);
+    assert!(found <= 10, "{found}");
     // It is worse in each of them, and has more of what fails less.
     let worse = [("api", 40, 0.5, [0.02, 0.06]), ("worker", 20, 0.05, [0.2, 0.45])];
     let found = failing(50, |random| by_function(random, &worse));
