@@ -11,7 +11,7 @@ const ALL_UNITS_MAX: u64 = 1 << 62;
 /// less units than all do not tell how the others are to be compared.
 const STRAY: u128 = 20;
 
-/// What was counted in one region and one window. A unit is a trace, else an invocation.
+/// What was counted in one region, or a part of it, and one window. A unit is a trace, else an invocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
     /// Units of the baseline.
@@ -141,11 +141,39 @@ impl Numbered {
     }
 }
 
+/// The regions and functions that are compared each with itself, and their units of baseline and canary: those that run both
+/// releases, but for strays. None where those are too few to tell how the others are to be compared: then regions are
+/// compared as one. Units come as region, function, and how many of each release.
+pub fn compared_functions<'n>(
+    units: impl IntoIterator<Item = (&'n str, &'n str, [u64; 2])>,
+) -> BTreeMap<(&'n str, &'n str), [u64; 2]> {
+    let mut ran: BTreeMap<(&str, &str), [u64; 2]> = BTreeMap::new();
+    for (region, function, [baseline, canary]) in units {
+        let of = ran.entry((region, function)).or_default();
+        *of = [of[0] + baseline, of[1] + canary];
+    }
+    let wide = |of: &[u64; 2]| of.map(u128::from);
+    let sum =
+        |ran: &BTreeMap<_, [u64; 2]>| ran.values().map(wide).fold([0; 2], |sum, of| [sum[0] + of[0], sum[1] + of[1]]);
+    let all = sum(&ran);
+    // Of each release at least a part of what would be there if the function had it as often as all do.
+    ran.retain(|_, of| {
+        let of = wide(of);
+        (0..2)
+            .all(|release| of[release] > 0 && of[release] * STRAY * (all[0] + all[1]) >= all[release] * (of[0] + of[1]))
+    });
+    let compared = sum(&ran);
+    if (compared[0] + compared[1]) * STRAY < all[0] + all[1] {
+        ran.clear();
+    }
+    ran
+}
+
 /// The cells of a comparison, by window, region and part of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     pub(crate) regions: Vec<String>,
-    /// What is compared by itself within a region, by name: one without a name, or functions.
+    /// What is compared by itself within a region, by name: one without a name, functions, or how many calls traces have.
     pub(crate) parts: Vec<String>,
     /// In the order of windows, and of regions and parts by name.
     pub(crate) cells: Vec<(i64, Place, Cell)>,
@@ -200,26 +228,12 @@ impl Counts {
     }
 
     /// The same of regions, functions and windows: a function is compared with itself alone, for functions fail at rates of
-    /// their own and need not have the same share of the canary. Where none of them ran both releases, but for strays, a
-    /// release is one of a function of its own, and all of a region are compared as one.
+    /// their own and need not have the same share of the canary. Where none is left by
+    /// [`compared_functions`], a release is one of a function of its own, and all of a region are compared as one.
     pub fn by_function(cells: Vec<(String, String, i64, Cell)>) -> Result<Counts, CountsError> {
-        let mut ran: BTreeMap<(&str, &str), [u128; 2]> = BTreeMap::new();
-        let mut all = [0; 2];
-        for (region, function, _, cell) in &cells {
-            let of = ran.entry((region, function)).or_default();
-            for (release, units) in [cell.n_a, cell.n_b].into_iter().enumerate() {
-                of[release] += u128::from(units);
-                all[release] += u128::from(units);
-            }
-        }
-        // Of each release at least a part of what would be there if the function had it as often as all do.
-        let runs_both = |of: &&[u128; 2]| {
-            (0..2).all(|release| {
-                of[release] > 0 && of[release] * STRAY * (all[0] + all[1]) >= all[release] * (of[0] + of[1])
-            })
-        };
-        let compared: u128 = ran.values().filter(runs_both).flatten().sum();
-        let is_by_function = compared > 0 && compared * STRAY >= all[0] + all[1];
+        let units =
+            cells.iter().map(|(region, function, _, cell)| (region.as_str(), function.as_str(), [cell.n_a, cell.n_b]));
+        let is_by_function = !compared_functions(units).is_empty();
         Counts::of_parts(cells.into_iter().map(|(region, function, window, cell)| {
             (region, if is_by_function { function } else { String::new() }, window, cell)
         }))

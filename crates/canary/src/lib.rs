@@ -25,7 +25,7 @@ mod tests;
 pub const STATISTICS_VERSION: u32 = 2;
 
 pub use blocks::Block;
-pub use counts::{Cell, Counts, CountsError, UNITS_MAX};
+pub use counts::{Cell, Counts, CountsError, UNITS_MAX, compared_functions};
 pub use csv::{CsvError, parse_csv};
 pub use described::{Estimate, newcombe, wilson};
 pub use evidence::e_bh;

@@ -472,8 +472,10 @@ fn without_baseline(facts: &Facts<'_>, rates: &str) -> Option<Said> {
         let of_part = words_of_part(facts.metric, part);
         return Some(Said::new(
             format!(
-                "in {region}, {of_part} alone, {canary} {fails} {} of {} times and its baseline {} of {}, which is more often for                  sure, and nothing passes then: {rates}",
-                cell.x_b, cell.n_b, cell.x_a, cell.n_a
+                "in {region}, {of_part} alone, {canary} {fails} {} and its baseline {}, which is more often for sure, and nothing \
+                 passes then: {rates}",
+                of(cell.x_b, cell.n_b),
+                of(cell.x_a, cell.n_a)
             ),
             format!(
                 "Look at what fails {of_part} in {region}; where its traffic is too little to compare, decide by hand"
@@ -510,6 +512,7 @@ fn without_baseline(facts: &Facts<'_>, rates: &str) -> Option<Said> {
 fn words_of_part(metric: Metric, part: &str) -> String {
     match metric {
         Metric::Mixed => format!("of traces of {part} calls"),
+        Metric::Errors | Metric::Latency if part.is_empty() => "of no function".to_owned(),
         Metric::Errors | Metric::Latency => format!("of {part}"),
     }
 }

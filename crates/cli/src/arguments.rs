@@ -458,9 +458,9 @@ pub struct Trace {
     pub limit: usize,
 }
 
-/// Says whether a release, the canary, fails more often than the one before, the baseline, by units of both in each region
-/// and minute. It may be asked as often as one likes: its risk of an error holds for all looks together, and for any mix of
-/// regions. For an automatic rollback --alpha 0.01 is recommended.
+/// Says whether a release, the canary, fails more often than the one before, the baseline, by units of both in each region,
+/// function and few minutes. It may be asked as often as one likes: its risk of an error holds for all looks together, and for
+/// any mix of regions and functions. For an automatic rollback --alpha 0.01 is recommended.
 ///
 /// A unit is a trace, for each release and region by itself, else an invocation; and an invocation where those of a trace go
 /// to releases each by itself. It has failed if something of the service
@@ -568,7 +568,7 @@ pub struct CanaryPolicy {
     /// Failures come in bursts: what a few minutes of a region may be worth is bounded, however many requests failed in them
     #[arg(long, help_heading = "Policy")]
     pub robust: bool,
-    /// Fail, too, when traces that met both releases fail more often than others
+    /// Fail, too, when traces that met both releases fail more often than others with as many calls
     #[arg(long, help_heading = "Policy")]
     pub gate_mixed: bool,
     /// What INCONCLUSIVE exits with instead of 4: 1 or 0

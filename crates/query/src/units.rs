@@ -126,8 +126,8 @@ impl UnitCell {
     }
 }
 
-/// Failures of a region, function and window that are held against nobody, of the baseline and of the canary: what they would be worth
-/// is told, and may keep a canary from passing.
+/// Failures of a region, function and window that are held against nobody, of the baseline and of the canary: what they
+/// would be worth is told, and may keep a canary from passing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DoubtCell {
     /// The region.
@@ -140,6 +140,16 @@ pub struct DoubtCell {
     pub excused: [u64; 2],
     /// Failed records of which nobody knows the unit: they count for nothing.
     pub untied: [u64; 2],
+}
+
+impl DoubtCell {
+    /// Adds what is of another function, or minute.
+    pub fn add(&mut self, other: &DoubtCell) {
+        for side in 0..2 {
+            self.excused[side] += other.excused[side];
+            self.untied[side] += other.untied[side];
+        }
+    }
 }
 
 /// A trace with more calls is taken for one with so many: next to none of them met one release alone.

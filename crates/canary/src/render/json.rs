@@ -6,7 +6,7 @@ use super::{Comparison, Counted, Told};
 use crate::blocks::Block;
 use crate::counts::Cell;
 use crate::described::{Estimate, wilson};
-use crate::verdict::{Needs, Report, Totals};
+use crate::verdict::{Metric, Needs, Totals};
 
 #[derive(Serialize)]
 struct Interval {
@@ -198,7 +198,7 @@ struct WindowOf<'a> {
     ln_e_fail_mean: f64,
 }
 
-/// Minutes of a region that were pooled.
+/// Minutes of a region, or of a function in it, that were pooled.
 #[derive(Serialize)]
 struct BlockOf<'a> {
     region: &'a str,
@@ -371,8 +371,8 @@ fn comparison<'a>(one: &Comparison<'a>, told: &Told<'a>) -> ComparisonOf<'a> {
                 ln_e_fail_mean: evidence.ln_e_fail_mean,
             })
             .collect(),
-        blocks: report.blocks.iter().map(|block| block_of(block, report, told)).collect(),
-        open_blocks: report.open_blocks.iter().map(|block| block_of(block, report, told)).collect(),
+        blocks: report.blocks.iter().map(|block| block_of(block, one, told)).collect(),
+        open_blocks: report.open_blocks.iter().map(|block| block_of(block, one, told)).collect(),
         first_crossing: report.first_crossing.map(|crossing| CrossingOf {
             verdict: crossing.verdict.name(),
             window: told.window(crossing.window),
@@ -394,12 +394,15 @@ fn needs_of(needs: Option<Needs>, told: &Told<'_>) -> NeedsOf {
     }
 }
 
-fn block_of<'a>(block: &Block, report: &'a Report, told: &Told<'a>) -> BlockOf<'a> {
+fn block_of<'a>(block: &Block, one: &Comparison<'a>, told: &Told<'a>) -> BlockOf<'a> {
+    let report = one.report;
     let region = usize::try_from(block.region).ok().and_then(|place| report.regions.get(place));
     let part = report.parts.get(block.part as usize).map(String::as_str);
+    // Parts of mixed traces are how many calls they had.
+    let part = part.filter(|name| !name.is_empty() && report.parts.len() > 1 && one.metric != Metric::Mixed);
     BlockOf {
         region: region.map_or("-", |region| region.region.as_str()),
-        function: part.filter(|name| !name.is_empty() && report.parts.len() > 1),
+        function: part,
         first: told.window(block.first),
         last: told.window(block.last),
         n_a: block.counts.n_a,

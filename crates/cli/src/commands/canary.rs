@@ -327,7 +327,7 @@ fn judge_series(
         let (sums, cells) = service.mixed(counting.exclude_first);
         // A trace of many calls is likelier to have failed, and to have met both: only traces of as many are compared.
         let cells = steps.clocked(Counts::of_parts(steps.place(cells)).map_err(internal)?);
-        let one = Hypothesis { counts: &cells, at_worst: &[], policy, metric: Metric::Mixed, is_untimed: false };
+        let one = Hypothesis::of(&cells, policy, Metric::Mixed);
         mixed.push((sums, judge_all(&[one], Looks::default()).1.swap_remove(0)));
         if asked.gate_mixed {
             all.push(Asking { index, metric: Metric::Mixed, counts: cells, at_worst: Default::default() });

@@ -513,8 +513,8 @@ impl Survey {
         }
     }
 
-    /// What a numbered version, or a deployment of `$LATEST`, states most often. It never changes, so that what a call of it says besides, such as the
-    /// version of the app that called, is no release of the service.
+    /// What a numbered version, or a deployment of `$LATEST`, states most often. It never changes, so that what a call of it
+    /// says besides, such as the version of the app that called, is no release of the service.
     pub(super) fn stated_of(&self, version: Version) -> Option<Name> {
         self.stated.get(&version).copied()
     }

@@ -250,8 +250,7 @@ fn look_of(units: &Units, series: &Series, is_slow_asked: bool, exclude_first: i
                 shift.region
             ));
         }
-        let kept = series.services().iter().find(|of| of.service == *name);
-        look.warnings.extend(kept.and_then(|of| of.unit_sentence(service)));
+        look.warnings.extend(series.of(name).and_then(|of| of.unit_sentence(service)));
         let others = service.releases.iter().filter(|(release, calls)| {
             let is_compared = **release == service.canary || service.baseline.as_ref() == Some(release);
             !is_compared && **calls > 0

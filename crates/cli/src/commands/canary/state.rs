@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, UNITS_MAX, Verdict};
+use transect_canary::{Cell, Counts, RecordSource, STATISTICS_VERSION, UNITS_MAX, Verdict, compared_functions};
 use transect_query::{
     DoubtCell, MixedCell, ServiceUnits, UnitCell, UnitKind, UnitQuestion, Units, WINDOW_NANO, visible,
 };
@@ -523,21 +523,25 @@ impl Series {
         self.kept.looks.last().copied().unwrap_or(0)
     }
 
+    /// What is known of a service.
+    pub fn of(&self, service: &str) -> Option<&Service> {
+        self.kept.services.iter().find(|of| of.service == service)
+    }
+
     /// The release before, where it was found at an earlier look.
     pub fn baseline(&self, service: &str) -> Option<String> {
-        self.kept.services.iter().find(|of| of.service == service)?.baseline.clone()
+        self.of(service)?.baseline.clone()
     }
 
     /// What a unit of a service is, where that was found at an earlier look.
     pub fn unit(&self, service: &str) -> Option<UnitKind> {
-        let of = self.kept.services.iter().find(|of| of.service == service && of.is_unit_sure)?;
+        let of = self.of(service).filter(|of| of.is_unit_sure)?;
         unit_of(of.units.last()?)
     }
 
     /// Whether a canary has done anything.
     pub fn has_canary(&self, service: &str) -> bool {
-        let of = self.kept.services.iter().find(|of| of.service == service);
-        of.is_some_and(|of| of.counted.iter().any(|cell| cell.canary[0] > 0))
+        self.of(service).is_some_and(|of| of.counted.iter().any(|cell| cell.canary[0] > 0))
     }
 
     /// Whether a sample rate kept a share of the units of any service.
@@ -552,8 +556,7 @@ impl Series {
 
     /// About how many records named a service from where it does not write.
     pub fn records_from_elsewhere(&self, service: &str) -> u64 {
-        let of = self.kept.services.iter().find(|of| of.service == service);
-        of.map_or(0, |of| of.records_from_elsewhere)
+        self.of(service).map_or(0, |of| of.records_from_elsewhere)
     }
 
     /// Adds what a look has counted.
@@ -589,7 +592,7 @@ impl Series {
                 false => as_one(found),
             };
             for cell in cells.iter() {
-                let at = (cell.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
+                let at = minute(cell.window_unix_nano);
                 // A place that is not called by its region hides those of which nothing was heard before.
                 let hidden = || kept.behind.values().min().filter(|_| !seen.contains(&cell.region));
                 let from = kept.behind.get(&cell.region).or_else(hidden);
@@ -610,7 +613,7 @@ impl Series {
             recount.compare(of, again, had_baseline, look);
             recount.doubt(of, doubts.iter().map(|doubt| (minute(doubt.window_unix_nano), doubt)), look);
             for traces in &found.mixed {
-                let at = (traces.window_unix_nano - kept.since_unix_nano).div_euclid(WINDOW_NANO);
+                let at = minute(traces.window_unix_nano);
                 if at >= counted {
                     let MixedCell { calls, baseline, canary, mixed, .. } = *traces;
                     of.traces.push(Traces { minute: at, look, calls, baseline, canary, mixed });
@@ -789,15 +792,11 @@ impl Service {
         Some(cells)
     }
 
-    /// Where both releases ran.
+    /// The functions that are compared.
     fn compared(&self) -> Compared<'_> {
-        let mut units: BTreeMap<(&str, &str), [u64; 2]> = BTreeMap::new();
-        for of in &self.counted {
-            let [baseline, canary] = units.entry((&of.region, &of.function)).or_default();
-            (*baseline, *canary) = (*baseline + of.baseline[0], *canary + of.canary[0]);
-        }
-        units.retain(|_, [baseline, canary]| *baseline > 0 && *canary > 0);
-        Compared(units)
+        let units =
+            self.counted.iter().map(|of| (of.region.as_str(), of.function.as_str(), [of.baseline[0], of.canary[0]]));
+        Compared(compared_functions(units))
     }
 
     /// That functions are compared each by itself, in a sentence, where there are several.
@@ -916,7 +915,7 @@ impl Service {
     }
 }
 
-/// Regions and functions in which both releases ran, and their units.
+/// Regions and functions that are compared each with itself, and their units.
 struct Compared<'s>(BTreeMap<(&'s str, &'s str), [u64; 2]>);
 
 impl Compared<'_> {
@@ -989,11 +988,7 @@ fn as_one<'f>(found: &ServiceUnits) -> (Cow<'f, [UnitCell]>, Cow<'f, [DoubtCell]
     for doubt in &found.doubts {
         let (region, window_unix_nano) = (doubt.region.clone(), doubt.window_unix_nano);
         let new = || DoubtCell { region, window_unix_nano, ..DoubtCell::default() };
-        let sum = doubts.entry((window_unix_nano, &doubt.region)).or_insert_with(new);
-        for side in 0..2 {
-            sum.excused[side] += doubt.excused[side];
-            sum.untied[side] += doubt.untied[side];
-        }
+        doubts.entry((window_unix_nano, &doubt.region)).or_insert_with(new).add(doubt);
     }
     (Cow::Owned(cells.into_values().collect()), Cow::Owned(doubts.into_values().collect()))
 }
