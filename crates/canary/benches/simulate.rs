@@ -72,9 +72,7 @@ fn rollout(regions: &[Region], looks: i64, hang: Failures, random: &mut Random) 
 /// What is said by whoever looks after each window, and stays with a failure.
 fn looked_at_always(counts: &Counts, policy: &Policy) -> Report {
     let looks = Looks { history: History::Decides, ..Looks::default() };
-    judge_all(&[Hypothesis { counts, at_worst: &[], policy, metric: Metric::Errors, is_untimed: false }], looks)
-        .1
-        .swap_remove(0)
+    judge_all(&[Hypothesis::of(counts, policy, Metric::Errors)], looks).1.swap_remove(0)
 }
 
 /// A few units a minute and arm: a whole number around the mean, by chance.

@@ -1,5 +1,5 @@
-//! Consecutive minutes of a region, or of a part of it, pooled until they tell something. Which minutes belong together is decided by how many
-//! units there were and by nothing that failed, so a block is as fair a draw as a minute.
+//! Consecutive minutes of a region, or of a part of it, pooled until they tell something. Which minutes belong together is
+//! decided by how many units there were and by nothing that failed, so a block is as fair a draw as a minute.
 //!
 //! It refuses to pool over a step of the share, which nobody has to announce: the failure rate may have moved with it.
 

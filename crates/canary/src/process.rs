@@ -10,7 +10,7 @@ use crate::described::{Estimate, Strata, newcombe, wilson};
 use crate::evidence::{Grid, LnLikelihoods, e_bh, odds_ratio};
 use crate::gates::{SAMPLE_RATIO_MAX, drift_explained, rate_lower, rate_upper, sample_ratio};
 use crate::hypergeometric::Likelihood;
-use crate::special::ln_sum_exp;
+use crate::special::ln_mean_exp;
 use crate::verdict::{
     Crossing, History, Hypothesis, Looks, Metric, Needs, Policy, Region, RegionVerdict, Report, Totals, Verdict,
     WindowEvidence,
@@ -123,13 +123,11 @@ struct OfRegion {
     ln_fail: f64,
     /// Of each part.
     blocks: Vec<Blocks>,
-    /// What is known of each part that ran, where there are several.
-    parts: Vec<Option<Box<Running>>>,
+    /// What is known of each part that ran, where there are several, and its evidence.
+    parts: Vec<Option<Box<(Running, f64)>>>,
     /// The minutes of its cells in the order in which they were counted, and how many have been.
     minutes: Vec<i64>,
     taken: usize,
-    /// What was counted before the canary came, and at its beginning where that is left out.
-    aside: Cell,
     /// All that was counted, before the canary came as well: of the region, and then of each part.
     own: Vec<Cell>,
     /// The canary's first minute.
@@ -157,18 +155,15 @@ impl OfRegion {
         self.begins.is_some_and(|begins| minute >= begins.saturating_add(exclude_first))
     }
 
-    /// The evidence, if everything had been counted so many times. A part that is worse for sure is worse whatever the others
-    /// do, and one region of which all parts are a little worse is so as well.
+    /// The evidence now.
+    fn ln_fail_now(&self) -> f64 {
+        mixed_evidence(self.running.ln_fail(), self.parts.iter().flatten().map(|part| part.1).collect())
+    }
+
+    /// The evidence, if everything had been counted so many times.
     fn ln_fail_times(&self, factor: f64) -> f64 {
-        let ln_product = self.running.times(factor).ln_fail();
-        let ln_parts: Vec<f64> = self.parts.iter().flatten().map(|part| part.times(factor).ln_fail()).collect();
-        match ln_parts.len() {
-            0 | 1 => ln_product,
-            count => {
-                let ln_mean = ln_sum_exp(&ln_parts) - (count as f64).ln();
-                ln_sum_exp(&[ln_product, ln_mean]) - std::f64::consts::LN_2
-            }
-        }
+        let parts = self.parts.iter().flatten().map(|part| part.0.times(factor).ln_fail());
+        mixed_evidence(self.running.times(factor).ln_fail(), parts.collect())
     }
 
     fn open_blocks(&self) -> impl Iterator<Item = &Block> {
@@ -201,7 +196,8 @@ pub(crate) struct Unseen<'c> {
     /// In each region, the part of several whose canary fails more often than its own baseline for sure, by all that was
     /// counted of both: where blocks of it have one of them alone, or others speak for the canary, evidence does not say so.
     worse_parts: Vec<Option<(&'c str, Cell)>>,
-    /// The releases never ran side by side, and no limit is left by which the canary could be judged.
+    /// The releases never ran side by side, or next to nothing of the baseline did, and no limit is left by which the canary
+    /// could be judged.
     pub is_without_baseline: bool,
 }
 
@@ -268,6 +264,7 @@ pub(crate) struct Process<'c> {
     /// As it is for this metric.
     policy: Policy,
     metric: Metric,
+    /// Whether slow units may be among those of which nobody knows how long they took.
     is_untimed: bool,
     grid: Grid,
     looks: Looks,
@@ -320,8 +317,7 @@ impl<'c> Process<'c> {
             parts: vec![None; counts.parts.len()],
             minutes,
             taken: 0,
-            aside: Cell::default(),
-            own: vec![Cell::default(); counts.parts.len() + 1],
+            own: vec![Cell::default(); tracks_of(counts.parts.len())],
             begins,
             last: None,
             heard: Pulse::default(),
@@ -332,7 +328,7 @@ impl<'c> Process<'c> {
             counts,
             policy,
             metric,
-            is_untimed: of.is_untimed,
+            is_untimed: of.is_untimed && metric == Metric::Latency,
             grid: Grid::new(policy.tolerance, policy.margin, policy.margin_of_region()),
             looks,
             is_worse_at_worst,
@@ -369,13 +365,12 @@ impl<'c> Process<'c> {
         for (_, place, cell) in &counts.cells[self.at..until] {
             let of_region = &mut self.regions[place.region as usize];
             of_region.taken += 1;
-            tracks(*place).into_iter().for_each(|track| of_region.own[track] += *cell);
+            tracks(*place, counts.parts.len()).for_each(|track| of_region.own[track] += *cell);
             of_region.hear(minute, cell);
             if cell.units() > 0 {
                 of_region.last = of_region.last.max(Some((minute, window)));
             }
             if !of_region.is_counted(minute, counts.exclude_first) {
-                of_region.aside += *cell;
                 continue;
             }
             let blocks = &mut of_region.blocks[place.part as usize];
@@ -389,7 +384,7 @@ impl<'c> Process<'c> {
             of_region.running.counts += *cell;
             if counts.parts.len() > 1 {
                 let part = &mut of_region.parts[place.part as usize];
-                part.get_or_insert_with(|| Box::new(Running::new(&self.policy))).counts += *cell;
+                part.get_or_insert_with(|| Box::new((Running::new(&self.policy), 0.0))).0.counts += *cell;
             }
             self.all.counts += *cell;
             of_window += *cell;
@@ -404,7 +399,8 @@ impl<'c> Process<'c> {
         closed.dedup_by_key(|block| block.region);
         for block in &closed {
             let of_region = &mut self.regions[block.region as usize];
-            of_region.ln_fail = of_region.ln_fail_times(1.0);
+            // A part that has begun to run meanwhile changes it as well, with the region's next block.
+            of_region.ln_fail = of_region.ln_fail_now();
         }
         self.evidence = self.evidence();
         let Evidence { ln_product, ln_mean, ln_fail, ln_pass } = self.evidence;
@@ -457,9 +453,12 @@ impl<'c> Process<'c> {
             (ln, bets)
         });
         let region = &mut self.regions[block.region as usize];
-        let of_part = region.parts[block.part as usize].as_deref_mut();
-        for sum in [&mut region.running, &mut self.all].into_iter().chain(of_part) {
+        for sum in [&mut region.running, &mut self.all] {
             sum.add(cell, told.as_ref());
+        }
+        if let Some((part, ln_fail)) = region.parts[block.part as usize].as_deref_mut() {
+            part.add(cell, told.as_ref());
+            *ln_fail = part.ln_fail();
         }
     }
 
@@ -470,7 +469,7 @@ impl<'c> Process<'c> {
 
     /// Whether it is one of those among which one may be bad: it was asked for, or either release ran there.
     fn is_one(&self, region: &OfRegion) -> bool {
-        self.counts.are_named || region.running.counts.units() + region.aside.units() > 0
+        self.counts.are_named || region.own[0].units() > 0
     }
 
     fn evidence(&self) -> Evidence {
@@ -483,9 +482,9 @@ impl<'c> Process<'c> {
         let of_regions: Vec<f64> = self.regions.iter().filter(|region| self.is_one(region)).map(ln_fail).collect();
         let ln_mean = match of_regions.len() {
             0 => 0.0,
-            count => ln_sum_exp(&of_regions) - (count as f64).ln(),
+            _ => ln_mean_exp(&of_regions),
         };
-        let ln_fail = ln_sum_exp(&[ln_product, ln_mean]) - std::f64::consts::LN_2;
+        let ln_fail = ln_mean_exp(&[ln_product, ln_mean]);
         Evidence { ln_product, ln_mean, ln_fail, ln_pass: all.ln_pass() }
     }
 
@@ -545,7 +544,7 @@ impl<'c> Process<'c> {
     /// When the baseline of each region left, and then that of each part of it: its longest last part in which the baseline is
     /// next to nothing.
     fn left(&self) -> Vec<Vec<Left>> {
-        let of_region = vec![(Cell::default(), Cell::default()); self.counts.parts.len() + 1];
+        let of_region = vec![(Cell::default(), Cell::default()); tracks_of(self.counts.parts.len())];
         let mut since = vec![of_region; self.regions.len()];
         let cells = &self.counts.cells[..self.at];
         for (index, (window, place, cell)) in cells.iter().enumerate().rev() {
@@ -556,7 +555,7 @@ impl<'c> Process<'c> {
             // Parts of one minute stand side by side: of the region it is known with the last of them.
             let before = index.checked_sub(1).map(|index| &cells[index]);
             let has_more = before.is_some_and(|(other, of, _)| (*other, of.region) == (*window, place.region));
-            for track in tracks(*place) {
+            for track in tracks(*place, self.counts.parts.len()) {
                 let (sum, left) = &mut since[place.region as usize][track];
                 *sum += *cell;
                 let is_whole = track > 0 || !has_more;
@@ -575,7 +574,7 @@ impl<'c> Process<'c> {
     fn unseen(&self, left: &[Vec<Left>]) -> Unseen<'c> {
         let alpha = self.policy.alpha;
         let baseline = |cell: &Cell| (cell.x_a, cell.n_a);
-        let everywhere: Vec<(u64, u64)> = (0..=self.counts.parts.len())
+        let everywhere: Vec<(u64, u64)> = (0..tracks_of(self.counts.parts.len()))
             .map(|track| self.regions.iter().fold(Cell::default(), |sum, region| sum + region.own[track]))
             .map(|cell| baseline(&cell))
             .collect();
@@ -618,13 +617,12 @@ impl<'c> Process<'c> {
     fn worse_part(&self, region: &OfRegion) -> Option<(&'c str, Cell)> {
         let alpha = self.policy.alpha / self.counts.parts.len() as f64;
         let parts = region.parts.iter().zip(&self.counts.parts);
-        let mut worse = parts.filter_map(|(part, name)| {
-            let cell = part.as_deref()?.counts;
+        let worse = parts.filter_map(|(part, name)| {
+            let cell = part.as_deref()?.0.counts;
             let drift = drift_explained((cell.x_a, cell.n_a), (cell.x_b, cell.n_b), alpha)?;
             Some((drift, name.as_str(), cell))
         });
-        let first = worse.next()?;
-        let (_, name, cell) = worse.fold(first, |most, other| if other.0 > most.0 { other } else { most });
+        let (_, name, cell) = worse.min_by(|one, other| other.0.total_cmp(&one.0))?;
         Some((name, cell))
     }
 
@@ -723,16 +721,31 @@ impl<'c> Process<'c> {
         let regions = self.told_regions(verdict, decided, &roll_back, &unseen);
         let short = self.short(comparisons);
         let rate_upper = rate_upper(all.counts.x_b, all.counts.n_b, policy.alpha);
-        let facts = words::Facts {
-            worse: self.worse_by_region(&roll_back),
-            above_limit: self.above_limit(&regions),
-            over_limit: self.over_limit(),
-            decided,
-            short,
-            rate_upper,
-            ..self.facts(described, &unseen)
-        };
-        let said = words::say(verdict, &facts);
+        let said = words::say(
+            verdict,
+            &words::Facts {
+                metric: self.metric,
+                counts: described,
+                worse: self.worse_by_region(&roll_back),
+                above_limit: self.above_limit(&regions),
+                over_limit: self.over_limit(),
+                unseen: &unseen,
+                policy,
+                decided,
+                parts_count: self.counts.parts.len(),
+                is_overlap: self.is_overlap(),
+                is_region_missing: self.looks.is_region_missing,
+                is_sampled: self.looks.is_sampled,
+                is_untimed: self.is_untimed,
+                is_worse_at_worst: self.is_worse_at_worst,
+                short,
+                regions_count: self.regions_count(),
+                has_closed: !self.blocks.is_empty(),
+                last_window: self.windows.last().map(|last| last.window),
+                rate_upper,
+                covered_count: self.covered().count(),
+            },
+        );
         let most = self.windows.iter().map(|window| window.ln_e_fail).fold(0.0, f64::max);
         let [estimate, lower, upper] = odds_ratio(&self.likelihoods, &all.ln, policy.alpha);
         Report {
@@ -767,7 +780,7 @@ impl<'c> Process<'c> {
     fn is_hindered(&self, unseen: &Unseen<'_>) -> bool {
         self.looks.is_region_missing
             || self.looks.is_sampled
-            || self.is_untimed()
+            || self.is_untimed
             || self.is_worse_at_worst
             || unseen.is_some()
     }
@@ -777,7 +790,7 @@ impl<'c> Process<'c> {
     fn told(&self, region: &OfRegion) -> Cell {
         match self.is_overlap() && region.begins.is_some() {
             true => region.running.counts,
-            false => region.running.counts + region.aside,
+            false => region.own[0],
         }
     }
 
@@ -851,36 +864,10 @@ impl<'c> Process<'c> {
         if self.is_within_slo() { over.collect() } else { Vec::new() }
     }
 
-    /// What is known to whoever says it, whatever the verdict is.
-    fn facts<'f>(&'f self, counts: Cell, unseen: &'f Unseen<'f>) -> words::Facts<'f> {
-        words::Facts {
-            metric: self.metric,
-            counts,
-            worse: Vec::new(),
-            above_limit: Vec::new(),
-            over_limit: Vec::new(),
-            unseen,
-            policy: &self.policy,
-            decided: None,
-            parts_count: self.counts.parts.len(),
-            is_overlap: self.is_overlap(),
-            is_region_missing: self.looks.is_region_missing,
-            is_sampled: self.looks.is_sampled,
-            is_untimed: self.is_untimed(),
-            is_worse_at_worst: self.is_worse_at_worst,
-            short: None,
-            regions_count: self.regions_count(),
-            has_closed: !self.blocks.is_empty(),
-            last_window: self.windows.last().map(|last| last.window),
-            rate_upper: 1.0,
-            covered_count: self.covered().count(),
-        }
-    }
-
     /// Whether both releases ran in one region at about the same time.
     fn is_overlap(&self) -> bool {
-        let open = self.regions.iter().flat_map(OfRegion::open_blocks);
-        self.blocks.iter().chain(open).any(|block| block.counts.has_both())
+        let mut open = self.regions.iter().flat_map(OfRegion::open_blocks);
+        self.all.compared.has_both() || open.any(|block| block.counts.has_both())
     }
 
     /// By region and time, whatever closed first: those of one region close in their order, so each has its place.
@@ -923,18 +910,13 @@ impl<'c> Process<'c> {
         }
     }
 
-    /// Whether slow units may be among those of which nobody knows how long they took.
-    fn is_untimed(&self) -> bool {
-        self.is_untimed && self.metric == Metric::Latency
-    }
-
     /// Whether what keeps it from passing is of no region more than of another: then no region passes alone either.
     fn is_undecided_everywhere(&self, verdict: Verdict) -> bool {
         match verdict {
             Verdict::Invalid => true,
             Verdict::Inconclusive => {
                 self.looks.is_sampled
-                    || self.is_untimed()
+                    || self.is_untimed
                     || self.is_worse_at_worst
                     || self.evidence.ln_pass < self.ln_pass_line()
             }
@@ -1008,9 +990,23 @@ impl<'c> Process<'c> {
     }
 }
 
-/// Where a cell is added up beside others: of its region as a whole, and of its part of it.
-fn tracks(place: Place) -> [usize; 2] {
-    [0, place.part as usize + 1]
+/// The evidence of a region by that of all its parts together and of each of those that have run so far: a part that is worse
+/// for sure is so whatever the others do, and a region of which all parts are a little worse is so as well.
+fn mixed_evidence(ln_product: f64, ln_parts: Vec<f64>) -> f64 {
+    match ln_parts.len() {
+        0 | 1 => ln_product,
+        _ => ln_mean_exp(&[ln_product, ln_mean_exp(&ln_parts)]),
+    }
+}
+
+/// How many sums there are of a region: of the whole, and of each part where there are several.
+fn tracks_of(parts: usize) -> usize {
+    if parts > 1 { parts + 1 } else { 1 }
+}
+
+/// Where a cell is added up beside others: of its region as a whole, and of its part of it where there are several.
+fn tracks(place: Place, parts: usize) -> impl Iterator<Item = usize> {
+    [0, place.part as usize + 1].into_iter().take(tracks_of(parts).min(2))
 }
 
 /// The canary's part of what was counted, so many times.

@@ -339,7 +339,7 @@ fn mixed_sentence(mixed: &Mixed) -> Option<String> {
     let totals = &mixed.report.totals;
     // Of traces with as many calls, where blocks tell: those of many are likelier to have failed, and to have met both.
     let crude = (pure[1] > 0).then(|| (x as f64 / n as f64) / (pure[1] as f64 / pure[0] as f64));
-    let times = match totals.risk_ratio.estimate.filter(|_| crude.is_some()).or(crude) {
+    let times = match crude.map(|crude| totals.risk_ratio.estimate.unwrap_or(crude)) {
         Some(times) if times >= 1.5 && x > 0 => {
             format!("fail {} times as often as others: the releases may not get along", digits(times))
         }

@@ -318,11 +318,11 @@ pub struct Report {
     pub windows: Vec<WindowEvidence>,
     /// The first crossing, whatever became of it since.
     pub first_crossing: Option<Crossing>,
-    /// What was compared: minutes of a region that were pooled.
+    /// What was compared: minutes of a region, or of a part of it, that were pooled.
     pub blocks: Vec<Block>,
     /// Those to which more may come; they count for nothing yet.
     pub open_blocks: Vec<Block>,
-    /// What was compared by itself within regions, by name: one without a name, or functions.
+    /// What was compared by itself within regions, by name: one without a name, functions, or how many calls traces have.
     pub parts: Vec<String>,
     /// What would decide, if things go on as they have.
     pub needs: Option<Needs>,
@@ -370,6 +370,13 @@ pub struct Hypothesis<'c> {
     pub is_untimed: bool,
 }
 
+impl<'c> Hypothesis<'c> {
+    /// A comparison of which nothing is held against nobody, and of whose units everybody knows how long they took.
+    pub fn of(counts: &'c Counts, policy: &'c Policy, metric: Metric) -> Hypothesis<'c> {
+        Hypothesis { counts, at_worst: &[], policy, metric, is_untimed: false }
+    }
+}
+
 /// What a crossing of the past is worth.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum History {
@@ -396,14 +403,12 @@ pub struct Looks {
 /// Judges a canary by what was counted. `is_region_missing` says that a region did not answer: nothing passes then.
 pub fn judge(counts: &Counts, policy: &Policy, is_region_missing: bool) -> Report {
     let looks = Looks { is_region_missing, ..Looks::default() };
-    judge_all(&[Hypothesis { counts, at_worst: &[], policy, metric: Metric::Errors, is_untimed: false }], looks)
-        .1
-        .swap_remove(0)
+    judge_all(&[Hypothesis::of(counts, policy, Metric::Errors)], looks).1.swap_remove(0)
 }
 
 /// Judges several comparisons as one: each fails by e-BH over all of them, and they pass when all do that must; where one of
-/// these has no data, all have none. Windows are those of one clock. What is held against nobody decides nothing, and speaks against them where they would not pass
-/// with some kind of it, or would fail.
+/// these has no data, all have none. Windows are those of one clock. What is held against nobody decides nothing, and speaks
+/// against them where they would not pass with some kind of it, or would fail.
 pub fn judge_all(hypotheses: &[Hypothesis<'_>], looks: Looks) -> (Verdict, Vec<Report>) {
     let judged = judge_counted(hypotheses, looks, &[]);
     let kinds = match judged.0 {
